@@ -1,0 +1,192 @@
+"""Conventions of the output: exit codes, one-line errors, progress, colours, JSON Lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sides.errors import UserError, explain
+
+EXIT_OK = 0
+EXIT_DIFFERENT = 1
+EXIT_TROUBLE = 2
+EXIT_UNSETTLED = 3
+EXIT_INTERRUPTED = 130
+
+
+def run(program: str, command: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
+    """Run a command line and turn whatever happens into an exit code.
+
+    Known errors become one line on stderr. Nothing ends as 1 by accident: that code means a difference.
+
+    Parameters
+    ----------
+    program
+        Name of the command, as errors spell it.
+    command
+        The command; gets the arguments, returns its exit code.
+    argv
+        Arguments without the program's name; those of the process if ``None``.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = command(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        _complain(f"{program}: interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _discard_stdout()
+        return EXIT_TROUBLE
+    except UserError as error:
+        return _trouble(program, str(error), arguments)
+    except (BotoCoreError, ClientError) as error:
+        return _trouble(program, explain(error), arguments)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _discard_stdout()
+        return _trouble(program, what, arguments)
+    except Exception as error:
+        hint = "" if _debug(arguments) else " (unexpected; run again with --debug for the traceback)"
+        return _trouble(program, f"{type(error).__name__}: {error}{hint}", arguments)
+
+
+def emit(record: dict[str, Any], stream: TextIO | None = None) -> None:
+    """Write one object as a line of JSON. ASCII only, so that no key can steer a terminal."""
+    print(json.dumps(record, separators=(",", ":")), file=stream or sys.stdout)
+
+
+def printable(text: str) -> str:
+    """Escape whatever is not plainly visible: control characters, bidirectional overrides, line breaks."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class Style:
+    """Colours for a stream; plain text unless it is a terminal that wants them.
+
+    Follows https://no-color.org: any non-empty ``NO_COLOR`` switches colours off.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._on = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def bold(self, text: str) -> str:
+        return self._paint("1", text)
+
+    def dim(self, text: str) -> str:
+        return self._paint("2", text)
+
+    def red(self, text: str) -> str:
+        return self._paint("1;31", text)
+
+    def green(self, text: str) -> str:
+        return self._paint("1;32", text)
+
+    def yellow(self, text: str) -> str:
+        return self._paint("1;33", text)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
+
+
+class Progress:
+    """Progress on stderr: a line that renews itself on a terminal, else a line now and then.
+
+    Parameters
+    ----------
+    stream
+        Where to; stderr unless given.
+    clock
+        Monotonic seconds.
+    quiet_seconds
+        Without a terminal, at most one line in that many seconds; none in the first of them, so that a
+        short run says nothing.
+    """
+
+    _LIVE_SECONDS = 0.1
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        quiet_seconds: float = 10.0,
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._pause = self._LIVE_SECONDS if self._live else quiet_seconds
+        self._next = clock() + (0 if self._live else quiet_seconds)
+        self._shown = False
+        self._lock = threading.Lock()
+
+    def update(self, text: str) -> None:
+        """Show `text`, unless something was shown a moment ago."""
+        with self._lock:
+            now = self._clock()
+            if now < self._next:
+                return
+            self._next = now + self._pause
+            if self._live:
+                self._stream.write(f"\r\x1b[K{printable(text)[: self._width()]}")
+                self._shown = True
+            else:
+                self._stream.write(f"{printable(text)}\n")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the live line away, before something else is printed."""
+        with self._lock:
+            if self._shown:
+                self._stream.write("\r\x1b[K")
+                self._stream.flush()
+                self._shown = False
+
+    def _width(self) -> int:
+        try:
+            return max(20, os.get_terminal_size(self._stream.fileno()).columns - 1)
+        except OSError:
+            return 79
+
+
+def _trouble(program: str, message: str, arguments: Sequence[str]) -> int:
+    if _debug(arguments):
+        _complain(traceback.format_exc().rstrip())
+    _complain(f"{program}: error: {printable(' '.join(message.split()))}")
+    return EXIT_TROUBLE
+
+
+def _debug(arguments: Sequence[str]) -> bool:
+    return "--debug" in arguments
+
+
+def _complain(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        # Nobody listens any more; the exit code still tells.
+        return
+
+
+def _discard_stdout() -> None:
+    # What is still buffered would fail again, and change the exit code, when the interpreter closes stdout.
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        return
