@@ -1,0 +1,22 @@
+module "copy" {
+  source = "./modules/copy"
+
+  source_table      = var.source_table
+  destination_table = var.destination_table
+
+  enabled            = var.enabled
+  start_on_apply     = var.start_on_apply
+  name               = var.name
+  backfill           = var.backfill
+  replicator         = var.replicator
+  control            = var.control
+  alarms             = var.alarms
+  architecture       = var.architecture
+  log_retention_days = var.log_retention_days
+  tags               = var.tags
+
+  providers = {
+    aws.source      = aws.source
+    aws.destination = aws.destination
+  }
+}

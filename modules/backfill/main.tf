@@ -1,0 +1,37 @@
+# Scan to destination: the function that scans one segment.
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "ScanTheSource"
+    actions   = ["dynamodb:Scan"]
+    resources = [var.source_table_arn]
+  }
+
+  statement {
+    sid       = "KeepLeasesAndCheckpoints"
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+    resources = [var.journal_arn]
+  }
+
+  statement {
+    sid       = "WriteThroughTheDestinationRole"
+    actions   = ["sts:AssumeRole"]
+    resources = [var.destination_role_arn]
+  }
+}
+
+module "function" {
+  source = "../function"
+
+  name               = var.name
+  description        = "Scans a segment of the source table into the destination table."
+  handler            = "tablecopy.handlers.backfill.handle"
+  timeout_seconds    = var.settings.timeout_seconds
+  memory_mb          = var.settings.memory_mb
+  environment        = var.environment
+  policy_json        = data.aws_iam_policy_document.this.json
+  kms_key_arn        = var.kms_key_arn
+  architecture       = var.architecture
+  log_retention_days = var.log_retention_days
+  tags               = var.tags
+}

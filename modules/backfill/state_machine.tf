@@ -1,0 +1,171 @@
+# A slice: one Standard execution, a distributed Map with one child execution a segment. The journal, not the
+# execution, knows what is done: failures are tolerated here, results discarded, and control starts a new slice for
+# what is left. Keys and items never enter the execution.
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  states_arn = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
+
+  # Built, not referenced: the role must be able to start the map before the machine exists.
+  state_machine_arn = "${local.states_arn}:stateMachine:${var.state_machine_name}"
+  executions        = "${local.states_arn}:execution:${var.state_machine_name}"
+
+  # The function returns "continue" (out of time, more to scan), "wait" (a former worker's lease is alive), "done" or
+  # "stop" (the slice is over).
+  segment = {
+    StartAt = "Scan"
+    States = {
+      Scan = {
+        Type     = "Task"
+        Resource = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
+        Parameters = {
+          FunctionName = module.function.arn
+          "Payload.$"  = "$"
+        }
+        ResultSelector = { "next.$" = "$.Payload.next" }
+        ResultPath     = "$.result"
+        Retry = [
+          {
+            ErrorEquals = [
+              "Lambda.ClientExecutionTimeoutException",
+              "Lambda.ServiceException",
+              "Lambda.AWSLambdaException",
+              "Lambda.SdkClientException",
+              "Lambda.TooManyRequestsException",
+            ]
+            IntervalSeconds = 1
+            BackoffRate     = 2
+            MaxAttempts     = 8
+            MaxDelaySeconds = 60
+            JitterStrategy  = "FULL"
+          },
+          {
+            # The function itself failed. Its checkpoint is in the journal, so running it again is safe.
+            ErrorEquals     = ["States.TaskFailed"]
+            IntervalSeconds = 2
+            BackoffRate     = 2
+            MaxAttempts     = 4
+            MaxDelaySeconds = 60
+            JitterStrategy  = "FULL"
+          },
+        ]
+        Next = "More"
+      }
+      More = {
+        Type = "Choice"
+        Choices = [
+          { Variable = "$.result.next", StringEquals = "continue", Next = "Scan" },
+          { Variable = "$.result.next", StringEquals = "wait", Next = "Wait" },
+        ]
+        Default = "End"
+      }
+      Wait = {
+        Type    = "Wait"
+        Seconds = 5
+        Next    = "Scan"
+      }
+      End = {
+        Type   = "Pass"
+        Result = {}
+        End    = true
+      }
+    }
+  }
+
+  definition = {
+    Comment = "Scans the segments of one slice of the backfill."
+    # Workers stop at the slice's deadline; the last one may just have been started. Five minutes of slack.
+    TimeoutSeconds = var.settings.slice_seconds + var.settings.timeout_seconds + 300
+    StartAt        = "Segments"
+    States = {
+      Segments = {
+        Type      = "Map"
+        ItemsPath = "$.segments"
+        ItemSelector = {
+          "run.$"     = "$.run"
+          "slice.$"   = "$.slice"
+          "segment.$" = "$$.Map.Item.Value"
+        }
+        MaxConcurrency             = var.settings.concurrency
+        ToleratedFailurePercentage = 100
+        ItemProcessor = merge(local.segment, {
+          ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "STANDARD" }
+        })
+        ResultPath = null
+        Next       = "End"
+      }
+      End = {
+        Type   = "Pass"
+        Result = {}
+        End    = true
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "state_machine_trust" {
+  statement {
+    sid     = "StepFunctionsRunsTheSlices"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["states.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "state_machine" {
+  name               = var.state_machine_name
+  description        = "Runs the slices of the backfill."
+  assume_role_policy = data.aws_iam_policy_document.state_machine_trust.json
+  tags               = var.tags
+}
+
+data "aws_iam_policy_document" "state_machine" {
+  statement {
+    sid       = "InvokeTheWorker"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [module.function.arn]
+  }
+
+  statement {
+    sid       = "StartTheMapsChildren"
+    actions   = ["states:StartExecution"]
+    resources = [local.state_machine_arn]
+  }
+
+  statement {
+    sid     = "FollowTheMapsChildren"
+    actions = ["states:DescribeExecution", "states:StopExecution"]
+    # `:*` stands for this machine's own executions; Step Functions names the children.
+    resources = ["${local.executions}:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "state_machine" {
+  name   = "work"
+  role   = aws_iam_role.state_machine.name
+  policy = data.aws_iam_policy_document.state_machine.json
+}
+
+resource "aws_sfn_state_machine" "this" {
+  name       = var.state_machine_name
+  type       = "STANDARD"
+  role_arn   = aws_iam_role.state_machine.arn
+  definition = jsonencode(local.definition)
+  tags       = var.tags
+
+  depends_on = [aws_iam_role_policy.state_machine]
+}

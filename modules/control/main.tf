@@ -1,0 +1,94 @@
+# The reconciler: every minute it looks at the journal and at AWS and moves the run on.
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid = "KeepTheRun"
+    actions = [
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+      "dynamodb:DeleteItem",
+      "dynamodb:Query",
+      "dynamodb:BatchWriteItem",
+    ]
+    resources = [var.journal_arn]
+  }
+
+  statement {
+    sid       = "CheckTheSource"
+    actions   = ["dynamodb:DescribeTable"]
+    resources = [var.source_table_arn]
+  }
+
+  statement {
+    sid       = "SeeWhatIsUnapplied"
+    actions   = ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"]
+    resources = [var.stream_arn]
+  }
+
+  statement {
+    sid       = "PauseAndResumeTheReplicator"
+    actions   = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+    resources = [var.event_source_mapping.arn]
+  }
+
+  statement {
+    sid     = "FindOtherReadersOfTheStream"
+    actions = ["lambda:ListEventSourceMappings"]
+    # The API knows no resource for this action.
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "StartASlice"
+    actions   = ["states:StartExecution"]
+    resources = [var.state_machine_arn]
+  }
+
+  statement {
+    sid     = "FollowASlice"
+    actions = ["states:DescribeExecution"]
+    # `:*` stands for this machine's own executions: one a slice.
+    resources = ["${var.state_machine_executions}:*"]
+  }
+
+  statement {
+    sid       = "CountFailedBatches"
+    actions   = ["sqs:GetQueueAttributes"]
+    resources = [var.failure_queue.arn]
+  }
+
+  statement {
+    sid       = "LookThroughTheDestinationRole"
+    actions   = ["sts:AssumeRole"]
+    resources = [var.destination_role_arn]
+  }
+}
+
+module "function" {
+  source = "../function"
+
+  name        = var.name
+  description = "Looks at the journal and at AWS and moves the run on."
+  handler     = "tablecopy.handlers.control.handle"
+  # The schedule calls every minute and a pass goes on looking for most of it; the rest is room for slow answers.
+  timeout_seconds = 120
+  memory_mb       = 256
+  environment = merge(var.environment, {
+    STREAM_ARN                 = var.stream_arn
+    MAPPING_UUID               = var.event_source_mapping.uuid
+    STATE_MACHINE_ARN          = var.state_machine_arn
+    FAILURE_QUEUE_URL          = var.failure_queue.url
+    START_ON_APPLY             = tostring(var.settings.start_on_apply)
+    TOTAL_SEGMENTS             = tostring(var.settings.segments)
+    SLICE_SECONDS              = tostring(var.settings.slice_seconds)
+    DRAINED_AFTER_SECONDS      = tostring(var.settings.drained_after_seconds)
+    ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
+    COPY_NAME                  = var.copy_name
+  })
+  policy_json        = data.aws_iam_policy_document.this.json
+  kms_key_arn        = var.kms_key_arn
+  architecture       = var.architecture
+  log_retention_days = var.log_retention_days
+  tags               = var.tags
+}

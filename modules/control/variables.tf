@@ -1,0 +1,108 @@
+variable "name" {
+  description = "Name of the function and its role."
+  type        = string
+  nullable    = false
+}
+
+variable "schedule_name" {
+  description = "Name of the schedule and its role."
+  type        = string
+  nullable    = false
+}
+
+variable "copy_name" {
+  description = "Value of the dimension `Copy` of the published metrics."
+  type        = string
+  nullable    = false
+}
+
+variable "settings" {
+  description = "How the run goes; see the variables of modules/copy."
+  type = object({
+    start_on_apply        = bool
+    segments              = number
+    slice_seconds         = number
+    drained_after_seconds = number
+    allow_items           = bool
+  })
+  nullable = false
+}
+
+variable "source_table_arn" {
+  description = "ARN of the source table."
+  type        = string
+  nullable    = false
+}
+
+variable "stream_arn" {
+  description = "ARN of the source table's stream."
+  type        = string
+  nullable    = false
+}
+
+variable "event_source_mapping" {
+  description = "UUID and ARN of the replicator's event source mapping."
+  type        = object({ uuid = string, arn = string })
+  nullable    = false
+}
+
+variable "failure_queue" {
+  description = "URL and ARN of the replicator's failure queue."
+  type        = object({ url = string, arn = string })
+  nullable    = false
+}
+
+variable "state_machine_arn" {
+  description = "ARN of the backfill's state machine."
+  type        = string
+  nullable    = false
+}
+
+variable "state_machine_executions" {
+  description = "What the ARNs of the state machine's executions begin with."
+  type        = string
+  nullable    = false
+}
+
+variable "environment" {
+  description = "Environment variables all functions share."
+  type        = map(string)
+  nullable    = false
+}
+
+variable "journal_arn" {
+  description = "ARN of the journal table."
+  type        = string
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the key the source table and the journal are encrypted with; null for the key AWS owns."
+  type        = string
+  default     = null
+}
+
+variable "destination_role_arn" {
+  description = "ARN of the role in the destination account."
+  type        = string
+  nullable    = false
+}
+
+variable "architecture" {
+  description = "Processor architecture of the function."
+  type        = string
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "Days the log is kept."
+  type        = number
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of every resource."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+}

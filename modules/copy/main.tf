@@ -1,0 +1,130 @@
+locals {
+  count = var.enabled ? 1 : 0
+
+  # What all three functions are told.
+  environment = {
+    JOURNAL_TABLE           = local.names.journal
+    SOURCE_TABLE            = var.source_table.name
+    DESTINATION_TABLE       = local.destination_name
+    DESTINATION_REGION      = local.record.destination.region
+    DESTINATION_ROLE_ARN    = module.destination.role_arn
+    DESTINATION_EXTERNAL_ID = terraform_data.external_id.id
+  }
+}
+
+module "journal" {
+  source = "../journal"
+  count  = local.count
+
+  name        = local.names.journal
+  stream_arn  = local.record.source.stream_arn
+  kms_key_arn = local.record.encryption.kms_key_arn
+  tags        = var.tags
+
+  providers = { aws = aws.source }
+}
+
+# Not behind `enabled`: the table stays when the copy goes.
+module "destination" {
+  source = "../destination"
+
+  enabled             = var.enabled
+  table_name          = local.destination_name
+  create              = var.destination_table.create
+  definition          = local.record.definition
+  deletion_protection = var.destination_table.deletion_protection
+  role_name           = local.names.destination_role
+  external_id         = terraform_data.external_id.id
+  # By index: a splat would wait for all of these modules' outputs, which in turn wait for the destination role.
+  trusted_role_arns = var.enabled ? [
+    module.replicator[0].role_arn,
+    module.backfill[0].role_arn,
+    module.control[0].role_arn,
+  ] : []
+  tags = var.tags
+
+  providers = { aws = aws.destination }
+}
+
+module "replicator" {
+  source = "../replicator"
+  count  = local.count
+
+  name                 = local.names.replicator
+  queue_name           = local.names.failure_queue
+  settings             = var.replicator
+  environment          = local.environment
+  stream_arn           = local.record.source.stream_arn
+  journal_arn          = module.journal[0].arn
+  kms_key_arn          = local.record.encryption.kms_key_arn
+  destination_role_arn = module.destination.role_arn
+  architecture         = var.architecture
+  log_retention_days   = var.log_retention_days
+  tags                 = var.tags
+
+  providers = { aws = aws.source }
+}
+
+module "backfill" {
+  source = "../backfill"
+  count  = local.count
+
+  name                 = local.names.backfill
+  state_machine_name   = local.names.state_machine
+  settings             = var.backfill
+  environment          = local.environment
+  source_table_arn     = local.record.source.table_arn
+  journal_arn          = module.journal[0].arn
+  kms_key_arn          = local.record.encryption.kms_key_arn
+  destination_role_arn = module.destination.role_arn
+  architecture         = var.architecture
+  log_retention_days   = var.log_retention_days
+  tags                 = var.tags
+
+  providers = { aws = aws.source }
+}
+
+module "control" {
+  source = "../control"
+  count  = local.count
+
+  name          = local.names.control
+  schedule_name = local.names.schedule
+  copy_name     = local.copy_name
+  settings = {
+    start_on_apply        = var.start_on_apply
+    segments              = var.backfill.segments
+    slice_seconds         = var.backfill.slice_seconds
+    drained_after_seconds = var.control.drained_after_seconds
+    allow_items           = var.destination_table.allow_items
+  }
+  environment              = local.environment
+  source_table_arn         = local.record.source.table_arn
+  stream_arn               = local.record.source.stream_arn
+  journal_arn              = module.journal[0].arn
+  kms_key_arn              = local.record.encryption.kms_key_arn
+  event_source_mapping     = module.replicator[0].event_source_mapping
+  failure_queue            = module.replicator[0].failure_queue
+  state_machine_arn        = module.backfill[0].state_machine_arn
+  state_machine_executions = module.backfill[0].state_machine_executions
+  destination_role_arn     = module.destination.role_arn
+  architecture             = var.architecture
+  log_retention_days       = var.log_retention_days
+  tags                     = var.tags
+
+  providers = { aws = aws.source }
+}
+
+module "alarms" {
+  source = "../alarms"
+  count  = var.enabled && var.alarms.enabled ? 1 : 0
+
+  name                         = local.names.alarm
+  copy_name                    = local.copy_name
+  failure_queue_name           = local.names.failure_queue
+  unapplied_change_age_seconds = var.alarms.unapplied_change_age_seconds
+  topic_arns                   = var.alarms.topic_arns
+  tags                         = var.tags
+
+  providers = { aws = aws.source }
+}

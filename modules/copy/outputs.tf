@@ -1,0 +1,76 @@
+output "tables" {
+  description = "Both tables and how to reach them, for `verify --from-terraform`: name, region, profile, role and external id of `source` and `destination`."
+  value = {
+    for side, at in local.sides : side => {
+      table_name  = at.name
+      region      = at.region
+      profile     = at.profile
+      role_arn    = at.role_arn
+      external_id = at.external_id
+    }
+  }
+}
+
+output "commands" {
+  description = "Commands ready to paste: `start`, `status` and `seal` the run, `verify` the copy. Null, but for `verify`, while the copy is disabled."
+  value       = local.commands
+}
+
+output "destination_table_arn" {
+  description = "ARN of the destination table."
+  value       = module.destination.table_arn
+}
+
+output "destination_role_arn" {
+  description = "ARN of the role in the destination account the functions write through."
+  value       = module.destination.role_arn
+}
+
+output "journal_table_name" {
+  description = "Name of the journal table in the source account."
+  value       = one(module.journal[*].name)
+}
+
+output "replicator_function_name" {
+  description = "Name of the function that applies stream records."
+  value       = one(module.replicator[*].function_name)
+}
+
+output "event_source_mapping_uuid" {
+  description = "UUID of the event source mapping between the source's stream and the replicator."
+  value       = one(module.replicator[*].event_source_mapping.uuid)
+}
+
+output "failure_queue_url" {
+  description = "URL of the queue that is told of batches the replicator could not apply."
+  value       = one(module.replicator[*].failure_queue.url)
+}
+
+output "backfill_function_name" {
+  description = "Name of the function that scans a segment."
+  value       = one(module.backfill[*].function_name)
+}
+
+output "state_machine_arn" {
+  description = "ARN of the state machine that runs a slice of the backfill."
+  value       = one(module.backfill[*].state_machine_arn)
+}
+
+output "control_function_name" {
+  description = "Name of the reconciler's function."
+  value       = one(module.control[*].function_name)
+}
+
+output "control_function_arn" {
+  description = "ARN of the reconciler's function."
+  value       = one(module.control[*].function_arn)
+}
+
+output "function_role_arns" {
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill` and `control`."
+  value = {
+    replicator = one(module.replicator[*].role_arn)
+    backfill   = one(module.backfill[*].role_arn)
+    control    = one(module.control[*].role_arn)
+  }
+}

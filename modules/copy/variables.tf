@@ -1,0 +1,237 @@
+variable "source_table" {
+  description = <<-EOT
+    The table to copy. The provider `aws.source` decides on account and region.
+
+    * `name`: of the table.
+    * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`: how the person who runs them reaches the account.
+  EOT
+  type = object({
+    name        = string
+    profile     = optional(string)
+    role_arn    = optional(string)
+    external_id = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.source_table.name))
+    error_message = "source_table.name is ${jsonencode(var.source_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Give the name of the table, not its ARN."
+  }
+}
+
+variable "destination_table" {
+  description = <<-EOT
+    The table to copy into. The provider `aws.destination` decides on account and region.
+
+    * `name`: of the table; left out, the source table's.
+    * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`, as for the source.
+    * `create`: `true` creates the table from the source's definition, `false` takes an existing one by its name.
+    * `deletion_protection`: of a created table, so that `terraform destroy` cannot take the copied data along.
+    * `allow_items`: start although the destination holds items already. The copy overwrites items with the same key and never deletes the others.
+  EOT
+  type = object({
+    name                = optional(string)
+    profile             = optional(string)
+    role_arn            = optional(string)
+    external_id         = optional(string)
+    create              = optional(bool, true)
+    deletion_protection = optional(bool, true)
+    allow_items         = optional(bool, false)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.destination_table.name == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.destination_table.name))
+    error_message = "destination_table.name is ${jsonencode(var.destination_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Give the name of the table, not its ARN."
+  }
+}
+
+variable "enabled" {
+  description = "Whether the copy exists. `false` removes everything but the destination table this module created, and is the way to take the module apart after the cutover."
+  type        = bool
+  nullable    = false
+  default     = true
+}
+
+variable "start_on_apply" {
+  description = "Whether the run starts by itself after the first apply. A later apply never starts a run again. With `false`, start it with the command of the output `commands.start`."
+  type        = bool
+  nullable    = false
+  default     = true
+}
+
+variable "name" {
+  description = "What the names of all resources begin with. The source table's name and a hash of both tables' places follow, so that several copies do not collide."
+  type        = string
+  nullable    = false
+  default     = "tablecopy"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,19}$", var.name))
+    error_message = "name is ${jsonencode(var.name)}; allowed are up to 20 letters, digits and '-', a letter first. Choose a shorter or plainer one."
+  }
+}
+
+variable "backfill" {
+  description = <<-EOT
+    The one-time parallel scan of the source.
+
+    * `segments`: parts of the parallel scan; fixed for a run once it has started.
+    * `concurrency`: segments scanned at the same time.
+    * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned.
+    * `timeout_seconds`, `memory_mb`: of the function.
+  EOT
+  type = object({
+    segments        = optional(number, 16)
+    concurrency     = optional(number, 16)
+    slice_seconds   = optional(number, 3600)
+    timeout_seconds = optional(number, 300)
+    memory_mb       = optional(number, 512)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.backfill.segments >= 1 && var.backfill.segments <= 10000 && floor(var.backfill.segments) == var.backfill.segments
+    error_message = "backfill.segments is ${var.backfill.segments}; allowed are whole numbers from 1 to 10000. 16 suits tables of a few GB; take about one for each GB above that."
+  }
+
+  validation {
+    condition     = var.backfill.concurrency >= 1 && var.backfill.concurrency <= 10000 && floor(var.backfill.concurrency) == var.backfill.concurrency
+    error_message = "backfill.concurrency is ${var.backfill.concurrency}; allowed are whole numbers from 1 to 10000. Take at most what the account has left of concurrent Lambda executions."
+  }
+
+  validation {
+    condition     = var.backfill.slice_seconds >= 1 && var.backfill.slice_seconds <= 21600 && floor(var.backfill.slice_seconds) == var.backfill.slice_seconds
+    error_message = "backfill.slice_seconds is ${var.backfill.slice_seconds}; allowed are whole numbers from 1 to 21600. A change waits for the end of a slice and a stream keeps it for 24 hours only: take 3600 or less."
+  }
+
+  validation {
+    condition     = var.backfill.timeout_seconds >= 30 && var.backfill.timeout_seconds <= 900 && floor(var.backfill.timeout_seconds) == var.backfill.timeout_seconds
+    error_message = "backfill.timeout_seconds is ${var.backfill.timeout_seconds}; allowed are whole numbers from 30 to 900. Take 300."
+  }
+
+  validation {
+    condition     = var.backfill.memory_mb >= 128 && var.backfill.memory_mb <= 10240 && floor(var.backfill.memory_mb) == var.backfill.memory_mb
+    error_message = "backfill.memory_mb is ${var.backfill.memory_mb}; allowed are whole numbers from 128 to 10240. Take 512."
+  }
+}
+
+variable "replicator" {
+  description = <<-EOT
+    The function that applies stream records to the destination, and the event source mapping that feeds it.
+
+    * `batch_size`, `batching_window_seconds`: a batch is handed over when it holds so many records or the window is over.
+    * `timeout_seconds`, `memory_mb`: of the function.
+  EOT
+  type = object({
+    batch_size              = optional(number, 1000)
+    batching_window_seconds = optional(number, 1)
+    timeout_seconds         = optional(number, 60)
+    memory_mb               = optional(number, 512)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.replicator.batch_size >= 1 && var.replicator.batch_size <= 10000 && floor(var.replicator.batch_size) == var.replicator.batch_size
+    error_message = "replicator.batch_size is ${var.replicator.batch_size}; allowed are whole numbers from 1 to 10000. Take 1000."
+  }
+
+  validation {
+    condition     = var.replicator.batching_window_seconds >= 0 && var.replicator.batching_window_seconds <= 300 && floor(var.replicator.batching_window_seconds) == var.replicator.batching_window_seconds
+    error_message = "replicator.batching_window_seconds is ${var.replicator.batching_window_seconds}; allowed are whole numbers from 0 to 300. Take 1."
+  }
+
+  validation {
+    condition     = var.replicator.timeout_seconds >= 10 && var.replicator.timeout_seconds <= 900 && floor(var.replicator.timeout_seconds) == var.replicator.timeout_seconds
+    error_message = "replicator.timeout_seconds is ${var.replicator.timeout_seconds}; allowed are whole numbers from 10 to 900. Take 60."
+  }
+
+  validation {
+    condition     = var.replicator.memory_mb >= 128 && var.replicator.memory_mb <= 10240 && floor(var.replicator.memory_mb) == var.replicator.memory_mb
+    error_message = "replicator.memory_mb is ${var.replicator.memory_mb}; allowed are whole numbers from 128 to 10240. Take 512."
+  }
+}
+
+variable "control" {
+  description = <<-EOT
+    The reconciler that moves the run on.
+
+    * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
+  EOT
+  type = object({
+    drained_after_seconds = optional(number, 60)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.control.drained_after_seconds >= 1 && var.control.drained_after_seconds <= 3600 && floor(var.control.drained_after_seconds) == var.control.drained_after_seconds
+    error_message = "control.drained_after_seconds is ${var.control.drained_after_seconds}; allowed are whole numbers from 1 to 3600. Take 60."
+  }
+}
+
+variable "alarms" {
+  description = <<-EOT
+    CloudWatch alarms in the source account.
+
+    * `enabled`: whether there are any.
+    * `unapplied_change_age_seconds`: alarm when the oldest change not yet applied is older. A stream keeps a record for 24 hours (86400 s); later it is lost.
+    * `topic_arns`: SNS topics told when an alarm goes off and when it is over.
+  EOT
+  type = object({
+    enabled                      = optional(bool, true)
+    unapplied_change_age_seconds = optional(number, 21600)
+    topic_arns                   = optional(list(string), [])
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.alarms.unapplied_change_age_seconds >= 60 && var.alarms.unapplied_change_age_seconds <= 86400 && floor(var.alarms.unapplied_change_age_seconds) == var.alarms.unapplied_change_age_seconds
+    error_message = "alarms.unapplied_change_age_seconds is ${var.alarms.unapplied_change_age_seconds}; allowed are whole numbers from 60 to 86400. Take a fraction that leaves time to act, as 21600 does."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
+    error_message = "alarms.topic_arns is ${jsonencode(var.alarms.topic_arns)}; allowed are ARNs of SNS topics, as in arn:aws:sns:eu-central-1:111122223333:oncall. Correct the others."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture of the functions: `arm64` or `x86_64`."
+  type        = string
+  nullable    = false
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture is ${jsonencode(var.architecture)}; allowed are arm64 and x86_64. Take arm64 unless the region lacks it."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days the functions' logs are kept; 0 keeps them for ever."
+  type        = number
+  nullable    = false
+  default     = 30
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days is ${var.log_retention_days}; allowed are the periods CloudWatch Logs knows: 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653. Take the next longer one."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource, on top of the providers' default tags."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:")])
+    error_message = "tags has the keys ${jsonencode(keys(var.tags))}; allowed are keys that do not begin with aws:, which AWS keeps for itself. Rename the others."
+  }
+}

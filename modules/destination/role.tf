@@ -1,0 +1,65 @@
+data "aws_iam_policy_document" "trust" {
+  count = var.enabled ? 1 : 0
+
+  statement {
+    sid     = "TheFunctionsOfThisCopy"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = var.trusted_role_arns
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "sts:ExternalId"
+      values   = [var.external_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  count = var.enabled ? 1 : 0
+
+  name               = var.role_name
+  description        = "Writes copied items to ${var.table_name}."
+  assume_role_policy = data.aws_iam_policy_document.trust[0].json
+  tags               = var.tags
+}
+
+data "aws_iam_policy_document" "this" {
+  count = var.enabled ? 1 : 0
+
+  statement {
+    sid       = "WriteItems"
+    actions   = ["dynamodb:BatchWriteItem"]
+    resources = [local.table_arn]
+  }
+
+  statement {
+    sid       = "CheckTheTable"
+    actions   = ["dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]
+    resources = [local.table_arn]
+  }
+
+  statement {
+    sid       = "SeeWhetherTheTableIsEmpty"
+    actions   = ["dynamodb:Scan"]
+    resources = [local.table_arn]
+
+    # Counts items and never returns one.
+    condition {
+      test     = "StringEquals"
+      variable = "dynamodb:Select"
+      values   = ["COUNT"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "this" {
+  count = var.enabled ? 1 : 0
+
+  name   = "work"
+  role   = aws_iam_role.this[0].name
+  policy = data.aws_iam_policy_document.this[0].json
+}

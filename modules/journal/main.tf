@@ -1,0 +1,45 @@
+# Checkpoints and marks say how far a run has come in one stream. In another stream they would let a copy that has
+# lost changes look complete, so a new stream gets a new, empty journal.
+resource "terraform_data" "stream" {
+  triggers_replace = [var.stream_arn]
+}
+
+resource "aws_dynamodb_table" "this" {
+  name         = var.name
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "pk"
+  range_key    = "sk"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  attribute {
+    name = "sk"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  # The journal holds keys of the user's items: it is encrypted as they are.
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    # Encryption is chosen once. The provider also hides the ARN of the key AWS manages when it reads it back.
+    ignore_changes       = [server_side_encryption]
+    replace_triggered_by = [terraform_data.stream]
+  }
+}

@@ -1,0 +1,24 @@
+variable "name" {
+  description = "Name of the journal table."
+  type        = string
+  nullable    = false
+}
+
+variable "stream_arn" {
+  description = "ARN of the stream the journal's run follows. Another stream needs another journal."
+  type        = string
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the key the source table is encrypted with; null for the key AWS owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the table."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+}

@@ -1,0 +1,64 @@
+output "tables" {
+  description = "Both tables and how to reach them, for `verify --from-terraform`: name, region, profile, role and external id of `source` and `destination`."
+  value       = module.copy.tables
+}
+
+output "commands" {
+  description = "Commands ready to paste: `start`, `status` and `seal` the run, `verify` the copy. Null, but for `verify`, while the copy is disabled."
+  value       = module.copy.commands
+}
+
+output "destination_table_arn" {
+  description = "ARN of the destination table."
+  value       = module.copy.destination_table_arn
+}
+
+output "destination_role_arn" {
+  description = "ARN of the role in the destination account the functions write through."
+  value       = module.copy.destination_role_arn
+}
+
+output "journal_table_name" {
+  description = "Name of the journal table in the source account."
+  value       = module.copy.journal_table_name
+}
+
+output "replicator_function_name" {
+  description = "Name of the function that applies stream records."
+  value       = module.copy.replicator_function_name
+}
+
+output "event_source_mapping_uuid" {
+  description = "UUID of the event source mapping between the source's stream and the replicator."
+  value       = module.copy.event_source_mapping_uuid
+}
+
+output "failure_queue_url" {
+  description = "URL of the queue that is told of batches the replicator could not apply."
+  value       = module.copy.failure_queue_url
+}
+
+output "backfill_function_name" {
+  description = "Name of the function that scans a segment."
+  value       = module.copy.backfill_function_name
+}
+
+output "state_machine_arn" {
+  description = "ARN of the state machine that runs a slice of the backfill."
+  value       = module.copy.state_machine_arn
+}
+
+output "control_function_name" {
+  description = "Name of the reconciler's function."
+  value       = module.copy.control_function_name
+}
+
+output "control_function_arn" {
+  description = "ARN of the reconciler's function."
+  value       = module.copy.control_function_arn
+}
+
+output "function_role_arns" {
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill` and `control`."
+  value       = module.copy.function_role_arns
+}
