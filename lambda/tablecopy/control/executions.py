@@ -1,0 +1,35 @@
+"""The state machine's executions: one for each slice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+
+class Executions:
+    """Starts a slice's execution and tells when it is over.
+
+    An execution is named after its run and slice, so that starting it twice is starting it once.
+    """
+
+    def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
+        self._client = client
+        self._state_machine_arn = state_machine_arn
+
+    def is_running(self, run_id: str, slice_: int, segments: Sequence[int]) -> bool:
+        """Start the execution of ``slice_`` over ``segments`` unless it exists; False once it has ended."""
+        name = f"{run_id}-slice-{slice_}"
+        arn = self._state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        try:
+            return self._client.describe_execution(executionArn=arn)["status"] == "RUNNING"
+        except self._client.exceptions.ExecutionDoesNotExist:
+            self._client.start_execution(
+                stateMachineArn=self._state_machine_arn,
+                name=name,
+                input=json.dumps({"run": run_id, "slice": slice_, "segments": list(segments)}),
+            )
+            return True

@@ -1,0 +1,68 @@
+"""The event source mapping that feeds the replicator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef
+
+# DynamoDB allows two readers of a shard (Streams developer guide); this mapping is one of them.
+_READERS_PER_SHARD = 2
+
+
+class Mapping:
+    """Switches the mapping on and off. Both are idempotent and take effect after a while."""
+
+    def __init__(self, client: LambdaClient, uuid: str) -> None:
+        self._client = client
+        self._uuid = uuid
+
+    def is_enabled(self) -> bool:
+        """Whether Lambda polls the stream or has been told to."""
+        return self._client.get_event_source_mapping(UUID=self._uuid)["State"] in {"Enabled", "Enabling"}
+
+    def switch(self, *, on: bool) -> bool:
+        """Ask for the state that is wanted. True once Lambda reports it."""
+        wanted, other = ("Enabled", "Disabled") if on else ("Disabled", "Enabled")
+        state = self._client.get_event_source_mapping(UUID=self._uuid)["State"]
+        # While it is being changed a mapping refuses an update (ResourceInUseException); look again later.
+        if state == other:
+            state = self._client.update_event_source_mapping(UUID=self._uuid, Enabled=on)["State"]
+        return state == wanted
+
+    def problems(self, stream_arn: str) -> list[str]:
+        """Settings of the mapping with which changes could be lost, one sentence each."""
+        mapping = self._client.get_event_source_mapping(UUID=self._uuid)
+        found = list(_unsafe_settings(mapping, stream_arn))
+        others = self._other_readers(stream_arn)
+        if len(others) >= _READERS_PER_SHARD:
+            found.append(
+                f"the stream has {len(others)} other Lambda readers ({', '.join(others)}); DynamoDB allows "
+                f"{_READERS_PER_SHARD} readers per shard in all: switch some of them off"
+            )
+        return [f"event source mapping {self._uuid}: {problem}" for problem in found]
+
+    def _other_readers(self, stream_arn: str) -> list[str]:
+        pages = self._client.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream_arn)
+        return [
+            mapping["FunctionArn"]
+            for page in pages
+            for mapping in page["EventSourceMappings"]
+            if mapping["UUID"] != self._uuid and mapping.get("State") != "Disabled"
+        ]
+
+
+def _unsafe_settings(mapping: EventSourceMappingConfigurationResponseTypeDef, stream_arn: str) -> list[str]:
+    found = []
+    if mapping["EventSourceArn"] != stream_arn:
+        found.append(f"reads {mapping['EventSourceArn']} instead of {stream_arn}; apply Terraform again")
+    if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
+        found.append("lacks ReportBatchItemFailures, so a partial failure would count as success")
+    if mapping.get("ParallelizationFactor", 1) != 1:
+        found.append("has a ParallelizationFactor above 1, with which progress cannot be told")
+    for setting in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds"):
+        if mapping.get(setting, -1) != -1:
+            found.append(f"has {setting} set, so Lambda would discard changes; it must be -1")
+    return found

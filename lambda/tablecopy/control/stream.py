@@ -1,0 +1,249 @@
+"""The stream as control sees it: which changes have been applied, and how old the oldest other one is.
+
+Lambda does not tell the replicator which shard a batch is of. Control reads the shards itself, as their
+second reader, and finds the replicator's marks in them. A batch is a contiguous run of its shard and is
+applied in order, so a mark covers everything before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tablecopy.clock import Clock
+from tablecopy.journal.marks import Mark, Marks, sortable
+from tablecopy.journal.shards import Shard, Shards
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
+
+RETENTION_SECONDS = 86_400
+"""A stream keeps a record for 24 hours (Streams developer guide)."""
+
+# A batch holds at most 10,000 records (Lambda API, BatchSize): reading on beyond that without finding a
+# mark shows nothing new.
+_LOOK_AHEAD = 10_000
+
+
+class RecordsExpired(Exception):
+    """Records left the stream before they were applied: the copy lacks changes and cannot get them back."""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What of the stream is not applied.
+
+    Attributes
+    ----------
+    oldest_age
+        Seconds since the oldest change that is not known to be applied; 0 when there is none.
+    drained
+        Every shard is applied to its closed end or has been empty for long enough.
+    records, puts, deletes
+        What has been applied so far.
+    """
+
+    oldest_age: float
+    drained: bool
+    records: int
+    puts: int
+    deletes: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    sequence_number: str
+    created: float
+
+
+class _Reader:
+    """Reads one shard onwards from a position and keeps what is not known to be applied."""
+
+    def __init__(self, client: DynamoDBStreamsClient, stream_arn: str, shard: Shard) -> None:
+        self._client = client
+        self._stream_arn = stream_arn
+        self._shard_id = shard.shard_id
+        self.from_horizon = False
+        self.ahead: deque[_Seen] = deque()
+        self._iterator: str | None = self._open(shard.position)
+
+    @property
+    def at_closed_end(self) -> bool:
+        return self._iterator is None
+
+    def read(self, enough: int) -> None:
+        """Read pages until ``enough`` records are ahead or a page brings nothing."""
+        while self._iterator is not None and len(self.ahead) < enough:
+            page = self._client.get_records(ShardIterator=self._iterator, Limit=1000)
+            self._iterator = page.get("NextShardIterator")
+            for record in page["Records"]:
+                change = record["dynamodb"]
+                self.ahead.append(
+                    _Seen(change["SequenceNumber"], change["ApproximateCreationDateTime"].timestamp())
+                )
+            if not page["Records"]:
+                return
+
+    def drop_to(self, sequence_number: str) -> None:
+        while self.ahead and int(self.ahead[0].sequence_number) <= int(sequence_number):
+            self.ahead.popleft()
+
+    def _open(self, position: str) -> str:
+        if position:
+            try:
+                return self._client.get_shard_iterator(
+                    StreamArn=self._stream_arn,
+                    ShardId=self._shard_id,
+                    ShardIteratorType="AFTER_SEQUENCE_NUMBER",
+                    SequenceNumber=position,
+                )["ShardIterator"]
+            except self._client.exceptions.TrimmedDataAccessException:
+                # The applied record itself has expired. Whether others have is a matter of time.
+                pass
+        self.from_horizon = True
+        return self._client.get_shard_iterator(
+            StreamArn=self._stream_arn, ShardId=self._shard_id, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+
+
+class Stream:
+    """Follows every shard of the stream.
+
+    Parameters
+    ----------
+    drained_after
+        Seconds for which repeated reads of a shard must find nothing before it counts as empty.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBStreamsClient,
+        stream_arn: str,
+        shards: Shards,
+        marks: Marks,
+        clock: Clock,
+        drained_after: float,
+    ) -> None:
+        self._client = client
+        self._stream_arn = stream_arn
+        self._shards = shards
+        self._marks = marks
+        self._clock = clock
+        self._drained_after = drained_after
+        self._readers: dict[str, _Reader] = {}
+
+    def observe(self) -> Backlog:
+        """Look at all shards once.
+
+        Raises
+        ------
+        RecordsExpired
+            A record expired before it was applied.
+        """
+        now = self._clock.now()
+        known = self._shards.read_all()
+        current = [
+            self._follow(known.get(shard_id) or Shard(shard_id, applied_to=now))
+            for shard_id in self._shard_ids()
+        ]
+        for shard in current:
+            if shard != known.get(shard.shard_id):
+                self._shards.save(shard)
+        gone = [
+            shard for shard_id, shard in known.items() if shard_id not in {each.shard_id for each in current}
+        ]
+        counted = [*current, *gone]
+        ages = [now - self._oldest(shard).created for shard in current if self._has_backlog(shard)]
+        return Backlog(
+            oldest_age=max([0.0, *ages]),
+            drained=all(self._is_drained(shard, now) for shard in current),
+            records=sum(shard.records for shard in counted),
+            puts=sum(shard.puts for shard in counted),
+            deletes=sum(shard.deletes for shard in counted),
+        )
+
+    def _follow(self, shard: Shard) -> Shard:
+        if shard.finished:
+            return shard
+        now = self._clock.now()
+        reader = self._reader(shard)
+        reader.read(_LOOK_AHEAD)
+        shard = self._advance(shard, reader)
+        if reader.ahead:
+            oldest = max(shard.applied_to, reader.ahead[0].created)
+            _check_not_expired(shard.shard_id, oldest, now)
+            return replace(shard, applied_to=oldest, empty_since=None)
+        return replace(
+            shard,
+            applied_to=now,
+            empty_since=shard.empty_since or now,
+            finished=reader.at_closed_end,
+        )
+
+    def _advance(self, shard: Shard, reader: _Reader) -> Shard:
+        """Move the shard's position to the last mark among the records ahead."""
+        if not reader.ahead:
+            return shard
+        marks = self._marks.between(reader.ahead[0].sequence_number, reader.ahead[-1].sequence_number)
+        own: list[Mark] = [
+            marks[name] for seen in reader.ahead if (name := sortable(seen.sequence_number)) in marks
+        ]
+        if not own:
+            return shard
+        shard = replace(
+            shard,
+            position=next(
+                seen.sequence_number
+                for seen in reversed(reader.ahead)
+                if sortable(seen.sequence_number) == own[-1].sequence_number
+            ),
+            records=shard.records + sum(mark.records for mark in own),
+            puts=shard.puts + sum(mark.puts for mark in own),
+            deletes=shard.deletes + sum(mark.deletes for mark in own),
+        )
+        self._shards.save(shard)
+        self._marks.remove(own)
+        reader.drop_to(shard.position)
+        return shard
+
+    def _reader(self, shard: Shard) -> _Reader:
+        reader = self._readers.get(shard.shard_id)
+        if reader is None:
+            reader = _Reader(self._client, self._stream_arn, shard)
+            if reader.from_horizon:
+                _check_not_expired(shard.shard_id, shard.applied_to, self._clock.now())
+            self._readers[shard.shard_id] = reader
+        return reader
+
+    def _oldest(self, shard: Shard) -> _Seen:
+        return self._readers[shard.shard_id].ahead[0]
+
+    def _has_backlog(self, shard: Shard) -> bool:
+        return not shard.finished and bool(self._readers[shard.shard_id].ahead)
+
+    def _is_drained(self, shard: Shard, now: float) -> bool:
+        if shard.finished:
+            return True
+        return shard.empty_since is not None and now - shard.empty_since >= self._drained_after
+
+    def _shard_ids(self) -> Iterator[str]:
+        page = self._client.describe_stream(StreamArn=self._stream_arn)["StreamDescription"]
+        while True:
+            for shard in page["Shards"]:
+                yield shard["ShardId"]
+            if "LastEvaluatedShardId" not in page:
+                return
+            page = self._client.describe_stream(
+                StreamArn=self._stream_arn, ExclusiveStartShardId=page["LastEvaluatedShardId"]
+            )["StreamDescription"]
+
+
+def _check_not_expired(shard_id: str, applied_to: float, now: float) -> None:
+    if applied_to < now - RETENTION_SECONDS:
+        hours = (now - applied_to) / 3600
+        raise RecordsExpired(
+            f"shard {shard_id}: changes made {hours:.0f} hours ago were not applied within the 24 hours "
+            "that a stream keeps them. The copy lacks them: empty the destination and start a new copy"
+        )

@@ -1,0 +1,90 @@
+"""The two tables, as far as control looks at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tablecopy.wire import Json, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
+
+
+def source_problems(source: Wire, table: str, stream_arn: str) -> list[str]:
+    """What keeps the source table from being copied, one sentence each with what mends it."""
+    description = source.call("describe_table", {"TableName": table})["Table"]
+    specification = description.get("StreamSpecification", {})
+    if not specification.get("StreamEnabled"):
+        return [
+            f"source table {table} has no stream any more; changes made since are not known. Start a new copy"
+        ]
+    found = []
+    if specification["StreamViewType"] not in _VIEW_TYPES:
+        found.append(
+            f"the stream of source table {table} has view type {specification['StreamViewType']}; it must be "
+            "NEW_IMAGE or NEW_AND_OLD_IMAGES"
+        )
+    if description["LatestStreamArn"] != stream_arn:
+        found.append(
+            f"the stream of source table {table} was switched off and on again and is now "
+            f"{description['LatestStreamArn']}; changes made in between are not known. Start a new copy"
+        )
+    return found
+
+
+def destination_problems(
+    source: Wire, source_table: str, destination: Wire, table: str, *, allow_items: bool
+) -> list[str]:
+    """What keeps the destination from taking the copy, one sentence each with what mends it."""
+    return list(_destination_problems(source, source_table, destination, table, allow_items))
+
+
+def _destination_problems(
+    source: Wire, source_table: str, destination: Wire, table: str, allow_items: bool
+) -> Iterator[str]:
+    try:
+        description = destination.call("describe_table", {"TableName": table})["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        yield f"destination table {table} does not exist; apply Terraform again"
+        return
+    if description["TableStatus"] not in {"ACTIVE", "UPDATING"}:
+        yield f"destination table {table} is {description['TableStatus']}"
+        return
+    wanted = key_definition(source.call("describe_table", {"TableName": source_table})["Table"])
+    if key_definition(description) != wanted:
+        yield f"destination table {table} has the key {key_definition(description)}, the source {wanted}"
+        return
+    lifetime = destination.call("describe_time_to_live", {"TableName": table})["TimeToLiveDescription"]
+    if lifetime["TimeToLiveStatus"] in {"ENABLED", "ENABLING"}:
+        name = lifetime["AttributeName"]
+        yield (
+            f"destination table {table} deletes items by time to live on its own; until cutover switch it "
+            f"off: aws dynamodb update-time-to-live --table-name {table} "
+            f"--time-to-live-specification Enabled=false,AttributeName={name}"
+        )
+    if not allow_items and _holds_items(destination, table):
+        yield (
+            f"destination table {table} holds items, and a copy never deletes what the source lacks; "
+            "empty it, or accept them with destination.allow_items = true"
+        )
+
+
+def key_definition(description: Json) -> list[tuple[str, str, str]]:
+    """Name, type and role of each key attribute of a described table."""
+    types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    return [
+        (key["AttributeName"], types[key["AttributeName"]], key["KeyType"])
+        for key in description["KeySchema"]
+    ]
+
+
+def _holds_items(destination: Wire, table: str) -> bool:
+    """Counting is all that the destination's role may do besides writing."""
+    request: Json = {"TableName": table, "Select": "COUNT", "Limit": 1, "ConsistentRead": True}
+    return bool(destination.call("scan", request)["Count"])

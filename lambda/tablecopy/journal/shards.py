@@ -1,0 +1,77 @@
+"""Shards: how far control has seen each shard of the stream applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tablecopy.journal.store import Store, number, text
+from tablecopy.wire import Json
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What is known of one shard. Times are seconds since the epoch.
+
+    Attributes
+    ----------
+    position
+        Sequence number of the last record known to be applied; empty before the first.
+    applied_to
+        Every change made before this moment has been applied.
+    empty_since
+        Since when repeated reads behind ``position`` have found nothing; None while something is there.
+    finished
+        The shard is closed and applied to its end.
+    records, puts, deletes
+        What the replicator has done for this shard so far.
+    """
+
+    shard_id: str
+    position: str = ""
+    applied_to: float = 0.0
+    empty_since: float | None = None
+    finished: bool = False
+    records: int = 0
+    puts: int = 0
+    deletes: int = 0
+
+
+class Shards:
+    """The shard items of the journal; only control writes them."""
+
+    _PK = "shard"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read_all(self) -> dict[str, Shard]:
+        """All shards seen so far, by id."""
+        shards = map(_decode, self._store.query(self._PK))
+        return {shard.shard_id: shard for shard in shards}
+
+    def save(self, shard: Shard) -> None:
+        """Write what is known of the shard."""
+        attributes: Json = {
+            "position": text(shard.position),
+            "applied_to": number(shard.applied_to),
+            "finished": {"BOOL": shard.finished},
+            "records": number(shard.records),
+            "puts": number(shard.puts),
+            "deletes": number(shard.deletes),
+        }
+        if shard.empty_since is not None:
+            attributes["empty_since"] = number(shard.empty_since)
+        self._store.put(self._PK, shard.shard_id, attributes)
+
+
+def _decode(item: Json) -> Shard:
+    return Shard(
+        shard_id=item["sk"]["S"],
+        position=item["position"]["S"],
+        applied_to=float(item["applied_to"]["N"]),
+        empty_since=float(item["empty_since"]["N"]) if "empty_since" in item else None,
+        finished=item["finished"]["BOOL"],
+        records=int(item["records"]["N"]),
+        puts=int(item["puts"]["N"]),
+        deletes=int(item["deletes"]["N"]),
+    )

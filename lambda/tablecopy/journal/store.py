@@ -1,0 +1,132 @@
+"""The journal's table: items by partition and sort key, in DynamoDB's own JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tablecopy.wire import Json, Wire
+
+_BATCH_WRITE_LIMIT = 25
+
+
+class Conflict(Exception):
+    """A conditional write found the item in another state than expected."""
+
+
+def text(value: str) -> Json:
+    """``value`` as a DynamoDB string."""
+    return {"S": value}
+
+
+def number(value: float) -> Json:
+    """``value`` as a DynamoDB number."""
+    return {"N": repr(value)}
+
+
+class Store:
+    """Reads are strongly consistent: the functions fence each other through them."""
+
+    def __init__(self, wire: Wire, table: str) -> None:
+        self._wire = wire
+        self._table = table
+
+    def get(self, pk: str, sk: str) -> Json | None:
+        """The item, or None."""
+        response = self._wire.call(
+            "get_item",
+            {"TableName": self._table, "Key": {"pk": text(pk), "sk": text(sk)}, "ConsistentRead": True},
+        )
+        item: Json | None = response.get("Item")
+        return item
+
+    def put(
+        self,
+        pk: str,
+        sk: str,
+        attributes: Json,
+        *,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> None:
+        """Write the whole item. Raises Conflict when ``condition`` does not hold."""
+        self._conditional(
+            "put_item",
+            {"Item": {"pk": text(pk), "sk": text(sk), **attributes}},
+            condition,
+            values,
+            names,
+        )
+
+    def update(
+        self,
+        pk: str,
+        sk: str,
+        expression: str,
+        *,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> None:
+        """Apply an update expression. Raises Conflict when ``condition`` does not hold."""
+        self._conditional(
+            "update_item",
+            {"Key": {"pk": text(pk), "sk": text(sk)}, "UpdateExpression": expression},
+            condition,
+            values,
+            names,
+        )
+
+    def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
+        """Remove the item. Raises Conflict when ``condition`` does not hold."""
+        self._conditional("delete_item", {"Key": {"pk": text(pk), "sk": text(sk)}}, condition, values, None)
+
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """Remove many items of one partition, in batches."""
+        pending = [{"DeleteRequest": {"Key": {"pk": text(pk), "sk": text(sk)}}} for sk in sks]
+        while pending:
+            batch, pending = pending[:_BATCH_WRITE_LIMIT], pending[_BATCH_WRITE_LIMIT:]
+            response = self._wire.call("batch_write_item", {"RequestItems": {self._table: batch}})
+            pending += response.get("UnprocessedItems", {}).get(self._table, [])
+
+    def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
+        """The items of a partition in order of their sort key, from ``first`` to ``last`` when given."""
+        request: Json = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": text(pk)},
+            "ConsistentRead": True,
+        }
+        if first is not None and last is not None:
+            request["KeyConditionExpression"] += " AND sk BETWEEN :first AND :last"
+            request["ExpressionAttributeValues"].update({":first": text(first), ":last": text(last)})
+        while True:
+            response = self._wire.call("query", request)
+            yield from response["Items"]
+            if "LastEvaluatedKey" not in response:
+                return
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    def _conditional(
+        self,
+        operation: str,
+        request: Json,
+        condition: str | None,
+        values: Json | None,
+        names: dict[str, str] | None,
+    ) -> None:
+        optional: dict[str, Any] = {
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ExpressionAttributeNames": names,
+        }
+        given = {name: value for name, value in optional.items() if value}
+        try:
+            self._wire.call(operation, {"TableName": self._table, **request, **given})
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise Conflict(f"{request.get('Key') or ''} is not in the expected state") from error
+            raise

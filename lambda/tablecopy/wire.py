@@ -1,0 +1,117 @@
+"""DynamoDB's wire format, with nothing translated on the way.
+
+botocore keeps its credentials, signing, endpoints and retries. Its parameter validation, serializer and
+response parser are out of the way: a request is the JSON that goes out, a response is the JSON that came
+in. Numbers therefore stay text (``{"N": "12.50"}``) and binaries stay base64 text, as they are in a
+stream event, so that no type can change between source and destination.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+Json = dict[str, Any]
+
+_BODY = "tablecopy_body"
+
+
+class Wire:
+    """A DynamoDB client that speaks JSON documents as DynamoDB spells them.
+
+    Parameters
+    ----------
+    session
+        Gives credentials and the endpoint. It must not be shared with clients that want parsed responses.
+    region
+        Region of the tables, or None for the session's.
+    attempts
+        How often botocore tries a call in all. 1 leaves retrying to the caller.
+    connect_timeout, read_timeout
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        region: str | None = None,
+        *,
+        attempts: int = 5,
+        connect_timeout: float = 3,
+        read_timeout: float = 10,
+    ) -> None:
+        session.register_component("response_parser_factory", _JsonParserFactory())
+        self._client = session.create_client(
+            "dynamodb",
+            region_name=region,
+            config=Config(
+                parameter_validation=False,
+                connect_timeout=connect_timeout,
+                read_timeout=read_timeout,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+                tcp_keepalive=True,
+            ),
+        )
+        events = self._client.meta.events
+        events.register("provide-client-params.dynamodb", _set_body_aside)
+        events.register("before-call.dynamodb", _put_body_back)
+
+    def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
+        """Send ``body`` to ``operation`` (its name in botocore, such as ``batch_write_item``).
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            DynamoDB answered with an error.
+        botocore.exceptions.HTTPClientError
+            No answer came; what was asked for may have happened, and may still happen.
+        """
+        encoded = body if isinstance(body, bytes) else encode(body)
+        response: Json = getattr(self._client, operation)(Body=encoded)
+        return response
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """``document`` as compact UTF-8 JSON."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _set_body_aside(params: Json, context: Json, **_: object) -> Any:
+    context[_BODY] = params["Body"]
+    return {}
+
+
+def _put_body_back(params: Json, context: Json, **_: object) -> None:
+    params["body"] = context[_BODY]
+
+
+class _JsonParser:
+    """Stands in for botocore's parser: the decoded body, and the error fields its retries look at."""
+
+    def parse(self, response: Json, shape: object) -> Json:
+        body = response["body"]
+        parsed: Json = json.loads(body) if body else {}
+        status = response["status_code"]
+        if status >= 300:
+            code = str(parsed.get("__type", status)).rsplit("#", 1)[-1]
+            message = parsed.get("message") or parsed.get("Message") or ""
+            parsed["Error"] = {"Code": code, "Message": message}
+        headers = response["headers"]
+        parsed["ResponseMetadata"] = {
+            "HTTPStatusCode": status,
+            "HTTPHeaders": headers,
+            "RequestId": headers.get("x-amzn-requestid", ""),
+        }
+        return parsed
+
+
+class _JsonParserFactory:
+    def set_parser_defaults(self, **_: object) -> None:
+        """Nothing to default: no timestamps or blobs are decoded."""
+
+    def create_parser(self, protocol_name: str) -> _JsonParser:
+        return _JsonParser()
