@@ -71,7 +71,7 @@ def _destination_problems(
     if not allow_items and _holds_items(destination, table):
         yield (
             f"destination table {table} holds items, and a copy never deletes what the source lacks; "
-            "empty it, or accept them with destination.allow_items = true"
+            "empty it, or accept them with destination_table.allow_items = true"
         )
 
 
