@@ -1,0 +1,95 @@
+"""``tablecopy``: the operator's command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from operate.function import ControlFunction, Status
+from operate.text import lines
+from sides import UserError
+from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
+from sides.output import EXIT_OK, Progress, Style, emit, run
+from sides.terraform import read_outputs, tables_of
+
+# Sealing waits for the replicator's leases, which live as long as its function may run.
+_SEAL_SECONDS = 300.0
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``tablecopy``; returns the exit code."""
+    return run("tablecopy", _command, argv)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    top = argparse.ArgumentParser(
+        prog="tablecopy",
+        description="Start, follow and seal the copy of a DynamoDB table to another AWS account.",
+        epilog="Without --control-function, the Terraform outputs of the current directory say which copy.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in (
+        ("start", "begin the run, or carry on with one that stopped"),
+        ("status", "show how the run is doing"),
+        ("seal", "end the copy for good: later changes at the source no longer arrive"),
+    ):
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command.add_argument("--control-function", metavar="NAME", help="name or ARN of the control function")
+        add_side_options(command, "source")
+        add_terraform_option(command)
+        add_output_options(command)
+    return top
+
+
+def _command(argv: Sequence[str]) -> int:
+    options = parser().parse_args(argv)
+    function = _function(options)
+    actions: dict[str, Callable[[], Status]] = {
+        "start": function.start,
+        "status": function.status,
+        "seal": lambda: _sealed(function),
+    }
+    status = actions[options.command]()
+    if options.format == "jsonl":
+        emit({"type": "status", **status})
+    else:
+        print(*lines(status, Style(sys.stdout)), sep="\n")
+    return EXIT_OK
+
+
+def _function(options: argparse.Namespace) -> ControlFunction:
+    if options.control_function and not options.from_terraform:
+        return ControlFunction(side_from_options(options, "source"), options.control_function)
+    directory = options.from_terraform or "."
+    outputs = read_outputs(directory)
+    name = options.control_function or outputs.get("control_function_name")
+    if not name:
+        raise UserError(
+            f"the Terraform outputs of {directory} have no control_function_name; give --control-function"
+        )
+    source, _ = tables_of(outputs, directory)
+    return ControlFunction(side_from_options(options, "source", source), name)
+
+
+def _sealed(function: ControlFunction) -> Status:
+    """Seal, and come back once nothing can be written any more."""
+    status = function.seal()
+    progress = Progress()
+    give_up = time.monotonic() + _SEAL_SECONDS
+    while status["phase"] != "sealed":
+        if status["phase"] not in {"ready", "sealing"}:
+            raise UserError(f"not sealed: the run is {status['phase']} again: {status['reason']}")
+        if time.monotonic() > give_up:
+            raise UserError(
+                f"not sealed after {_SEAL_SECONDS:.0f} s, still {status['phase']}; control carries on, "
+                "tablecopy status tells when it is done"
+            )
+        progress.update(f"{status['phase']} ...")
+        time.sleep(_LOOK_AGAIN_SECONDS)
+        status = function.status()
+    progress.clear()
+    return status

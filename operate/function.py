@@ -1,0 +1,66 @@
+"""The control function, as an operator calls it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sides import Side, UserError
+from sides.errors import explained
+
+Status = dict[str, Any]
+"""What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
+
+# Control answers an operator within seconds, but its first call after a pause starts a fresh environment.
+_ANSWER_SECONDS = 60
+
+
+class ControlFunction:
+    """Asks the control function of one copy. Needs ``lambda:InvokeFunction`` on it and nothing else.
+
+    Parameters
+    ----------
+    side
+        The source side, in whose account and region the function is.
+    name
+        Name or ARN of the function.
+    """
+
+    def __init__(self, side: Side, name: str) -> None:
+        self._side = side
+        self._client = side.client("lambda", read_timeout=_ANSWER_SECONDS)
+        self._name = name
+
+    def start(self) -> Status:
+        """Begin the run or carry on with a stopped one, and have control look at it at once."""
+        return self._ask_and_nudge("start")
+
+    def seal(self) -> Status:
+        """Ask for the seal and have control look at the run at once."""
+        return self._ask_and_nudge("seal")
+
+    def status(self) -> Status:
+        """The run as the journal has it."""
+        return self._ask("status")
+
+    def _ask_and_nudge(self, action: str) -> Status:
+        status = self._ask(action)
+        with explained(self._side):
+            self._client.invoke(
+                FunctionName=self._name, InvocationType="Event", Payload=json.dumps({"action": "reconcile"})
+            )
+        return status
+
+    def _ask(self, action: str) -> Status:
+        with explained(self._side):
+            response = self._client.invoke(FunctionName=self._name, Payload=json.dumps({"action": action}))
+        answer = json.loads(response["Payload"].read())
+        if "FunctionError" in response:
+            raise UserError(
+                f"control function {self._name} failed: {answer.get('errorMessage', answer)}; "
+                "its log group says more"
+            )
+        if "error" in answer:
+            raise UserError(answer["error"])
+        status: Status = answer["status"]
+        return status
