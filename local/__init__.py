@@ -1,0 +1,1 @@
+"""Two AWS accounts on one machine, for the demo and the end-to-end tests."""
