@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.config import Config
+from botocore.model import OperationModel
 from botocore.session import Session
 
 Json = dict[str, Any]
@@ -80,9 +81,11 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _set_body_aside(params: Json, context: Json, **_: object) -> Any:
+def _set_body_aside(params: Json, model: OperationModel, context: Json, **_: object) -> Any:
     context[_BODY] = params["Body"]
-    return {}
+    # botocore picks the endpoint with the tables that a batch names, and cannot do without the member.
+    is_batch = model.input_shape is not None and "RequestItems" in model.input_shape.members
+    return {"RequestItems": {}} if is_batch else {}
 
 
 def _put_body_back(params: Json, context: Json, **_: object) -> None:
