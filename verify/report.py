@@ -176,9 +176,7 @@ def _next_step(comparison: Comparison) -> str:
     if comparison.verdict == "equal":
         if comparison.writes_stopped:
             return "the destination holds what the source holds: seal the copy, then move the writers."
-        return (
-            "before the cutover, stop the writers, wait for the copy to drain, verify with --writes-stopped."
-        )
+        return "before the cutover, stop the writers, let the copy drain, verify with --writes-stopped."
     if comparison.verdict == "unsettled":
         if comparison.writes_stopped:
             return "find what still writes to the tables, stop it and verify again."
