@@ -74,14 +74,18 @@ def _headline(comparison: Comparison, style: Style) -> str:
 
 
 def _sides(comparison: Comparison, style: Style) -> Iterator[str]:
+    rows = []
     for label, arn, items, units in (
         ("source", comparison.source, comparison.source_items, comparison.source_units),
         ("destination", comparison.destination, comparison.destination_items, comparison.destination_units),
     ):
         _, _, _, region, account, table = arn.split(":", 5)
-        name = table.removeprefix("table/")
         spent = f", {units:,.0f} read units" if units else ""
-        yield f"  {label:<12} {name}  {style.dim(f'{account} {region}')}  {_items(items)}{spent}"
+        rows.append((label, table.removeprefix("table/"), f"{account} {region}", f"{_items(items)}{spent}"))
+    label_width, name_width, place_width = (max(len(row[column]) for row in rows) for column in range(3))
+    for label, name, place, read in rows:
+        place = style.dim(place.ljust(place_width))
+        yield f"  {label.ljust(label_width)}  {name.ljust(name_width)}  {place}  {read}"
     note = f"  {comparison.seconds:,.1f} s"
     if comparison.settled:
         note += (
@@ -183,7 +187,4 @@ def _next_step(comparison: Comparison) -> str:
         return "verify again in a moment; changes underway will have arrived by then."
     if comparison.writes_stopped:
         return "do not move the writers; find out why these differ, then verify again."
-    return (
-        "if the copy may still have been catching up, wait until it has drained and verify again; "
-        "what is reported again is real."
-    )
+    return "if the copy was still catching up, let it drain and verify again; what stands then is real."

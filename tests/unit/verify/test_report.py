@@ -42,7 +42,7 @@ def test_equal() -> None:
     assert report(EQUAL) == [
         "Equal: 33,421 items compared, none differs.",
         "",
-        "  source       cities  111111111111 eu-west-1  33,421 items, 1,024 read units",
+        "  source       cities      111111111111 eu-west-1     33,421 items, 1,024 read units",
         "  destination  cities-new  222222222222 eu-central-1  33,421 items, 1,024 read units",
         "  12.3 s",
         "",
@@ -85,8 +85,7 @@ def test_differences_come_in_groups() -> None:
         "Extra at the destination (1)",
         '  country="DE"  id=3  (changed during the comparison)',
         "",
-        "Next: if the copy may still have been catching up, wait until it has drained and verify again; "
-        "what is reported again is real.",
+        "Next: if the copy was still catching up, let it drain and verify again; what stands then is real.",
     ]
 
 
