@@ -28,7 +28,7 @@ _CHANGES: dict[str, Change] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PathChange:
     """What happened to one attribute on the way from the source to the destination.
 
@@ -71,7 +71,7 @@ class PathChange:
         return record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One key that the two tables do not agree on.
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 SideName: TypeAlias = Literal["source", "destination"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A key that the scans did not see the same on both sides.
 

@@ -191,6 +191,9 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         # Parts that would run together without their lengths.
         ({"SS": ["ab", "c"]}, {"SS": ["a", "bc"]}),
         ({"L": [{"S": "aS1:b"}]}, {"L": [{"S": "a"}, {"S": "b"}]}),
+        ({"L": [{"S": "aS:b"}, {"S": "c"}]}, {"L": [{"S": "a"}, {"S": "bS:c"}]}),
+        ({"L": [{"S": "aSb"}, {"S": "c"}]}, {"L": [{"S": "a"}, {"S": "bSc"}]}),
+        ({"M": {"a": {"S": "x1:bS1:y"}}}, {"M": {"a": {"S": "x"}, "b": {"S": "y"}}}),
     ],
 )
 def test_these_are_not_equal(a: dict[str, Any], b: dict[str, Any]) -> None:
