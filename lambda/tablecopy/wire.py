@@ -13,11 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.config import Config
+from botocore.model import OperationModel
 from botocore.session import Session
 
 Json = dict[str, Any]
 
 _BODY = "tablecopy_body"
+
+_BATCH_OPERATIONS = frozenset({"BatchWriteItem", "BatchGetItem"})
 
 
 class Wire:
@@ -80,9 +83,10 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _set_body_aside(params: Json, context: Json, **_: object) -> Any:
+def _set_body_aside(params: Json, model: OperationModel, context: Json, **_: object) -> Any:
     context[_BODY] = params["Body"]
-    return {}
+    # botocore looks for tables among the keys of a batch's RequestItems, and fails where there are no keys.
+    return {"RequestItems": {}} if model.name in _BATCH_OPERATIONS else {}
 
 
 def _put_body_back(params: Json, context: Json, **_: object) -> None:
