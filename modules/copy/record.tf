@@ -150,9 +150,9 @@ resource "terraform_data" "record" {
     }
 
     postcondition {
-      condition     = !var.enabled || try(self.input.source.stream_arn, null) == local.reported.stream_arn
+      condition     = try(self.input.source.stream_arn, null) == try(local.reported.stream_arn, self.input.source.stream_arn, null)
       error_message = <<-EOT
-        The stream of the source table ${var.source_table.name} is ${local.reported == null ? "" : local.reported.stream_arn} now; the copy follows ${try(self.input.source.stream_arn, "?")}. The stream was turned off and on again, and the changes in between are lost: the copy cannot go on.
+        The stream of the source table ${var.source_table.name} is ${try(local.reported.stream_arn, "?")} now; the copy follows ${try(self.input.source.stream_arn, "?")}. The stream was turned off and on again, and the changes in between are lost: the copy cannot go on.
         Start a new one, with a new journal and mapping (its preflight wants the destination emptied, or destination_table.allow_items):
           terraform apply -replace='ADDRESS' where ADDRESS is what this prints: terraform state list | grep terraform_data.record
         After the cutover, take the copy apart with enabled = false instead.
