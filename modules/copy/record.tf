@@ -37,16 +37,18 @@ data "aws_dynamodb_table" "source" {
 
   lifecycle {
     postcondition {
-      condition     = self.stream_enabled && contains(["NEW_IMAGE", "NEW_AND_OLD_IMAGES"], self.stream_view_type)
-      error_message = <<-EOT
-        The stream of the source table ${var.source_table.name} is ${self.stream_enabled ? "of the view type ${self.stream_view_type}" : "off"}; the copy needs new images.
-        %{~if self.stream_enabled}
-        Turn it off first (readers of the present stream lose their place):
-          aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false
-        %{~endif}
-        Turn it on with:
-          aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES
-      EOT
+      condition = self.stream_enabled && contains(["NEW_IMAGE", "NEW_AND_OLD_IMAGES"], self.stream_view_type)
+      error_message = join("\n", concat(
+        ["The stream of the source table ${var.source_table.name} is ${self.stream_enabled ? "of the view type ${self.stream_view_type}" : "off"}; the copy needs its new images."],
+        self.stream_enabled ? [
+          "Turn it off first (whatever reads it now loses its place):",
+          "  aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false",
+        ] : [],
+        [
+          "Turn it on:",
+          "  aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+        ],
+      ))
     }
   }
 }
