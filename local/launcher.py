@@ -66,7 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    asyncio.run(_serve(Expiry(dynamodb)))
+    responses = importlib.import_module("ministack.core.responses")
+    asyncio.run(_serve(Expiry(dynamodb, responses.request_scope)))
     return 0
 
 
@@ -116,6 +117,9 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     )
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
     _expect_function(streams, "_decode_iterator", "token")
+    _expect_function(
+        importlib.import_module("ministack.core.responses"), "request_scope", "account_id", "region"
+    )
 
     functions._poll_dynamodb_streams = _nothing_was_processed  # type: ignore[attr-defined]
     complete_describe_alarms(cloudwatch)
