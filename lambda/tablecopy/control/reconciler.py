@@ -100,7 +100,8 @@ class Reconciler:
             self._parts.mapping.switch(on=False)
             return Outcome.IDLE
         try:
-            backlog = self._parts.stream.observe()
+            # Before its first slice a run has read nothing that an expired change could be missing from.
+            backlog = self._parts.stream.observe(run.scan_began or self._clock.now())
         except RecordsExpired as expired:
             return self._stop(run, str(expired), resumable=False)
         self._parts.publish(backlog)
@@ -123,11 +124,13 @@ class Reconciler:
         gone = self._parts.stream_problems()
         if gone:
             return self._stop(run, "; ".join(gone), resumable=False)
+        now = self._clock.now()
         return self._enter(
             run,
             Phase.SLICE,
             slice=run.slice + 1,
-            slice_ends=self._clock.now() + self._slice_seconds,
+            slice_ends=now + self._slice_seconds,
+            scan_began=run.scan_began or now,
             copied_before_slice=_copied(self._segments(run)),
         )
 

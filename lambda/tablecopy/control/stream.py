@@ -26,6 +26,10 @@ RETENTION_SECONDS = 86_400
 # mark shows nothing new.
 _LOOK_AHEAD = 10_000
 
+# GetRecords may take several calls to get to where a shard has records (API reference). A new reader starts
+# at a position that may lie hours back, and so believes only the last of this many empty pages.
+_EMPTY_PAGES_AT_FIRST = 3
+
 
 class RecordsExpired(Exception):
     """Records left the stream before they were applied: the copy lacks changes and cannot get them back."""
@@ -68,13 +72,15 @@ class _Reader:
         self.from_horizon = False
         self.ahead: deque[_Seen] = deque()
         self._iterator: str | None = self._open(shard.position)
+        self._patience = _EMPTY_PAGES_AT_FIRST
 
     @property
     def at_closed_end(self) -> bool:
         return self._iterator is None
 
-    def read(self, enough: int) -> None:
-        """Read pages until ``enough`` records are ahead or a page brings nothing."""
+    def read(self, enough: int) -> bool:
+        """Read pages until ``enough`` records are ahead or nothing comes. True if any record came."""
+        brought = False
         while self._iterator is not None and len(self.ahead) < enough:
             page = self._client.get_records(ShardIterator=self._iterator, Limit=1000)
             self._iterator = page.get("NextShardIterator")
@@ -83,14 +89,20 @@ class _Reader:
                 self.ahead.append(
                     _Seen(change["SequenceNumber"], change["ApproximateCreationDateTime"].timestamp())
                 )
-            if not page["Records"]:
-                return
+            if page["Records"]:
+                brought = True
+                continue
+            self._patience -= 1
+            if self._patience <= 0:
+                break
+        return brought
 
-    def drop_to(self, sequence_number: str) -> None:
-        while self.ahead and int(self.ahead[0].sequence_number) <= int(sequence_number):
+    def drop_to(self, position: str) -> None:
+        while position and self.ahead and int(self.ahead[0].sequence_number) <= int(position):
             self.ahead.popleft()
 
-    def _open(self, position: str) -> str:
+    def _open(self, position: str) -> str | None:
+        gone = self._client.exceptions.ResourceNotFoundException
         if position:
             try:
                 return self._client.get_shard_iterator(
@@ -99,13 +111,17 @@ class _Reader:
                     ShardIteratorType="AFTER_SEQUENCE_NUMBER",
                     SequenceNumber=position,
                 )["ShardIterator"]
-            except self._client.exceptions.TrimmedDataAccessException:
+            except (self._client.exceptions.TrimmedDataAccessException, gone):
                 # The applied record itself has expired. Whether others have is a matter of time.
                 pass
         self.from_horizon = True
-        return self._client.get_shard_iterator(
-            StreamArn=self._stream_arn, ShardId=self._shard_id, ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
+        try:
+            return self._client.get_shard_iterator(
+                StreamArn=self._stream_arn, ShardId=self._shard_id, ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+        except gone:
+            # The shard has expired with all it held.
+            return None
 
 
 class Stream:
@@ -134,8 +150,14 @@ class Stream:
         self._drained_after = drained_after
         self._readers: dict[str, _Reader] = {}
 
-    def observe(self) -> Backlog:
+    def observe(self, covered_to: float) -> Backlog:
         """Look at all shards once.
+
+        Parameters
+        ----------
+        covered_to
+            The backfill has read, or will read, what changes made before this moment (seconds since the
+            epoch) have led to: it does no harm when they expire.
 
         Raises
         ------
@@ -144,43 +166,51 @@ class Stream:
         """
         now = self._clock.now()
         known = self._shards.read_all()
-        current = [
-            self._follow(known.get(shard_id) or Shard(shard_id, applied_to=now))
-            for shard_id in self._shard_ids()
-        ]
-        for shard in current:
-            if shard != known.get(shard.shard_id):
-                self._shards.save(shard)
-        gone = [
-            shard for shard_id, shard in known.items() if shard_id not in {each.shard_id for each in current}
-        ]
-        counted = [*current, *gone]
+        current: list[Shard] = []
+        certain = True
+        for shard_id in self._shard_ids(known):
+            before = known.get(shard_id) or Shard(shard_id, applied_to=now)
+            shard = self._follow(before, covered_to)
+            if shard != known.get(shard_id):
+                # Overtaken by another reconciler, a look proves nothing. Nor does it where a shard has just
+                # come to its end: the shards that follow it may be younger than the list.
+                saved = self._shards.save(shard)
+                certain = certain and saved is not None and shard.finished == before.finished
+            current.append(shard)
+        followed = {shard.shard_id for shard in current}
+        counted = [*current, *(shard for shard_id, shard in known.items() if shard_id not in followed)]
         ages = [now - self._oldest(shard).created for shard in current if self._has_backlog(shard)]
         return Backlog(
             oldest_age=max([0.0, *ages]),
-            drained=all(self._is_drained(shard, now) for shard in current),
+            drained=certain and bool(current) and all(self._is_drained(shard, now) for shard in current),
             records=sum(shard.records for shard in counted),
             puts=sum(shard.puts for shard in counted),
             deletes=sum(shard.deletes for shard in counted),
         )
 
-    def _follow(self, shard: Shard) -> Shard:
+    def _follow(self, shard: Shard, covered_to: float) -> Shard:
         if shard.finished:
             return shard
         now = self._clock.now()
-        reader = self._reader(shard)
-        reader.read(_LOOK_AHEAD)
+        reader = self._reader(shard, covered_to)
+        # Another reconciler may have moved the position on, and taken the marks on the way.
+        reader.drop_to(shard.position)
+        brought = reader.read(_LOOK_AHEAD)
+        reader.drop_to(shard.position)
+        newest = reader.ahead[-1].created if reader.ahead else shard.applied_to
         shard = self._advance(shard, reader)
         if reader.ahead:
-            oldest = max(shard.applied_to, reader.ahead[0].created)
-            _check_not_expired(shard.shard_id, oldest, now)
-            return replace(shard, applied_to=oldest, empty_since=None)
-        return replace(
-            shard,
-            applied_to=now,
-            empty_since=shard.empty_since or now,
-            finished=reader.at_closed_end,
-        )
+            applied_to = max(shard.applied_to, reader.ahead[0].created)
+            _check_not_expired(shard.shard_id, max(applied_to, covered_to), now)
+            return replace(shard, applied_to=applied_to, empty_since=None)
+        if reader.at_closed_end:
+            return replace(shard, applied_to=now, finished=True)
+        if brought:
+            return replace(shard, applied_to=max(shard.applied_to, newest), empty_since=None)
+        empty_since = now if shard.empty_since is None else shard.empty_since
+        # One empty answer proves nothing. To believe it would hide a change that expires unapplied.
+        empty = now - empty_since >= self._drained_after
+        return replace(shard, applied_to=now if empty else shard.applied_to, empty_since=empty_since)
 
     def _advance(self, shard: Shard, reader: _Reader) -> Shard:
         """Move the shard's position to the last mark among the records ahead."""
@@ -192,28 +222,31 @@ class Stream:
         ]
         if not own:
             return shard
-        shard = replace(
-            shard,
-            position=next(
-                seen.sequence_number
-                for seen in reversed(reader.ahead)
-                if sortable(seen.sequence_number) == own[-1].sequence_number
-            ),
-            records=shard.records + sum(mark.records for mark in own),
-            puts=shard.puts + sum(mark.puts for mark in own),
-            deletes=shard.deletes + sum(mark.deletes for mark in own),
+        advanced = self._shards.save(
+            replace(
+                shard,
+                position=next(
+                    seen.sequence_number
+                    for seen in reversed(reader.ahead)
+                    if sortable(seen.sequence_number) == own[-1].sequence_number
+                ),
+                records=shard.records + sum(mark.records for mark in own),
+                puts=shard.puts + sum(mark.puts for mark in own),
+                deletes=shard.deletes + sum(mark.deletes for mark in own),
+            )
         )
-        self._shards.save(shard)
+        if advanced is None:
+            return shard
         self._marks.remove(own)
-        reader.drop_to(shard.position)
-        return shard
+        reader.drop_to(advanced.position)
+        return advanced
 
-    def _reader(self, shard: Shard) -> _Reader:
+    def _reader(self, shard: Shard, covered_to: float) -> _Reader:
         reader = self._readers.get(shard.shard_id)
         if reader is None:
             reader = _Reader(self._client, self._stream_arn, shard)
             if reader.from_horizon:
-                _check_not_expired(shard.shard_id, shard.applied_to, self._clock.now())
+                _check_not_expired(shard.shard_id, max(shard.applied_to, covered_to), self._clock.now())
             self._readers[shard.shard_id] = reader
         return reader
 
@@ -228,7 +261,12 @@ class Stream:
             return True
         return shard.empty_since is not None and now - shard.empty_since >= self._drained_after
 
-    def _shard_ids(self) -> Iterator[str]:
+    def _shard_ids(self, known: dict[str, Shard]) -> list[str]:
+        """The shards of the stream, and those that left it unfinished: what they held may be lost."""
+        unfinished = (shard_id for shard_id, shard in known.items() if not shard.finished)
+        return list(dict.fromkeys([*self._listed(), *unfinished]))
+
+    def _listed(self) -> Iterator[str]:
         page = self._client.describe_stream(StreamArn=self._stream_arn)["StreamDescription"]
         while True:
             for shard in page["Shards"]:

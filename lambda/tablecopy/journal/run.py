@@ -43,6 +43,8 @@ class Run:
         ``TotalSegments`` of the scan, fixed for the run: a checkpoint means nothing under another number.
     slice, slice_ends
         Number of the latest slice (from 1), and the moment its workers stop writing.
+    scan_began
+        When the first slice began; 0 before it. Everything read by the backfill was read after it.
     phase_since
         When this phase began.
     barren_slices
@@ -70,6 +72,7 @@ class Run:
     key_names: tuple[str, ...] = ()
     slice: int = 0
     slice_ends: float = 0.0
+    scan_began: float = 0.0
     barren_slices: int = 0
     copied_before_slice: int = 0
     seal_requested: bool = False
@@ -145,6 +148,7 @@ def _decode(item: Json) -> Run:
         key_names=tuple(name["S"] for name in item["key_names"]["L"]),
         slice=int(item["slice"]["N"]),
         slice_ends=float(item["slice_ends"]["N"]),
+        scan_began=float(item["scan_began"]["N"]),
         barren_slices=int(item["barren_slices"]["N"]),
         copied_before_slice=int(item["copied_before_slice"]["N"]),
         seal_requested=item["seal_requested"]["BOOL"],

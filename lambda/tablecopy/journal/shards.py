@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tablecopy.journal.store import Store, number, text
+from tablecopy.journal.store import Conflict, Store, number, text
 from tablecopy.wire import Json
 
 
@@ -24,6 +24,8 @@ class Shard:
         The shard is closed and applied to its end.
     records, puts, deletes
         What the replicator has done for this shard so far.
+    version
+        Raised by every write; a write that does not know the latest one is refused.
     """
 
     shard_id: str
@@ -34,10 +36,15 @@ class Shard:
     records: int = 0
     puts: int = 0
     deletes: int = 0
+    version: int = 0
 
 
 class Shards:
-    """The shard items of the journal; only control writes them."""
+    """The shard items of the journal; only control writes them.
+
+    Two of its invocations may overlap. Were the slower one to take a position back, the marks that led to
+    the later position would be gone, and nothing would ever lead there again.
+    """
 
     _PK = "shard"
 
@@ -49,8 +56,9 @@ class Shards:
         shards = map(_decode, self._store.query(self._PK))
         return {shard.shard_id: shard for shard in shards}
 
-    def save(self, shard: Shard) -> None:
-        """Write what is known of the shard."""
+    def save(self, shard: Shard) -> Shard | None:
+        """Replace the state that ``shard`` was derived from; None if somebody else has done so first."""
+        following = replace(shard, version=shard.version + 1)
         attributes: Json = {
             "position": text(shard.position),
             "applied_to": number(shard.applied_to),
@@ -58,10 +66,25 @@ class Shards:
             "records": number(shard.records),
             "puts": number(shard.puts),
             "deletes": number(shard.deletes),
+            "version": number(following.version),
         }
         if shard.empty_since is not None:
             attributes["empty_since"] = number(shard.empty_since)
-        self._store.put(self._PK, shard.shard_id, attributes)
+        try:
+            if shard.version == 0:
+                self._store.put(self._PK, shard.shard_id, attributes, condition="attribute_not_exists(pk)")
+            else:
+                self._store.put(
+                    self._PK,
+                    shard.shard_id,
+                    attributes,
+                    condition="#version = :known",
+                    names={"#version": "version"},
+                    values={":known": number(shard.version)},
+                )
+        except Conflict:
+            return None
+        return following
 
 
 def _decode(item: Json) -> Shard:
@@ -74,4 +97,5 @@ def _decode(item: Json) -> Shard:
         records=int(item["records"]["N"]),
         puts=int(item["puts"]["N"]),
         deletes=int(item["deletes"]["N"]),
+        version=int(item["version"]["N"]),
     )

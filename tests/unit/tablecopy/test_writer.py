@@ -168,7 +168,7 @@ UNANSWERED = [
     ConnectionClosedError(endpoint_url="https://dynamodb"),
     ResponseStreamingError(error="cut"),
     # Raised for a connection that fails in the middle of an answer, too.
-    SSLError(endpoint_url="https://dynamodb", error="bad record"),
+    SSLError(endpoint_url="https://dynamodb", error=ValueError("bad record")),
     ConnectTimeoutError(endpoint_url="https://dynamodb"),
     EndpointConnectionError(endpoint_url="https://dynamodb", error="no route"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +59,7 @@ def test_batches_are_within_the_limits(given_writes: list[Write]) -> None:
 @given(writes)
 def test_a_batch_ends_only_where_it_must(given_writes: list[Write]) -> None:
     cut = list(batches(given_writes))
-    for batch, following in zip(cut, cut[1:], strict=False):
+    for batch, following in pairwise(cut):
         size = len(b",".join(write.body for write in [*batch, following[0]]))
         assert (
             len(batch) == BATCH_REQUESTS

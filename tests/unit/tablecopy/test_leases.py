@@ -1,0 +1,91 @@
+"""Leases: held as long as their holder may write, and no longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tablecopy.journal.leases import (
+    BACKFILL,
+    GRACE_SECONDS,
+    REPLICATOR,
+    Leases,
+    LeaseTaken,
+    UnsettledWrite,
+)
+from tablecopy.journal.store import Store, number
+from tests.unit.tablecopy.fakes import NOON, FakeClock
+
+DEADLINE = NOON + 60
+
+
+@pytest.fixture
+def leases(store: Store, clock: FakeClock) -> Leases:
+    return Leases(store, clock)
+
+
+def test_a_lease_is_alive_while_it_is_held(leases: Leases) -> None:
+    with leases.hold(REPLICATOR, "17", "me", DEADLINE):
+        assert leases.alive(REPLICATOR) == ["replicator#17"]
+        assert leases.alive(BACKFILL) == []
+    assert leases.alive(REPLICATOR) == []
+
+
+def test_a_second_holder_is_refused_and_leaves_the_first_one_alone(leases: Leases) -> None:
+    with leases.hold(BACKFILL, "1", "me", DEADLINE):
+        with pytest.raises(LeaseTaken), leases.hold(BACKFILL, "1", "you", DEADLINE):
+            pytest.fail("held twice")
+        assert leases.alive(BACKFILL) == ["backfill#1"]
+
+
+def test_others_hold_other_leases(leases: Leases) -> None:
+    with leases.hold(BACKFILL, "1", "me", DEADLINE), leases.hold(BACKFILL, "2", "you", DEADLINE):
+        assert leases.alive(BACKFILL) == ["backfill#1", "backfill#2"]
+
+
+def test_asking_again_after_a_lost_answer_is_no_conflict(leases: Leases) -> None:
+    with leases.hold(BACKFILL, "1", "me", DEADLINE), leases.hold(BACKFILL, "1", "me", DEADLINE):
+        assert leases.alive(BACKFILL) == ["backfill#1"]
+
+
+def test_an_error_ends_the_lease(leases: Leases) -> None:
+    with pytest.raises(KeyError), leases.hold(REPLICATOR, "17", "me", DEADLINE):
+        raise KeyError
+    assert leases.alive(REPLICATOR) == []
+
+
+def test_a_write_that_may_yet_land_keeps_the_lease_until_past_its_deadline(
+    leases: Leases, clock: FakeClock
+) -> None:
+    with pytest.raises(UnsettledWrite), leases.hold(REPLICATOR, "17", "me", DEADLINE):
+        raise UnsettledWrite
+    clock.time = DEADLINE + GRACE_SECONDS
+    assert leases.alive(REPLICATOR) == ["replicator#17"]
+    with pytest.raises(LeaseTaken), leases.hold(REPLICATOR, "17", "you", DEADLINE + 60):
+        pytest.fail("held twice")
+    clock.time += 0.001
+    assert leases.alive(REPLICATOR) == []
+    with leases.hold(REPLICATOR, "17", "you", DEADLINE + 60):
+        assert leases.alive(REPLICATOR) == ["replicator#17"]
+
+
+def test_a_late_holder_does_not_end_its_successors_lease(leases: Leases, clock: FakeClock) -> None:
+    late = leases.hold(REPLICATOR, "17", "me", DEADLINE)
+    late.__enter__()
+    clock.time = DEADLINE + GRACE_SECONDS + 1
+    with leases.hold(REPLICATOR, "17", "you", DEADLINE + 60):
+        late.__exit__(None, None, None)
+        assert leases.alive(REPLICATOR) == ["replicator#17"]
+
+
+def test_what_is_left_behind_is_swept_a_day_later(leases: Leases, store: Store) -> None:
+    with leases.hold(BACKFILL, "1", "me", DEADLINE):
+        item = store.get("lease", "backfill#1")
+    assert item is not None
+    assert item["expires_at"] == number(int(DEADLINE) + 86_400)
+
+
+def test_there_can_be_more_leases_than_a_page_holds(leases: Leases, store: Store) -> None:
+    padding = {"deadline": number(DEADLINE), "padding": {"S": "x" * 390_000}}
+    for index in range(4):
+        store.put("lease", f"replicator#{index}", padding)
+    assert len(leases.alive(REPLICATOR)) == 4

@@ -1,0 +1,87 @@
+"""The run's record: everything comes back, and only who knows the latest state may change it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.fakes import NOON
+
+RUN = Run("run", "arn:stream", 4, NOON, Phase.PREFLIGHT, NOON)
+FULL = Run(
+    run_id="run",
+    stream_arn="arn:stream",
+    total_segments=4,
+    started=NOON + 0.123456,
+    phase=Phase.SLICE,
+    phase_since=NOON + 1,
+    key_names=("pk", "sk"),
+    slice=2,
+    slice_ends=NOON + 3600,
+    scan_began=NOON + 2,
+    barren_slices=1,
+    copied_before_slice=10,
+    seal_requested=True,
+    problems=("é", ""),
+    reason="why",
+    resumable=False,
+)
+
+
+@pytest.fixture
+def record(store: Store) -> RunRecord:
+    return RunRecord(store)
+
+
+def test_there_is_no_run_before_the_first_start(record: RunRecord) -> None:
+    assert record.read() is None
+
+
+@pytest.mark.parametrize("run", [RUN, FULL], ids=["defaults", "everything"])
+def test_everything_comes_back(record: RunRecord, run: Run) -> None:
+    assert record.create(run)
+    assert record.read() == run
+
+
+def test_the_full_run_leaves_no_field_at_its_default() -> None:
+    assert [each.name for each in fields(Run) if getattr(FULL, each.name) == each.default] == ["version"]
+
+
+def test_a_run_is_created_once(record: RunRecord) -> None:
+    assert record.create(RUN)
+    assert not record.create(FULL)
+    assert record.read() == RUN
+
+
+def test_a_save_raises_the_version(record: RunRecord) -> None:
+    record.create(RUN)
+    saved = record.save(replace(RUN, reason="x"))
+    assert saved == replace(RUN, reason="x", version=1)
+    assert record.read() == saved
+
+
+def test_of_two_that_knew_the_same_state_one_wins(record: RunRecord) -> None:
+    record.create(RUN)
+    assert record.save(replace(RUN, reason="first"))
+    assert record.save(replace(RUN, reason="second")) is None
+    found = record.read()
+    assert found is not None
+    assert found.reason == "first"
+
+
+def test_nothing_is_saved_where_there_is_no_run(record: RunRecord) -> None:
+    assert record.save(RUN) is None
+    assert record.read() is None
+
+
+def test_enter_notes_the_moment() -> None:
+    assert RUN.enter(Phase.PAUSING, NOON + 5, reason="r") == replace(
+        RUN, phase=Phase.PAUSING, phase_since=NOON + 5, reason="r"
+    )
+
+
+def test_the_replicator_writes_in_two_phases_only() -> None:
+    assert {Phase.DRAINING, Phase.READY} == REPLICATING
