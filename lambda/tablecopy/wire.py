@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import ResponseStreamingError
+from botocore.model import OperationModel
 from botocore.session import Session
 
 Json = dict[str, Any]
 
 _BODY = "tablecopy_body"
+
+_BATCH_OPERATIONS = frozenset({"BatchWriteItem", "BatchGetItem"})
 
 
 class Wire:
@@ -68,7 +72,7 @@ class Wire:
         botocore.exceptions.ClientError
             DynamoDB answered with an error.
         botocore.exceptions.HTTPClientError
-            No answer came; what was asked for may have happened, and may still happen.
+            No whole answer came; what was asked for may have happened, and may still happen.
         """
         encoded = body if isinstance(body, bytes) else encode(body)
         response: Json = getattr(self._client, operation)(Body=encoded)
@@ -80,9 +84,10 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _set_body_aside(params: Json, context: Json, **_: object) -> Any:
+def _set_body_aside(params: Json, model: OperationModel, context: Json, **_: object) -> Any:
     context[_BODY] = params["Body"]
-    return {}
+    # botocore looks for tables among the keys of a batch's RequestItems, and fails where there are no keys.
+    return {"RequestItems": {}} if model.name in _BATCH_OPERATIONS else {}
 
 
 def _put_body_back(params: Json, context: Json, **_: object) -> None:
@@ -93,9 +98,14 @@ class _JsonParser:
     """Stands in for botocore's parser: the decoded body, and the error fields its retries look at."""
 
     def parse(self, response: Json, shape: object) -> Json:
-        body = response["body"]
-        parsed: Json = json.loads(body) if body else {}
         status = response["status_code"]
+        parsed = _document(response["body"])
+        if parsed is None:
+            if status < 300:
+                # botocore does not hold a body against its Content-Length. Read as success, an answer cut
+                # short would hide the unprocessed items it was about to name.
+                raise ResponseStreamingError(error="the answer was cut short")
+            parsed = {}
         if status >= 300:
             code = str(parsed.get("__type", status)).rsplit("#", 1)[-1]
             message = parsed.get("message") or parsed.get("Message") or ""
@@ -107,6 +117,15 @@ class _JsonParser:
             "RequestId": headers.get("x-amzn-requestid", ""),
         }
         return parsed
+
+
+def _document(body: bytes) -> Json | None:
+    """The JSON document in ``body``; None when it is cut short or something else, such as a proxy's page."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 class _JsonParserFactory:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from tablecopy import log
 from tablecopy.clock import Clock
@@ -119,7 +119,8 @@ class BatchWriter:
                         return
                     raise
                 log.event("destination_retry", code=error.response["Error"]["Code"], writes=len(pending))
-            except HTTPClientError as error:
+            except (HTTPClientError, ConnectionError) as error:
+                # ConnectionError is not only "never connected": a TLS error in mid-answer is one, too.
                 self._open_until = self._clock.now() + SETTLE_SECONDS
                 log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
             if pending:

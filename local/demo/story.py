@@ -1,0 +1,238 @@
+"""The demo's steps, one after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.accounts import DESTINATION_ACCOUNT, REPOSITORY, SOURCE_ACCOUNT, LocalAws
+from local.demo.cities import TABLE, TABLE_NAME, Item, cities, key_of, token_of
+from local.demo.narrator import Narrator
+from local.demo.stack import root_module
+from local.demo.tamper import tamper
+from local.demo.traffic import Writer, fill
+from local.errors import LocalError
+from operate.function import ControlFunction, Status
+from sides import Side
+
+_VARIABLES: dict[str, Any] = {
+    "source_table": {"name": TABLE_NAME, "profile": "source"},
+    "destination_table": {"profile": "destination"},
+    # Slices far shorter than for a real table, so that there is more than one to be seen.
+    "backfill": {"segments": 16, "concurrency": 4, "slice_seconds": 10, "timeout_seconds": 60},
+}
+_CHANGES_PER_SECOND = 40
+_RESERVE = 2000
+_SEED = 20_240_229
+
+# The control function looks at the run every minute; a step that takes this long has failed.
+_PATIENCE_SECONDS = 240.0
+
+# How long the demo looks for a change that must not arrive.
+_LATE_WRITE_SECONDS = 5.0
+
+
+class DemoFailed(LocalError):
+    """The demo did not show what it is to show."""
+
+
+@dataclass
+class Stage:
+    """What the steps share."""
+
+    aws: LocalAws
+    directory: Path
+    narrator: Narrator
+    function: ControlFunction
+    terraform_directory: Path
+
+    @property
+    def source(self) -> Any:
+        return self.aws.session(SOURCE_ACCOUNT).client("dynamodb")
+
+    @property
+    def destination(self) -> Any:
+        return self.aws.session(DESTINATION_ACCOUNT).client("dynamodb")
+
+
+def tell(aws: LocalAws, directory: Path) -> None:
+    """Run the whole demo on accounts that are up.
+
+    Raises
+    ------
+    DemoFailed
+        Something did not end as it must.
+    """
+    narrator = Narrator()
+    items = cities()
+    present, reserve = items[:-_RESERVE], items[-_RESERVE:]
+    source = aws.session(SOURCE_ACCOUNT).client("dynamodb")
+    with narrator.step("Create and fill the source table"):
+        _create_source(source, present, narrator)
+    writer = Writer(source, present, reserve, _CHANGES_PER_SECOND, _SEED)
+    narrator.say(f"a writer begins: {_CHANGES_PER_SECOND} changes a second, seed {_SEED}")
+    writer.start()
+    with narrator.step("terraform apply of this repository's root module"):
+        stage = _apply(aws, directory, narrator)
+    with narrator.step("Copy the items while the source takes writes"):
+        _wait(stage, writer, "the backfill", _is_backfilled)
+    with narrator.step("Stop the writer and wait until everything is applied"):
+        writer.stop()
+        narrator.say(_traffic(writer))
+        status = _wait(stage, writer, "ready for cutover", lambda status: status["phase"] == "ready")
+    with narrator.step("Verify: both tables are read and compared item by item"):
+        _expect_equal(stage)
+    with narrator.step("Seal the run; a late write to the source no longer arrives"):
+        _command(stage, "operate", "seal", "--from-terraform", str(stage.terraform_directory))
+        _expect_late_write_ignored(stage)
+    with narrator.step("Tamper with the destination; verify names exactly what was done"):
+        _expect_tampering_found(stage)
+    narrator.summary(
+        {
+            "items copied": f"{status['items']:,} in {status['slice']} slices of {status['segments']} segments",
+            "changes replayed": (
+                f"{status['changes']:,} as {status['puts']:,} puts and {status['deletes']:,} deletes"
+            ),
+            "writer": _traffic(writer),
+            "verdict": "equal before the seal; afterwards exactly the three planted differences",
+        }
+    )
+
+
+def _create_source(source: Any, present: list[Item], narrator: Narrator) -> None:
+    source.create_table(**TABLE)
+    source.get_waiter("table_exists").wait(TableName=TABLE_NAME)
+    fill(source, present, lambda done: narrator.progress.update(f"   {done:,} of {len(present):,} cities"))
+    narrator.say(f"{len(present):,} cities in table {TABLE_NAME} of account {SOURCE_ACCOUNT}")
+
+
+def _apply(aws: LocalAws, directory: Path, narrator: Narrator) -> Stage:
+    regions = {"source": aws.regions[SOURCE_ACCOUNT], "destination": aws.regions[DESTINATION_ACCOUNT]}
+    variables = {
+        **_VARIABLES,
+        "source_table": {**_VARIABLES["source_table"], "region": regions["source"]},
+        "destination_table": {**_VARIABLES["destination_table"], "region": regions["destination"]},
+    }
+    terraform = root_module(
+        aws, directory / "terraform", variables, lambda line: narrator.progress.update(f"   {line.strip()}")
+    )
+    terraform.init()
+    applied = terraform.apply()
+    narrator.say(next(line for line in applied.splitlines() if line.startswith("Apply complete!")))
+    outputs = terraform.output()
+    narrator.say(f"the run starts by itself; its progress: {outputs['commands']['status']}")
+    side = Side("source", region=regions["source"], profile="source")
+    function = ControlFunction(side, outputs["control_function_name"])
+    return Stage(aws, directory, narrator, function, terraform.directory)
+
+
+def _wait(stage: Stage, writer: Writer, what: str, is_reached: Callable[[Status], bool]) -> Status:
+    """Follow the run until ``is_reached``, telling each new phase."""
+    narrator = stage.narrator
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    told: tuple[object, ...] = ()
+    while True:
+        status = stage.function.status()
+        now = (status["phase"], status.get("slice"), status.get("problems"))
+        if now != told:
+            narrator.say(_told(status))
+            told = now
+        narrator.progress.update(f"   {_moving(status, writer)}")
+        if is_reached(status):
+            narrator.say(_moving(status, writer))
+            return status
+        if status["phase"] == "stopped":
+            raise DemoFailed(f"the run has stopped: {status['reason']}")
+        if time.monotonic() > give_up:
+            raise DemoFailed(f"{what} was not reached in {_PATIENCE_SECONDS:.0f} s: {json.dumps(status)}")
+        time.sleep(0.5)
+
+
+def _is_backfilled(status: Status) -> bool:
+    return bool(status["phase"] == "draining" and status["segments_done"] == status["segments"])
+
+
+def _told(status: Status) -> str:
+    slice_ = f" {status['slice']}" if status["phase"] == "slice" else ""
+    problems = "".join(f"; waits for: {problem}" for problem in status.get("problems", []))
+    return f"phase {status['phase']}{slice_}{problems}"
+
+
+def _moving(status: Status, writer: Writer) -> str:
+    if status["phase"] == "none":
+        return f"waiting for control's first look; writer: {writer.changes:,} changes"
+    return (
+        f"{status['segments_done']}/{status['segments']} segments, {status['items']:,} items copied, "
+        f"{status['changes']:,} changes applied, oldest unapplied {status['oldest_unapplied_age']:.0f} s; "
+        f"writer: {writer.changes:,} changes"
+    )
+
+
+def _traffic(writer: Writer) -> str:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(writer.counts.items()))
+    return f"{writer.changes:,} changes ({kinds})"
+
+
+def _compared(stage: Stage) -> list[str]:
+    return ["--from-terraform", str(stage.terraform_directory), "--writes-stopped"]
+
+
+def _expect_equal(stage: Stage) -> None:
+    code = _command(stage, "verify", *_compared(stage))
+    if code != 0:
+        raise DemoFailed(f"verify ended with {code} instead of 0: the tables are not equal")
+
+
+def _expect_late_write_ignored(stage: Stage) -> None:
+    original = _any_items(stage.destination, 1)[0]
+    late = {**original, "name": {"S": "written after the seal"}}
+    stage.source.put_item(TableName=TABLE_NAME, Item=late)
+    time.sleep(_LATE_WRITE_SECONDS)
+    found = stage.destination.get_item(TableName=TABLE_NAME, Key=key_of(original), ConsistentRead=True)[
+        "Item"
+    ]
+    stage.source.put_item(TableName=TABLE_NAME, Item=original)
+    if found != original:
+        raise DemoFailed("a write to the source reached the destination after the seal")
+    stage.narrator.say(f"written to the source, not at the destination {_LATE_WRITE_SECONDS:.0f} s later")
+
+
+def _expect_tampering_found(stage: Stage) -> None:
+    planted = tamper(stage.destination, _any_items(stage.destination, 2))
+    _command(stage, "verify", *_compared(stage))
+    process = subprocess.run(
+        _python("verify", *_compared(stage), "--format", "jsonl"),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    lines = [json.loads(line) for line in process.stdout.splitlines()]
+    found = {line["kind"]: token_of(line["key"]) for line in lines if line["type"] == "difference"}
+    differences = sum(line["type"] == "difference" for line in lines)
+    if process.returncode != 1 or found != planted or differences != len(planted):
+        raise DemoFailed(f"verify ended with {process.returncode} and found {found} instead of {planted}")
+    stage.narrator.say("verify exits 1 and names these three and nothing else")
+
+
+def _any_items(client: Any, count: int) -> list[Item]:
+    items: list[Item] = client.scan(TableName=TABLE_NAME, Limit=count, ConsistentRead=True)["Items"]
+    return items
+
+
+def _command(stage: Stage, module: str, *arguments: str) -> int:
+    """Run one of the project's commands as a user does, and show what it prints."""
+    name = {"operate": "tablecopy"}.get(module, module)
+    stage.narrator.say(f"$ {name} {' '.join(arguments)}".replace(f"{REPOSITORY}/", ""))
+    process = subprocess.run(_python(module, *arguments), stdout=subprocess.PIPE, text=True, check=False)
+    stage.narrator.say(process.stdout.rstrip())
+    return process.returncode
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]

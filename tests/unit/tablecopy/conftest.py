@@ -1,0 +1,51 @@
+"""What the tests of the Lambda package share: credentials that reach nothing, and a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.fakes import FakeClock, own_wire
+
+
+@pytest.fixture(autouse=True)
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """An empty journal: a real table as far as moto goes, spoken to through the real Wire."""
+    with mock_aws():
+        yield new_store()
+
+
+def new_store() -> Store:
+    """Create the journal's table in the AWS that moto shows at the moment."""
+    wire = own_wire()
+    wire.call(
+        "create_table",
+        {
+            "TableName": "journal",
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            "AttributeDefinitions": [
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        },
+    )
+    return Store(wire, "journal")

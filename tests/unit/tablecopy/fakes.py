@@ -1,0 +1,224 @@
+"""Stand-ins that are passed where AWS or time would be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.session import Session
+
+from tablecopy.clock import Clock
+from tablecopy.wire import Json, Wire
+from tablecopy.writes import key_token
+
+NOON = 1_750_000_000.0
+
+
+class FakeClock(Clock):
+    """Ticks by hand: only sleep() and whoever sets ``time`` move it."""
+
+    def __init__(self, time: float = NOON) -> None:
+        self.time = time
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+def own_wire() -> Wire:
+    return Wire(Session(), "eu-west-1", attempts=1)
+
+
+def client_error(code: str, status: int = 400, operation: str = "BatchWriteItem") -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        operation,
+    )
+
+
+def no_answer() -> ReadTimeoutError:
+    return ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+Fault = Callable[[Sequence[Json]], "Answer"]
+"""Looks at a call's requests and says what becomes of them."""
+
+
+@dataclass
+class Answer:
+    """Which of a call's requests take effect, which come back as unprocessed, and what is raised."""
+
+    applied: Sequence[Json]
+    unprocessed: Sequence[Json] = ()
+    error: Exception | None = None
+
+
+def refuse(code: str, status: int = 400) -> Fault:
+    """Nothing takes effect and the call fails."""
+    return lambda requests: Answer([], error=client_error(code, status))
+
+
+def lose_answer(requests: Sequence[Json]) -> Answer:
+    """Everything takes effect, and nobody hears of it."""
+    return Answer(requests, error=no_answer())
+
+
+def leave(*indexes: int) -> Fault:
+    """The requests at ``indexes`` come back as unprocessed."""
+
+    def answer(requests: Sequence[Json]) -> Answer:
+        left = [request for index, request in enumerate(requests) if index in indexes]
+        return Answer([request for request in requests if request not in left], left)
+
+    return answer
+
+
+class FakeDestination(Wire):
+    """A table in memory behind BatchWriteItem, with its limits, and with faults for its next calls."""
+
+    def __init__(self, key_names: Sequence[str] = ("pk",), faults: Sequence[Fault] = ()) -> None:
+        self.key_names = key_names
+        self.faults = list(faults)
+        self.items: dict[str, Json] = {}
+        self.calls: list[list[Json]] = []
+        self.on_call: Callable[[], None] = lambda: None
+
+    def call(self, operation: str, body: Any) -> Json:
+        assert operation == "batch_write_item"
+        [(table, requests)] = json.loads(body)["RequestItems"].items()
+        assert table == "copy"
+        assert 1 <= len(requests) <= 25
+        assert len(body) <= 16 * 1024 * 1024
+        assert len({self.token(request) for request in requests}) == len(requests)
+        self.calls.append(requests)
+        self.on_call()
+        answer = self.faults.pop(0)(requests) if self.faults else Answer(requests)
+        for request in answer.applied:
+            self.apply(request)
+        if answer.error:
+            raise answer.error
+        return {"UnprocessedItems": {table: list(answer.unprocessed)} if answer.unprocessed else {}}
+
+    def token(self, request: Json) -> str:
+        if "DeleteRequest" in request:
+            return key_token(request["DeleteRequest"]["Key"])
+        item = request["PutRequest"]["Item"]
+        return key_token({name: item[name] for name in self.key_names})
+
+    def apply(self, request: Json) -> None:
+        if "DeleteRequest" in request:
+            self.items.pop(self.token(request), None)
+        else:
+            self.items[self.token(request)] = request["PutRequest"]["Item"]
+
+
+class FakeSource(Wire):
+    """A table in memory behind Scan, in an order of its own, a few items a page."""
+
+    def __init__(self, items: Sequence[Json], page_size: int = 3) -> None:
+        self.items = list(items)
+        self.page_size = page_size
+        self.scans: list[Json] = []
+
+    def call(self, operation: str, body: Any) -> Json:
+        assert operation == "scan"
+        assert body["ConsistentRead"] is True
+        self.scans.append(dict(body))
+        mine = [
+            item for index, item in enumerate(self.items) if index % body["TotalSegments"] == body["Segment"]
+        ]
+        start = 0
+        if "ExclusiveStartKey" in body:
+            keys = [{"pk": item["pk"]} for item in mine]
+            start = keys.index(body["ExclusiveStartKey"]) + 1
+        page = mine[start : start + self.page_size]
+        answer: Json = {"Items": page, "Count": len(page)}
+        # Like DynamoDB, a page that ends exactly at the end of the segment does not know that it does.
+        if len(page) == self.page_size:
+            answer["LastEvaluatedKey"] = {"pk": page[-1]["pk"]}
+        return answer
+
+
+class Trimmed(Exception):
+    """TrimmedDataAccessException."""
+
+
+class NotFound(Exception):
+    """ResourceNotFoundException."""
+
+
+@dataclass
+class FakeShard:
+    """A shard of FakeStreams. ``gaps`` says how many empty pages come before the record at an index."""
+
+    records: list[tuple[str, float]] = field(default_factory=list)
+    closed: bool = False
+    trimmed: int = 0
+    gaps: dict[int, int] = field(default_factory=dict)
+
+
+class FakeStreams:
+    """DynamoDB Streams as control uses it: two shards a page, ``page_size`` records a page."""
+
+    class exceptions:  # noqa: N801 - boto3 spells it so
+        TrimmedDataAccessException = Trimmed
+        ResourceNotFoundException = NotFound
+
+    def __init__(self, page_size: int = 4) -> None:
+        self.shards: dict[str, FakeShard] = {}
+        self.page_size = page_size
+        self.reads = 0
+        self.on_read: Callable[[str], None] = lambda shard_id: None
+
+    def describe_stream(self, **request: Any) -> Json:
+        ids = list(self.shards)
+        start = ids.index(request["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in request else 0
+        page = ids[start : start + 2]
+        description: Json = {"Shards": [{"ShardId": shard_id} for shard_id in page]}
+        if start + 2 < len(ids):
+            description["LastEvaluatedShardId"] = page[-1]
+        return {"StreamDescription": description}
+
+    def get_shard_iterator(self, **request: Any) -> Json:
+        shard = self.shards.get(request["ShardId"])
+        if shard is None:
+            raise NotFound
+        index = shard.trimmed
+        if request["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER":
+            numbers = [number for number, _ in shard.records]
+            index = numbers.index(request["SequenceNumber"]) + 1
+            if index <= shard.trimmed:
+                raise Trimmed
+        return {"ShardIterator": json.dumps([request["ShardId"], index, 0])}
+
+    def get_records(self, **request: Any) -> Json:
+        self.reads += 1
+        shard_id, index, waited = json.loads(request["ShardIterator"])
+        self.on_read(shard_id)
+        shard = self.shards[shard_id]
+        if waited < shard.gaps.get(index, 0):
+            return {"Records": [], "NextShardIterator": json.dumps([shard_id, index, waited + 1])}
+        end = min([index + self.page_size, len(shard.records), *(gap for gap in shard.gaps if gap > index)])
+        answer: Json = {
+            "Records": [
+                {
+                    "dynamodb": {
+                        "SequenceNumber": number,
+                        "ApproximateCreationDateTime": datetime.fromtimestamp(created, UTC),
+                    }
+                }
+                for number, created in shard.records[index:end]
+            ]
+        }
+        if not (shard.closed and end == len(shard.records)):
+            answer["NextShardIterator"] = json.dumps([shard_id, end, 0])
+        return answer
