@@ -1,7 +1,7 @@
 # The destination account: the table as the source defines it, or an existing one that fits, and one role.
 
 mock_provider "aws" {
-  source = "./tests/mocks/destination"
+  source = "./modules/copy/tests/mocks/destination"
 }
 
 variables {

@@ -8,6 +8,7 @@ locals {
   # Built, not referenced: the role must be able to start the map before the machine exists.
   state_machine_arn = "${local.states_arn}:stateMachine:${var.state_machine_name}"
   executions        = "${local.states_arn}:execution:${var.state_machine_name}"
+  function_arn      = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"
 
   # The function returns "continue" (out of time, more to scan), "wait" (a former worker's lease is alive), "done" or
   # "stop" (the slice is over).
@@ -131,7 +132,7 @@ data "aws_iam_policy_document" "state_machine" {
   statement {
     sid       = "InvokeTheWorker"
     actions   = ["lambda:InvokeFunction"]
-    resources = [module.function.arn]
+    resources = [local.function_arn]
   }
 
   statement {

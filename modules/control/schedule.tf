@@ -27,7 +27,7 @@ data "aws_iam_policy_document" "schedule" {
   statement {
     sid       = "InvokeControl"
     actions   = ["lambda:InvokeFunction"]
-    resources = [module.function.arn]
+    resources = ["arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"]
   }
 }
 

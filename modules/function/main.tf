@@ -2,10 +2,15 @@
 
 locals {
   package = "${path.module}/../../lambda/dist/tablecopy.zip"
+
+  # Built, not referenced, here and where else a policy names what it is made together with: known at plan, so a plan
+  # shows whole policies, and nothing waits for it.
+  log_group     = "/aws/lambda/${var.name}"
+  log_group_arn = "arn:${var.place.partition}:logs:${var.place.region}:${var.place.account_id}:log-group:${local.log_group}"
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  name              = "/aws/lambda/${var.name}"
+  name              = local.log_group
   retention_in_days = var.log_retention_days
   tags              = var.tags
 }
@@ -36,7 +41,7 @@ data "aws_iam_policy_document" "this" {
     sid     = "WriteOwnLog"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     # `:*` stands for the streams of this one group; Lambda names them.
-    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+    resources = ["${local.log_group_arn}:*"]
   }
 
   # DynamoDB opens a table under a KMS key in the name of its caller.
@@ -51,7 +56,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${var.region}.amazonaws.com"]
+        values   = ["dynamodb.${var.place.region}.amazonaws.com"]
       }
     }
   }

@@ -28,9 +28,9 @@ variable "memory_mb" {
   nullable    = false
 }
 
-variable "region" {
-  description = "Region of the function."
-  type        = string
+variable "place" {
+  description = "Partition, account and region of the function."
+  type        = object({ partition = string, account_id = string, region = string })
   nullable    = false
 }
 

@@ -1,5 +1,9 @@
 # Stream to destination: the event source mapping, the function it feeds, and the queue it reports failures to.
 
+locals {
+  queue_arn = "arn:${var.place.partition}:sqs:${var.place.region}:${var.place.account_id}:${var.queue_name}"
+}
+
 # Told, with metadata only, of a batch the mapping has given up. With unlimited retries that happens only when the
 # stream lets a record expire.
 resource "aws_sqs_queue" "failures" {
@@ -38,14 +42,14 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "ReportFailedBatches"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.failures.arn]
+    resources = [local.queue_arn]
   }
 }
 
 module "function" {
   source = "../function"
 
-  region             = var.place.region
+  place              = var.place
   name               = var.name
   description        = "Applies the records of the source stream to the destination table."
   handler            = "tablecopy.handlers.replicator.handle"

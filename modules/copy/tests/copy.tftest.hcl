@@ -16,10 +16,6 @@ variables {
 }
 
 run "applied" {
-  module {
-    source = "./modules/copy"
-  }
-
   assert {
     condition = output.commands == {
       start  = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
@@ -42,10 +38,6 @@ run "applied" {
 # Another definition, and another order of things, make no difference to a copy that exists.
 run "source_has_another_definition_now" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   override_data {
     target = data.aws_dynamodb_table.source
@@ -73,10 +65,6 @@ run "source_has_another_definition_now" {
 run "stream_was_turned_off_and_on" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
@@ -100,10 +88,6 @@ run "stream_was_turned_off_and_on" {
 run "provider_leads_to_another_account" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   override_data {
     target = data.aws_caller_identity.destination
     values = { account_id = "333333333333" }
@@ -113,10 +97,6 @@ run "provider_leads_to_another_account" {
 }
 
 run "disabled" {
-  module {
-    source = "./modules/copy"
-  }
-
   variables {
     enabled = false
   }
@@ -151,10 +131,6 @@ run "disabled" {
 }
 
 run "enabled_again" {
-  module {
-    source = "./modules/copy"
-  }
-
   assert {
     condition     = output.control_function_name == run.applied.control_function_name && output.destination_table_arn == run.applied.destination_table_arn
     error_message = "The copy must come back under its names, with its table."

@@ -17,10 +17,6 @@ variables {
 run "short" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   assert {
     condition     = can(regex("^tablecopy-orders-[0-9a-f]{8}-replicator$", output.replicator_function_name))
     error_message = "Unexpected name: ${output.replicator_function_name}"
@@ -29,10 +25,6 @@ run "short" {
 
 run "other_account" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   override_data {
     target = data.aws_caller_identity.destination
@@ -48,10 +40,6 @@ run "other_account" {
 run "other_region" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   override_data {
     target = data.aws_region.destination
     values = { id = "eu-north-1" }
@@ -66,10 +54,6 @@ run "other_region" {
 run "dots_become_dashes" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   variables {
     source_table = { name = "prod.orders_2" }
   }
@@ -83,10 +67,6 @@ run "dots_become_dashes" {
 # 255 characters, the most a table's name may have.
 run "longest" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   variables {
     name         = "abcdefghijklmnopqrst"
@@ -106,10 +86,6 @@ run "longest" {
 
 run "equal_where_cut" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   variables {
     name         = "abcdefghijklmnopqrst"

@@ -17,10 +17,6 @@ variables {
 run "stream_is_off" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
@@ -35,10 +31,6 @@ run "stream_is_off" {
 
 run "stream_has_keys_only" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   override_data {
     target = data.aws_dynamodb_table.source
@@ -63,10 +55,6 @@ run "stream_has_keys_only" {
 run "new_images_are_enough" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
@@ -88,10 +76,6 @@ run "new_images_are_enough" {
 run "onto_itself" {
   command = plan
 
-  module {
-    source = "./modules/copy"
-  }
-
   override_data {
     target = data.aws_caller_identity.destination
     values = { account_id = "111111111111" }
@@ -107,10 +91,6 @@ run "onto_itself" {
 
 run "same_account_and_region_with_another_name" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   variables {
     destination_table = { name = "orders-copy" }
@@ -129,10 +109,6 @@ run "same_account_and_region_with_another_name" {
 
 run "disabled_before_there_is_a_copy" {
   command = plan
-
-  module {
-    source = "./modules/copy"
-  }
 
   variables {
     enabled = false

@@ -1,0 +1,228 @@
+# Every rule of every variable: a value just outside is refused.
+#
+# These tests live beside the module and not in the root's tests/: `terraform validate` there checks the modules its
+# tests run, and cannot check one that wants its providers from a caller.
+
+mock_provider "aws" {
+  alias  = "source"
+  source = "./tests/mocks/source"
+}
+
+mock_provider "aws" {
+  alias  = "destination"
+  source = "./tests/mocks/destination"
+}
+
+variables {
+  source_table = { name = "orders" }
+}
+
+run "source_name_is_an_arn" {
+  command = plan
+
+  variables {
+    source_table = { name = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders" }
+  }
+
+  expect_failures = [var.source_table]
+}
+
+run "source_name_too_short" {
+  command = plan
+
+  variables {
+    source_table = { name = "ab" }
+  }
+
+  expect_failures = [var.source_table]
+}
+
+run "destination_name_with_a_space" {
+  command = plan
+
+  variables {
+    destination_table = { name = "my orders" }
+  }
+
+  expect_failures = [var.destination_table]
+}
+
+run "name_too_long" {
+  command = plan
+
+  variables {
+    name = "abcdefghijklmnopqrstu"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "name_with_a_dot" {
+  command = plan
+
+  variables {
+    name = "table.copy"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "no_segments" {
+  command = plan
+
+  variables {
+    backfill = { segments = 0 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "half_a_segment" {
+  command = plan
+
+  variables {
+    backfill = { segments = 1.5 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "no_concurrency" {
+  command = plan
+
+  variables {
+    backfill = { concurrency = 0 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "slice_too_long" {
+  command = plan
+
+  variables {
+    backfill = { slice_seconds = 21601 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "backfill_timeout_beyond_lambda" {
+  command = plan
+
+  variables {
+    backfill = { timeout_seconds = 901 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "backfill_memory_too_small" {
+  command = plan
+
+  variables {
+    backfill = { memory_mb = 127 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "batch_too_large" {
+  command = plan
+
+  variables {
+    replicator = { batch_size = 10001 }
+  }
+
+  expect_failures = [var.replicator]
+}
+
+run "window_too_long" {
+  command = plan
+
+  variables {
+    replicator = { batching_window_seconds = 301 }
+  }
+
+  expect_failures = [var.replicator]
+}
+
+run "replicator_timeout_too_short" {
+  command = plan
+
+  variables {
+    replicator = { timeout_seconds = 9 }
+  }
+
+  expect_failures = [var.replicator]
+}
+
+run "replicator_memory_too_large" {
+  command = plan
+
+  variables {
+    replicator = { memory_mb = 10241 }
+  }
+
+  expect_failures = [var.replicator]
+}
+
+run "drained_at_once" {
+  command = plan
+
+  variables {
+    control = { drained_after_seconds = 0 }
+  }
+
+  expect_failures = [var.control]
+}
+
+run "alarm_after_records_are_lost" {
+  command = plan
+
+  variables {
+    alarms = { unapplied_change_age_seconds = 86401 }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarm_topic_is_a_name" {
+  command = plan
+
+  variables {
+    alarms = { topic_arns = ["oncall"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "unknown_architecture" {
+  command = plan
+
+  variables {
+    architecture = "arm"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "unknown_log_retention" {
+  command = plan
+
+  variables {
+    log_retention_days = 31
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "reserved_tag" {
+  command = plan
+
+  variables {
+    tags = { "AWS:owner" = "me" }
+  }
+
+  expect_failures = [var.tags]
+}

@@ -1,0 +1,284 @@
+# Who may do what: every statement with its exact actions and resources. A statement more, or a wider one, fails here.
+
+provider "aws" {
+  region                      = "eu-central-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+variables {
+  name                 = "tablecopy-orders-0123abcd"
+  place                = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
+  journal_arn          = "arn:aws:dynamodb:eu-central-1:111111111111:table/journal"
+  source_table_arn     = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+  stream_arn           = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
+  destination_role_arn = "arn:aws:iam::222222222222:role/destination"
+  architecture         = "arm64"
+  log_retention_days   = 30
+  environment          = { SOURCE_TABLE = "orders" }
+}
+
+run "replicator" {
+  command = plan
+
+  module {
+    source = "./modules/replicator"
+  }
+
+  variables {
+    queue_name = "failures"
+    settings   = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      ReadTheStream                  = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
+      FindTheStream                  = { actions = ["dynamodb:ListStreams"], resources = ["*"] }
+      KeepLeasesAndMarks             = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
+      ReportFailedBatches            = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
+    })
+    error_message = "The replicator may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_event_source_mapping.this.starting_position == "TRIM_HORIZON"
+      && !aws_lambda_event_source_mapping.this.enabled
+      && aws_lambda_event_source_mapping.this.maximum_retry_attempts == -1
+      && aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == -1
+      && aws_lambda_event_source_mapping.this.parallelization_factor == 1
+      && aws_lambda_event_source_mapping.this.bisect_batch_on_function_error
+      && aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"])
+    )
+    error_message = "A mapping with other settings loses changes, or applies them before the run says so."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.failures.message_retention_seconds == 1209600 && aws_sqs_queue.failures.sqs_managed_sse_enabled
+    error_message = "The failure queue must keep its messages for 14 days, encrypted."
+  }
+}
+
+run "backfill" {
+  command = plan
+
+  module {
+    source = "./modules/backfill"
+  }
+
+  variables {
+    state_machine_name = "machine"
+    settings           = { concurrency = 8, slice_seconds = 3600, timeout_seconds = 300, memory_mb = 512 }
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      ScanTheSource                  = { actions = ["dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      KeepLeasesAndCheckpoints       = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
+    })
+    error_message = "The backfill worker may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.state_machine.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      InvokeTheWorker       = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd"] }
+      StartTheMapsChildren  = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine"] }
+      FollowTheMapsChildren = { actions = ["states:DescribeExecution", "states:StopExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
+    })
+    error_message = "The state machine may do something else: ${data.aws_iam_policy_document.state_machine.json}"
+  }
+
+}
+
+run "control" {
+  command = plan
+
+  module {
+    source = "./modules/control"
+  }
+
+  variables {
+    schedule_name            = "schedule"
+    copy_name                = "tablecopy-orders-0123abcd"
+    settings                 = { start_on_apply = true, segments = 16, slice_seconds = 3600, drained_after_seconds = 60, allow_items = false }
+    event_source_mapping     = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
+    failure_queue            = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
+    state_machine_arn        = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine"
+    state_machine_executions = "arn:aws:states:eu-central-1:111111111111:execution:machine"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      KeepTheRun                    = { actions = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      CheckTheSource                = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      SeeWhatIsUnapplied            = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
+      PauseAndResumeTheReplicator   = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }
+      FindOtherReadersOfTheStream   = { actions = ["lambda:ListEventSourceMappings"], resources = ["*"] }
+      StartASlice                   = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine"] }
+      FollowASlice                  = { actions = ["states:DescribeExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
+      CountFailedBatches            = { actions = ["sqs:GetQueueAttributes"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
+      LookThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
+    })
+    error_message = "Control may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.schedule.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      InvokeControl = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd"] }
+    })
+    error_message = "The schedule may do something else: ${data.aws_iam_policy_document.schedule.json}"
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.this.schedule_expression == "rate(1 minute)"
+      && aws_scheduler_schedule.this.flexible_time_window[0].mode == "OFF"
+      && jsondecode(aws_scheduler_schedule.this.target[0].input) == { action = "reconcile" }
+    )
+    error_message = "Control must be called to reconcile every minute."
+  }
+}
+
+run "function" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name            = "tablecopy-orders-0123abcd-control"
+    description     = "A function."
+    handler         = "tablecopy.handlers.control.handle"
+    timeout_seconds = 120
+    memory_mb       = 256
+    kms_key_arn     = "arn:aws:kms:eu-central-1:111111111111:key/1"
+    policy_json     = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      WriteOwnLog                 = { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["arn:aws:logs:eu-central-1:111111111111:log-group:/aws/lambda/tablecopy-orders-0123abcd-control:*"] }
+      OpenTablesUnderTheSourceKey = { actions = ["kms:Decrypt"], resources = ["arn:aws:kms:eu-central-1:111111111111:key/1"] }
+    })
+    error_message = "Every function may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Condition if statement.Sid == "OpenTablesUnderTheSourceKey"]) == { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+    error_message = "The key must open through DynamoDB only."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("lambda/dist/tablecopy.zip") && aws_lambda_function.this.runtime == "python3.13" && aws_lambda_function.this.architectures == tolist(["arm64"])
+    error_message = "The function must run the committed package."
+  }
+}
+
+run "destination" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    enabled             = true
+    table_name          = "orders"
+    region              = "eu-west-1"
+    create              = false
+    deletion_protection = true
+    role_name           = "destination"
+    external_id         = "an-external-id"
+    trusted_role_arns   = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders"] }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.existing
+    values = { arn = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders", hash_key = "id", range_key = "", attribute = [{ name = "id", type = "S" }] }
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this[0].json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      WriteItems                = { actions = ["dynamodb:BatchWriteItem"], resources = ["arn:aws:dynamodb:eu-west-1:222222222222:table/orders"] }
+      CheckTheTable             = { actions = ["dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"], resources = ["arn:aws:dynamodb:eu-west-1:222222222222:table/orders"] }
+      SeeWhetherTheTableIsEmpty = { actions = ["dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-west-1:222222222222:table/orders"] }
+    })
+    error_message = "The destination role may do something else: ${data.aws_iam_policy_document.this[0].json}"
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.this[0].json).Statement : statement.Condition if statement.Sid == "SeeWhetherTheTableIsEmpty"]) == { StringEquals = { "dynamodb:Select" = "COUNT" } }
+    error_message = "The destination role counts items and cannot read one."
+  }
+
+  assert {
+    condition = one(jsondecode(data.aws_iam_policy_document.trust[0].json).Statement) == {
+      Sid    = "TheFunctionsOfThisCopy"
+      Effect = "Allow"
+      Action = "sts:AssumeRole"
+      Principal = { AWS = [
+        "arn:aws:iam::111111111111:role/replicator",
+        "arn:aws:iam::111111111111:role/control",
+        "arn:aws:iam::111111111111:role/backfill",
+      ] }
+      Condition = { StringEquals = { "sts:ExternalId" = "an-external-id" } }
+    }
+    error_message = "Exactly the three functions are trusted, and only with the external id: ${data.aws_iam_policy_document.trust[0].json}"
+  }
+}
