@@ -14,6 +14,7 @@ from local.accounts import (
     REPOSITORY,
     SOURCE_ACCOUNT,
     LocalAws,
+    clean_up,
     is_ready,
 )
 from local.errors import LocalError
@@ -69,24 +70,20 @@ def _up(options: argparse.Namespace) -> int:
     )
     # Ends the accounts in order, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    aws.start()
-    try:
+    with aws:
         _describe(aws.endpoint_url, options.directory)
         if options.keep:
             print("Stop them with: python -m local down")
             return 0
         while True:
             signal.pause()
-    finally:
-        if not options.keep:
-            aws.stop()
 
 
 def _down(options: argparse.Namespace) -> int:
     state = State.read(options.directory)
     if state:
         state.stop()
-    State.forget(options.directory)
+    clean_up(options.directory)
     print("The accounts are stopped." if state else "No accounts are running.")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -77,7 +78,8 @@ class LocalAws:
         Interpreter of ministack's virtual environment; by default the environment variable
         ``LOCAL_PYTHON``, and without it ``.venv-local`` in the repository.
     keep : bool
-        Whether the accounts outlive this process (see ``python -m local down``).
+        Whether the accounts outlive the `with` block and this process; `stop` and
+        ``python -m local down`` end them.
 
     Raises
     ------
@@ -112,7 +114,8 @@ class LocalAws:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        if not self._keep:
+            self.stop()
 
     @property
     def endpoint_url(self) -> str:
@@ -150,7 +153,7 @@ class LocalAws:
         for child in reversed(self._children):
             child.stop()
         self._children.clear()
-        State.forget(self.directory)
+        clean_up(self.directory)
         atexit.unregister(self.stop)
 
     def session(self, account: str = SOURCE_ACCOUNT, region: str | None = None) -> LocalSession:
@@ -237,6 +240,12 @@ class LocalAws:
                     f"the accounts are not ready after {READY_SECONDS:.0f} s (see {ministack.log})"
                 )
             time.sleep(0.05)
+
+
+def clean_up(directory: Path) -> None:
+    """Remove what stopped accounts have no more use for; logs and AWS configuration stay."""
+    shutil.rmtree(directory / "tmp", ignore_errors=True)
+    State.forget(directory)
 
 
 def is_ready(endpoint_url: str) -> bool:

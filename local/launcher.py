@@ -26,13 +26,14 @@ import threading
 from pathlib import Path
 from types import ModuleType
 
-# Started as a file, so that the repository stays off the path of the Lambda functions' processes.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+if __name__ == "__main__":
+    # Started as a file, so that the repository stays off the path of the Lambda functions' processes.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from local.alarms import complete_describe_alarms  # noqa: E402
-from local.authorization import authorize_streams_by_arn  # noqa: E402
-from local.expiry import Expiry  # noqa: E402
-from local.watchdog import FLAG, die_with_parent  # noqa: E402
+from local.alarms import complete_describe_alarms
+from local.authorization import authorize_streams_by_arn
+from local.expiry import Expiry
+from local.watchdog import FLAG, die_with_parent
 
 PINNED = "1.5.33"
 REAPER_THREAD = "dynamodb-ttl-reaper"

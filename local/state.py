@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,14 +56,19 @@ class State:
 
 def is_ours(pid: int) -> bool:
     """Whether a process runs that this package has started."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    command = subprocess.run(
-        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return any(ours in command.stdout for ours in OUR_COMMANDS)
+    command = _command_of(pid)
+    return any(ours in command for ours in OUR_COMMANDS)
+
+
+def _command_of(pid: int) -> str:
+    if Path("/proc/self").exists():
+        # Where there is no `ps`, in a slim container for one, there is this.
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+        except OSError:
+            return ""
+    command = ["ps", "-o", "args=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def _file(directory: Path) -> Path:

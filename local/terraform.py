@@ -223,6 +223,9 @@ class Terraform:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            # Away from the terminal's Ctrl-C: Terraform takes a second interrupt for an order to drop
+            # everything, its state included.
+            process_group=0,
         ) as process:
             try:
                 assert process.stdout is not None
@@ -238,13 +241,11 @@ class Terraform:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Let Terraform write its state, then go."""
-    if process.stdout is not None:
-        # Nobody reads any more; a full pipe must not hold it up.
-        process.stdout.close()
+    """Let Terraform finish what it is at and write its state, then go."""
     process.terminate()
     try:
-        process.wait(INTERRUPTED_SECONDS)
+        # Reads on, too: Terraform would die of writing to a pipe that nobody reads.
+        process.communicate(timeout=INTERRUPTED_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
 

@@ -72,8 +72,10 @@ class Mapping:
 
     def update(self, settings: Settings) -> None:
         """Go on with changed settings, from the same place."""
-        if settings != self.settings:
+        if settings.enabled != self.settings.enabled:
             logger.info("%s: %s", settings.uuid, "enabled" if settings.enabled else "disabled")
+        elif settings != self.settings:
+            logger.info("%s: changed", settings.uuid)
         self.settings = settings
 
     def step(self) -> None:

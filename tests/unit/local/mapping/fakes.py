@@ -268,13 +268,8 @@ class World:
         self.workers = HandWorkers()
         self.clients = FakeClients()
         self.settings = Settings(UUID, FUNCTION, STREAM, **({"enabled": True} | settings))
-        self.mapping = Mapping(
-            self.settings,
-            self.clients,
-            self.clock,
-            self.workers,
-            Backoff(cap=1.0),  # type: ignore[arg-type]
-        )
+        clients: Any = self.clients
+        self.mapping = Mapping(self.settings, clients, self.clock, self.workers, Backoff(cap=1.0))
 
     def put(self, *records: tuple[int, str] | int, shard: str = "shard-0") -> None:
         """Append records, given as a sequence number or as one with its key."""

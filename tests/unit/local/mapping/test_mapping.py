@@ -401,7 +401,7 @@ def test_throttling_is_tried_again_and_not_counted() -> None:
             raise client_error(errors.pop(0))
         return invoke(**arguments)
 
-    world.functions.invoke = throttled  # type: ignore[method-assign]
+    world.functions.invoke = throttled  # type: ignore[method-assign, assignment]
     world.put(1, 2)
     world.run(10)
     assert world.batches == [[1, 2]]

@@ -114,7 +114,7 @@ def test_it_sleeps_until_something_is_due() -> None:
         if len(waits) == 100:
             raise Stop
 
-    polled.workers.collect = collect  # type: ignore[method-assign]
+    polled.workers.collect = collect  # type: ignore[method-assign, assignment]
     with contextlib.suppress(Stop):
         polled.poller.run()
     assert sum(waits) > 8
