@@ -1,0 +1,32 @@
+"""What replicators and workers have in common: the way to the first write, and the rules of a write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.model.state import Bounds, Place, Protocol, State
+
+LOST = "the destination is not the source"
+WINDOW = "a record was applied between a worker's read and its acknowledged write"
+AFTER_SEAL = "a write landed after the seal"
+
+Step = tuple[str, State, str]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The part of a protocol that concerns one kind of function."""
+
+    protocol: Protocol
+    bounds: Bounds
+
+    def _gate(self, at: Place, inside: Place) -> tuple[Literal["lease", "look", ""], Place]:
+        """Return what an invocation has to do before it may write, and where it is then."""
+        if at == "called":
+            if not self.protocol.leases:
+                return "look", inside
+            return ("lease", "leased") if self.protocol.lease_first else ("look", "looked")
+        if at == "leased":
+            return "look", inside
+        return ("lease", inside) if at == "looked" else ("", at)
