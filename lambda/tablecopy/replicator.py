@@ -21,8 +21,9 @@ class NotReplicating(Exception):
 class Replicator:
     """Applies batches of one shard each, in their order.
 
-    A batch may be delivered more than once; applying it again ends at the same items. The mapping must
-    have ReportBatchItemFailures, or a partial failure would count as success; preflight checks it.
+    A batch may be delivered more than once: one that is marked as applied is not written again. The
+    mapping must have ReportBatchItemFailures, or a partial failure would count as success; preflight checks
+    it.
     """
 
     def __init__(self, run: RunRecord, leases: Leases, marks: Marks, writer_for: WriterFactory) -> None:
@@ -49,6 +50,10 @@ class Replicator:
         """
         with self._leases.hold(REPLICATOR, _sequence_number(records[0]), owner, deadline):
             run = self._replicating(records)
+            # This invocation may be late: given up on, its batch applied by another, and later ones as well.
+            marked = self._marks.get(_sequence_number(records[0]))
+            if marked is not None:
+                return _answer(records, _up_to(records, marked.last))
             changes = coalesce(records)
             writer = self._writer_for(run.key_names, deadline - WRITE_MARGIN_SECONDS)
             try:
@@ -56,11 +61,10 @@ class Replicator:
             finally:
                 writer.settle(deadline)
             applied = _applied(records, changes, unwritten)
+            # Before the lease is given back: a mark that came later could come too late.
             if applied:
                 self._marks.put(_mark(applied, changes))
-        if len(applied) == len(records):
-            return {"batchItemFailures": []}
-        return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[len(applied)])}]}
+            return _answer(records, len(applied))
 
     def _replicating(self, records: Sequence[Json]) -> Run:
         run = self._run.read()
@@ -100,11 +104,24 @@ def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: froz
     return records
 
 
+def _up_to(records: Sequence[Json], last: str) -> int:
+    """How many records there are up to the sequence number ``last``."""
+    return sum(int(_sequence_number(record)) <= int(last) for record in records)
+
+
+def _answer(records: Sequence[Json], applied: int) -> Json:
+    """What Lambda is told when the first ``applied`` records have been applied."""
+    if applied == len(records):
+        return {"batchItemFailures": []}
+    return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[applied])}]}
+
+
 def _mark(applied: Sequence[Json], changes: Sequence[Change]) -> Mark:
     last = _sequence_number(applied[-1])
     written = [change for change in changes if int(change.first) <= int(last)]
     deletes = sum(change.is_delete for change in written)
-    return Mark(last, records=len(applied), puts=len(written) - deletes, deletes=deletes)
+    first = _sequence_number(applied[0])
+    return Mark(first, last, records=len(applied), puts=len(written) - deletes, deletes=deletes)
 
 
 def _sequence_number(record: Json) -> str:

@@ -95,7 +95,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
         _expect_tampering_found(stage)
     narrator.summary(
         {
-            "items copied": f"{status['items']:,} in {status['slice']} slices of {status['segments']} segments",
+            "items copied": f"{status['items']:,} in {status['slice']} slices",
             "changes replayed": (
                 f"{status['changes']:,} as {status['puts']:,} puts and {status['deletes']:,} deletes"
             ),

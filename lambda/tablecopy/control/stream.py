@@ -1,8 +1,8 @@
 """The stream as control sees it: which changes have been applied, and how old the oldest other one is.
 
 Lambda does not tell the replicator which shard a batch is of. Control reads the shards itself, as their
-second reader, and finds the replicator's marks in them. A batch is a contiguous run of its shard and is
-applied in order, so a mark covers everything before it.
+second reader, and finds the replicator's marks in them. A batch is a contiguous run of its shard, and the
+batches of a shard follow one another, so that the marks make a chain from position to position.
 """
 
 from __future__ import annotations
@@ -167,6 +167,7 @@ class Stream:
         now = self._clock.now()
         known = self._shards.read_all()
         current: list[Shard] = []
+        overtaken: list[str] = []
         certain = True
         for shard_id in self._shard_ids(known):
             before = known.get(shard_id) or Shard(shard_id, applied_to=now)
@@ -176,10 +177,14 @@ class Stream:
                 # come to its end: the shards that follow it may be younger than the list.
                 saved = self._shards.save(shard)
                 certain = certain and saved is not None and shard.finished == before.finished
+                if saved is None:
+                    overtaken.append(shard_id)
             current.append(shard)
         followed = {shard.shard_id for shard in current}
         counted = [*current, *(shard for shard_id, shard in known.items() if shard_id not in followed)]
         ages = [now - self._oldest(shard).created for shard in current if self._has_backlog(shard)]
+        for shard_id in overtaken:
+            self._readers.pop(shard_id, None)
         return Backlog(
             oldest_age=max([0.0, *ages]),
             drained=certain and bool(current) and all(self._is_drained(shard, now) for shard in current),
@@ -193,7 +198,7 @@ class Stream:
             return shard
         now = self._clock.now()
         reader = self._reader(shard, covered_to)
-        # Another reconciler may have moved the position on, and taken the marks on the way.
+        # Another reconciler may have moved the position on.
         reader.drop_to(shard.position)
         brought = reader.read(_LOOK_AHEAD)
         reader.drop_to(shard.position)
@@ -213,33 +218,23 @@ class Stream:
         return replace(shard, applied_to=now if empty else shard.applied_to, empty_since=empty_since)
 
     def _advance(self, shard: Shard, reader: _Reader) -> Shard:
-        """Move the shard's position to the last mark among the records ahead."""
+        """Follow the marks from batch to batch: each begins where the one before it ended."""
         if not reader.ahead:
             return shard
         marks = self._marks.between(reader.ahead[0].sequence_number, reader.ahead[-1].sequence_number)
-        own: list[Mark] = [
-            marks[name] for seen in reader.ahead if (name := sortable(seen.sequence_number)) in marks
-        ]
-        if not own:
+        chain: list[Mark] = []
+        while reader.ahead and (mark := marks.get(sortable(reader.ahead[0].sequence_number))):
+            chain.append(mark)
+            reader.drop_to(mark.last)
+        if not chain:
             return shard
-        advanced = self._shards.save(
-            replace(
-                shard,
-                position=next(
-                    seen.sequence_number
-                    for seen in reversed(reader.ahead)
-                    if sortable(seen.sequence_number) == own[-1].sequence_number
-                ),
-                records=shard.records + sum(mark.records for mark in own),
-                puts=shard.puts + sum(mark.puts for mark in own),
-                deletes=shard.deletes + sum(mark.deletes for mark in own),
-            )
+        return replace(
+            shard,
+            position=chain[-1].last,
+            records=shard.records + sum(mark.records for mark in chain),
+            puts=shard.puts + sum(mark.puts for mark in chain),
+            deletes=shard.deletes + sum(mark.deletes for mark in chain),
         )
-        if advanced is None:
-            return shard
-        self._marks.remove(own)
-        reader.drop_to(advanced.position)
-        return advanced
 
     def _reader(self, shard: Shard, covered_to: float) -> _Reader:
         reader = self._readers.get(shard.shard_id)

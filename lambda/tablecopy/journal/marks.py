@@ -1,23 +1,28 @@
-"""Marks: the last sequence number of each batch that the replicator has applied."""
+"""Marks: which batches the replicator has applied, by the batch's first sequence number.
+
+A mark outlives its batch. Lambda may deliver a batch twice, and the second delivery may come when later
+batches have been applied: its images are old by then, and only the mark tells.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tablecopy.clock import Clock
-from tablecopy.journal.store import Store, number
+from tablecopy.journal.store import Conflict, Store, number, text
 from tablecopy.wire import Json
 
-# Twice the 24 hours that a stream keeps its records: past that no mark can be asked for again.
+# Twice the 24 hours that a stream keeps its records: past that none of them can be delivered again.
 _KEEP_SECONDS = 2 * 86_400
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A batch applied up to ``sequence_number``: how many records it had, and what was written for them."""
+    """A batch applied from ``first`` to ``last``: how many records, and what was written for them."""
 
-    sequence_number: str
+    first: str
+    last: str
     records: int
     puts: int
     deletes: int
@@ -33,26 +38,32 @@ class Marks:
         self._clock = clock
 
     def put(self, mark: Mark) -> None:
-        """Say that everything of the batch up to the mark has been applied."""
-        self._store.put(
-            self._PK,
-            sortable(mark.sequence_number),
-            {
-                "records": number(mark.records),
-                "puts": number(mark.puts),
-                "deletes": number(mark.deletes),
-                "expires_at": number(int(self._clock.now()) + _KEEP_SECONDS),
-            },
-        )
+        """Say that a batch has been applied up to the mark's last record. A mark never gets shorter."""
+        with suppress(Conflict):
+            self._store.put(
+                self._PK,
+                sortable(mark.first),
+                {
+                    "last": text(sortable(mark.last)),
+                    "records": number(mark.records),
+                    "puts": number(mark.puts),
+                    "deletes": number(mark.deletes),
+                    "expires_at": number(int(self._clock.now()) + _KEEP_SECONDS),
+                },
+                condition="attribute_not_exists(pk) OR #last < :last",
+                names={"#last": "last"},
+                values={":last": text(sortable(mark.last))},
+            )
+
+    def get(self, first: str) -> Mark | None:
+        """The mark of the batch that begins with ``first``, if any of it has been applied."""
+        item = self._store.get(self._PK, sortable(first))
+        return None if item is None else _decode(item)
 
     def between(self, first: str, last: str) -> dict[str, Mark]:
-        """The marks from ``first`` to ``last``, of all shards, by their sortable sequence number."""
+        """The marks of batches that begin from ``first`` to ``last``, of any shard, by sortable first."""
         items = self._store.query(self._PK, first=sortable(first), last=sortable(last))
         return {item["sk"]["S"]: _decode(item) for item in items}
-
-    def remove(self, marks: Iterable[Mark]) -> None:
-        """Forget marks that a shard's position has passed."""
-        self._store.delete_all(self._PK, [sortable(mark.sequence_number) for mark in marks])
 
 
 def sortable(sequence_number: str) -> str:
@@ -62,7 +73,8 @@ def sortable(sequence_number: str) -> str:
 
 def _decode(item: Json) -> Mark:
     return Mark(
-        sequence_number=item["sk"]["S"],
+        first=item["sk"]["S"],
+        last=item["last"]["S"],
         records=int(item["records"]["N"]),
         puts=int(item["puts"]["N"]),
         deletes=int(item["deletes"]["N"]),

@@ -42,8 +42,8 @@ class Shard:
 class Shards:
     """The shard items of the journal; only control writes them.
 
-    Two of its invocations may overlap. Were the slower one to take a position back, the marks that led to
-    the later position would be gone, and nothing would ever lead there again.
+    Two of its invocations may overlap. Were the slower one to take a position back, batches would be counted
+    twice, and a shard could count as quiet on the word of an old look.
     """
 
     _PK = "shard"
