@@ -44,15 +44,16 @@ class Marks:
                 self._PK,
                 sortable(mark.first),
                 {
-                    "last": text(sortable(mark.last)),
+                    "first": text(mark.first),
+                    "last": text(mark.last),
+                    "reach": text(sortable(mark.last)),
                     "records": number(mark.records),
                     "puts": number(mark.puts),
                     "deletes": number(mark.deletes),
                     "expires_at": number(int(self._clock.now()) + _KEEP_SECONDS),
                 },
-                condition="attribute_not_exists(pk) OR #last < :last",
-                names={"#last": "last"},
-                values={":last": text(sortable(mark.last))},
+                condition="attribute_not_exists(pk) OR reach < :reach",
+                values={":reach": text(sortable(mark.last))},
             )
 
     def get(self, first: str) -> Mark | None:
@@ -73,7 +74,7 @@ def sortable(sequence_number: str) -> str:
 
 def _decode(item: Json) -> Mark:
     return Mark(
-        first=item["sk"]["S"],
+        first=item["first"]["S"],
         last=item["last"]["S"],
         records=int(item["records"]["N"]),
         puts=int(item["puts"]["N"]),

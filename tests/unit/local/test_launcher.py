@@ -28,11 +28,16 @@ def _describe_alarms(params, cbor_data, is_cbor, is_json=False): ...
 def _put_metric_alarm(params, cbor_data, is_cbor, is_json=False): ...
 def _xml(status, root_tag, inner): ...
 """
+IAM_ACTIONS = """
+def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id): ...
+"""
 MODULES = {
     "services/dynamodb.py": DYNAMODB,
     "services/lambda_svc.py": "def _poll_dynamodb_streams(): return True\n",
     "services/cloudwatch.py": CLOUDWATCH,
     "services/scheduler.py": "_SCHEDULE_TICK_INTERVAL = 10\n",
+    "services/dynamodb_streams.py": "def _decode_iterator(token): ...\n",
+    "core/iam_actions.py": IAM_ACTIONS,
     "core/responses.py": "def request_scope(account_id, region): ...\n",
 }
 

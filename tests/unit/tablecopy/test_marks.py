@@ -1,4 +1,4 @@
-"""Marks are found by the value of their sequence numbers, whatever their length."""
+"""Marks are found by the value of their first sequence number, whatever its length."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def marks(store: Store, clock: FakeClock) -> Marks:
     return Marks(store, clock)
 
 
-def mark(sequence_number: str) -> Mark:
-    return Mark(sequence_number, records=3, puts=2, deletes=1)
+def mark(first: str, last: str | None = None) -> Mark:
+    return Mark(first, last or first, records=3, puts=2, deletes=1)
 
 
 def test_sortable_sorts_like_the_value() -> None:
@@ -31,22 +31,20 @@ def test_both_ends_are_found(marks: Marks) -> None:
         marks.put(mark(sequence_number))
     assert list(marks.between(SHORT, LONG)) == [sortable(SHORT), sortable(LONG)]
     assert list(marks.between(LONG, LONGEST)) == [sortable(LONG), sortable(LONGEST)]
-    assert marks.between(SHORT, SHORT)[sortable(SHORT)] == mark(sortable(SHORT))
+    assert marks.between(SHORT, SHORT)[sortable(SHORT)] == mark(SHORT)
 
 
-def test_a_mark_made_twice_is_one(marks: Marks) -> None:
-    marks.put(mark(LONG))
-    marks.put(mark(LONG))
-    assert len(marks.between(SHORT, LONGEST)) == 1
+def test_a_batch_is_known_by_its_first_record(marks: Marks) -> None:
+    marks.put(mark(SHORT, LONG))
+    assert marks.get(SHORT) == mark(SHORT, LONG)
+    assert marks.get(LONG) is None
 
 
-def test_passed_marks_are_forgotten(marks: Marks) -> None:
-    many = [mark(str(10**21 + index)) for index in range(60)]
-    for each in many:
-        marks.put(each)
-    found = marks.between(LONG, LONGEST)
-    marks.remove([found[sortable(each.sequence_number)] for each in many[:55]])
-    assert len(marks.between(LONG, LONGEST)) == 5
+def test_a_mark_grows_and_never_shrinks(marks: Marks) -> None:
+    marks.put(mark(SHORT, LONG))
+    marks.put(mark(SHORT, LONGEST))
+    marks.put(mark(SHORT, SHORT))
+    assert marks.get(SHORT) == mark(SHORT, LONGEST)
 
 
 def test_marks_outlive_their_records(marks: Marks, store: Store) -> None:

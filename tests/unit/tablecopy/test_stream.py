@@ -49,8 +49,12 @@ class Scene:
         shard.closed = closed
         return shard
 
-    def apply(self, value: int, records: int = 1, puts: int = 1, deletes: int = 0) -> None:
-        self.marks.put(Mark(number(value), records, puts, deletes))
+    def apply(
+        self, last: int, records: int = 1, puts: int = 1, deletes: int = 0, *, first: int | None = None
+    ) -> None:
+        """Mark a batch that ends with ``last``; its first record is ``records`` numbers back unless given."""
+        start = last - records + 1 if first is None else first
+        self.marks.put(Mark(number(start), number(last), records, puts, deletes))
 
     def look(self, stream: Stream | None = None) -> Backlog:
         return (stream or self.stream).observe(self.covered_to)
@@ -73,14 +77,20 @@ def scene(store: Store, clock: FakeClock) -> Scene:
 
 
 class TestPositions:
-    def test_a_mark_covers_everything_before_it(self, scene: Scene) -> None:
+    def test_marks_lead_from_batch_to_batch(self, scene: Scene) -> None:
         scene.add("a", *range(10))
         scene.apply(2, records=3, puts=2, deletes=1)
         scene.apply(6, records=4, puts=1)
         backlog = scene.look()
         assert scene.shard().position == number(6)
         assert (backlog.records, backlog.puts, backlog.deletes) == (7, 3, 1)
-        assert scene.marks.between(number(0), number(9)) == {}
+
+    def test_a_gap_ends_the_chain(self, scene: Scene) -> None:
+        scene.add("a", *range(10))
+        scene.apply(2, records=3)
+        scene.apply(6, records=3)
+        assert scene.look().records == 3
+        assert scene.shard().position == number(2)
 
     def test_a_batch_may_span_pages(self, scene: Scene) -> None:
         scene.streams.page_size = 2
@@ -92,7 +102,7 @@ class TestPositions:
     def test_a_mark_of_another_shard_moves_nothing(self, scene: Scene) -> None:
         scene.add("a", 1, 3, 5)
         scene.add("b", 2, 4, 6)
-        scene.apply(4)
+        scene.apply(4, records=2, first=2)
         scene.look()
         assert scene.shard("a").position == ""
         assert scene.shard("b").position == number(4)
@@ -363,12 +373,10 @@ class TestOverlap:
         scene.streams.on_read = overtake
         assert not scene.look(slow).drained
 
-    def test_killed_before_the_marks_are_removed(self, scene: Scene) -> None:
+    def test_marks_that_were_counted_are_not_counted_again(self, scene: Scene) -> None:
         scene.add("a", *range(4))
         scene.apply(1, records=2)
         scene.look()
-        # As if the removal had not happened.
-        scene.apply(1, records=2)
         scene.apply(3, records=2)
         assert scene.look(scene.invocation()).records == 4
 

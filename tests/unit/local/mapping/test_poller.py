@@ -105,7 +105,7 @@ def test_it_sleeps_until_something_is_due() -> None:
     polled.accounts[0].mappings.mappings = [mapping()]
     waits: list[float] = []
 
-    class Stop(Exception):  # noqa: N818
+    class Stop(Exception):
         pass
 
     def collect(timeout: float) -> None:
