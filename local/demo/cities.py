@@ -46,8 +46,9 @@ TABLE: dict[str, Any] = {
             "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["position"]},
         }
     ],
-    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
 }
+
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 def cities() -> list[Item]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local.accounts import DESTINATION_ACCOUNT, REPOSITORY, SOURCE_ACCOUNT, LocalAws
-from local.demo.cities import TABLE, TABLE_NAME, Item, cities, key_of, token_of
+from local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of, token_of
 from local.demo.narrator import Narrator
 from local.demo.stack import root_module
 from local.demo.tamper import tamper
@@ -25,7 +25,7 @@ _VARIABLES: dict[str, Any] = {
     "source_table": {"name": TABLE_NAME, "profile": "source"},
     "destination_table": {"profile": "destination"},
     # Slices far shorter than for a real table, so that there is more than one to be seen.
-    "backfill": {"segments": 16, "concurrency": 4, "slice_seconds": 10, "timeout_seconds": 60},
+    "backfill": {"segments": 16, "concurrency": 4, "slice_seconds": 5, "timeout_seconds": 60},
 }
 _CHANGES_PER_SECOND = 40
 _RESERVE = 2000
@@ -109,7 +109,8 @@ def _create_source(source: Any, present: list[Item], narrator: Narrator) -> None
     source.create_table(**TABLE)
     source.get_waiter("table_exists").wait(TableName=TABLE_NAME)
     fill(source, present, lambda done: narrator.progress.update(f"   {done:,} of {len(present):,} cities"))
-    narrator.say(f"{len(present):,} cities in table {TABLE_NAME} of account {SOURCE_ACCOUNT}")
+    source.update_table(TableName=TABLE_NAME, StreamSpecification=STREAM)
+    narrator.say(f"{len(present):,} cities in table {TABLE_NAME} of account {SOURCE_ACCOUNT}, stream on")
 
 
 def _apply(aws: LocalAws, directory: Path, narrator: Narrator) -> Stage:

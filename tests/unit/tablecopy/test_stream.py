@@ -213,7 +213,7 @@ class TestDrained:
     def test_a_closed_shard_is_finished_only_at_its_end(self, scene: Scene) -> None:
         scene.streams.page_size = 1
         scene.add("a", *range(5), closed=True)
-        scene.apply(3)
+        scene.apply(3, records=4)
         scene.look()
         assert not scene.shard().finished
         scene.apply(4)

@@ -1,0 +1,48 @@
+# Everything a fresh machine needs is Python 3.11 or later, terraform 1.11 or later, and make.
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+
+.PHONY: help demo test lint build clean
+
+help:
+	@echo "make demo         copy a real table between two local accounts, and prove it (KEEP=1 leaves them up)"
+	@echo "make test         run every test (ONLY=tests/unit for a part)"
+	@echo "make lint         formatting, types, and the built zip"
+	@echo "make build        build the Lambda zip"
+	@echo "make clean        remove what the other targets have made"
+
+demo: .venv/ready .venv-local/ready
+	@$(BIN)/python -m local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+
+test: .venv/ready .venv-local/ready
+	@$(BIN)/python -m pytest $(ONLY)
+
+lint: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python lambda/build.py --check
+	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE terraform fmt -check -recursive .; fi
+
+build: .venv/ready
+	@$(BIN)/python lambda/build.py
+
+clean:
+	rm -rf .venv .venv-local .demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements-dev.txt pyproject.toml
+	@$(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path/to/python))
+	@echo "Creating .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv-local/ready: requirements-local.txt
+	@$(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path/to/python))
+	@echo "Creating .venv-local for the local AWS ..."
+	@$(PYTHON) -m venv --clear .venv-local
+	@.venv-local/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
+	@touch $@
