@@ -1,0 +1,85 @@
+"""A copy on the local accounts, as the end-to-end tests drive and watch it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from local.terraform import Terraform
+from operate.function import ControlFunction, Status
+from tests.e2e.processes import kill_function
+
+PATIENCE_SECONDS = 240.0
+
+
+@dataclass
+class Copy:
+    """One applied stack and its run."""
+
+    aws: LocalAws
+    terraform: Terraform
+    outputs: dict[str, Any]
+    function: ControlFunction
+
+    @property
+    def source(self) -> Any:
+        return self.aws.session(SOURCE_ACCOUNT).client("dynamodb")
+
+    @property
+    def destination(self) -> Any:
+        return self.aws.session(DESTINATION_ACCOUNT).client("dynamodb")
+
+    def wait_for(self, what: str, is_reached: Callable[[Status], bool]) -> Status:
+        """Look at the run until ``is_reached``; fails with the last status when that takes too long."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not is_reached(status := self.function.status()):
+            assert status["phase"] != "stopped", f"the run has stopped: {status['reason']}"
+            assert time.monotonic() < give_up, f"{what} was not reached: {status}"
+            time.sleep(0.2)
+        return status
+
+    def kill_while_writing(self, kind: str) -> set[str]:
+        """End the ``kind`` function (backfill or replicator) while it holds a lease.
+
+        Returns the request ids of the invocations that were ended: their leases are still there, and only
+        a holder itself takes its lease away.
+        """
+        name = self.outputs[f"{kind}_function_name"]
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            before = self._lease_owners(kind)
+            if before:
+                kill_function(name)
+                if left := before & self._lease_owners(kind):
+                    return left
+            assert time.monotonic() < give_up, f"no {kind} was caught at work: {self.function.status()}"
+            time.sleep(0.02)
+
+    def verify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the verify command on both tables, in an environment of the local accounts."""
+        return subprocess.run(
+            [sys.executable, "-m", "verify", "--from-terraform", str(self.terraform.directory), *arguments],
+            env=self.aws.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def mapping_state(self) -> str:
+        client = self.aws.session(SOURCE_ACCOUNT).client("lambda")
+        state: str = client.get_event_source_mapping(UUID=self.outputs["event_source_mapping_uuid"])["State"]
+        return state
+
+    def _lease_owners(self, kind: str) -> set[str]:
+        answer = self.source.query(
+            TableName=self.outputs["journal_table_name"],
+            KeyConditionExpression="pk = :lease AND begins_with(sk, :kind)",
+            ExpressionAttributeValues={":lease": {"S": "lease"}, ":kind": {"S": f"{kind}#"}},
+            ConsistentRead=True,
+        )
+        return {item["lease_owner"]["S"] for item in answer["Items"]}

@@ -1,0 +1,152 @@
+"""A whole run with real processes: several slices, writes all the while, functions killed at work.
+
+The copy is made once; the tests look at it in the order they stand in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.accounts import SOURCE_ACCOUNT, LocalAws
+from local.demo.cities import STREAM, TABLE, TABLE_NAME, cities, key_of
+from local.demo.stack import root_module
+from local.demo.traffic import Writer, fill
+from operate.cli import main as tablecopy
+from operate.function import ControlFunction, Status
+from sides import Side
+from tests.e2e.copying import Copy
+
+pytestmark = pytest.mark.terraform
+
+ITEMS = 12_000
+SEED = 7
+LATE_WRITE_SECONDS = 3.0
+
+
+@dataclass
+class Story:
+    """What happened on the way to ``ready``."""
+
+    copy: Copy
+    killed_workers: set[str]
+    killed_replicators: set[str]
+    writer: Writer
+    ready: Status
+
+
+@pytest.fixture(scope="module")
+def copy(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    directory = tmp_path_factory.mktemp("root")
+    region = local_aws.regions[SOURCE_ACCOUNT]
+    items = cities()[:ITEMS]
+    source = local_aws.session(SOURCE_ACCOUNT).client("dynamodb")
+    source.create_table(**TABLE)
+    fill(source, items, lambda done: None)
+    source.update_table(TableName=TABLE_NAME, StreamSpecification=STREAM)
+    variables: dict[str, Any] = {
+        "source_table": {"name": TABLE_NAME, "region": region, "profile": "source"},
+        "destination_table": {"profile": "destination"},
+        # A worker that was killed holds its lease until its time is up, and the run waits for that.
+        "backfill": {"segments": 12, "concurrency": 2, "slice_seconds": 3, "timeout_seconds": 30},
+        "replicator": {"timeout_seconds": 30, "batch_size": 100},
+        "control": {"drained_after_seconds": 5},
+        "start_on_apply": False,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in local_aws.environment().items():
+            patch.setenv(name, value)
+        terraform = root_module(local_aws, directory, variables)
+        terraform.init()
+        terraform.apply()
+        outputs = terraform.output()
+        side = Side("source", region=region, profile="source")
+        yield Copy(local_aws, terraform, outputs, ControlFunction(side, outputs["control_function_name"]))
+
+
+@pytest.fixture(scope="module")
+def story(copy: Copy) -> Story:
+    assert copy.function.status()["phase"] == "none", "start_on_apply is off"
+    print(f"writer's seed: {SEED}")
+    items = cities()
+    writer = Writer(copy.source, items[:ITEMS], items[ITEMS : ITEMS + 500], rate=40, seed=SEED)
+    writer.start()
+    copy.function.start()
+    copy.function.start()
+    workers = copy.kill_while_writing("backfill")
+    replicators = copy.kill_while_writing("replicator")
+    copy.wait_for("the backfill", lambda status: status["segments_done"] == status["segments"])
+    writer.stop()
+    ready = copy.wait_for("ready for cutover", lambda status: status["phase"] == "ready")
+    return Story(copy, workers, replicators, writer, ready)
+
+
+def test_functions_were_killed_at_work(story: Story) -> None:
+    assert story.killed_workers
+    assert story.killed_replicators
+
+
+def test_the_run_took_more_than_one_slice(story: Story) -> None:
+    assert story.ready["slice"] >= 2
+
+
+def test_changes_of_every_kind_were_replayed(story: Story) -> None:
+    assert set(story.writer.counts) == {"inserted", "updated", "deleted", "re-inserted"}
+    # Every change leaves a record but an update that changes nothing.
+    assert 0 < story.ready["changes"] <= story.writer.changes
+    assert story.ready["deletes"] > 0
+
+
+def test_both_tables_are_equal(story: Story) -> None:
+    done = story.copy.verify("--writes-stopped")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_plan_finds_nothing_to_change(story: Story) -> None:
+    assert not story.copy.terraform.plan()
+
+
+def test_a_single_missing_item_is_found(story: Story) -> None:
+    item = story.copy.destination.scan(TableName=TABLE_NAME, Limit=1)["Items"][0]
+    story.copy.destination.delete_item(TableName=TABLE_NAME, Key=key_of(item))
+    done = story.copy.verify("--writes-stopped")
+    story.copy.destination.put_item(TableName=TABLE_NAME, Item=item)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 missing" in done.stdout
+
+
+def test_a_write_after_ready_is_applied_before_the_seal(story: Story) -> None:
+    item = {**story.copy.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0], "note": {"S": "late"}}
+    story.copy.source.put_item(TableName=TABLE_NAME, Item=item)
+    # The run is ready as of control's last look; sealing looks again and takes the answer back.
+    tablecopy(["seal", "--from-terraform", str(story.copy.terraform.directory)])
+    story.copy.wait_for("ready again", lambda status: status["phase"] in {"ready", "sealed"})
+    copied = story.copy.destination.get_item(TableName=TABLE_NAME, Key=key_of(item), ConsistentRead=True)
+    assert copied["Item"] == item
+
+
+def test_a_seal_ends_the_copy(story: Story) -> None:
+    copy = story.copy
+    assert tablecopy(["seal", "--from-terraform", str(copy.terraform.directory)]) == 0
+    assert copy.function.status()["phase"] == "sealed"
+    assert copy.mapping_state() == "Disabled"
+    item = copy.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0]
+    copy.source.put_item(TableName=TABLE_NAME, Item={**item, "note": {"S": "after the seal"}})
+    time.sleep(LATE_WRITE_SECONDS)
+    found = copy.destination.get_item(TableName=TABLE_NAME, Key=key_of(item), ConsistentRead=True)["Item"]
+    assert found == item
+
+
+def test_neither_apply_nor_start_brings_a_sealed_run_back(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = story.copy
+    copy.terraform.apply()
+    assert copy.function.status()["phase"] == "sealed"
+    assert tablecopy(["start", "--from-terraform", str(copy.terraform.directory)]) == 2
+    assert "sealed" in capsys.readouterr().err
+    assert copy.mapping_state() == "Disabled"
