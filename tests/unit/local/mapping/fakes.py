@@ -145,9 +145,9 @@ class FakeStreams:
         self.issued.append(iterator)
         return iterator
 
-    def expire_iterators(self, spare: int = 0) -> None:
-        """Let every iterator expire but the newest few."""
-        self.expired.update(self.issued[: len(self.issued) - spare])
+    def expire_iterators(self, count: int | None = None) -> None:
+        """Let the oldest iterators expire, by default all."""
+        self.expired.update(self.issued[:count])
 
 
 class FunctionError(Exception):
