@@ -150,3 +150,19 @@ def test_neither_apply_nor_start_brings_a_sealed_run_back(
     assert tablecopy(["start", "--from-terraform", str(copy.terraform.directory)]) == 2
     assert "sealed" in capsys.readouterr().err
     assert copy.mapping_state() == "Disabled"
+
+
+def test_disabled_everything_goes_but_the_destination_table(story: Story) -> None:
+    copy = story.copy
+    before = copy.destination.describe_table(TableName=TABLE_NAME)["Table"]["TableId"]
+    copy.terraform.environment["TF_VAR_enabled"] = "false"
+    copy.terraform.apply()
+    assert not copy.terraform.plan()
+    assert copy.destination.describe_table(TableName=TABLE_NAME)["Table"]["TableId"] == before
+    names = [
+        function["FunctionName"]
+        for function in copy.aws.session(SOURCE_ACCOUNT).client("lambda").list_functions()["Functions"]
+    ]
+    assert not [name for name in names if name.startswith("tablecopy-cities")]
+    assert copy.outputs["journal_table_name"] not in copy.source.list_tables()["TableNames"]
+    assert TABLE_NAME in copy.source.list_tables()["TableNames"]
