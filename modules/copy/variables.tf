@@ -94,7 +94,7 @@ variable "backfill" {
 
   validation {
     condition     = var.backfill.segments >= 1 && var.backfill.segments <= 10000 && floor(var.backfill.segments) == var.backfill.segments
-    error_message = "backfill.segments is ${var.backfill.segments}; allowed are whole numbers from 1 to 10000. 16 suits tables of a few GB; take about one for each GB above that."
+    error_message = "backfill.segments is ${var.backfill.segments}; allowed are whole numbers from 1 to 10000. Take 16, or about one for each GB of a larger table."
   }
 
   validation {

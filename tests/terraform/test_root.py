@@ -1,0 +1,233 @@
+"""The root's life against two accounts: applied, looked at, followed a new stream, disabled, let go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+
+from .conftest import MakeStack, Stack
+
+pytestmark = pytest.mark.terraform
+
+TABLE = "prod.orders"
+VARIABLES: dict[str, Any] = {
+    "source_table": {"name": TABLE, "region": "eu-west-1", "profile": "source"},
+    "destination_table": {"name": "orders", "profile": "destination", "deletion_protection": False},
+    "start_on_apply": False,
+}
+Applied = tuple[Stack, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def applied(make_stack: MakeStack, make_table: Callable[..., str]) -> Iterator[Applied]:
+    """The stack and its outputs. The tests below leave it as they find it, but for the last ones."""
+    make_table(TABLE)
+    stack = make_stack(".", **VARIABLES)
+    outputs = stack.apply()
+    yield stack, outputs
+    stack.destroy()
+
+
+def test_plan_after_apply_is_empty(applied: Applied) -> None:
+    stack, _ = applied
+    assert stack.changes() == {}
+
+
+def test_destination_table_is_defined_as_the_source(applied: Applied, local_aws: LocalAws) -> None:
+    source = local_aws.session(SOURCE_ACCOUNT).client("dynamodb").describe_table(TableName=TABLE)["Table"]
+    dynamodb = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb")
+    destination = dynamodb.describe_table(TableName="orders")["Table"]
+    assert _definition(destination) == _definition(source)
+    assert (
+        dynamodb.describe_time_to_live(TableName="orders")["TimeToLiveDescription"]["TimeToLiveStatus"]
+        == "DISABLED"
+    )
+
+
+def test_mapping_waits_for_the_run(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    mapping = client.get_event_source_mapping(UUID=outputs["event_source_mapping_uuid"])
+    assert mapping["State"] == "Disabled"
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["MaximumRetryAttempts"] == -1
+    assert mapping["MaximumRecordAgeInSeconds"] == -1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"].endswith("-failures")
+
+
+def test_the_runs_switch_of_the_mapping_is_no_drift(applied: Applied, local_aws: LocalAws) -> None:
+    stack, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    client.update_event_source_mapping(UUID=outputs["event_source_mapping_uuid"], Enabled=True)
+    assert stack.changes() == {}
+
+
+def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    for name in ("control_function_name", "backfill_function_name", "replicator_function_name"):
+        variables = client.get_function_configuration(FunctionName=outputs[name])["Environment"]["Variables"]
+        assert variables["JOURNAL_TABLE"] == outputs["journal_table_name"]
+        assert (variables["SOURCE_TABLE"], variables["DESTINATION_TABLE"]) == (TABLE, "orders")
+        assert variables["DESTINATION_ROLE_ARN"] == outputs["destination_role_arn"]
+        assert (
+            variables["DESTINATION_EXTERNAL_ID"]
+            == _trust(outputs, local_aws)["Condition"]["StringEquals"]["sts:ExternalId"]
+        )
+
+
+def test_destination_trusts_the_three_functions_alone(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    assert sorted(_trust(outputs, local_aws)["Principal"]["AWS"]) == sorted(
+        outputs["function_role_arns"].values()
+    )
+
+
+def test_nothing_in_the_source_account_may_write_the_source_table(
+    applied: Applied, local_aws: LocalAws
+) -> None:
+    _, outputs = applied
+    iam = local_aws.session(SOURCE_ACCOUNT).client("iam")
+    prefix = outputs["journal_table_name"].removesuffix("-journal")
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith(prefix)]
+    assert len(roles) == 5
+    granted: set[str] = set()
+    for role in roles:
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"]:
+                resources = statement["Resource"]
+                if any(
+                    _covers(resource, TABLE)
+                    for resource in ([resources] if isinstance(resources, str) else resources)
+                ):
+                    actions = statement["Action"]
+                    granted.update([actions] if isinstance(actions, str) else actions)
+    assert granted - {"dynamodb:ListStreams", "lambda:ListEventSourceMappings"} == {
+        "dynamodb:Scan",
+        "dynamodb:DescribeTable",
+        "dynamodb:DescribeStream",
+        "dynamodb:GetShardIterator",
+        "dynamodb:GetRecords",
+    }
+
+
+def test_source_without_a_stream_is_refused(
+    applied: Applied, make_stack: MakeStack, make_table: Callable[..., str]
+) -> None:
+    make_table("no-stream", stream=None)
+    stack = make_stack(
+        ".",
+        source_table={**VARIABLES["source_table"], "name": "no-stream"},
+        destination_table={"profile": "destination"},
+    )
+    assert (
+        "aws dynamodb update-table --region eu-west-1 --table-name no-stream"
+        " --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+    ) in stack.refusal()
+
+
+def test_copy_onto_itself_is_refused(applied: Applied, make_stack: MakeStack) -> None:
+    stack = make_stack(".", source_table=VARIABLES["source_table"], destination_table={"profile": "source"})
+    assert f"same table: {TABLE} in account {SOURCE_ACCOUNT}" in stack.refusal()
+
+
+def test_missing_destination_is_refused(applied: Applied, make_stack: MakeStack) -> None:
+    destination = {"name": "nowhere", "profile": "destination", "create": False}
+    stack = make_stack(".", source_table=VARIABLES["source_table"], destination_table=destination)
+    assert "nowhere does not exist in region eu-west-1" in stack.refusal()
+
+
+def test_destination_with_another_key_is_refused(
+    applied: Applied, make_stack: MakeStack, local_aws: LocalAws
+) -> None:
+    local_aws.session(DESTINATION_ACCOUNT).client("dynamodb").create_table(
+        TableName="other-key",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    destination = {"name": "other-key", "profile": "destination", "create": False}
+    stack = make_stack(".", source_table=VARIABLES["source_table"], destination_table=destination)
+    refusal = stack.refusal()
+    assert 'other-key has the key {"id":"S"}' in refusal
+    assert "aws dynamodb delete-table --region eu-west-1 --table-name other-key" in refusal
+
+
+def test_a_new_stream_needs_a_new_journal_and_mapping(applied: Applied, local_aws: LocalAws) -> None:
+    stack, _ = applied
+    dynamodb = local_aws.session(SOURCE_ACCOUNT).client("dynamodb")
+    dynamodb.update_table(TableName=TABLE, StreamSpecification={"StreamEnabled": False})
+    dynamodb.update_table(
+        TableName=TABLE, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    )
+    assert "-replace=" in stack.refusal()
+
+    changes = stack.changes("module.copy.terraform_data.record")
+    replaced = {address for address, actions in changes.items() if "delete" in actions}
+    assert replaced == {
+        "module.copy.terraform_data.record",
+        "module.copy.module.journal[0].terraform_data.stream",
+        "module.copy.module.journal[0].aws_dynamodb_table.this",
+        "module.copy.module.replicator[0].aws_lambda_event_source_mapping.this",
+    }
+
+
+def test_disabled_leaves_the_table_alone(applied: Applied, local_aws: LocalAws) -> None:
+    """Also when the source table is gone."""
+    stack, outputs = applied
+    local_aws.session(SOURCE_ACCOUNT).client("dynamodb").delete_table(TableName=TABLE)
+    stack.set(**VARIABLES, enabled=False)
+    left = stack.apply()
+    assert left["destination_table_arn"] == outputs["destination_table_arn"]
+    assert left["commands"]["verify"] == outputs["commands"]["verify"]
+    assert left["control_function_name"] is None
+    assert left["destination_role_arn"] is None
+    assert local_aws.session(SOURCE_ACCOUNT).client("lambda").list_functions()["Functions"] == []
+    names = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb").list_tables()["TableNames"]
+    assert "orders" in names
+    assert stack.changes() == {}
+
+
+def _definition(table: dict[str, Any]) -> dict[str, Any]:
+    indexes = {}
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        for index in table[kind]:
+            throughput = index.get("ProvisionedThroughput", {})
+            projection = index["Projection"]
+            indexes[index["IndexName"]] = (
+                kind,
+                index["KeySchema"],
+                projection["ProjectionType"],
+                sorted(projection.get("NonKeyAttributes", [])),
+                throughput.get("ReadCapacityUnits"),
+                throughput.get("WriteCapacityUnits"),
+            )
+    return {
+        "key": table["KeySchema"],
+        "attributes": sorted(
+            (each["AttributeName"], each["AttributeType"]) for each in table["AttributeDefinitions"]
+        ),
+        "read": table["ProvisionedThroughput"]["ReadCapacityUnits"],
+        "write": table["ProvisionedThroughput"]["WriteCapacityUnits"],
+        "indexes": indexes,
+    }
+
+
+def _trust(outputs: dict[str, Any], local_aws: LocalAws) -> dict[str, Any]:
+    name = outputs["destination_role_arn"].split("/")[-1]
+    role = local_aws.session(DESTINATION_ACCOUNT).client("iam").get_role(RoleName=name)["Role"]
+    document = role["AssumeRolePolicyDocument"]
+    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    assert len(statements) == 1
+    return dict(statements[0])
+
+
+def _covers(resource: str, table: str) -> bool:
+    return resource == "*" or f":table/{table}" in resource
