@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from local.errors import LocalError
 from local.process import ChildProcess
+from local.state import State
 
 SOURCE_ACCOUNT = "111111111111"
 DESTINATION_ACCOUNT = "222222222222"
@@ -138,6 +139,7 @@ class LocalAws:
             ministack = self._start_ministack()
             self._wait_until_ready(ministack)
             self._children.append(self._start_poller())
+            State(self.port, self.pids).write(self.directory)
         except BaseException:
             self.stop()
             raise
@@ -148,6 +150,7 @@ class LocalAws:
         for child in reversed(self._children):
             child.stop()
         self._children.clear()
+        State.forget(self.directory)
         atexit.unregister(self.stop)
 
     def session(self, account: str = SOURCE_ACCOUNT, region: str | None = None) -> LocalSession:

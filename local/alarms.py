@@ -39,13 +39,48 @@ def complete_describe_alarms(cloudwatch: ModuleType) -> None:
     def put_metric_alarm(params: Any, cbor_data: Any, is_cbor: bool, is_json: bool = False) -> Answer:
         answer: Answer = put(params, cbor_data, is_cbor, is_json)
         if answer[0] == 200 and not is_cbor and not is_json:
-            alarm = cloudwatch._alarms[_first(params, "AlarmName")]
-            # The only list of actions that ministack does not read from a query.
-            alarm["InsufficientDataActions"] = _members(params, "InsufficientDataActions")
+            _add_what_is_not_read(params, cloudwatch._alarms[_first(params, "AlarmName")])
         return answer
 
     cloudwatch._describe_alarms = describe_alarms  # type: ignore[attr-defined]
     cloudwatch._put_metric_alarm = put_metric_alarm  # type: ignore[attr-defined]
+
+
+def _add_what_is_not_read(params: Any, alarm: dict[str, Any]) -> None:
+    """Add to an alarm the parameters of a query that ministack passes over, and take away its guesses."""
+    alarm["InsufficientDataActions"] = _members(params, "InsufficientDataActions")
+    for name in ("ThresholdMetricId", "EvaluateLowSampleCountPercentile"):
+        if value := _first(params, name):
+            alarm[name] = value
+    if metrics := _nested(params, "Metrics"):
+        alarm["Metrics"] = metrics
+    for name in ("Statistic", "Period", "Threshold", "MetricName", "Namespace"):
+        # An alarm over several metrics, a percentile or an anomaly band goes without some of these.
+        if not _first(params, name):
+            alarm.pop(name, None)
+
+
+def _nested(params: Any, name: str) -> list[Any]:
+    """The list of structures a query spreads over parameters like ``Metrics.member.1.MetricStat.Stat``."""
+    tree: dict[str, Any] = {}
+    for parameter in params:
+        first, *path = parameter.split(".")
+        if first == name:
+            branch = tree
+            for step in path[:-1]:
+                branch = branch.setdefault(step, {})
+            branch[path[-1]] = _first(params, parameter)
+    members: list[Any] = _lists(tree)
+    return members or []
+
+
+def _lists(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    if "member" in tree:
+        members = tree["member"]
+        return [_lists(members[number]) for number in sorted(members, key=int)]
+    return {name: _lists(inner) for name, inner in tree.items()}
 
 
 def _as_json_request(params: Any) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 logger = logging.getLogger("local.expiry")
@@ -28,10 +28,15 @@ class Expiry:
     ----------
     dynamodb
         ministack's module of that service, whose tables are read and whose items are removed.
+    request_scope : callable
+        ministack's context manager that acts for an account in a region.
     """
 
-    def __init__(self, dynamodb: ModuleType) -> None:
-        self._dynamodb: Any = dynamodb
+    def __init__(
+        self, dynamodb: Any, request_scope: Callable[[str, str], AbstractContextManager[None]]
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._request_scope = request_scope
 
     async def run(self) -> None:
         """Delete expired items for as long as the server runs."""
@@ -58,15 +63,13 @@ class Expiry:
         int
             Number of items deleted.
         """
-        from ministack.core.responses import request_scope
-
         deleted = 0
         for (account_id, region, table_name), setting in list(self._dynamodb._ttl_settings.all_items()):
             attribute = setting.get("AttributeName")
             table = self._dynamodb._tables.get_scoped(account_id, region, table_name)
             if setting.get("TimeToLiveStatus") != "ENABLED" or not attribute or not table:
                 continue
-            with request_scope(account_id, region):
+            with self._request_scope(account_id, region):
                 for partition, sort in list(_expired_keys(table["items"], attribute, now)):
                     self._delete(table, table_name, partition, sort)
                     deleted += 1

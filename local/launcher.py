@@ -8,6 +8,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * the built-in poller for DynamoDB streams: ``local.mapping`` does that work;
 * the reaper of expired items: it leaves no stream record and looks only once a minute;
 * ``DescribeAlarms`` of the query protocol: it leaves out most fields, which Terraform takes for changes;
+* the resource that a call of the Streams API is authorized against: it knows tables only;
 * the pause between two looks at the schedules: 10 s is too coarse for a schedule of one minute.
 """
 
@@ -29,6 +30,7 @@ from types import ModuleType
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from local.alarms import complete_describe_alarms  # noqa: E402
+from local.authorization import authorize_streams_by_arn  # noqa: E402
 from local.expiry import Expiry  # noqa: E402
 from local.watchdog import FLAG, die_with_parent  # noqa: E402
 
@@ -64,7 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    asyncio.run(_serve(Expiry(dynamodb)))
+    responses = importlib.import_module("ministack.core.responses")
+    asyncio.run(_serve(Expiry(dynamodb, responses.request_scope)))
     return 0
 
 
@@ -92,7 +95,9 @@ def _import_dynamodb_without_its_reaper() -> ModuleType:
 def _replace_parts(dynamodb: ModuleType) -> None:
     functions = importlib.import_module("ministack.services.lambda_svc")
     cloudwatch = importlib.import_module("ministack.services.cloudwatch")
+    iam_actions = importlib.import_module("ministack.core.iam_actions")
     scheduler = importlib.import_module("ministack.services.scheduler")
+    streams = importlib.import_module("ministack.services.dynamodb_streams")
 
     _expect_function(dynamodb, "_remove_item", "table", "pk_val", "sk_val")
     _expect_function(
@@ -105,10 +110,20 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     _expect_function(cloudwatch, "_put_metric_alarm", "params", "cbor_data", "is_cbor", "is_json")
     _expect_function(cloudwatch, "_xml", "status", "root_tag", "inner")
     _expect_attribute(cloudwatch, "_alarms")
+    _expect_function(
+        iam_actions,
+        "extract_resource_arn",
+        *("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
+    )
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
+    _expect_function(streams, "_decode_iterator", "token")
+    _expect_function(
+        importlib.import_module("ministack.core.responses"), "request_scope", "account_id", "region"
+    )
 
     functions._poll_dynamodb_streams = _nothing_was_processed  # type: ignore[attr-defined]
     complete_describe_alarms(cloudwatch)
+    authorize_streams_by_arn(iam_actions, streams)
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_SECONDS  # type: ignore[attr-defined]
 
 

@@ -15,15 +15,16 @@ _MEANING = {
     "slice": "copying segments, replicator paused",
     "resuming": "slice over, waiting for its last writes",
     "draining": "applying changes",
-    "ready": "ready for cutover",
-    "sealing": "sealing",
-    "sealed": "sealed: nothing that happens at the source reaches the destination any more",
-    "stopped": "stopped",
+    "ready": "everything is copied and applied; ready for cutover",
+    "sealing": "waiting for the replicator's last writes",
+    "sealed": "nothing that happens at the source reaches the destination any more",
+    "stopped": "the run cannot go on by itself",
 }
 
 _NEXT = {
     "none": "tablecopy start",
-    "ready": "stop the writers, verify, tablecopy seal, move the writers",
+    "ready": "stop the writers, verify --writes-stopped, tablecopy seal, move the writers",
+    "sealed": "move the writers to the destination",
 }
 
 
@@ -42,7 +43,7 @@ def lines(status: Status, style: Style) -> Iterator[str]:
 
 
 def _headline(phase: str, style: Style) -> str:
-    text = f"{phase}: {_MEANING[phase]}" if _MEANING[phase] != phase else phase
+    text = f"{phase}: {_MEANING[phase]}"
     if phase == "stopped":
         return style.red(text)
     return style.green(text) if phase in {"ready", "sealed"} else style.bold(text)

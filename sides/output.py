@@ -46,10 +46,12 @@ def run(program: str, command: Callable[[Sequence[str]], int], argv: Sequence[st
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        _finish_stdout()
         _complain(f"{program}: interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        _discard_stdout()
+        # The reader has gone, as with `| head`: nothing to say, but the result was not delivered.
+        _finish_stdout()
         return EXIT_TROUBLE
     except UserError as error:
         return _trouble(program, str(error), arguments)
@@ -57,7 +59,6 @@ def run(program: str, command: Callable[[Sequence[str]], int], argv: Sequence[st
         return _trouble(program, explain(error), arguments)
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _discard_stdout()
         return _trouble(program, what, arguments)
     except Exception as error:
         hint = "" if _debug(arguments) else " (unexpected; run again with --debug for the traceback)"
@@ -164,6 +165,7 @@ class Progress:
 
 
 def _trouble(program: str, message: str, arguments: Sequence[str]) -> int:
+    _finish_stdout()
     if _debug(arguments):
         _complain(traceback.format_exc().rstrip())
     _complain(f"{program}: error: {printable(' '.join(message.split()))}")
@@ -182,11 +184,11 @@ def _complain(text: str) -> None:
         return
 
 
-def _discard_stdout() -> None:
-    # What is still buffered would fail again, and change the exit code, when the interpreter closes stdout.
+def _finish_stdout() -> None:
+    # What cannot be written now would fail again, and change the exit code, when the interpreter ends.
     try:
+        sys.stdout.flush()
+    except OSError:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
-    except (OSError, ValueError):
-        return

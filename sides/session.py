@@ -17,6 +17,7 @@ from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
 )
+from botocore.exceptions import InvalidRegionError
 
 from sides.errors import UserError, explained
 
@@ -24,9 +25,9 @@ ROLE_SESSION_NAME = "dynamodb-account-copy"
 
 # Standard mode backs off with jitter up to 20 s between attempts: ten of them outlast the few minutes a
 # provisioned table needs to use up its burst and scale.
-_MAX_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 _CONNECT_TIMEOUT_SECONDS = 10
-_READ_TIMEOUT_SECONDS = 60
+READ_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,14 @@ class Side:
                 return base
             return self._assumed(base, self.role_arn)
 
-    def client(self, service: str, *, connections: int = 10, read_timeout: float | None = None) -> Any:
+    def client(
+        self,
+        service: str,
+        *,
+        connections: int = 10,
+        attempts: int = MAX_ATTEMPTS,
+        read_timeout: float = READ_TIMEOUT_SECONDS,
+    ) -> Any:
         """Open a client of `service`.
 
         Parameters
@@ -86,6 +94,8 @@ class Side:
             Name as boto3 spells it, for example ``"dynamodb"``.
         connections
             How many threads will use the client at once.
+        attempts
+            How often a call is tried; few where a mistake in the flags should show at once.
         read_timeout
             Seconds to wait for a response; longer than the default where a Lambda function is invoked.
 
@@ -95,9 +105,9 @@ class Side:
             No region, an unknown profile or an endpoint that is no URL.
         """
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-            read_timeout=read_timeout or _READ_TIMEOUT_SECONDS,
+            read_timeout=read_timeout,
             max_pool_connections=connections,
             user_agent_extra=ROLE_SESSION_NAME,
         )
@@ -105,6 +115,8 @@ class Side:
         with explained(self):
             try:
                 return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
+            except InvalidRegionError:
+                raise
             except ValueError as error:
                 # botocore raises a bare ValueError for an endpoint that is no URL.
                 raise UserError(

@@ -11,7 +11,7 @@ from typing import Any
 from sides.errors import UserError
 from sides.session import Side, side_of
 
-_HINT = "run `terraform apply` there or name another directory with --from-terraform"
+_HINT = "run `terraform apply` or name another directory with --from-terraform"
 
 
 def read_outputs(directory: str | Path) -> dict[str, Any]:
@@ -53,7 +53,8 @@ def read_outputs(directory: str | Path) -> dict[str, Any]:
             f"`terraform output -json` in {directory} printed something else than outputs"
         ) from error
     if not values:
-        raise UserError(f"{directory} has no applied Terraform state; {_HINT}")
+        where = "this directory" if str(directory) == "." else directory
+        raise UserError(f"{where} has no applied Terraform state; {_HINT}")
     return values
 
 

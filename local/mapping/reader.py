@@ -53,10 +53,11 @@ class ShardReader:
             if code not in ("ExpiredIteratorException", "TrimmedDataAccessException"):
                 raise
             self._iterator = None
+            # LATEST is another place by now. Too many records are better than too few.
+            self._starting_position = "TRIM_HORIZON"
             if code == "TrimmedDataAccessException":
                 logger.warning("%s: records were trimmed before they were read", self._shard_id)
                 self._last_read = None
-                self._starting_position = "TRIM_HORIZON"
             return []
         records = [Record.from_stream(raw, self._stream_arn) for raw in page["Records"]]
         if records:

@@ -23,6 +23,7 @@ data "aws_iam_policy_document" "this" {
 module "function" {
   source = "../function"
 
+  region             = var.place.region
   name               = var.name
   description        = "Scans a segment of the source table into the destination table."
   handler            = "tablecopy.handlers.backfill.handle"

@@ -2,14 +2,8 @@
 # execution, knows what is done: failures are tolerated here, results discarded, and control starts a new slice for
 # what is left. Keys and items never enter the execution.
 
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
-data "aws_caller_identity" "current" {}
-
 locals {
-  states_arn = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
+  states_arn = "arn:${var.place.partition}:states:${var.place.region}:${var.place.account_id}"
 
   # Built, not referenced: the role must be able to start the map before the machine exists.
   state_machine_arn = "${local.states_arn}:stateMachine:${var.state_machine_name}"
@@ -22,7 +16,7 @@ locals {
     States = {
       Scan = {
         Type     = "Task"
-        Resource = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
+        Resource = "arn:${var.place.partition}:states:::lambda:invoke"
         Parameters = {
           FunctionName = module.function.arn
           "Payload.$"  = "$"
@@ -121,7 +115,7 @@ data "aws_iam_policy_document" "state_machine_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [data.aws_caller_identity.current.account_id]
+      values   = [var.place.account_id]
     }
   }
 }

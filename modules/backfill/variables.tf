@@ -27,6 +27,12 @@ variable "source_table_arn" {
   nullable    = false
 }
 
+variable "place" {
+  description = "Partition, account and region of the source side, as recorded; data sources may be put off to the apply."
+  type        = object({ partition = string, account_id = string, region = string })
+  nullable    = false
+}
+
 variable "environment" {
   description = "Environment variables all functions share."
   type        = map(string)

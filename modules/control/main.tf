@@ -68,6 +68,7 @@ data "aws_iam_policy_document" "this" {
 module "function" {
   source = "../function"
 
+  region      = var.place.region
   name        = var.name
   description = "Looks at the journal and at AWS and moves the run on."
   handler     = "tablecopy.handlers.control.handle"

@@ -31,6 +31,7 @@ module "destination" {
   enabled             = var.enabled
   table_name          = local.destination_name
   create              = var.destination_table.create
+  region              = local.record.destination.region
   definition          = local.record.definition
   deletion_protection = var.destination_table.deletion_protection
   role_name           = local.names.destination_role
@@ -53,6 +54,7 @@ module "replicator" {
   name                 = local.names.replicator
   queue_name           = local.names.failure_queue
   settings             = var.replicator
+  place                = local.record.source
   environment          = local.environment
   stream_arn           = local.record.source.stream_arn
   journal_arn          = module.journal[0].arn
@@ -72,6 +74,7 @@ module "backfill" {
   name                 = local.names.backfill
   state_machine_name   = local.names.state_machine
   settings             = var.backfill
+  place                = local.record.source
   environment          = local.environment
   source_table_arn     = local.record.source.table_arn
   journal_arn          = module.journal[0].arn
@@ -98,6 +101,7 @@ module "control" {
     drained_after_seconds = var.control.drained_after_seconds
     allow_items           = var.destination_table.allow_items
   }
+  place                    = local.record.source
   environment              = local.environment
   source_table_arn         = local.record.source.table_arn
   stream_arn               = local.record.source.stream_arn

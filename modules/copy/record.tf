@@ -37,16 +37,18 @@ data "aws_dynamodb_table" "source" {
 
   lifecycle {
     postcondition {
-      condition     = self.stream_enabled && contains(["NEW_IMAGE", "NEW_AND_OLD_IMAGES"], self.stream_view_type)
-      error_message = <<-EOT
-        The stream of the source table ${var.source_table.name} is ${self.stream_enabled ? "of the view type ${self.stream_view_type}" : "off"}; the copy needs new images.
-        %{~if self.stream_enabled}
-        Turn it off first (readers of the present stream lose their place):
-          aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false
-        %{~endif}
-        Turn it on with:
-          aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES
-      EOT
+      condition = self.stream_enabled && contains(["NEW_IMAGE", "NEW_AND_OLD_IMAGES"], self.stream_view_type)
+      error_message = join("\n", concat(
+        ["The stream of the source table ${var.source_table.name} is ${self.stream_enabled ? "of the view type ${self.stream_view_type}" : "off"}; the copy needs its new images."],
+        self.stream_enabled ? [
+          "Turn it off first (whatever reads it now loses its place):",
+          "  aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false",
+        ] : [],
+        [
+          "Turn it on:",
+          "  aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+        ],
+      ))
     }
   }
 }
@@ -150,9 +152,9 @@ resource "terraform_data" "record" {
     }
 
     postcondition {
-      condition     = !var.enabled || try(self.input.source.stream_arn, null) == local.reported.stream_arn
+      condition     = try(self.input.source.stream_arn, null) == try(local.reported.stream_arn, self.input.source.stream_arn, null)
       error_message = <<-EOT
-        The stream of the source table ${var.source_table.name} is ${local.reported == null ? "" : local.reported.stream_arn} now; the copy follows ${try(self.input.source.stream_arn, "?")}. The stream was turned off and on again, and the changes in between are lost: the copy cannot go on.
+        The stream of the source table ${var.source_table.name} is ${try(local.reported.stream_arn, "?")} now; the copy follows ${try(self.input.source.stream_arn, "?")}. The stream was turned off and on again, and the changes in between are lost: the copy cannot go on.
         Start a new one, with a new journal and mapping (its preflight wants the destination emptied, or destination_table.allow_items):
           terraform apply -replace='ADDRESS' where ADDRESS is what this prints: terraform state list | grep terraform_data.record
         After the cutover, take the copy apart with enabled = false instead.

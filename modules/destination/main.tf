@@ -1,7 +1,5 @@
 # The destination account: the table and one role.
 
-data "aws_region" "current" {}
-
 locals {
   provisioned = var.definition.billing_mode == "PROVISIONED"
 }
@@ -73,9 +71,9 @@ data "aws_dynamodb_tables" "here" {
     postcondition {
       condition     = contains(self.names, var.table_name)
       error_message = <<-EOT
-        The destination table ${var.table_name} does not exist in region ${data.aws_region.current.id} of the destination account, and destination_table.create is false.
+        The destination table ${var.table_name} does not exist in region ${var.region} of the destination account, and destination_table.create is false.
         Set destination_table.create = true, or correct destination_table.name; the tables there lists, with the destination's credentials:
-          aws dynamodb list-tables --region ${data.aws_region.current.id}
+          aws dynamodb list-tables --region ${var.region}
       EOT
     }
   }
@@ -100,7 +98,7 @@ data "aws_dynamodb_table" "existing" {
       error_message = <<-EOT
         The destination table ${var.table_name} has the key ${jsonencode({ for attribute in self.attribute : attribute.name => attribute.type if contains([self.hash_key, self.range_key], attribute.name) })} (partition key ${self.hash_key}); the source table has ${jsonencode({ for name, type in var.definition.attributes : name => type if contains([var.definition.hash_key, var.definition.range_key], name) })} (partition key ${var.definition.hash_key}). Items cannot be copied between tables with different keys, and the key of a table cannot be changed.
         Give destination_table another name, or, if nobody needs this table and its data, delete it with the destination's credentials and set destination_table.create = true:
-          aws dynamodb delete-table --region ${data.aws_region.current.id} --table-name ${var.table_name}
+          aws dynamodb delete-table --region ${var.region} --table-name ${var.table_name}
       EOT
     }
   }

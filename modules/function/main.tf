@@ -1,7 +1,5 @@
 # A function, its log group and its role: what replicator, backfill and control share.
 
-data "aws_region" "current" {}
-
 locals {
   package = "${path.module}/../../lambda/dist/tablecopy.zip"
 }
@@ -53,7 +51,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${data.aws_region.current.id}.amazonaws.com"]
+        values   = ["dynamodb.${var.region}.amazonaws.com"]
       }
     }
   }

@@ -28,6 +28,12 @@ variable "memory_mb" {
   nullable    = false
 }
 
+variable "region" {
+  description = "Region of the function."
+  type        = string
+  nullable    = false
+}
+
 variable "environment" {
   description = "Environment variables."
   type        = map(string)

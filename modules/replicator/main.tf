@@ -45,6 +45,7 @@ data "aws_iam_policy_document" "this" {
 module "function" {
   source = "../function"
 
+  region             = var.place.region
   name               = var.name
   description        = "Applies the records of the source stream to the destination table."
   handler            = "tablecopy.handlers.replicator.handle"

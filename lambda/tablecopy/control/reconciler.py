@@ -200,7 +200,7 @@ class Reconciler:
 
     def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
         if self._parts.run.save(run.enter(phase, self._clock.now(), **changes)):
-            log.event("phase", phase=phase, slice=run.slice, **changes)
+            log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED
 
 

@@ -1,0 +1,50 @@
+variable "table_name" {
+  description = "Table to copy. Its stream must be on."
+  type        = string
+}
+
+variable "source_region" {
+  description = "Region of the table."
+  type        = string
+  default     = "eu-central-1"
+}
+
+variable "source_profile" {
+  description = "AWS profile of the source account."
+  type        = string
+}
+
+variable "destination_table_name" {
+  description = "Table to copy into; left out, the name of the source table."
+  type        = string
+  default     = null
+}
+
+variable "destination_region" {
+  description = "Region to copy into; left out, the region of the source table."
+  type        = string
+  default     = null
+}
+
+variable "destination_profile" {
+  description = "AWS profile of the destination account."
+  type        = string
+}
+
+variable "deletion_protection" {
+  description = "Whether the destination table is protected from deletion."
+  type        = bool
+  default     = true
+}
+
+variable "enabled" {
+  description = "Whether the copy exists; `false` removes everything but the destination table."
+  type        = bool
+  default     = true
+}
+
+variable "alarm_topic_arns" {
+  description = "SNS topics the alarms tell."
+  type        = list(string)
+  default     = []
+}

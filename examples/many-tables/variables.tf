@@ -1,0 +1,31 @@
+variable "tables" {
+  description = "The tables to copy by their names: the name at the destination (left out, the same), segments of the backfill, and whether the copy still exists."
+  type = map(object({
+    destination_name    = optional(string)
+    segments            = optional(number, 16)
+    deletion_protection = optional(bool, true)
+    enabled             = optional(bool, true)
+  }))
+}
+
+variable "source_region" {
+  description = "Region of the tables."
+  type        = string
+  default     = "eu-central-1"
+}
+
+variable "source_profile" {
+  description = "AWS profile of the source account."
+  type        = string
+}
+
+variable "destination_region" {
+  description = "Region to copy into."
+  type        = string
+  default     = "eu-central-1"
+}
+
+variable "destination_profile" {
+  description = "AWS profile of the destination account."
+  type        = string
+}

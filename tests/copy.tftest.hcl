@@ -1,0 +1,162 @@
+# A copy's life: applied, looked at again while AWS reports something else, disabled, enabled again.
+
+mock_provider "aws" {
+  alias  = "source"
+  source = "./tests/mocks/source"
+}
+
+mock_provider "aws" {
+  alias  = "destination"
+  source = "./tests/mocks/destination"
+}
+
+variables {
+  source_table      = { name = "orders", profile = "old" }
+  destination_table = { name = "orders-new", role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me" }
+}
+
+run "applied" {
+  module {
+    source = "./modules/copy"
+  }
+
+  assert {
+    condition = output.commands == {
+      start  = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      status = "tablecopy status --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      seal   = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      verify = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me'"
+    }
+    error_message = "The commands are not ready to paste: ${jsonencode(output.commands)}"
+  }
+
+  assert {
+    condition = jsonencode(output.tables) == jsonencode({
+      source      = { table_name = "orders", region = "eu-central-1", profile = "old", role_arn = null, external_id = null }
+      destination = { table_name = "orders-new", region = "eu-west-1", profile = null, role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me" }
+    })
+    error_message = "verify needs both sides: ${jsonencode(output.tables)}"
+  }
+}
+
+# Another definition, and another order of things, make no difference to a copy that exists.
+run "source_has_another_definition_now" {
+  command = plan
+
+  module {
+    source = "./modules/copy"
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.source
+    values = {
+      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
+      stream_enabled         = true
+      stream_view_type       = "NEW_IMAGE"
+      billing_mode           = "PAY_PER_REQUEST"
+      hash_key               = "id"
+      range_key              = ""
+      attribute              = [{ name = "id", type = "S" }]
+      global_secondary_index = []
+      local_secondary_index  = []
+      server_side_encryption = []
+    }
+  }
+
+  assert {
+    condition     = terraform_data.record.input.definition.hash_key == "customer" && terraform_data.record.input.definition.billing_mode == "PROVISIONED"
+    error_message = "The record of the source must not change."
+  }
+}
+
+run "stream_was_turned_off_and_on" {
+  command = plan
+
+  module {
+    source = "./modules/copy"
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.source
+    values = {
+      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
+      stream_enabled         = true
+      stream_view_type       = "NEW_AND_OLD_IMAGES"
+      billing_mode           = "PROVISIONED"
+      hash_key               = "customer"
+      range_key              = "number"
+      attribute              = [{ name = "customer", type = "S" }, { name = "number", type = "N" }]
+      global_secondary_index = []
+      local_secondary_index  = []
+      server_side_encryption = []
+    }
+  }
+
+  expect_failures = [terraform_data.record]
+}
+
+run "provider_leads_to_another_account" {
+  command = plan
+
+  module {
+    source = "./modules/copy"
+  }
+
+  override_data {
+    target = data.aws_caller_identity.destination
+    values = { account_id = "333333333333" }
+  }
+
+  expect_failures = [terraform_data.record]
+}
+
+run "disabled" {
+  module {
+    source = "./modules/copy"
+  }
+
+  variables {
+    enabled = false
+  }
+
+  assert {
+    condition = alltrue([for value in [
+      output.commands.start,
+      output.commands.status,
+      output.commands.seal,
+      output.destination_role_arn,
+      output.journal_table_name,
+      output.replicator_function_name,
+      output.event_source_mapping_uuid,
+      output.failure_queue_url,
+      output.backfill_function_name,
+      output.state_machine_arn,
+      output.control_function_name,
+      output.control_function_arn,
+    ] : value == null])
+    error_message = "A disabled copy must leave nothing but the table."
+  }
+
+  assert {
+    condition     = output.destination_table_arn == run.applied.destination_table_arn && output.commands.verify == run.applied.commands.verify
+    error_message = "The destination table must stay, and can still be compared."
+  }
+
+  assert {
+    condition     = length(data.aws_dynamodb_table.source) == 0
+    error_message = "The source table may be gone: it must not be read."
+  }
+}
+
+run "enabled_again" {
+  module {
+    source = "./modules/copy"
+  }
+
+  assert {
+    condition     = output.control_function_name == run.applied.control_function_name && output.destination_table_arn == run.applied.destination_table_arn
+    error_message = "The copy must come back under its names, with its table."
+  }
+}

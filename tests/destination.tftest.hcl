@@ -1,0 +1,243 @@
+# The destination account: the table as the source defines it, or an existing one that fits, and one role.
+
+mock_provider "aws" {
+  source = "./tests/mocks/destination"
+}
+
+variables {
+  enabled             = true
+  table_name          = "orders"
+  region              = "eu-west-1"
+  create              = true
+  deletion_protection = true
+  role_name           = "tablecopy-orders-0123abcd-destination"
+  external_id         = "an-external-id"
+  trusted_role_arns = [
+    "arn:aws:iam::111111111111:role/replicator",
+    "arn:aws:iam::111111111111:role/backfill",
+    "arn:aws:iam::111111111111:role/control",
+  ]
+  definition = {
+    hash_key       = "customer"
+    range_key      = "number"
+    attributes     = { customer = "S", number = "N", state = "S", digest = "B" }
+    billing_mode   = "PROVISIONED"
+    read_capacity  = 5
+    write_capacity = 6
+    global_secondary_indexes = {
+      by-state = {
+        hash_key           = "state"
+        range_key          = ""
+        projection_type    = "INCLUDE"
+        non_key_attributes = ["total"]
+        read_capacity      = 3
+        write_capacity     = 4
+      }
+    }
+    local_secondary_indexes = {
+      by-digest = {
+        range_key          = "digest"
+        projection_type    = "KEYS_ONLY"
+        non_key_attributes = []
+      }
+    }
+  }
+}
+
+run "table_as_the_source_defines_it" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.this[0].hash_key == "customer"
+      && aws_dynamodb_table.this[0].range_key == "number"
+      && aws_dynamodb_table.this[0].billing_mode == "PROVISIONED"
+      && aws_dynamodb_table.this[0].read_capacity == 5
+      && aws_dynamodb_table.this[0].write_capacity == 6
+    )
+    error_message = "Key or throughput differ from the source's."
+  }
+
+  assert {
+    condition     = tomap({ for attribute in aws_dynamodb_table.this[0].attribute : attribute.name => attribute.type }) == tomap({ customer = "S", number = "N", state = "S", digest = "B" })
+    error_message = "Attributes differ from the source's."
+  }
+
+  assert {
+    condition = alltrue([
+      for index in aws_dynamodb_table.this[0].global_secondary_index :
+      index.name == "by-state" && index.hash_key == "state" && index.range_key == null && index.projection_type == "INCLUDE"
+      && index.non_key_attributes == toset(["total"]) && index.read_capacity == 3 && index.write_capacity == 4
+    ]) && length(aws_dynamodb_table.this[0].global_secondary_index) == 1
+    error_message = "The global index differs from the source's."
+  }
+
+  assert {
+    condition = alltrue([
+      for index in aws_dynamodb_table.this[0].local_secondary_index :
+      index.name == "by-digest" && index.range_key == "digest" && index.projection_type == "KEYS_ONLY" && index.non_key_attributes == null
+    ]) && length(aws_dynamodb_table.this[0].local_secondary_index) == 1
+    error_message = "The local index differs from the source's."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this[0].deletion_protection_enabled && length(aws_dynamodb_table.this[0].ttl) == 0
+    error_message = "The table must be protected from deletion and must not expire items by itself."
+  }
+}
+
+run "on_demand_without_sort_key" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this[0].billing_mode == "PAY_PER_REQUEST" && aws_dynamodb_table.this[0].range_key == null
+    error_message = "An on-demand table without a sort key must stay one."
+  }
+}
+
+run "existing_table_that_fits" {
+  command = apply
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    create = false
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.this) == 0 && output.table_arn == "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+    error_message = "An existing table must be taken as it is."
+  }
+}
+
+run "existing_table_with_other_indexes" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.existing
+    values = {
+      arn       = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+      hash_key  = "customer"
+      range_key = "number"
+      attribute = [{ name = "customer", type = "S" }, { name = "number", type = "N" }, { name = "paid", type = "S" }]
+    }
+  }
+}
+
+run "existing_table_with_another_key" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.existing
+    values = {
+      arn       = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+      hash_key  = "customer"
+      range_key = "created"
+      attribute = [{ name = "customer", type = "S" }, { name = "created", type = "N" }]
+    }
+  }
+
+  expect_failures = [data.aws_dynamodb_table.existing]
+}
+
+run "existing_table_with_another_key_type" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.existing
+    values = {
+      arn       = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+      hash_key  = "customer"
+      range_key = "number"
+      attribute = [{ name = "customer", type = "S" }, { name = "number", type = "S" }]
+    }
+  }
+
+  expect_failures = [data.aws_dynamodb_table.existing]
+}
+
+run "existing_table_without_a_sort_key" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_table.existing
+    values = {
+      arn       = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+      hash_key  = "customer"
+      range_key = ""
+      attribute = [{ name = "customer", type = "S" }]
+    }
+  }
+
+  expect_failures = [data.aws_dynamodb_table.existing]
+}
+
+run "missing_table" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    create     = false
+    table_name = "nowhere"
+  }
+
+  expect_failures = [data.aws_dynamodb_tables.here]
+}

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from local.mapping.destination import FailureDestination
+from local.mapping.permissions import Permissions
+from tests.unit.local.mapping.fakes import QUEUE, ROLE, FakeIam, FakeSns, FakeSqs, HandClock
+
+TOPIC = "arn:aws:sns:eu-west-1:111111111111:failures"
+
+
+class Sent:
+    def __init__(self) -> None:
+        self.iam, self.sqs, self.sns = FakeIam(), FakeSqs(), FakeSns()
+        permissions = Permissions(self.iam, HandClock())
+        self.destination = FailureDestination(self.sqs, self.sns, permissions)
+
+
+def test_a_queue_and_a_topic() -> None:
+    sent = Sent()
+    sent.destination.deliver(QUEUE, ROLE, '{"a": 1}')
+    sent.destination.deliver(TOPIC, ROLE, '{"a": 2}')
+    assert sent.sqs.messages == [{"a": 1}]
+    assert sent.sns.messages == [(TOPIC, {"a": 2})]
+
+
+@pytest.mark.parametrize(("arn", "action"), [(QUEUE, "sqs:SendMessage"), (TOPIC, "sns:Publish")])
+def test_the_role_needs_the_permission(arn: str, action: str, caplog: pytest.LogCaptureFixture) -> None:
+    sent = Sent()
+    sent.iam.denied = {action}
+    sent.destination.deliver(arn, ROLE, "{}")
+    assert sent.sqs.messages == []
+    assert sent.sns.messages == []
+    assert action in caplog.text
+
+
+def test_other_services_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    Sent().destination.deliver("arn:aws:s3:::bucket", ROLE, "{}")
+    assert "s3 is no supported failure destination" in caplog.text

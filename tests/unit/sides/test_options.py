@@ -1,0 +1,49 @@
+"""Flags of a side."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from sides import Side
+from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_side_options(parser, "source", table=True)
+    add_side_options(parser, "destination")
+    add_terraform_option(parser)
+    add_output_options(parser)
+    return parser.parse_args(arguments)
+
+
+def test_every_flag_reaches_its_field() -> None:
+    options = parse(
+        *("--source", "orders", "--source-region", "eu-west-1", "--source-profile", "old"),
+        *("--source-role-arn", "arn", "--source-external-id", "id", "--source-endpoint-url", "http://x"),
+    )
+    assert side_from_options(options, "source") == Side(
+        "source", "orders", "eu-west-1", "old", "arn", "id", "http://x"
+    )
+    assert side_from_options(options, "destination") == Side("destination")
+
+
+def test_flags_win_over_what_is_known() -> None:
+    known = Side("source", "orders", region="eu-west-1", profile="old")
+    options = parse("--source-region", "eu-north-1")
+    assert side_from_options(options, "source", known) == Side(
+        "source", "orders", region="eu-north-1", profile="old"
+    )
+
+
+def test_a_side_without_a_table_takes_no_table() -> None:
+    with pytest.raises(SystemExit):
+        parse("--destination", "orders")
+
+
+def test_common_flags() -> None:
+    options = parse("--from-terraform", "infra", "--format", "jsonl", "--debug")
+    assert (options.from_terraform, options.format, options.debug) == ("infra", "jsonl", True)
+    assert (parse().from_terraform, parse().format, parse().debug) == (None, "text", False)
