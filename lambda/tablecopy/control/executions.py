@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ class Executions:
         """Start the execution of ``slice_`` over ``segments`` unless it exists; False once it has ended."""
         name = f"{run_id}-slice-{slice_}"
         arn = self._state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
-        try:
+        with suppress(self._client.exceptions.ExecutionDoesNotExist):
             return self._client.describe_execution(executionArn=arn)["status"] == "RUNNING"
-        except self._client.exceptions.ExecutionDoesNotExist:
+        # DescribeExecution is eventually consistent: it may be running, even for more segments.
+        with suppress(self._client.exceptions.ExecutionAlreadyExists):
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
                 name=name,
                 input=json.dumps({"run": run_id, "slice": slice_, "segments": list(segments)}),
             )
-            return True
+        return True

@@ -19,10 +19,6 @@ class Mapping:
         self._client = client
         self._uuid = uuid
 
-    def is_enabled(self) -> bool:
-        """Whether Lambda polls the stream or has been told to."""
-        return self._client.get_event_source_mapping(UUID=self._uuid)["State"] in {"Enabled", "Enabling"}
-
     def switch(self, *, on: bool) -> bool:
         """Ask for the state that is wanted. True once Lambda reports it."""
         wanted, other = ("Enabled", "Disabled") if on else ("Disabled", "Enabled")
@@ -62,6 +58,10 @@ def _unsafe_settings(mapping: EventSourceMappingConfigurationResponseTypeDef, st
         found.append("lacks ReportBatchItemFailures, so a partial failure would count as success")
     if mapping.get("ParallelizationFactor", 1) != 1:
         found.append("has a ParallelizationFactor above 1, with which progress cannot be told")
+    if mapping.get("FilterCriteria", {}).get("Filters"):
+        found.append("has filter criteria, so Lambda would discard changes; remove them")
+    if mapping.get("StartingPosition") != "TRIM_HORIZON":
+        found.append("does not start at TRIM_HORIZON, so it could miss changes; apply Terraform again")
     for setting in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds"):
         if mapping.get(setting, -1) != -1:
             found.append(f"has {setting} set, so Lambda would discard changes; it must be -1")

@@ -87,4 +87,6 @@ def key_definition(description: Json) -> list[tuple[str, str, str]]:
 def _holds_items(destination: Wire, table: str) -> bool:
     """Counting is all that the destination's role may do besides writing."""
     request: Json = {"TableName": table, "Select": "COUNT", "Limit": 1, "ConsistentRead": True}
-    return bool(destination.call("scan", request)["Count"])
+    page = destination.call("scan", request)
+    # A page can be empty and yet not the last one.
+    return bool(page["Count"]) or "LastEvaluatedKey" in page

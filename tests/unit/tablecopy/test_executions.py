@@ -1,0 +1,77 @@
+"""A slice's execution is started once, however often and by however many it is asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from mypy_boto3_stepfunctions.client import SFNClient
+
+from tablecopy.control.executions import Executions
+
+MACHINE = "arn:aws:states:eu-west-1:111111111111:stateMachine:copy"
+
+
+class FakeStates:
+    """Step Functions' idempotency: the same name and input is the same execution, as long as it runs."""
+
+    class exceptions:  # noqa: N801 - boto3 spells it so
+        class ExecutionDoesNotExist(Exception): ...
+
+        class ExecutionAlreadyExists(Exception): ...
+
+    def __init__(self) -> None:
+        self.executions: dict[str, str] = {}
+        self.status = "RUNNING"
+        self.lagging = False
+
+    def describe_execution(self, **request: Any) -> dict[str, str]:
+        if self.lagging or request["executionArn"] not in self.executions:
+            raise self.exceptions.ExecutionDoesNotExist
+        return {"status": self.status}
+
+    def start_execution(self, **request: Any) -> None:
+        assert request["stateMachineArn"] == MACHINE
+        arn = MACHINE.replace("stateMachine", "execution") + ":" + request["name"]
+        if self.executions.setdefault(arn, request["input"]) != request["input"] or self.status != "RUNNING":
+            raise self.exceptions.ExecutionAlreadyExists
+
+
+@pytest.fixture
+def states() -> FakeStates:
+    return FakeStates()
+
+
+@pytest.fixture
+def executions(states: FakeStates) -> Executions:
+    return Executions(cast(SFNClient, states), MACHINE)
+
+
+def test_it_is_started_once(executions: Executions, states: FakeStates) -> None:
+    assert executions.is_running("run", 2, [0, 3])
+    assert executions.is_running("run", 2, [3])
+    [(arn, given)] = states.executions.items()
+    assert arn == "arn:aws:states:eu-west-1:111111111111:execution:copy:run-slice-2"
+    assert json.loads(given) == {"run": "run", "slice": 2, "segments": [0, 3]}
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
+def test_it_is_over_however_it_ended(executions: Executions, states: FakeStates, status: str) -> None:
+    executions.is_running("run", 2, [0])
+    states.status = status
+    assert not executions.is_running("run", 2, [0])
+
+
+def test_every_slice_has_its_own(executions: Executions, states: FakeStates) -> None:
+    executions.is_running("run", 1, [0])
+    executions.is_running("run", 2, [0])
+    assert len(states.executions) == 2
+
+
+def test_one_that_is_not_described_yet_is_running(executions: Executions, states: FakeStates) -> None:
+    # DescribeExecution is eventually consistent, and fewer segments are left than a moment ago.
+    executions.is_running("run", 1, [0, 1])
+    states.lagging = True
+    assert executions.is_running("run", 1, [1])
+    assert len(states.executions) == 1

@@ -1,0 +1,118 @@
+"""The event source mapping: switched until it is where it should be, refused where it could lose changes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from mypy_boto3_lambda.client import LambdaClient
+
+from tablecopy.control.mapping import Mapping
+
+STREAM = "arn:aws:dynamodb:eu-west-1:111111111111:table/t/stream/1"
+
+
+class FakeLambda:
+    """One mapping whose changes take effect when the test says so."""
+
+    def __init__(self, state: str = "Disabled") -> None:
+        self.mapping: dict[str, Any] = {
+            "UUID": "mine",
+            "State": state,
+            "EventSourceArn": STREAM,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "StartingPosition": "TRIM_HORIZON",
+            "ParallelizationFactor": 1,
+            "MaximumRetryAttempts": -1,
+            "MaximumRecordAgeInSeconds": -1,
+        }
+        self.others: list[dict[str, str]] = []
+        self.updates: list[bool] = []
+
+    def get_event_source_mapping(self, **request: Any) -> dict[str, Any]:
+        assert request == {"UUID": "mine"}
+        return self.mapping
+
+    def update_event_source_mapping(self, **request: Any) -> dict[str, Any]:
+        assert self.mapping["State"] in {"Enabled", "Disabled"}, "ResourceInUseException"
+        self.updates.append(request["Enabled"])
+        self.mapping["State"] = "Enabling" if request["Enabled"] else "Disabling"
+        return self.mapping
+
+    def get_paginator(self, operation: str) -> FakeLambda:
+        assert operation == "list_event_source_mappings"
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        assert request == {"EventSourceArn": STREAM}
+        return [{"EventSourceMappings": [self.mapping]}, {"EventSourceMappings": self.others}]
+
+
+@pytest.fixture
+def lambda_() -> FakeLambda:
+    return FakeLambda()
+
+
+@pytest.fixture
+def mapping(lambda_: FakeLambda) -> Mapping:
+    return Mapping(cast(LambdaClient, lambda_), "mine")
+
+
+def test_switching_on_is_done_once_lambda_says_so(mapping: Mapping, lambda_: FakeLambda) -> None:
+    assert not mapping.switch(on=True)
+    assert not mapping.switch(on=True)
+    lambda_.mapping["State"] = "Enabled"
+    assert mapping.switch(on=True)
+    assert lambda_.updates == [True]
+
+
+def test_switching_off_is_done_once_lambda_says_so(mapping: Mapping, lambda_: FakeLambda) -> None:
+    lambda_.mapping["State"] = "Enabled"
+    assert not mapping.switch(on=False)
+    assert not mapping.switch(on=False)
+    lambda_.mapping["State"] = "Disabled"
+    assert mapping.switch(on=False)
+    assert lambda_.updates == [False]
+
+
+@pytest.mark.parametrize("state", ["Creating", "Enabling", "Disabling", "Updating"])
+@pytest.mark.parametrize("on", [True, False])
+def test_one_that_is_being_changed_is_left_alone(
+    mapping: Mapping, lambda_: FakeLambda, state: str, on: bool
+) -> None:
+    lambda_.mapping["State"] = state
+    assert not mapping.switch(on=on)
+    assert lambda_.updates == []
+
+
+def test_the_settings_terraform_makes_are_safe(mapping: Mapping) -> None:
+    assert mapping.problems(STREAM) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("EventSourceArn", STREAM + "2", "instead of"),
+        ("FunctionResponseTypes", [], "ReportBatchItemFailures"),
+        ("ParallelizationFactor", 2, "ParallelizationFactor"),
+        ("MaximumRetryAttempts", 3, "MaximumRetryAttempts"),
+        ("MaximumRecordAgeInSeconds", 60, "MaximumRecordAgeInSeconds"),
+        ("FilterCriteria", {"Filters": [{"Pattern": "{}"}]}, "filter"),
+        ("StartingPosition", "LATEST", "TRIM_HORIZON"),
+    ],
+)
+def test_settings_that_lose_changes_are_refused(
+    mapping: Mapping, lambda_: FakeLambda, setting: str, value: object, says: str
+) -> None:
+    lambda_.mapping[setting] = value
+    [problem] = mapping.problems(STREAM)
+    assert says in problem
+    assert "mine" in problem
+
+
+def test_other_readers_of_the_stream(mapping: Mapping, lambda_: FakeLambda) -> None:
+    lambda_.others = [{"UUID": "a", "FunctionArn": "fn-a"}, {"UUID": "b", "FunctionArn": "fn-b"}]
+    [problem] = mapping.problems(STREAM)
+    assert "fn-a, fn-b" in problem
+    lambda_.others[0]["State"] = "Disabled"
+    assert mapping.problems(STREAM) == []

@@ -1,0 +1,122 @@
+"""What control finds wrong with the two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from tablecopy.control.tables import destination_problems, key_definition, source_problems
+from tablecopy.wire import Json, Wire
+from tests.unit.tablecopy.fakes import own_wire
+
+STREAM: Json = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with mock_aws():
+        yield own_wire()
+
+
+def create(wire: Wire, table: str, sort_type: str | None = None, **more: Any) -> Json:
+    schema = [{"AttributeName": "pk", "KeyType": "HASH"}]
+    types = [{"AttributeName": "pk", "AttributeType": "S"}]
+    if sort_type:
+        schema.append({"AttributeName": "sk", "KeyType": "RANGE"})
+        types.append({"AttributeName": "sk", "AttributeType": sort_type})
+    request = {"TableName": table, "BillingMode": "PAY_PER_REQUEST", "KeySchema": schema, **more}
+    description: Json = wire.call("create_table", {**request, "AttributeDefinitions": types})[
+        "TableDescription"
+    ]
+    return description
+
+
+def check(wire: Wire, *, allow_items: bool = False) -> list[str]:
+    return destination_problems(wire, "source", wire, "copy", allow_items=allow_items)
+
+
+def test_a_source_with_its_stream(wire: Wire) -> None:
+    arn = create(wire, "source", **STREAM)["LatestStreamArn"]
+    assert source_problems(wire, "source", arn) == []
+
+
+def test_a_source_without_a_stream(wire: Wire) -> None:
+    create(wire, "source")
+    [problem] = source_problems(wire, "source", "arn")
+    assert "no stream" in problem
+
+
+def test_a_source_with_another_stream(wire: Wire) -> None:
+    create(wire, "source", **STREAM)
+    [problem] = source_problems(wire, "source", "arn:old")
+    assert "switched off and on" in problem
+
+
+def test_a_stream_without_images(wire: Wire) -> None:
+    specification = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    arn = create(wire, "source", StreamSpecification=specification)["LatestStreamArn"]
+    [problem] = source_problems(wire, "source", arn)
+    assert "KEYS_ONLY" in problem
+
+
+def test_an_empty_destination(wire: Wire) -> None:
+    create(wire, "source", "N")
+    create(wire, "copy", "N")
+    assert check(wire) == []
+
+
+def test_no_destination(wire: Wire) -> None:
+    create(wire, "source")
+    [problem] = check(wire)
+    assert "does not exist" in problem
+
+
+@pytest.mark.parametrize("sort_type", ["S", None])
+def test_another_key(wire: Wire, sort_type: str | None) -> None:
+    create(wire, "source", "N")
+    create(wire, "copy", sort_type)
+    [problem] = check(wire)
+    assert "has the key" in problem
+
+
+def test_items_at_the_destination(wire: Wire) -> None:
+    create(wire, "source")
+    create(wire, "copy")
+    wire.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
+    [problem] = check(wire)
+    assert "allow_items" in problem
+    assert check(wire, allow_items=True) == []
+
+
+def test_time_to_live_at_the_destination(wire: Wire) -> None:
+    create(wire, "source")
+    create(wire, "copy")
+    wire.call(
+        "update_time_to_live",
+        {"TableName": "copy", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}},
+    )
+    [problem] = check(wire)
+    assert "--time-to-live-specification Enabled=false,AttributeName=until" in problem
+
+
+def test_an_empty_page_that_is_not_the_last_one_is_no_proof(wire: Wire) -> None:
+    class Sparse(Wire):
+        def __init__(self) -> None:
+            """Everything but the scan is the other wire's."""
+
+        def call(self, operation: str, body: Any) -> Json:
+            if operation == "scan":
+                return {"Count": 0, "LastEvaluatedKey": {"pk": {"S": "a"}}}
+            return wire.call(operation, body)
+
+    create(wire, "source")
+    create(wire, "copy")
+    [problem] = destination_problems(wire, "source", Sparse(), "copy", allow_items=False)
+    assert "holds items" in problem
+
+
+def test_the_hash_key_comes_first(wire: Wire) -> None:
+    assert key_definition(create(wire, "source", "B")) == [("pk", "S", "HASH"), ("sk", "B", "RANGE")]
