@@ -4,6 +4,12 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
+define need_python
+$(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path))\
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or later is needed: PYTHON=/path/to/python" >&2; exit 1; }
+endef
+
 .PHONY: help demo test lint build clean
 
 help:
@@ -33,7 +39,7 @@ clean:
 	rm -rf .venv .venv-local .demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
-	@$(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path/to/python))
+	@$(call need_python)
 	@echo "Creating .venv with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -41,7 +47,7 @@ clean:
 	@touch $@
 
 .venv-local/ready: requirements-local.txt
-	@$(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path/to/python))
+	@$(call need_python)
 	@echo "Creating .venv-local for the local AWS ..."
 	@$(PYTHON) -m venv --clear .venv-local
 	@.venv-local/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt

@@ -55,15 +55,23 @@ def _run(port: int, keep: bool) -> int:
         os.environ.clear()
         os.environ.update(environment)
         tell(aws, _DIRECTORY)
-    except BaseException:
+    except LocalError:
         aws.stop()
+        print(f"demo: the logs are in {accounts}", file=sys.stderr)
+        raise
+    except BaseException:
+        _tear_down(aws)
         raise
     if keep:
         _show_around(aws, _DIRECTORY)
     else:
-        aws.stop()
-        shutil.rmtree(_DIRECTORY, ignore_errors=True)
+        _tear_down(aws)
     return 0
+
+
+def _tear_down(aws: LocalAws) -> None:
+    aws.stop()
+    shutil.rmtree(_DIRECTORY, ignore_errors=True)
 
 
 def _show_around(aws: LocalAws, directory: Path) -> None:
