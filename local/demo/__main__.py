@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(options.port, options.keep)
     except KeyboardInterrupt:
-        print("demo: interrupted; the accounts are stopped", file=sys.stderr)
+        print("\ndemo: interrupted; the accounts are stopped", file=sys.stderr)
         return 130
     except LocalError as error:
         if isinstance(error, TerraformError) and error.output:
