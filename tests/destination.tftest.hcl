@@ -7,7 +7,6 @@ mock_provider "aws" {
 variables {
   enabled             = true
   table_name          = "orders"
-  region              = "eu-west-1"
   create              = true
   deletion_protection = true
   role_name           = "tablecopy-orders-0123abcd-destination"
@@ -176,7 +175,7 @@ run "existing_table_with_another_key" {
     }
   }
 
-  expect_failures = [data.aws_dynamodb_table.existing]
+  expect_failures = [aws_iam_role.this]
 }
 
 run "existing_table_with_another_key_type" {
@@ -200,7 +199,7 @@ run "existing_table_with_another_key_type" {
     }
   }
 
-  expect_failures = [data.aws_dynamodb_table.existing]
+  expect_failures = [aws_iam_role.this]
 }
 
 run "existing_table_without_a_sort_key" {
@@ -224,7 +223,7 @@ run "existing_table_without_a_sort_key" {
     }
   }
 
-  expect_failures = [data.aws_dynamodb_table.existing]
+  expect_failures = [aws_iam_role.this]
 }
 
 run "missing_table" {

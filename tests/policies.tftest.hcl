@@ -220,7 +220,6 @@ run "destination" {
   variables {
     enabled             = true
     table_name          = "orders"
-    region              = "eu-west-1"
     create              = false
     deletion_protection = true
     role_name           = "destination"

@@ -31,7 +31,6 @@ module "destination" {
   enabled             = var.enabled
   table_name          = local.destination_name
   create              = var.destination_table.create
-  region              = local.record.destination.region
   definition          = local.record.definition
   deletion_protection = var.destination_table.deletion_protection
   role_name           = local.names.destination_role

@@ -54,7 +54,8 @@ resource "aws_dynamodb_table" "this" {
   tags = var.tags
 
   lifecycle {
-    # A change of any of these replaces the table, with everything copied into it.
+    # A key or a local index cannot be changed: a change of one, and of the attributes they are made of, would replace
+    # the table, with everything copied into it.
     ignore_changes = [hash_key, range_key, attribute, local_secondary_index]
   }
 }
@@ -62,6 +63,10 @@ resource "aws_dynamodb_table" "this" {
 locals {
   look_up = var.enabled && !var.create ? 1 : 0
 }
+
+# Terraform puts a data source off to the apply, also if only a check of it refers to a resource that is yet to be made:
+# nothing in this block and the next may refer to what comes from modules/copy's record.
+data "aws_region" "current" {}
 
 # Listed before it is looked up: a missing table would otherwise end in the provider's words.
 data "aws_dynamodb_tables" "here" {
@@ -71,9 +76,9 @@ data "aws_dynamodb_tables" "here" {
     postcondition {
       condition     = contains(self.names, var.table_name)
       error_message = <<-EOT
-        The destination table ${var.table_name} does not exist in region ${var.region} of the destination account, and destination_table.create is false.
+        The destination table ${var.table_name} does not exist in region ${data.aws_region.current.id} of the destination account, and destination_table.create is false.
         Set destination_table.create = true, or correct destination_table.name; the tables there lists, with the destination's credentials:
-          aws dynamodb list-tables --region ${var.region}
+          aws dynamodb list-tables --region ${data.aws_region.current.id}
       EOT
     }
   }
@@ -84,28 +89,19 @@ data "aws_dynamodb_table" "existing" {
 
   name = var.table_name
 
-  lifecycle {
-    postcondition {
-      condition = (
-        self.hash_key == var.definition.hash_key
-        && coalesce(self.range_key, "-") == coalesce(var.definition.range_key, "-")
-        && alltrue([
-          for attribute in self.attribute :
-          attribute.type == lookup(var.definition.attributes, attribute.name, "")
-          if contains([self.hash_key, self.range_key], attribute.name)
-        ])
-      )
-      error_message = <<-EOT
-        The destination table ${var.table_name} has the key ${jsonencode({ for attribute in self.attribute : attribute.name => attribute.type if contains([self.hash_key, self.range_key], attribute.name) })} (partition key ${self.hash_key}); the source table has ${jsonencode({ for name, type in var.definition.attributes : name => type if contains([var.definition.hash_key, var.definition.range_key], name) })} (partition key ${var.definition.hash_key}). Items cannot be copied between tables with different keys, and the key of a table cannot be changed.
-        Give destination_table another name, or, if nobody needs this table and its data, delete it with the destination's credentials and set destination_table.create = true:
-          aws dynamodb delete-table --region ${var.region} --table-name ${var.table_name}
-      EOT
-    }
-  }
-
   depends_on = [data.aws_dynamodb_tables.here]
 }
 
 locals {
   table_arn = one(concat(aws_dynamodb_table.this[*].arn, data.aws_dynamodb_table.existing[*].arn))
+  existing  = one(data.aws_dynamodb_table.existing)
+
+  # Partition key first: "customer (S), number (N)".
+  source_key = join(", ", [
+    for name in compact([var.definition.hash_key, var.definition.range_key]) : "${name} (${var.definition.attributes[name]})"
+  ])
+  existing_key = local.existing == null ? null : join(", ", [
+    for name in compact([local.existing.hash_key, local.existing.range_key]) :
+    "${name} (${one([for attribute in local.existing.attribute : attribute.type if attribute.name == name])})"
+  ])
 }

@@ -25,6 +25,18 @@ resource "aws_iam_role" "this" {
   description        = "Writes copied items to ${var.table_name}."
   assume_role_policy = data.aws_iam_policy_document.trust[0].json
   tags               = var.tags
+
+  lifecycle {
+    # Nobody may write to a table that does not fit.
+    precondition {
+      condition     = local.existing == null || local.existing_key == local.source_key
+      error_message = <<-EOT
+        The destination table ${var.table_name} has the key ${coalesce(local.existing_key, "?")}; the source table has ${local.source_key}. Items cannot be copied between tables with different keys, and the key of a table cannot be changed.
+        Give destination_table another name, or, if nobody needs this table and its data, delete it with the destination's credentials and set destination_table.create = true:
+          aws dynamodb delete-table --region ${data.aws_region.current.id} --table-name ${var.table_name}
+      EOT
+    }
+  }
 }
 
 data "aws_iam_policy_document" "this" {

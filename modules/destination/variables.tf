@@ -10,12 +10,6 @@ variable "table_name" {
   nullable    = false
 }
 
-variable "region" {
-  description = "Region of the table, for the commands in messages."
-  type        = string
-  nullable    = false
-}
-
 variable "create" {
   description = "Whether the table is created; if not, it exists."
   type        = bool

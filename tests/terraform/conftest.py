@@ -54,7 +54,7 @@ class Stack:
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
         self._terraform.apply(auto_approve=True, input=False)
-        return {name: output["value"] for name, output in self._terraform.output().items()}
+        return dict(self._terraform.output())
 
     def changes(self, *replace: str) -> dict[str, list[str]]:
         """What a plan would do, by address; resources it leaves alone are left out."""
