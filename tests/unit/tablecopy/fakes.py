@@ -222,3 +222,20 @@ class FakeStreams:
         if not (shard.closed and end == len(shard.records)):
             answer["NextShardIterator"] = json.dumps([shard_id, end, 0])
         return answer
+
+
+STREAM_ARN = "arn:aws:dynamodb:eu-west-1:111111111111:table/t/stream/1"
+
+
+def sequence_number(index: int) -> str:
+    """Numbers of different lengths, as a stream has them: their text does not sort like their value."""
+    return str(999_999_999_999_999_999_995 + index)
+
+
+def record(index: int, key: str, value: Json | None) -> Json:
+    """A record of a Lambda event that sets attribute ``v``, or removes the item for None."""
+    change: Json = {"Keys": {"pk": {"S": key}}, "SequenceNumber": sequence_number(index)}
+    if value is not None:
+        change["NewImage"] = {"pk": {"S": key}, "v": value}
+    name = "REMOVE" if value is None else "MODIFY" if index % 2 else "INSERT"
+    return {"eventName": name, "eventSourceARN": STREAM_ARN, "dynamodb": change}
