@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +75,6 @@ class Stack:
 
     def destroy(self) -> None:
         self._terraform.destroy(auto_approve=True, input=False)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def terraform_binary() -> str:
-    """Path of terraform. Only where there is none the tests here are skipped."""
-    found = shutil.which("terraform")
-    if found is None:
-        pytest.skip("terraform is not installed: nothing that Terraform does is tested")
-    return found
-
-
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """Two accounts on a free port; tests tell their resources apart by name."""
-    with LocalAws(tmp_path_factory.mktemp("accounts")) as accounts:
-        yield accounts
 
 
 @pytest.fixture(scope="session")
