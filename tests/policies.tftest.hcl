@@ -42,7 +42,7 @@ run "replicator" {
       }) == jsonencode({
       ReadTheStream                  = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
       FindTheStream                  = { actions = ["dynamodb:ListStreams"], resources = ["*"] }
-      KeepLeasesAndMarks             = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepLeasesAndMarks             = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
       ReportFailedBatches            = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
     })
@@ -88,7 +88,7 @@ run "backfill" {
       } if statement.Effect == "Allow"
       }) == jsonencode({
       ScanTheSource                  = { actions = ["dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
-      KeepLeasesAndCheckpoints       = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepLeasesAndCheckpoints       = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
     })
     error_message = "The backfill worker may do something else: ${data.aws_iam_policy_document.this.json}"
@@ -134,7 +134,7 @@ run "control" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      KeepTheRun                    = { actions = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepTheRun                    = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       CheckTheSource                = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
       SeeWhatIsUnapplied            = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
       PauseAndResumeTheReplicator   = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }

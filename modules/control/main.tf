@@ -2,15 +2,8 @@
 
 data "aws_iam_policy_document" "this" {
   statement {
-    sid = "KeepTheRun"
-    actions = [
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
-      "dynamodb:UpdateItem",
-      "dynamodb:DeleteItem",
-      "dynamodb:Query",
-      "dynamodb:BatchWriteItem",
-    ]
+    sid       = "KeepTheRun"
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
     resources = [var.journal_arn]
   }
 

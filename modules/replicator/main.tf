@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "KeepLeasesAndMarks"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
     resources = [var.journal_arn]
   }
 

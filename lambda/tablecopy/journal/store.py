@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tablecopy.wire import Json, Wire
-
-_BATCH_WRITE_LIMIT = 25
 
 
 class Conflict(Exception):
@@ -61,36 +59,9 @@ class Store:
             names,
         )
 
-    def update(
-        self,
-        pk: str,
-        sk: str,
-        expression: str,
-        *,
-        condition: str | None = None,
-        values: Json | None = None,
-        names: dict[str, str] | None = None,
-    ) -> None:
-        """Apply an update expression. Raises Conflict when ``condition`` does not hold."""
-        self._conditional(
-            "update_item",
-            {"Key": {"pk": text(pk), "sk": text(sk)}, "UpdateExpression": expression},
-            condition,
-            values,
-            names,
-        )
-
     def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
         """Remove the item. Raises Conflict when ``condition`` does not hold."""
         self._conditional("delete_item", {"Key": {"pk": text(pk), "sk": text(sk)}}, condition, values, None)
-
-    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
-        """Remove many items of one partition, in batches."""
-        pending = [{"DeleteRequest": {"Key": {"pk": text(pk), "sk": text(sk)}}} for sk in sks]
-        while pending:
-            batch, pending = pending[:_BATCH_WRITE_LIMIT], pending[_BATCH_WRITE_LIMIT:]
-            response = self._wire.call("batch_write_item", {"RequestItems": {self._table: batch}})
-            pending += response.get("UnprocessedItems", {}).get(self._table, [])
 
     def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
         """The items of a partition in order of their sort key, from ``first`` to ``last`` when given."""
