@@ -74,8 +74,8 @@ resource "aws_lambda_event_source_mapping" "this" {
   batch_size                         = var.settings.batch_size
   maximum_batching_window_in_seconds = var.settings.batching_window_seconds
 
-  # Not a variable: a batch is marked by its last record, and the mark covers what lies before it in its shard only
-  # if one lane reads the shard.
+  # Not a variable: control follows the marks of applied batches from one to the next, and they make a chain only if
+  # one lane reads the shard.
   parallelization_factor = 1
 
   # The function alone decides which record is refused for good. A limit here would drop what waits behind a slice.
