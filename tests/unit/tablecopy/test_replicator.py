@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
-from tablecopy.journal.marks import Mark, Marks, sortable
+from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
 from tablecopy.replicator import NotReplicating, Replicator
@@ -94,7 +94,9 @@ class TestApplying:
         assert value(scene, "k0") is None
         assert value(scene, "k1") == {"S": "new"}
         assert len(scene.destination.items) == 29
-        assert scene.marked() == [Mark(sortable(sequence_number(31)), records=32, puts=29, deletes=1)]
+        assert scene.marked() == [
+            Mark(sequence_number(0), sequence_number(31), records=32, puts=29, deletes=1)
+        ]
         assert scene.leases.alive(REPLICATOR) == []
 
     def test_a_hot_key_is_written_once(self, scene: Scene) -> None:
@@ -115,6 +117,19 @@ class TestApplying:
         assert scene.destination.items == once
         assert len(scene.marked()) == 1
 
+    def test_a_late_delivery_writes_nothing_over_later_batches(self, scene: Scene) -> None:
+        old = [record(0, "a", {"N": "1"}), record(1, "b", {"N": "1"})]
+        scene.apply(old)
+        scene.apply([record(2, "a", {"N": "2"})])
+        assert scene.apply(old) is None
+        assert value(scene, "a") == {"N": "2"}
+
+    def test_a_marked_batch_is_answered_up_to_its_mark(self, scene: Scene) -> None:
+        scene.apply([record(0, "a", {"N": "1"}), record(1, "b", {"N": "1"})])
+        longer = [record(0, "a", {"N": "1"}), record(1, "b", {"N": "1"}), record(2, "a", {"N": "2"})]
+        assert scene.apply(longer) == sequence_number(2)
+        assert scene.apply(longer[:1]) is None
+
 
 class TestPartialFailure:
     def test_the_first_record_of_an_unwritten_key_is_reported(self, scene: Scene) -> None:
@@ -127,7 +142,7 @@ class TestPartialFailure:
         ]
         scene.destination.faults = [_refuse_key("bad")] * 4
         assert scene.apply(batch) == sequence_number(1)
-        assert scene.marked() == [Mark(sortable(sequence_number(0)), records=1, puts=1, deletes=0)]
+        assert scene.marked() == [Mark(sequence_number(0), sequence_number(0), records=1, puts=1, deletes=0)]
 
     def test_nothing_is_marked_when_the_first_record_fails(self, scene: Scene) -> None:
         scene.destination.faults = [_refuse_key("k0")] * 4
@@ -299,9 +314,8 @@ def _assert_not_behind(destination: FakeDestination, stream: Sequence[Json], ack
 
 
 def _assert_marked_to(scene: Scene, acknowledged: int) -> None:
-    marks = [mark.sequence_number for mark in scene.marked()]
     if acknowledged:
-        assert sortable(sequence_number(acknowledged - 1)) in marks
+        assert sequence_number(acknowledged - 1) in [mark.last for mark in scene.marked()]
 
 
 def _refuse_key(key: str) -> Fault:
