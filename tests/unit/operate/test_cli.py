@@ -1,0 +1,202 @@
+"""The operator's command: what it asks of control, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operate import cli
+from operate.function import Status
+from sides import Side
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "tablecopy.md"
+
+RUNNING: Status = {
+    "phase": "draining",
+    "run": "20261123T090000Z-abcdef",
+    "started": 1_795_424_400.0,
+    "phase_since": 1_795_424_400.0,
+    "slice": 2,
+    "slice_ends": 0.0,
+    "segments": 16,
+    "segments_done": 7,
+    "items": 12_345,
+    "bytes": 6_000_000,
+    "changes": 321,
+    "puts": 300,
+    "deletes": 10,
+    "oldest_unapplied_age": 3.2,
+    "seal_requested": False,
+    "problems": [],
+    "reason": "",
+    "now": 1_795_424_500.0,
+}
+
+
+class FakeBody:
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def read(self) -> bytes:
+        return json.dumps(self._answer).encode()
+
+
+class FakeLambda:
+    """Answers invocations in order and keeps what was asked."""
+
+    def __init__(self, *answers: object, function_error: str | None = None) -> None:
+        self._answers: Iterator[object] = iter(answers)
+        self._function_error = function_error
+        self.asked: list[tuple[str, str]] = []
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        kind = request.get("InvocationType", "RequestResponse")
+        self.asked.append((kind, json.loads(request["Payload"])["action"]))
+        if kind == "Event":
+            return {}
+        response: dict[str, Any] = {"Payload": FakeBody(next(self._answers))}
+        if self._function_error:
+            response["FunctionError"] = self._function_error
+        return response
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the control function answer as given; returns the fake that keeps what was asked."""
+
+    def make(*answers: object, function_error: str | None = None) -> FakeLambda:
+        fake = FakeLambda(*answers, function_error=function_error)
+        monkeypatch.setattr(Side, "client", lambda *_, **__: fake)
+        return fake
+
+    monkeypatch.setattr(cli, "_LOOK_AGAIN_SECONDS", 0)
+    return make
+
+
+def run(*arguments: str) -> int:
+    return cli.main([*arguments, "--control-function", "control", "--source-region", "eu-west-1"])
+
+
+def test_status_as_text(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"status": RUNNING})
+    assert run("status") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("draining: applying changes\n")
+    assert "7 of 16 segments, slice 2, 12,345 items, 6.0 MB" in shown
+    assert "321 applied as 300 puts and 10 deletes, oldest unapplied 3 s ago" in shown
+    assert fake.asked == [("RequestResponse", "status")]
+
+
+def test_status_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    assert run("status", "--format", "jsonl") == 0
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING}
+
+
+def test_no_run_yet(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {"phase": "none", "now": 0.0}})
+    assert run("status") == 0
+    assert "tablecopy start" in capsys.readouterr().out
+
+
+def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "preflight", "problems": ["a problem\x1b[2J"], "reason": "why"}})
+    run("status")
+    shown = capsys.readouterr().out
+    assert "waits for  a problem\\x1b[2J" in shown
+    assert "note       why" in shown
+
+
+def test_start_has_control_look_at_once(answer: Any) -> None:
+    fake = answer({"status": {**RUNNING, "phase": "preflight"}})
+    assert run("start") == 0
+    assert fake.asked == [("RequestResponse", "start"), ("Event", "reconcile")]
+
+
+def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer(
+        {"status": {**RUNNING, "phase": "ready"}},
+        {"status": {**RUNNING, "phase": "sealing"}},
+        {"status": {**RUNNING, "phase": "sealed"}},
+    )
+    assert run("seal") == 0
+    assert [action for _, action in fake.asked] == ["seal", "reconcile", "status", "status"]
+    assert "move the writers" in capsys.readouterr().out
+
+
+def test_a_seal_that_is_taken_back_is_trouble(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer(
+        {"status": {**RUNNING, "phase": "ready"}},
+        {"status": {**RUNNING, "phase": "draining", "reason": "changes are still being applied"}},
+    )
+    assert run("seal") == 2
+    assert capsys.readouterr().err == (
+        "tablecopy: error: not sealed: the run is draining again: changes are still being applied\n"
+    )
+
+
+def test_what_control_refuses_is_one_line(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"error": "the run is sealed"})
+    assert run("start") == 2
+    assert capsys.readouterr().err == "tablecopy: error: the run is sealed\n"
+
+
+def test_a_failed_function_is_one_line(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"errorMessage": "boom"}, function_error="Unhandled")
+    assert run("status") == 2
+    assert "control function control failed: boom" in capsys.readouterr().err
+
+
+def test_terraform_outputs_name_the_copy(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {
+        "control_function_name": "from-terraform",
+        "tables": {
+            "source": {"table_name": "orders", "region": "eu-west-1", "profile": "old"},
+            "destination": {"table_name": "orders", "region": "eu-west-1"},
+        },
+    }
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    made: list[tuple[Side, str]] = []
+    monkeypatch.setattr(cli, "ControlFunction", lambda side, name: made.append((side, name)) or FakeControl())
+    assert cli.main(["status", "--source-profile", "other"]) == 0
+    assert made == [
+        (Side("source", table_name="orders", region="eu-west-1", profile="other"), "from-terraform")
+    ]
+
+
+def test_outputs_of_a_disabled_copy_are_no_copy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: {"tables": {}})
+    assert cli.main(["status"]) == 2
+    assert "--control-function" in capsys.readouterr().err
+
+
+class FakeControl:
+    def status(self) -> Status:
+        return RUNNING
+
+    start = seal = status
+
+
+def test_every_flag_is_documented_and_every_documented_flag_exists() -> None:
+    documented = set(re.findall(r"--[a-z][a-z-]+", DOCUMENTATION.read_text()))
+    commands = cli.parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    known = {
+        option
+        for command in commands.values()  # type: ignore[union-attr]
+        for action in command._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    } - {"--help"}
+    assert known <= documented
+    assert documented - known <= {"--writes-stopped"}
