@@ -7,13 +7,15 @@ variable "source_table" {
     * `name`, `region`: of the table.
     * `profile`: profile of the AWS configuration; left out, the provider's ordinary chain of credentials.
     * `role_arn`, `external_id`: a role to assume with these credentials.
+    * `customer_managed_key`: the table is encrypted with a KMS key of your own, and the journal, which holds keys of its items, is to be, too. With `false` a journal beside a table under KMS takes the key that AWS manages.
   EOT
   type = object({
-    name        = string
-    region      = string
-    profile     = optional(string)
-    role_arn    = optional(string)
-    external_id = optional(string)
+    name                 = string
+    region               = string
+    profile              = optional(string)
+    role_arn             = optional(string)
+    external_id          = optional(string)
+    customer_managed_key = optional(bool, false)
   })
   nullable = false
 

@@ -103,7 +103,7 @@ run "backfill" {
       }) == jsonencode({
       InvokeTheWorker       = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd"] }
       StartTheMapsChildren  = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine"] }
-      FollowTheMapsChildren = { actions = ["states:DescribeExecution", "states:StopExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
+      FollowTheMapsChildren = { actions = ["states:DescribeExecution", "states:StopExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine/*", "arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
     })
     error_message = "The state machine may do something else: ${data.aws_iam_policy_document.state_machine.json}"
   }

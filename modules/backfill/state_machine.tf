@@ -145,7 +145,8 @@ data "aws_iam_policy_document" "state_machine" {
     sid     = "FollowTheMapsChildren"
     actions = ["states:DescribeExecution", "states:StopExecution"]
     # `:*` stands for this machine's own executions; Step Functions names the children.
-    resources = ["${local.executions}:*"]
+    # A child's own name has the map's label between the machine's name and its id: machine/label:id.
+    resources = ["${local.executions}:*", "${local.executions}/*"]
   }
 }
 

@@ -18,7 +18,8 @@ module "journal" {
 
   name        = local.names.journal
   stream_arn  = local.record.source.stream_arn
-  kms_key_arn = local.record.encryption.kms_key_arn
+  kms         = local.record.encryption.kms_key_arn != null
+  kms_key_arn = var.source_table.customer_managed_key ? local.record.encryption.kms_key_arn : null
   tags        = var.tags
 
   providers = { aws = aws.source }

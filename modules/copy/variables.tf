@@ -4,12 +4,14 @@ variable "source_table" {
 
     * `name`: of the table.
     * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`: how the person who runs them reaches the account.
+    * `customer_managed_key`: the table is encrypted with a KMS key of your own, and the journal, which holds keys of its items, is to be, too. With `false` a journal beside a table under KMS takes the key that AWS manages.
   EOT
   type = object({
-    name        = string
-    profile     = optional(string)
-    role_arn    = optional(string)
-    external_id = optional(string)
+    name                 = string
+    profile              = optional(string)
+    role_arn             = optional(string)
+    external_id          = optional(string)
+    customer_managed_key = optional(bool, false)
   })
   nullable = false
 

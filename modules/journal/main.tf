@@ -27,11 +27,12 @@ resource "aws_dynamodb_table" "this" {
 
   # The journal holds keys of the user's items: it is encrypted as they are.
   dynamic "server_side_encryption" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.kms ? [true] : []
 
     content {
-      enabled     = true
-      kms_key_arn = server_side_encryption.value
+      enabled = true
+      # Without an ARN: the key that AWS manages. Its own ARN is not accepted here.
+      kms_key_arn = var.kms_key_arn
     }
   }
 

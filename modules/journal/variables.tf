@@ -10,8 +10,14 @@ variable "stream_arn" {
   nullable    = false
 }
 
+variable "kms" {
+  description = "Whether the source table is encrypted with a KMS key; the journal then is, too."
+  type        = bool
+  nullable    = false
+}
+
 variable "kms_key_arn" {
-  description = "ARN of the key the source table is encrypted with; null for the key AWS owns."
+  description = "ARN of the customer-managed key; null for the one AWS manages."
   type        = string
   default     = null
 }
