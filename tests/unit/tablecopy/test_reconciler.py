@@ -464,7 +464,7 @@ class World:
 
 
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     # A whole run an example: to make a failing one smaller would take minutes.
