@@ -148,6 +148,21 @@ class FakeSource(Wire):
         return answer
 
 
+class WatchedWire(Wire):
+    """Another wire with ``before`` and ``after`` around each call: to interfere, or to be killed there."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.before: Callable[[str], None] = lambda operation: None
+        self.after: Callable[[str], None] = lambda operation: None
+
+    def call(self, operation: str, body: Any) -> Json:
+        self.before(operation)
+        answer = self.wire.call(operation, body)
+        self.after(operation)
+        return answer
+
+
 class Trimmed(Exception):
     """TrimmedDataAccessException."""
 
@@ -239,3 +254,72 @@ def record(index: int, key: str, value: Json | None) -> Json:
         change["NewImage"] = {"pk": {"S": key}, "v": value}
     name = "REMOVE" if value is None else "MODIFY" if index % 2 else "INSERT"
     return {"eventName": name, "eventSourceARN": STREAM_ARN, "dynamodb": change}
+
+
+MACHINE_ARN = "arn:aws:states:eu-west-1:111111111111:stateMachine:copy"
+
+
+class FakeStates:
+    """Step Functions' idempotency: the same name and input is the same execution, as long as it runs."""
+
+    class exceptions:  # noqa: N801 - boto3 spells it so
+        class ExecutionDoesNotExist(Exception): ...
+
+        class ExecutionAlreadyExists(Exception): ...
+
+    def __init__(self) -> None:
+        self.executions: dict[str, str] = {}
+        self.ended: dict[str, str] = {}
+        self.lagging = False
+
+    def describe_execution(self, **request: Any) -> dict[str, str]:
+        arn = request["executionArn"]
+        if self.lagging or arn not in self.executions:
+            raise self.exceptions.ExecutionDoesNotExist
+        return {"status": self.ended.get(arn, "RUNNING")}
+
+    def start_execution(self, **request: Any) -> None:
+        assert request["stateMachineArn"] == MACHINE_ARN
+        arn = MACHINE_ARN.replace("stateMachine", "execution") + ":" + request["name"]
+        if self.executions.setdefault(arn, request["input"]) != request["input"] or arn in self.ended:
+            raise self.exceptions.ExecutionAlreadyExists
+
+    def end(self, status: str = "SUCCEEDED") -> None:
+        """Whatever runs ends now."""
+        self.ended = {arn: self.ended.get(arn, status) for arn in self.executions}
+
+
+class FakeLambda:
+    """One mapping whose changes take effect when the test says so."""
+
+    def __init__(self, state: str = "Disabled") -> None:
+        self.mapping: dict[str, Any] = {
+            "UUID": "mine",
+            "State": state,
+            "EventSourceArn": STREAM_ARN,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "StartingPosition": "TRIM_HORIZON",
+            "ParallelizationFactor": 1,
+            "MaximumRetryAttempts": -1,
+            "MaximumRecordAgeInSeconds": -1,
+        }
+        self.others: list[dict[str, str]] = []
+        self.updates: list[bool] = []
+
+    def get_event_source_mapping(self, **request: Any) -> dict[str, Any]:
+        assert request == {"UUID": "mine"}
+        return self.mapping
+
+    def update_event_source_mapping(self, **request: Any) -> dict[str, Any]:
+        assert self.mapping["State"] in {"Enabled", "Disabled"}, "ResourceInUseException"
+        self.updates.append(request["Enabled"])
+        self.mapping["State"] = "Enabling" if request["Enabled"] else "Disabling"
+        return self.mapping
+
+    def get_paginator(self, operation: str) -> FakeLambda:
+        assert operation == "list_event_source_mappings"
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        assert request == {"EventSourceArn": STREAM_ARN}
+        return [{"EventSourceMappings": [self.mapping]}, {"EventSourceMappings": self.others}]

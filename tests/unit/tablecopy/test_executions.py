@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from mypy_boto3_stepfunctions.client import SFNClient
 
 from tablecopy.control.executions import Executions
-
-MACHINE = "arn:aws:states:eu-west-1:111111111111:stateMachine:copy"
-
-
-class FakeStates:
-    """Step Functions' idempotency: the same name and input is the same execution, as long as it runs."""
-
-    class exceptions:  # noqa: N801 - boto3 spells it so
-        class ExecutionDoesNotExist(Exception): ...
-
-        class ExecutionAlreadyExists(Exception): ...
-
-    def __init__(self) -> None:
-        self.executions: dict[str, str] = {}
-        self.status = "RUNNING"
-        self.lagging = False
-
-    def describe_execution(self, **request: Any) -> dict[str, str]:
-        if self.lagging or request["executionArn"] not in self.executions:
-            raise self.exceptions.ExecutionDoesNotExist
-        return {"status": self.status}
-
-    def start_execution(self, **request: Any) -> None:
-        assert request["stateMachineArn"] == MACHINE
-        arn = MACHINE.replace("stateMachine", "execution") + ":" + request["name"]
-        if self.executions.setdefault(arn, request["input"]) != request["input"] or self.status != "RUNNING":
-            raise self.exceptions.ExecutionAlreadyExists
+from tests.unit.tablecopy.fakes import MACHINE_ARN as MACHINE
+from tests.unit.tablecopy.fakes import FakeStates
 
 
 @pytest.fixture
@@ -59,7 +34,7 @@ def test_it_is_started_once(executions: Executions, states: FakeStates) -> None:
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
 def test_it_is_over_however_it_ended(executions: Executions, states: FakeStates, status: str) -> None:
     executions.is_running("run", 2, [0])
-    states.status = status
+    states.end(status)
     assert not executions.is_running("run", 2, [0])
 
 

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from mypy_boto3_lambda.client import LambdaClient
 
 from tablecopy.control.mapping import Mapping
-
-STREAM = "arn:aws:dynamodb:eu-west-1:111111111111:table/t/stream/1"
-
-
-class FakeLambda:
-    """One mapping whose changes take effect when the test says so."""
-
-    def __init__(self, state: str = "Disabled") -> None:
-        self.mapping: dict[str, Any] = {
-            "UUID": "mine",
-            "State": state,
-            "EventSourceArn": STREAM,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "StartingPosition": "TRIM_HORIZON",
-            "ParallelizationFactor": 1,
-            "MaximumRetryAttempts": -1,
-            "MaximumRecordAgeInSeconds": -1,
-        }
-        self.others: list[dict[str, str]] = []
-        self.updates: list[bool] = []
-
-    def get_event_source_mapping(self, **request: Any) -> dict[str, Any]:
-        assert request == {"UUID": "mine"}
-        return self.mapping
-
-    def update_event_source_mapping(self, **request: Any) -> dict[str, Any]:
-        assert self.mapping["State"] in {"Enabled", "Disabled"}, "ResourceInUseException"
-        self.updates.append(request["Enabled"])
-        self.mapping["State"] = "Enabling" if request["Enabled"] else "Disabling"
-        return self.mapping
-
-    def get_paginator(self, operation: str) -> FakeLambda:
-        assert operation == "list_event_source_mappings"
-        return self
-
-    def paginate(self, **request: Any) -> list[dict[str, Any]]:
-        assert request == {"EventSourceArn": STREAM}
-        return [{"EventSourceMappings": [self.mapping]}, {"EventSourceMappings": self.others}]
+from tests.unit.tablecopy.fakes import STREAM_ARN as STREAM
+from tests.unit.tablecopy.fakes import FakeLambda
 
 
 @pytest.fixture

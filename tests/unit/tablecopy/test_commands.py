@@ -1,0 +1,151 @@
+"""What an operator can ask for, in every phase."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tablecopy.control.commands import Commands, NotPossible
+from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.shards import Shard, Shards
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock
+
+UNDER_WAY = set(Phase) - {Phase.STOPPED, Phase.SEALING, Phase.SEALED}
+
+
+class Scene:
+    def __init__(self, store: Store, clock: FakeClock) -> None:
+        self.clock = clock
+        self.run = RunRecord(store)
+        self.segments = Segments(store)
+        self.shards = Shards(store)
+        self.commands = Commands(self.run, self.segments, self.shards, clock, STREAM_ARN, 4)
+
+    def at(self, phase: Phase, **changes: object) -> None:
+        self.commands.begin()
+        assert self.run.save(self.now().enter(phase, NOON, **changes))
+
+    def now(self) -> Run:
+        run = self.run.read()
+        assert run is not None
+        return run
+
+
+@pytest.fixture
+def scene(store: Store, clock: FakeClock) -> Scene:
+    return Scene(store, clock)
+
+
+class TestStart:
+    def test_the_first_start_creates_the_run(self, scene: Scene) -> None:
+        assert scene.commands.start()["phase"] == "preflight"
+        run = scene.now()
+        assert (run.stream_arn, run.total_segments, run.started) == (STREAM_ARN, 4, NOON)
+        # It becomes part of an execution's name: at most 80 characters of these.
+        assert len(run.run_id) <= 60
+        assert run.run_id.replace("-", "").isalnum()
+
+    @pytest.mark.parametrize("phase", sorted(UNDER_WAY))
+    def test_one_under_way_is_left_as_it_is(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, slice=3)
+        before = scene.now()
+        scene.commands.start()
+        scene.commands.begin()
+        assert scene.now() == before
+
+    def test_a_stopped_one_goes_on_where_workers_may_still_write(self, scene: Scene) -> None:
+        scene.at(Phase.STOPPED, reason="why", barren_slices=3)
+        scene.commands.start()
+        run = scene.now()
+        assert (run.phase, run.reason, run.barren_slices) == (Phase.RESUMING, "", 0)
+
+    @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.SEALING, Phase.SEALED])
+    def test_one_that_has_ended_is_not_started_again(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, reason="lost", resumable=False)
+        before = scene.now()
+        with pytest.raises(NotPossible, match="lost" if phase is Phase.STOPPED else "sealed"):
+            scene.commands.start()
+        scene.commands.begin()
+        assert scene.now() == before
+
+
+class TestSeal:
+    def test_there_is_nothing_to_seal_before_the_first_start(self, scene: Scene) -> None:
+        with pytest.raises(NotPossible, match="start one first"):
+            scene.commands.seal()
+
+    @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.READY, Phase.SEALING, Phase.SEALED}))
+    def test_only_a_ready_run_is_sealed(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, reason="the reason")
+        with pytest.raises(NotPossible, match="the reason"):
+            scene.commands.seal()
+        assert not scene.now().seal_requested
+
+    def test_the_wish_is_written_down(self, scene: Scene) -> None:
+        scene.at(Phase.READY)
+        assert scene.commands.seal()["seal_requested"]
+        assert scene.now().phase is Phase.READY
+
+    @pytest.mark.parametrize("phase", [Phase.SEALING, Phase.SEALED])
+    def test_twice_is_once(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase)
+        before = scene.now()
+        assert scene.commands.seal()["phase"] == phase
+        assert scene.now() == before
+
+    def test_a_wish_that_the_reconciler_overtakes_is_looked_at_again(
+        self, scene: Scene, store: Store, clock: FakeClock
+    ) -> None:
+        class Overtaken(RunRecord):
+            def save(self, run: Run) -> Run | None:
+                if scene.now().phase is Phase.READY:
+                    scene.at(Phase.DRAINING)
+                return super().save(run)
+
+        scene.at(Phase.READY)
+        commands = Commands(Overtaken(store), scene.segments, scene.shards, clock, STREAM_ARN, 4)
+        with pytest.raises(NotPossible, match="draining"):
+            commands.seal()
+        assert not scene.now().seal_requested
+
+
+class TestStatus:
+    def test_before_the_first_start(self, scene: Scene) -> None:
+        assert scene.commands.status() == {"phase": "none", "now": NOON}
+
+    def test_it_adds_up(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r")
+        scene.segments.save(Segment(0, None, 10, 1000, done=True))
+        scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))
+        shards = [
+            Shard("behind", applied_to=NOON - 30, records=5, puts=3, deletes=1),
+            Shard("empty", applied_to=NOON - 90, empty_since=NOON - 90, records=2, puts=2),
+            Shard("closed", applied_to=NOON - 9000, finished=True, records=1, deletes=1),
+        ]
+        for shard in shards:
+            scene.shards.save(shard)
+        status = scene.commands.status()
+        expected = {
+            "phase": "draining",
+            "slice": 2,
+            "segments": 4,
+            "segments_done": 1,
+            "items": 15,
+            "bytes": 1500,
+            "changes": 8,
+            "puts": 5,
+            "deletes": 2,
+            "oldest_unapplied_age": 30.0,
+            "problems": ["p"],
+            "reason": "r",
+            "now": NOON,
+        }
+        assert {name: status[name] for name in expected} == expected
+
+    def test_a_run_keeps_its_segments_whatever_terraform_says_later(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.run.save(replace(scene.now(), total_segments=2))
+        assert scene.commands.status()["segments"] == 2

@@ -1,0 +1,32 @@
+"""Preflight asks every check, also past one that is denied."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tablecopy.control.preflight import problems
+from tests.unit.tablecopy.fakes import client_error
+
+
+def denied() -> list[str]:
+    raise client_error("AccessDeniedException", operation="DescribeTable")
+
+
+def broken() -> list[str]:
+    raise client_error("InternalServerError", 500)
+
+
+def test_all_problems_are_found() -> None:
+    assert problems([lambda: ["one"], list, lambda: ["two", "three"]]) == ["one", "two", "three"]
+
+
+def test_a_denied_check_is_a_problem_among_others() -> None:
+    first, second = problems([denied, lambda: ["two"]])
+    assert first.startswith("DescribeTable is denied")
+    assert second == "two"
+
+
+def test_another_error_is_not_taken_for_an_answer() -> None:
+    with pytest.raises(ClientError, match="InternalServerError"):
+        problems([broken])

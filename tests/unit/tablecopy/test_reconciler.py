@@ -1,0 +1,523 @@
+"""The reconciler: phase by phase, killed anywhere, and several at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
+from mypy_boto3_lambda.client import LambdaClient
+from mypy_boto3_sqs.client import SQSClient
+from mypy_boto3_stepfunctions.client import SFNClient
+
+from tablecopy.control.commands import Commands
+from tablecopy.control.executions import Executions
+from tablecopy.control.mapping import Mapping
+from tablecopy.control.queue import FailureQueue
+from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
+from tablecopy.control.stream import Backlog, Stream
+from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
+from tablecopy.journal.marks import Mark, Marks
+from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
+from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.shards import Shards
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.conftest import new_store
+from tests.unit.tablecopy.fakes import (
+    MACHINE_ARN,
+    NOON,
+    STREAM_ARN,
+    FakeClock,
+    FakeLambda,
+    FakeShard,
+    FakeStates,
+    FakeStreams,
+    WatchedWire,
+    own_wire,
+)
+
+SLICE_SECONDS = 600.0
+DRAINED_AFTER = 60.0
+TIMEOUT = 60.0
+START = Run("run", STREAM_ARN, 2, NOON, Phase.PREFLIGHT, NOON)
+
+
+class FakeQueue:
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def get_queue_attributes(self, **request: Any) -> dict[str, dict[str, str]]:
+        return {"Attributes": {name: str(self.messages) for name in request["AttributeNames"][:1]}}
+
+
+class Scene:
+    """A run, everything that control looks at, and any number of reconcilers."""
+
+    def __init__(self, drained_after: float = DRAINED_AFTER) -> None:
+        self.drained_after = drained_after
+        self.clock = FakeClock()
+        self.wire = WatchedWire(own_wire())
+        new_store()
+        store = Store(self.wire, "journal")
+        quiet = Store(own_wire(), "journal")
+        self.lambda_ = FakeLambda()
+        self.states = FakeStates()
+        self.streams = FakeStreams()
+        self.streams.shards["a"] = FakeShard()
+        self.queue = FakeQueue()
+        self.preflight: list[str] = []
+        self.stream_problems: list[str] = []
+        self.published: list[Backlog] = []
+        # What the scene itself does to the journal is neither watched nor killed.
+        self.run = RunRecord(quiet)
+        self.leases = Leases(quiet, self.clock)
+        self.segments = Segments(quiet)
+        self.marks = Marks(quiet, self.clock)
+        self.commands = Commands(self.run, self.segments, Shards(quiet), self.clock, STREAM_ARN, 2)
+        self._store = store
+        self.reconciler = self.another()
+
+    def another(self) -> Reconciler:
+        parts = Parts(
+            run=RunRecord(self._store),
+            segments=Segments(self._store),
+            leases=Leases(self._store, self.clock),
+            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine"),
+            executions=Executions(cast(SFNClient, self.states), MACHINE_ARN),
+            stream=Stream(
+                cast(DynamoDBStreamsClient, self.streams),
+                STREAM_ARN,
+                Shards(self._store),
+                Marks(self._store, self.clock),
+                self.clock,
+                self.drained_after,
+            ),
+            queue=FailureQueue(cast(SQSClient, self.queue), "url"),
+            preflight=lambda: self.preflight,
+            stream_problems=lambda: self.stream_problems,
+            key_names=lambda: ["pk", "sk"],
+            publish=self.published.append,
+        )
+        return Reconciler(parts, self.clock, SLICE_SECONDS)
+
+    def at(self, phase: Phase, **changes: Any) -> None:
+        """Put the run into a phase, with the mapping as it would be."""
+        found = self.run.read()
+        if found is None:
+            self.run.create(START)
+            found = START
+        assert self.run.save(replace(found, phase=phase, phase_since=self.clock.time, **changes))
+        self.lambda_.mapping["State"] = "Enabled" if phase in REPLICATING else "Disabled"
+
+    def now(self) -> Run:
+        run = self.run.read()
+        assert run is not None
+        return run
+
+    def step(self) -> Outcome:
+        return self.reconciler.step()
+
+    def settle_mapping(self) -> None:
+        state = self.lambda_.mapping["State"]
+        self.lambda_.mapping["State"] = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
+
+    def write(self, value: int) -> None:
+        self.streams.shards["a"].records.append((str(10**24 + value), self.clock.time))
+
+    def finish_segments(self) -> None:
+        for number in range(2):
+            self.segments.save(Segment(number, items=5, done=True))
+
+    def step_for(self, seconds: float) -> None:
+        end = self.clock.time + seconds
+        while self.clock.time < end:
+            self.step()
+            self.clock.time += 1
+        self.step()
+
+
+@pytest.fixture
+def scene() -> Any:
+    with mock_aws():
+        yield Scene()
+
+
+def hold(scene: Scene, kind: str) -> Any:
+    return scene.leases.hold(kind, "0", "somebody", scene.clock.time + TIMEOUT)
+
+
+class TestPreflight:
+    def test_without_a_run_nothing_happens(self, scene: Scene) -> None:
+        assert scene.step() is Outcome.IDLE
+        assert scene.published == []
+
+    def test_problems_are_noted_and_waited_for(self, scene: Scene) -> None:
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = ["one", "two"]
+        assert scene.step() is Outcome.IDLE
+        assert scene.now().phase is Phase.PREFLIGHT
+        assert scene.now().problems == ("one", "two")
+        scene.preflight = []
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.PAUSING
+        assert scene.now().problems == ()
+        assert scene.now().key_names == ("pk", "sk")
+
+    def test_it_may_take_days(self, scene: Scene) -> None:
+        scene.write(1)
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = ["one"]
+        for _ in range(3):
+            scene.step()
+            scene.clock.time += 86_400
+        scene.preflight = []
+        scene.step()
+        scene.step()
+        assert scene.now().phase is Phase.SLICE
+        scene.clock.time += 60
+        scene.step()
+        assert scene.now().phase is Phase.SLICE
+
+
+class TestPausing:
+    def test_it_ends_once_the_mapping_is_off_and_no_replicator_may_write(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.at(Phase.PAUSING)
+        scene.lambda_.mapping["State"] = "Enabled"
+        with hold(scene, REPLICATOR):
+            assert scene.step() is Outcome.WAITING
+            scene.settle_mapping()
+            assert scene.step() is Outcome.WAITING
+        assert scene.step() is Outcome.MOVED
+        run = scene.now()
+        assert (run.phase, run.slice, run.slice_ends) == (Phase.SLICE, 1, scene.clock.time + SLICE_SECONDS)
+
+    def test_no_lease_is_not_enough(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.lambda_.mapping["State"] = "Disabling"
+        assert scene.step() is Outcome.WAITING
+
+    def test_a_replicator_that_never_came_back_is_waited_out(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        lost = hold(scene, REPLICATOR)
+        lost.__enter__()
+        scene.clock.time += TIMEOUT + GRACE_SECONDS
+        assert scene.step() is Outcome.WAITING
+        scene.clock.time += 0.001
+        assert scene.step() is Outcome.MOVED
+
+    def test_another_stream_stops_the_run_for_good(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.stream_problems = ["switched off and on"]
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().reason == "switched off and on"
+        assert not scene.now().resumable
+
+    def test_the_scan_began_with_the_first_slice(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.step()
+        first = scene.clock.time
+        scene.clock.time += 5000
+        scene.at(Phase.PAUSING)
+        scene.step()
+        assert (scene.now().slice, scene.now().scan_began) == (2, first)
+
+
+class TestSlice:
+    def test_it_lasts_as_long_as_its_execution(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        assert scene.step() is Outcome.WAITING
+        assert scene.step() is Outcome.WAITING
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == [0, 1]
+        scene.states.end("FAILED")
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.RESUMING
+
+    def test_only_what_is_left_is_started(self, scene: Scene) -> None:
+        scene.segments.save(Segment(0, done=True))
+        scene.at(Phase.SLICE, slice=2, slice_ends=NOON + SLICE_SECONDS)
+        scene.step()
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == [1]
+
+    def test_it_ends_with_its_last_segment(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.step()
+        scene.finish_segments()
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.RESUMING
+
+    def test_it_ends_at_its_deadline(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.clock.time = NOON + SLICE_SECONDS
+        assert scene.step() is Outcome.MOVED
+        assert scene.states.executions == {}
+
+    def test_a_mapping_that_somebody_switched_on_is_switched_off(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.lambda_.mapping["State"] = "Enabled"
+        scene.step()
+        assert scene.lambda_.updates == [False]
+
+    def test_slices_that_copy_nothing_are_counted_until_one_does(self, scene: Scene) -> None:
+        for slice_ in (1, 2):
+            scene.at(Phase.SLICE, slice=slice_, slice_ends=scene.clock.time)
+            scene.step()
+            assert scene.now().barren_slices == slice_
+        scene.segments.save(Segment(0, items=1))
+        scene.at(Phase.SLICE, slice=3, slice_ends=scene.clock.time)
+        scene.step()
+        assert scene.now().barren_slices == 0
+
+
+class TestResuming:
+    def test_it_waits_for_every_worker(self, scene: Scene) -> None:
+        scene.at(Phase.RESUMING)
+        with hold(scene, BACKFILL):
+            assert scene.step() is Outcome.WAITING
+            assert scene.lambda_.updates == []
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_three_barren_slices_stop_the_run_until_it_is_started_again(self, scene: Scene) -> None:
+        scene.at(Phase.RESUMING, barren_slices=3)
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().resumable
+        scene.commands.start()
+        assert scene.now().phase is Phase.RESUMING
+        scene.step()
+        assert scene.now().phase is Phase.DRAINING
+
+
+class TestDraining:
+    def test_the_next_slice_follows_once_the_replicator_is_in_step(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.write(1)
+        scene.clock.time += 11
+        assert scene.step() is Outcome.WAITING
+        scene.marks.put(Mark(str(10**24 + 1), 1, 1, 0))
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.PAUSING
+
+    def test_it_waits_for_the_mapping(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.lambda_.mapping["State"] = "Disabled"
+        assert scene.step() is Outcome.WAITING
+        assert scene.step() is Outcome.WAITING
+        scene.settle_mapping()
+        assert scene.step() is Outcome.MOVED
+
+    def test_ready_needs_a_quiet_minute(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER - 1)
+        assert scene.now().phase is Phase.DRAINING
+        assert "stop the writers" in scene.now().reason
+        scene.step_for(1)
+        assert scene.now().phase is Phase.READY
+        assert scene.now().reason == ""
+
+    def test_ready_needs_an_empty_failure_queue(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.queue.messages = 2
+        scene.step_for(DRAINED_AFTER)
+        assert scene.now().phase is Phase.DRAINING
+        assert "2 message(s)" in scene.now().reason
+
+    def test_ready_needs_the_same_stream(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.stream_problems = ["gone"]
+        scene.step_for(DRAINED_AFTER)
+        assert (scene.now().phase, scene.now().reason) == (Phase.DRAINING, "gone")
+
+
+class TestReadyAndSealing:
+    @pytest.fixture
+    def ready(self, scene: Scene) -> Scene:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER)
+        assert scene.now().phase is Phase.READY
+        return scene
+
+    def test_it_stays_ready_while_nothing_changes(self, ready: Scene) -> None:
+        assert ready.step() is Outcome.IDLE
+        assert ready.now().phase is Phase.READY
+
+    def test_a_new_change_ends_it_and_takes_a_seal_back(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.write(1)
+        ready.step()
+        assert ready.now().phase is Phase.DRAINING
+        assert not ready.now().seal_requested
+
+    def test_sealing_waits_for_the_mapping_and_every_replicator(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.step()
+        assert ready.now().phase is Phase.SEALING
+        with hold(ready, REPLICATOR):
+            assert ready.step() is Outcome.WAITING
+            ready.settle_mapping()
+            assert ready.step() is Outcome.WAITING
+        assert ready.step() is Outcome.MOVED
+        assert ready.now().phase is Phase.SEALED
+        assert ready.now().reason == ""
+
+    def test_what_was_written_too_late_is_told(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.step()
+        ready.write(1)
+        ready.clock.time += 1
+        ready.step()
+        ready.settle_mapping()
+        ready.step()
+        assert ready.now().phase is Phase.SEALED
+        assert "not copied" in ready.now().reason
+
+    @pytest.mark.parametrize("phase", [Phase.SEALED, Phase.STOPPED])
+    def test_a_mapping_that_is_switched_on_after_the_end_is_switched_off(
+        self, scene: Scene, phase: Phase
+    ) -> None:
+        scene.at(phase)
+        scene.lambda_.mapping["State"] = "Enabled"
+        assert scene.step() is Outcome.IDLE
+        assert scene.lambda_.updates == [False]
+
+
+def test_a_lost_change_stops_the_run_for_good(scene: Scene) -> None:
+    scene.at(Phase.DRAINING, scan_began=NOON)
+    scene.write(1)
+    scene.step()
+    scene.clock.time += 86_401
+    scene.step()
+    assert scene.now().phase is Phase.STOPPED
+    assert not scene.now().resumable
+    assert "empty the destination" in scene.now().reason
+
+
+def test_the_backlog_is_published_in_every_phase(scene: Scene) -> None:
+    scene.write(1)
+    for phase in sorted(set(Phase) - {Phase.SEALED, Phase.STOPPED}):
+        scene.at(phase)
+        scene.published.clear()
+        scene.clock.time += 1
+        scene.step()
+        assert scene.published[0].oldest_age > 0
+
+
+def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+    reconcile(scene.reconciler, scene.clock, NOON + 50)
+    assert scene.clock.time == NOON + 50
+
+
+def test_it_does_not_look_on_when_nothing_moves_by_itself(scene: Scene) -> None:
+    scene.at(Phase.SEALED)
+    reconcile(scene.reconciler, scene.clock, NOON + 50)
+    assert scene.clock.time == NOON
+
+
+class Killed(BaseException):
+    """Lambda ends control."""
+
+
+class World:
+    """Moves what control does not: the mapping, workers, the replicator. Checks who may write when."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.written = self.applied = 0
+
+    def tick(self) -> None:
+        scene = self.scene
+        scene.clock.time += 1
+        scene.settle_mapping()
+        run = scene.now()
+        # Workers of a slice finish a segment each, and then the execution ends.
+        if run.phase is Phase.SLICE and scene.states.executions:
+            assert scene.leases.alive(REPLICATOR) == []
+            with hold(scene, BACKFILL):
+                left = [each for each in scene.segments.read_all(2) if not each.done]
+                if left:
+                    scene.segments.save(replace(left[0], items=5, done=True))
+            scene.states.end()
+        if run.phase in REPLICATING and scene.lambda_.mapping["State"] == "Enabled":
+            assert scene.leases.alive(BACKFILL) == []
+            if self.applied < self.written:
+                scene.marks.put(Mark(str(10**24 + self.written), self.written - self.applied, 1, 0))
+                self.applied = self.written
+        if self.written < 5:
+            self.written += 1
+            scene.write(self.written)
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # A whole run an example: to make a failing one smaller would take minutes.
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate],
+)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 60), st.sampled_from(["before", "after"]), st.sampled_from(["die", "overlap"])
+        ),
+        max_size=6,
+    )
+)
+def test_killed_or_overtaken_at_any_call_to_the_journal_the_run_gets_ready(
+    disturbances: list[tuple[int, str, str]],
+) -> None:
+    with mock_aws():
+        scene = Scene(drained_after=5)
+        world = World(scene)
+        scene.commands.begin()
+        pending = list(disturbances)
+
+        def disturbed(when: str) -> Callable[[str], None]:
+            def hook(operation: str) -> None:
+                if not pending or pending[0][1] != when:
+                    return
+                calls, _, what = pending[0]
+                if calls > 1:
+                    pending[0] = (calls - 1, when, what)
+                    return
+                pending.pop(0)
+                if what == "die":
+                    raise Killed
+                other = scene.another()
+                for _ in range(3):
+                    other.step()
+                    world.tick()
+
+            return hook
+
+        scene.wire.before = disturbed("before")
+        scene.wire.after = disturbed("after")
+        phases = []
+        for _ in range(400):
+            try:
+                scene.step()
+            except Killed:
+                scene.reconciler = scene.another()
+            world.tick()
+            phases.append(scene.now().phase)
+            if phases[-1] is Phase.READY and world.written == world.applied == 5 and not pending:
+                break
+        assert phases[-1] is Phase.READY, scene.now()
+        status = scene.commands.status()
+        assert (status["items"], status["changes"]) == (10, 5)
+        assert scene.now().slice in {1, 2}
