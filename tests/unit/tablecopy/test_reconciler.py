@@ -299,13 +299,18 @@ class TestResuming:
         assert scene.now().phase is Phase.DRAINING
 
 
+def _mark(first: int, last: int) -> Mark:
+    """The mark of the batch from one write of the scene to another."""
+    return Mark(str(10**24 + first), str(10**24 + last), records=last - first + 1, puts=1, deletes=0)
+
+
 class TestDraining:
     def test_the_next_slice_follows_once_the_replicator_is_in_step(self, scene: Scene) -> None:
         scene.at(Phase.DRAINING)
         scene.write(1)
         scene.clock.time += 11
         assert scene.step() is Outcome.WAITING
-        scene.marks.put(Mark(str(10**24 + 1), 1, 1, 0))
+        scene.marks.put(_mark(1, 1))
         assert scene.step() is Outcome.MOVED
         assert scene.now().phase is Phase.PAUSING
 
@@ -456,7 +461,7 @@ class World:
         if run.phase in REPLICATING and scene.lambda_.mapping["State"] == "Enabled":
             assert scene.leases.alive(BACKFILL) == []
             if self.applied < self.written:
-                scene.marks.put(Mark(str(10**24 + self.written), self.written - self.applied, 1, 0))
+                scene.marks.put(_mark(self.applied + 1, self.written))
                 self.applied = self.written
         if self.written < 5:
             self.written += 1
