@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 RETENTION_SECONDS = 86_400
 """A stream keeps a record for 24 hours (Streams developer guide)."""
 
-# A batch holds at most 10,000 records (Lambda API, BatchSize): reading on beyond that without finding a
-# mark shows nothing new.
-_LOOK_AHEAD = 10_000
+# A mark is found by its batch's first record, so that a page ahead is enough to know where the chain of marks
+# goes on. While everything read turns out to be applied, a look goes on for this many rounds: a stream of
+# many shards must not keep control from its other work.
+_LOOK_AHEAD = 1_000
+_ROUNDS = 10
 
 # GetRecords may take several calls to get to where a shard has records (API reference). A new reader starts
 # at a position that may lie hours back, and so believes only the last of this many empty pages.
@@ -200,10 +202,16 @@ class Stream:
         reader = self._reader(shard, covered_to)
         # Another reconciler may have moved the position on.
         reader.drop_to(shard.position)
-        brought = reader.read(_LOOK_AHEAD)
-        reader.drop_to(shard.position)
-        newest = reader.ahead[-1].created if reader.ahead else shard.applied_to
-        shard = self._advance(shard, reader)
+        newest = shard.applied_to
+        brought = False
+        for _ in range(_ROUNDS):
+            more = reader.read(_LOOK_AHEAD)
+            brought = brought or more
+            reader.drop_to(shard.position)
+            newest = reader.ahead[-1].created if reader.ahead else newest
+            shard = self._advance(shard, reader)
+            if reader.ahead or not more:
+                break
         if reader.ahead:
             applied_to = max(shard.applied_to, reader.ahead[0].created)
             _check_not_expired(shard.shard_id, max(applied_to, covered_to), now)
