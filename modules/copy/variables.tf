@@ -137,8 +137,8 @@ variable "replicator" {
   default  = {}
 
   validation {
-    condition     = var.replicator.batch_size >= 1 && var.replicator.batch_size <= 10000 && floor(var.replicator.batch_size) == var.replicator.batch_size
-    error_message = "replicator.batch_size is ${var.replicator.batch_size}; allowed are whole numbers from 1 to 10000. Take 1000."
+    condition     = var.replicator.batch_size >= 1 && var.replicator.batch_size <= 1000 && floor(var.replicator.batch_size) == var.replicator.batch_size
+    error_message = "replicator.batch_size is ${var.replicator.batch_size}; allowed are whole numbers from 1 to 1000, which is as far as control looks ahead. Take 1000."
   }
 
   validation {

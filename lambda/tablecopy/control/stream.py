@@ -8,7 +8,7 @@ batches of a shard follow one another, so that the marks make a chain from posit
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 RETENTION_SECONDS = 86_400
 """A stream keeps a record for 24 hours (Streams developer guide)."""
 
-# A mark is found by its batch's first record, so that a page ahead is enough to know where the chain of marks
-# goes on. While everything read turns out to be applied, a look goes on for this many rounds: a stream of
-# many shards must not keep control from its other work.
+# A batch holds at most 1,000 records (modules/copy, replicator.batch_size), so that this many ahead are
+# enough to know where the chain of marks goes on. While everything read turns out to be applied, a look
+# goes on for this many rounds: a stream of many shards must not keep control from its other work.
 _LOOK_AHEAD = 1_000
 _ROUNDS = 10
 
@@ -229,9 +229,10 @@ class Stream:
         """Follow the marks from batch to batch: each begins where the one before it ended."""
         if not reader.ahead:
             return shard
-        marks = self._marks.between(reader.ahead[0].sequence_number, reader.ahead[-1].sequence_number)
+        begin = shard.batch_first or reader.ahead[0].sequence_number
+        marks = self._marks.between(begin, reader.ahead[-1].sequence_number)
         chain: list[Mark] = []
-        while reader.ahead and (mark := marks.get(sortable(reader.ahead[0].sequence_number))):
+        while reader.ahead and (mark := _leading_on(marks, reader.ahead)):
             chain.append(mark)
             reader.drop_to(mark.last)
         if not chain:
@@ -239,6 +240,7 @@ class Stream:
         return replace(
             shard,
             position=chain[-1].last,
+            batch_first=chain[-1].first,
             records=shard.records + sum(mark.records for mark in chain),
             puts=shard.puts + sum(mark.puts for mark in chain),
             deletes=shard.deletes + sum(mark.deletes for mark in chain),
@@ -279,6 +281,21 @@ class Stream:
             page = self._client.describe_stream(
                 StreamArn=self._stream_arn, ExclusiveStartShardId=page["LastEvaluatedShardId"]
             )["StreamDescription"]
+
+
+def _leading_on(marks: Mapping[str, Mark], ahead: deque[_Seen]) -> Mark | None:
+    """The mark that covers the first record ahead.
+
+    Mostly it is that record's own. But a batch that was applied and not acknowledged may be delivered again
+    in other portions, and the one after it then begins before the record and ends behind it. Its last
+    record tells that it is of this shard.
+    """
+    own = marks.get(sortable(ahead[0].sequence_number))
+    if own:
+        return own
+    start = int(ahead[0].sequence_number)
+    here = {seen.sequence_number for seen in ahead}
+    return next((mark for mark in marks.values() if int(mark.first) < start and mark.last in here), None)
 
 
 def _check_not_expired(shard_id: str, applied_to: float, now: float) -> None:

@@ -26,6 +26,8 @@ class Shard:
         What the replicator has done for this shard so far.
     version
         Raised by every write; a write that does not know the latest one is refused.
+    batch_first
+        First sequence number of the batch that led to ``position``.
     """
 
     shard_id: str
@@ -37,6 +39,7 @@ class Shard:
     puts: int = 0
     deletes: int = 0
     version: int = 0
+    batch_first: str = ""
 
 
 class Shards:
@@ -61,6 +64,7 @@ class Shards:
         following = replace(shard, version=shard.version + 1)
         attributes: Json = {
             "position": text(shard.position),
+            "batch_first": text(shard.batch_first),
             "applied_to": number(shard.applied_to),
             "finished": {"BOOL": shard.finished},
             "records": number(shard.records),
@@ -91,6 +95,7 @@ def _decode(item: Json) -> Shard:
     return Shard(
         shard_id=item["sk"]["S"],
         position=item["position"]["S"],
+        batch_first=item["batch_first"]["S"],
         applied_to=float(item["applied_to"]["N"]),
         empty_since=float(item["empty_since"]["N"]) if "empty_since" in item else None,
         finished=item["finished"]["BOOL"],

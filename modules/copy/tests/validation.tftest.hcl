@@ -131,7 +131,7 @@ run "batch_too_large" {
   command = plan
 
   variables {
-    replicator = { batch_size = 10001 }
+    replicator = { batch_size = 1001 }
   }
 
   expect_failures = [var.replicator]

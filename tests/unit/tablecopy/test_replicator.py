@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -262,7 +263,13 @@ faults = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # A journal an example: to make a failing one smaller would take minutes.
+    phases=[Phases.explicit, Phases.reuse, Phases.generate],
+)
 @given(history, faults, st.lists(st.integers(1, 12), min_size=1), st.randoms(use_true_random=False))
 def test_whatever_fails_nothing_unapplied_is_acknowledged_and_redelivery_converges(
     changes: list[tuple[int, int | None]],
@@ -315,7 +322,8 @@ def _assert_not_behind(destination: FakeDestination, stream: Sequence[Json], ack
 
 def _assert_marked_to(scene: Scene, acknowledged: int) -> None:
     if acknowledged:
-        assert sequence_number(acknowledged - 1) in [mark.last for mark in scene.marked()]
+        number = int(sequence_number(acknowledged - 1))
+        assert any(int(mark.first) <= number <= int(mark.last) for mark in scene.marked())
 
 
 def _refuse_key(key: str) -> Fault:

@@ -85,6 +85,25 @@ class TestPositions:
         assert scene.shard().position == number(6)
         assert (backlog.records, backlog.puts, backlog.deletes) == (7, 3, 1)
 
+    def test_a_batch_may_be_delivered_again_in_other_portions(self, scene: Scene) -> None:
+        scene.add("a", *range(10))
+        scene.apply(4, records=5)
+        scene.look()
+        # The first portion is known by the mark; the second begins within it.
+        scene.apply(8, records=6)
+        scene.look(scene.invocation())
+        assert scene.shard().position == number(8)
+
+    def test_a_mark_that_ends_in_another_shard_covers_nothing_here(self, scene: Scene) -> None:
+        scene.add("a", 0, 1, 4)
+        scene.add("b", 2, 3, 5)
+        scene.apply(1, records=2)
+        scene.look()
+        scene.apply(5, records=3, first=2)
+        scene.look()
+        assert scene.shard("a").position == number(1)
+        assert scene.shard("b").position == number(5)
+
     def test_a_gap_ends_the_chain(self, scene: Scene) -> None:
         scene.add("a", *range(10))
         scene.apply(2, records=3)
