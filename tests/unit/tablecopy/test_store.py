@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.journal.store import Conflict, Store, number, text
+from tablecopy.wire import Json, Wire
 from tests.unit.tablecopy.fakes import own_wire
 
 
@@ -48,3 +51,21 @@ def test_a_query_reads_all_pages_of_one_partition_in_order(store: Store) -> None
     store.put("b", "0", {})
     assert [item["sk"]["S"] for item in store.query("a")] == ["0", "1", "2", "3", "4"]
     assert [item["sk"]["S"] for item in store.query("a", first="1", last="3")] == ["1", "2", "3"]
+
+
+def test_every_read_is_strongly_consistent() -> None:
+    # moto does not tell the difference; fencing depends on it.
+    class Recording(Wire):
+        def __init__(self) -> None:
+            self.requests: list[Json] = []
+
+        def call(self, operation: str, body: Any) -> Json:
+            self.requests.append(dict(body))
+            return {"Items": []} if operation == "query" else {}
+
+    wire = Recording()
+    store = Store(wire, "journal")
+    store.get("a", "b")
+    list(store.query("a"))
+    list(store.query("a", first="b", last="c"))
+    assert [request["ConsistentRead"] for request in wire.requests] == [True] * 3
