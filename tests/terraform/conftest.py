@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,13 @@ class Stack:
 
     def destroy(self) -> None:
         self._terraform.destroy(auto_approve=True, input=False)
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """Two accounts for these tests alone: they look at everything that is in an account."""
+    with LocalAws(tmp_path_factory.mktemp("accounts")) as accounts:
+        yield accounts
 
 
 @pytest.fixture(scope="session")
