@@ -458,3 +458,21 @@ def test_the_command_line_keeps_shows_and_stops_them(tmp_path: Path) -> None:
         assert local("down").returncode == 0
     assert local("status").returncode == 1
     assert local("down").returncode == 0
+
+
+def test_a_repeated_request_creates_one_schedule(local_aws: LocalAws) -> None:
+    scheduler = local_aws.session().client("scheduler")
+    request = {
+        "Name": "repeated",
+        "ScheduleExpression": "rate(1 hour)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:lambda:eu-west-1:111111111111:function:none",
+            "RoleArn": "arn:aws:iam::111111111111:role/none",
+        },
+    }
+    first = scheduler.create_schedule(**request, ClientToken="one")
+    assert scheduler.create_schedule(**request, ClientToken="one")["ScheduleArn"] == first["ScheduleArn"]
+    with pytest.raises(scheduler.exceptions.ConflictException):
+        scheduler.create_schedule(**request, ClientToken="two")
+    scheduler.delete_schedule(Name="repeated")
