@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,8 +32,21 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What a million request units cost, in ``currency``. The defaults are on-demand in us-east-1 in 2025."""
+
+    currency: str = "USD"
+    read_per_million: float = 0.125
+    write_per_million: float = 0.625
+
+
+@dataclass(frozen=True)
 class ControlSettings:
-    """What control needs besides: the parts it moves, and how a run is to go."""
+    """What control needs besides: the parts it moves, and how a run is to go.
+
+    ``read_capacity`` and ``write_capacity`` are units per second over all workers, None where the backfill
+    adapts. ``record_age_fraction`` is the part of 24 hours that no change may grow older than.
+    """
 
     copy_name: str
     stream_arn: str
@@ -44,10 +58,15 @@ class ControlSettings:
     slice_seconds: int
     drained_after_seconds: int
     allow_items: bool
+    concurrency: int = 16
+    record_age_fraction: float = 0.5
+    prices: Prices = Prices()
+    read_capacity: float | None = None
+    write_capacity: float | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ControlSettings:
-        """Raises KeyError, naming the variable, when one is not set."""
+        """Raises KeyError, naming the variable, when one that has no default is not set."""
         return cls(
             copy_name=environment["COPY_NAME"],
             stream_arn=environment["STREAM_ARN"],
@@ -59,4 +78,15 @@ class ControlSettings:
             slice_seconds=int(environment["SLICE_SECONDS"]),
             drained_after_seconds=int(environment["DRAINED_AFTER_SECONDS"]),
             allow_items=environment["ALLOW_NONEMPTY_DESTINATION"] == "true",
+            concurrency=int(environment.get("CONCURRENCY") or cls.concurrency),
+            record_age_fraction=float(environment.get("RECORD_AGE_FRACTION") or cls.record_age_fraction),
+            prices=Prices(**json.loads(environment.get("PRICES") or "{}")),
+            read_capacity=capacity(environment, "READ_CAPACITY"),
+            write_capacity=capacity(environment, "WRITE_CAPACITY"),
         )
+
+
+def capacity(environment: Mapping[str, str], name: str) -> float | None:
+    """A budget in units per second; None where the variable is empty or not set."""
+    value = environment.get(name)
+    return float(value) if value else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from tablecopy.journal.store import Conflict, Store, number, text
 from tablecopy.wire import Json
@@ -25,6 +26,9 @@ class Phase(StrEnum):
 
 REPLICATING = frozenset({Phase.DRAINING, Phase.READY})
 """The phases in which the replicator may write to the destination."""
+
+LETTERS_LIMIT = 1_000
+"""So many open dead letters are taken for a fault of the destination, not of single items."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,27 @@ class Run:
         Why the run is stopped, or what it waits for.
     resumable
         Whether a stopped run may be continued by ``start``.
+    workers
+        How many workers share the budgets of read and write capacity at the moment; at least 1.
+    read_ceiling
+        Read units per second that all workers together must not exceed where no budget is set: half of what
+        a provisioned source has. 0 where there is no such limit.
+    redrive
+        An operator asked for the dead letters to be tried again, and the slice for it has not ended yet.
+    redrive_slice
+        The slice whose execution settles dead letters; 0 before the first one.
+    letters_limit
+        The run stops when more dead letters than this are open.
+    destination_id
+        ``TableId`` of the destination as preflight saw it.
+    estimate
+        What preflight expects of the run, as JSON text (see control.estimate); empty before it.
+    arriving, applying
+        Changes per second, as measured in the latest drain: made at the source, and applied by the
+        replicator at full speed. ``applying`` is 0 as long as nothing was measured.
+    judged_since, judged_age, judged_records
+        Where the present measurement of a drain began: when, how old the oldest unapplied change was
+        (seconds), and how many changes had been applied by then.
     version
         Raised by every write; a write that does not know the latest one is refused.
     """
@@ -79,6 +104,18 @@ class Run:
     problems: tuple[str, ...] = ()
     reason: str = ""
     resumable: bool = True
+    workers: int = 1
+    read_ceiling: float = 0.0
+    redrive: bool = False
+    redrive_slice: int = 0
+    letters_limit: int = LETTERS_LIMIT
+    destination_id: str = ""
+    estimate: str = ""
+    arriving: float = 0.0
+    applying: float = 0.0
+    judged_since: float = 0.0
+    judged_age: float = 0.0
+    judged_records: int = 0
     version: int = 0
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
@@ -138,22 +175,20 @@ def _encode(run: Run) -> Json:
 
 
 def _decode(item: Json) -> Run:
-    return Run(
-        run_id=item["run_id"]["S"],
-        stream_arn=item["stream_arn"]["S"],
-        total_segments=int(item["total_segments"]["N"]),
-        started=float(item["started"]["N"]),
-        phase=Phase(item["phase"]["S"]),
-        phase_since=float(item["phase_since"]["N"]),
-        key_names=tuple(name["S"] for name in item["key_names"]["L"]),
-        slice=int(item["slice"]["N"]),
-        slice_ends=float(item["slice_ends"]["N"]),
-        scan_began=float(item["scan_began"]["N"]),
-        barren_slices=int(item["barren_slices"]["N"]),
-        copied_before_slice=int(item["copied_before_slice"]["N"]),
-        seal_requested=item["seal_requested"]["BOOL"],
-        problems=tuple(problem["S"] for problem in item["problems"]["L"]),
-        reason=item["reason"]["S"],
-        resumable=item["resumable"]["BOOL"],
-        version=int(item["version"]["N"]),
-    )
+    """The run in ``item``. A field that an earlier release did not write has its default."""
+    return Run(**{each.name: _value(each.type, item[each.name]) for each in fields(Run) if each.name in item})
+
+
+def _value(type_: object, attribute: Json) -> Any:
+    match type_:
+        case "int":
+            return int(attribute["N"])
+        case "float":
+            return float(attribute["N"])
+        case "bool":
+            return attribute["BOOL"]
+        case "Phase":
+            return Phase(attribute["S"])
+        case "tuple[str, ...]":
+            return tuple(element["S"] for element in attribute["L"])
+    return attribute["S"]

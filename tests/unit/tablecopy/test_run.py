@@ -28,7 +28,39 @@ FULL = Run(
     problems=("é", ""),
     reason="why",
     resumable=False,
+    workers=3,
+    read_ceiling=50.5,
+    redrive=True,
+    redrive_slice=2,
+    letters_limit=2_000,
+    destination_id="id",
+    estimate="{}",
+    arriving=1.5,
+    applying=30.25,
+    judged_since=NOON + 3,
+    judged_age=12.5,
+    judged_records=7,
 )
+# The fields of the first release.
+EARLIER = [
+    "run_id",
+    "stream_arn",
+    "total_segments",
+    "started",
+    "phase",
+    "phase_since",
+    "key_names",
+    "slice",
+    "slice_ends",
+    "scan_began",
+    "barren_slices",
+    "copied_before_slice",
+    "seal_requested",
+    "problems",
+    "reason",
+    "resumable",
+    "version",
+]
 
 
 @pytest.fixture
@@ -48,6 +80,19 @@ def test_everything_comes_back(record: RunRecord, run: Run) -> None:
 
 def test_the_full_run_leaves_no_field_at_its_default() -> None:
     assert [each.name for each in fields(Run) if getattr(FULL, each.name) == each.default] == ["version"]
+
+
+def test_a_run_of_an_earlier_release_has_the_defaults(record: RunRecord, store: Store) -> None:
+    later = [each.name for each in fields(Run) if each.name not in EARLIER]
+    assert {"workers", "estimate", "judged_records"} <= set(later)
+    record.create(FULL)
+    item = store.get("run", "state")
+    assert item is not None
+    store.put("run", "state", {name: item[name] for name in EARLIER})
+    found = record.read()
+    assert found is not None
+    assert {name: getattr(found, name) for name in later} == {name: getattr(RUN, name) for name in later}
+    assert found.reason == FULL.reason
 
 
 def test_a_run_is_created_once(record: RunRecord) -> None:
