@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from tablecopy import log
-from tablecopy.clock import Clock
+from tablecopy.clock import Clock, OutOfTime
+from tablecopy.delivery import WRITERS, Batch, Delivery
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
+from tablecopy.journal.letters import Letters, Origin
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
+from tablecopy.letterbox import Letterbox
+from tablecopy.pages import Page
+from tablecopy.scan import Scan
+from tablecopy.shares import Shares
 from tablecopy.wire import Json, Wire
-from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter, OutOfTime, WriterFactory
-from tablecopy.writes import Write, batches, put
+from tablecopy.writer import WRITE_MARGIN_SECONDS, WriterFactory
+from tablecopy.writes import put
+
+# How often a worker looks whether its slice goes on, and how large its share is.
+_LOOK_SECONDS = 5.0
+
+# A page is as large as DynamoDB makes it, 1 MB, but never more than can be written in this time: what is
+# read and not written when time is up is read again. The first one only serves to find that out.
+_PAGE_SECONDS = 10.0
+_FIRST_PAGE_ITEMS = 100
+_SMALLEST_PAGE_ITEMS = 25
 
 
 class Next(StrEnum):
@@ -38,8 +57,12 @@ class Worker:
         Client of the source account.
     table
         The source table.
+    shares
+        What this worker may use of both tables' throughput.
     writer_for
         Makes the writer to the destination for a table's key attributes that sends nothing after a moment.
+    writers
+        How many calls to the destination are made at once.
     """
 
     def __init__(
@@ -47,18 +70,24 @@ class Worker:
         run: RunRecord,
         leases: Leases,
         segments: Segments,
+        letters: Letters,
         source: Wire,
         table: str,
+        shares: Shares,
         writer_for: WriterFactory,
         clock: Clock,
+        writers: int = WRITERS,
     ) -> None:
         self._run = run
         self._leases = leases
         self._segments = segments
+        self._letters = letters
         self._source = source
         self._table = table
+        self._shares = shares
         self._writer_for = writer_for
         self._clock = clock
+        self._writers = writers
 
     def copy(self, segment: int, slice_: int, owner: str, deadline: float) -> Next:
         """Copy until the segment or the slice ends, or the function's time is up.
@@ -67,92 +96,175 @@ class Worker:
 
         Raises
         ------
-        writer.Refused
-            The destination refuses an item of the source for good.
         botocore.exceptions.ClientError
             The source or the destination cannot be used at all.
+        UnsettledWrite
+            A write may land yet; the lease stays until the function's deadline.
         """
         try:
             with self._leases.hold(BACKFILL, f"{segment:07d}", owner, deadline):
                 run = self._run.read()
-                if run is None or not _is_in_slice(run, slice_):
+                if run is None or not is_in_slice(run, slice_):
                     return Next.STOP
-                until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
-                writer = self._writer_for(run.key_names, until)
-                try:
-                    return self._copy(self._segments.read(segment), run, writer)
-                finally:
-                    writer.settle(deadline)
+                progress = self._segments.read(segment)
+                if progress.done:
+                    return Next.DONE
+                return self._copy(progress, run, deadline)
         except LeaseTaken:
             return Next.WAIT
 
-    def _copy(self, segment: Segment, run: Run, writer: BatchWriter) -> Next:
-        if segment.done:
-            return Next.DONE
+    def _copy(self, segment: Segment, run: Run, deadline: float) -> Next:
+        until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
+        writer = self._writer_for(run.key_names, until)
+        letterbox = Letterbox(self._letters, Origin.BACKFILL, run.key_names)
+        scan = Scan(
+            self._source,
+            self._table,
+            segment.number,
+            run.total_segments,
+            self._shares.read,
+            self._clock,
+            until,
+            random.Random(),
+        )
         try:
-            for page in self._pages(segment, run.total_segments):
-                segment = self._write_page(segment, page, run.key_names, writer)
-                self._segments.save(segment)
-                log.event("segment", segment=segment.number, items=segment.items, done=segment.done)
-        except OutOfTime:
-            return Next.CONTINUE if self._clock.now() < run.slice_ends else Next.STOP
+            # Whatever happens, both wait for the calls they have started.
+            with Delivery(writer, letterbox.put, self._writers) as delivery, ThreadPoolExecutor(1) as ahead:
+                watch = _Watch(self._run, run, self._shares, [writer.end_by, scan.end_by], self._clock)
+                passage = _Passage(segment, self._segments, watch, self._clock)
+                try:
+                    self._pages(passage, scan, ahead, delivery)
+                except OutOfTime:
+                    over = watch.over or self._clock.now() >= run.slice_ends
+                    return Next.STOP if over else Next.CONTINUE
+                finally:
+                    passage.log()
+        finally:
+            writer.settle(deadline)
         return Next.DONE
 
-    def _pages(self, segment: Segment, total: int) -> Iterator[Json]:
-        """Pages of a consistent scan from the checkpoint on. Each page is written before the next is read."""
-        request: Json = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "Segment": segment.number,
-            "TotalSegments": total,
-        }
-        if segment.checkpoint is not None:
-            request["ExclusiveStartKey"] = segment.checkpoint
-        while True:
-            page = self._source.call("scan", request)
-            yield page
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _write_page(
-        self, segment: Segment, page: Json, key_names: Sequence[str], writer: BatchWriter
-    ) -> Segment:
-        """Write a page and return the segment's progress.
-
-        When time runs out within it, what was acknowledged before counts: any item's key is a place a
-        scan can start from (ExclusiveStartKey), so that even a page that no invocation can finish gets
-        done in the end.
-        """
-        items: list[Json] = page["Items"]
-        written = sent = 0
+    @staticmethod
+    def _pages(passage: _Passage, scan: Scan, ahead: ThreadPoolExecutor, delivery: Delivery) -> None:
+        """While a page is written, the next one is read; two are written at a time."""
+        start = passage.segment.checkpoint
+        coming: Future[Page] | None = ahead.submit(scan.read, start, passage.limit)
         try:
-            for batch in batches(put(key_names, item) for item in items):
-                writer.write(batch)
-                written += len(batch)
-                sent += _size(batch)
+            while coming is not None:
+                page = passage.await_(coming)
+                start = page.last_key
+                coming = ahead.submit(scan.read, start, passage.limit) if start is not None else None
+                passage.begin(page, delivery)
+                passage.land(leave=1)
         except OutOfTime:
-            if written:
-                key = {name: items[written - 1][name] for name in key_names}
-                self._segments.save(_advanced(segment, key, written, sent))
+            # No time to read on; what has been read may get written yet.
+            passage.land()
             raise
-        following: Json | None = page.get("LastEvaluatedKey")
-        progress = _advanced(segment, following or segment.checkpoint, written, sent)
-        return replace(progress, done=following is None)
+        passage.land()
 
 
-def _is_in_slice(run: Run, slice_: int) -> bool:
+@dataclass(frozen=True)
+class _Flight:
+    """A page whose items are being written."""
+
+    items: int
+    wire_bytes: int
+    last_key: Json | None
+    batches: list[Batch]
+    began: float
+
+
+class _Passage:
+    """A segment's way through its pages: what is under way, and what is acknowledged and noted."""
+
+    def __init__(self, segment: Segment, segments: Segments, watch: _Watch, clock: Clock) -> None:
+        self.segment = segment
+        self.limit = _FIRST_PAGE_ITEMS
+        self._segments = segments
+        self._watch = watch
+        self._clock = clock
+        self._flights: deque[_Flight] = deque()
+
+    def await_(self, future: Future[Any]) -> Any:
+        """The result of ``future``, looking at the run from time to time."""
+        while not future.done() and not wait([future], timeout=_LOOK_SECONDS).done:
+            self._watch.look()
+        return future.result()
+
+    def begin(self, page: Page, delivery: Delivery) -> None:
+        """Start writing a page."""
+        self._watch.look_if_due()
+        began = self._clock.now()
+        batches = delivery.begin([put(item) for item in page.items])
+        size = sum(map(len, page.items))
+        self._flights.append(_Flight(len(page.items), size, page.last_key, batches, began))
+
+    def land(self, leave: int = 0) -> None:
+        """Wait until all pages but the last ``leave`` are written, and note each.
+
+        Raises OutOfTime when a page cannot be finished: it is dropped, and read again.
+        """
+        while len(self._flights) > leave:
+            flight = self._flights.popleft()
+            unwritten = [self.await_(batch) for batch in flight.batches]
+            if any(unwritten):
+                raise OutOfTime
+            self.segment = replace(
+                self.segment,
+                checkpoint=flight.last_key or self.segment.checkpoint,
+                items=self.segment.items + flight.items,
+                wire_bytes=self.segment.wire_bytes + flight.wire_bytes,
+                done=flight.last_key is None,
+            )
+            self._segments.save(self.segment)
+            self._adapt(flight)
+
+    def log(self) -> None:
+        """Say how far the segment has come."""
+        log.event("segment", segment=self.segment.number, items=self.segment.items, done=self.segment.done)
+
+    def _adapt(self, flight: _Flight) -> None:
+        took = self._clock.now() - flight.began
+        if flight.items and took > 0:
+            self.limit = max(_SMALLEST_PAGE_ITEMS, int(_PAGE_SECONDS * flight.items / took))
+
+
+class _Watch:
+    """Looks at the run while a slice goes on: control may end it early, and changes the shares."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        run: Run,
+        shares: Shares,
+        ends: Sequence[Callable[[float], None]],
+        clock: Clock,
+    ) -> None:
+        self._record = record
+        self._slice = run.slice
+        self._shares = shares
+        self._ends = ends
+        self._clock = clock
+        self._looked = clock.now()
+        self.over = False
+        shares.divide(run)
+
+    def look_if_due(self) -> None:
+        """Look, unless that was done a moment ago. Raises OutOfTime when the slice is over."""
+        if self._clock.now() - self._looked >= _LOOK_SECONDS:
+            self.look()
+
+    def look(self) -> None:
+        """Look at the run. Raises OutOfTime when the slice is over."""
+        self._looked = self._clock.now()
+        run = self._record.read()
+        if run is None or not is_in_slice(run, self._slice):
+            self.over = True
+            for end_by in self._ends:
+                end_by(self._looked)
+            raise OutOfTime
+        self._shares.divide(run)
+
+
+def is_in_slice(run: Run, slice_: int) -> bool:
+    """Whether workers of ``slice_`` may write to the destination."""
     return run.phase is Phase.SLICE and run.slice == slice_
-
-
-def _advanced(segment: Segment, checkpoint: Json | None, items: int, sent: int) -> Segment:
-    return replace(
-        segment,
-        checkpoint=checkpoint,
-        items=segment.items + items,
-        wire_bytes=segment.wire_bytes + sent,
-    )
-
-
-def _size(batch: Sequence[Write]) -> int:
-    return sum(len(write.body) for write in batch)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 
 
+class OutOfTime(Exception):
+    """The moment came after which nothing may be sent any more."""
+
+
 class Clock:
     """The machine's clock. Tests pass one that ticks by hand."""
 

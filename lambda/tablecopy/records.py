@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tablecopy.wire import Json
-from tablecopy.writes import Write, delete, key_token, put
+from tablecopy.wire import Json, encode
+from tablecopy.writes import delete, key_token, put
 
 
 class UnusableRecord(Exception):
@@ -17,12 +17,23 @@ class UnusableRecord(Exception):
 class Change:
     """The last change of one key within a batch.
 
-    ``first`` is the sequence number of the key's first record in the batch: as long as the change is not
-    written, nothing from there on may count as applied.
+    Attributes
+    ----------
+    token
+        Names the key.
+    request
+        The write request for it (see writes).
+    first
+        Sequence number of the key's first record in the batch: as long as the change is not written, nothing
+        from there on may count as applied.
+    last
+        Sequence number of the record that this change is.
     """
 
-    write: Write
+    token: str
+    request: bytes
     first: str
+    last: str
     is_delete: bool
 
 
@@ -35,22 +46,27 @@ def coalesce(records: Sequence[Json]) -> list[Change]:
     Raises
     ------
     UnusableRecord
-        A record lacks its new image: the stream's view type is not NEW_IMAGE or NEW_AND_OLD_IMAGES.
+        The last record of a key lacks its new image: the stream's view type is not NEW_IMAGE or
+        NEW_AND_OLD_IMAGES.
     """
-    changes: dict[str, Change] = {}
+    last: dict[str, Json] = {}
+    firsts: dict[str, str] = {}
     for record in records:
         change = record["dynamodb"]
-        keys = change["Keys"]
-        token = key_token(keys)
-        earlier = changes.get(token)
-        first = earlier.first if earlier else change["SequenceNumber"]
-        if record["eventName"] == "REMOVE":
-            changes[token] = Change(delete(keys), first, is_delete=True)
-        elif "NewImage" in change:
-            changes[token] = Change(put(keys, change["NewImage"]), first, is_delete=False)
-        else:
-            raise UnusableRecord(
-                f"record {change['SequenceNumber']} has no new image; the source's stream must have the view "
-                "type NEW_IMAGE or NEW_AND_OLD_IMAGES"
-            )
-    return list(changes.values())
+        token = key_token(change["Keys"])
+        firsts.setdefault(token, change["SequenceNumber"])
+        last[token] = record
+    return [_change(token, firsts[token], record) for token, record in last.items()]
+
+
+def _change(token: str, first: str, record: Json) -> Change:
+    change = record["dynamodb"]
+    number = change["SequenceNumber"]
+    if record["eventName"] == "REMOVE":
+        return Change(token, delete(change["Keys"]), first, number, is_delete=True)
+    if "NewImage" not in change:
+        raise UnusableRecord(
+            f"record {number} has no new image; the source's stream must have the view type NEW_IMAGE or "
+            "NEW_AND_OLD_IMAGES"
+        )
+    return Change(token, put(encode(change["NewImage"])), first, number, is_delete=False)

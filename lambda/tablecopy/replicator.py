@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tablecopy import log
-from tablecopy.journal.leases import REPLICATOR, Leases
+from tablecopy.delivery import WRITERS, Delivery
+from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
+from tablecopy.journal.letters import Letters, Origin, name
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import REPLICATING, Run, RunRecord
+from tablecopy.letterbox import Letterbox
 from tablecopy.records import Change, coalesce
 from tablecopy.wire import Json
-from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter, OutOfTime, Refused, WriterFactory
-from tablecopy.writes import Write, batches
+from tablecopy.writer import WRITE_MARGIN_SECONDS, WriterFactory
+
+# What is looked up in the journal at once: run, mark, letters.
+_READERS = 3
 
 
 class NotReplicating(Exception):
@@ -26,11 +32,21 @@ class Replicator:
     it.
     """
 
-    def __init__(self, run: RunRecord, leases: Leases, marks: Marks, writer_for: WriterFactory) -> None:
+    def __init__(
+        self,
+        run: RunRecord,
+        leases: Leases,
+        marks: Marks,
+        letters: Letters,
+        writer_for: WriterFactory,
+        writers: int = WRITERS,
+    ) -> None:
         self._run = run
         self._leases = leases
         self._marks = marks
+        self._letters = letters
         self._writer_for = writer_for
+        self._writers = writers
 
     def apply(self, records: Sequence[Json], owner: str, deadline: float) -> Json:
         """Write the last image of each key in ``records`` and say what is to be delivered again.
@@ -39,74 +55,80 @@ class Replicator:
         -------
         dict
             ``{"batchItemFailures": [{"itemIdentifier": sequence number}]}`` with the first record that
-            has not been applied, or an empty list.
-
-        Raises
-        ------
-        NotReplicating, LeaseTaken
-            Nothing was written; the mapping delivers the batch again.
-        UnsettledWrite
-            A write may land yet; the lease stays until the function's deadline.
+            has not been applied, or an empty list. When nothing may be written now, that is the first record:
+            after an error Lambda might cut the batch, and would count it as one of the function.
         """
-        with self._leases.hold(REPLICATOR, _sequence_number(records[0]), owner, deadline):
-            run = self._replicating(records)
-            # This invocation may be late: given up on, its batch applied by another, and later ones as well.
-            marked = self._marks.get(_sequence_number(records[0]))
-            if marked is not None:
-                return _answer(records, _up_to(records, marked.last))
-            changes = coalesce(records)
-            writer = self._writer_for(run.key_names, deadline - WRITE_MARGIN_SECONDS)
-            try:
-                unwritten = _write([change.write for change in changes], writer)
-            finally:
-                writer.settle(deadline)
-            applied = _applied(records, changes, unwritten)
-            # Before the lease is given back: a mark that came later could come too late.
-            if applied:
-                self._marks.put(_mark(applied, changes))
-            return _answer(records, len(applied))
-
-    def _replicating(self, records: Sequence[Json]) -> Run:
-        run = self._run.read()
-        phase = run.phase if run else "none"
-        if run is None or run.phase not in REPLICATING:
-            raise NotReplicating(f"the run is in phase {phase}; these records are applied later")
-        if records[0].get("eventSourceARN") != run.stream_arn:
-            raise NotReplicating(
-                f"these records are not of the stream that this run replays, {run.stream_arn}"
-            )
-        return run
-
-
-def _write(writes: Sequence[Write], writer: BatchWriter) -> frozenset[str]:
-    """Write everything that can be written; the tokens of what could not."""
-    unwritten: set[str] = set()
-    remaining = list(batches(writes))
-    for index, batch in enumerate(remaining):
         try:
-            writer.write(batch)
-        except Refused as refused:
-            log.event("destination_refused", code=refused.code, writes=len(refused.tokens))
-            unwritten |= refused.tokens
-        except OutOfTime as late:
-            unwritten |= late.unwritten
-            unwritten.update(write.token for later in remaining[index + 1 :] for write in later)
-            break
-    return frozenset(unwritten)
+            with self._leases.hold(REPLICATOR, _sequence_number(records[0]), owner, deadline):
+                return _answer(records, self._apply(records, deadline))
+        except (NotReplicating, LeaseTaken, UnsettledWrite) as not_now:
+            log.event("not_now", reason=str(not_now), records=len(records))
+            return _answer(records, 0)
+
+    def _apply(self, records: Sequence[Json], deadline: float) -> int:
+        """How many records from the first one on have been applied."""
+        with ThreadPoolExecutor(_READERS) as reading:
+            run = reading.submit(self._run.read)
+            mark = reading.submit(self._marks.get, _sequence_number(records[0]))
+            letters = reading.submit(self._letters.names)
+            changes = coalesce(records)
+        _check_replicating(run.result(), records)
+        # This invocation may be late: given up on, its batch applied by another, and later ones as well.
+        marked = mark.result()
+        if marked is not None:
+            return self._applied_before(records, marked)
+        unwritten = self._write(records, changes, letters.result(), deadline)
+        applied = _applied(records, changes, unwritten)
+        # Before the lease is given back: a mark that came later could come too late.
+        if applied:
+            self._marks.put(_mark(applied, changes))
+        return len(applied)
+
+    def _applied_before(self, records: Sequence[Json], mark: Mark) -> int:
+        last = _sequence_number(records[-1])
+        if int(last) < int(mark.last):
+            self._marks.split(mark, last)
+        return sum(int(_sequence_number(record)) <= int(mark.last) for record in records)
+
+    def _write(
+        self, records: Sequence[Json], changes: Sequence[Change], letters: set[str], deadline: float
+    ) -> set[str]:
+        """Write everything that can be written; the tokens of what could not."""
+        by_request = {change.request: change for change in changes}
+        key_names = list(records[0]["dynamodb"]["Keys"])
+        writer = self._writer_for(key_names, deadline - WRITE_MARGIN_SECONDS)
+        numbers = {change.request: change.last for change in changes}
+        letterbox = Letterbox(self._letters, Origin.STREAM, key_names, numbers)
+        try:
+            with Delivery(writer, letterbox.put, self._writers) as delivery:
+                batches = delivery.begin(list(by_request))
+                self._marks.keep([_sequence_number(record) for record in records])
+                left = [request for batch in batches for request in batch.result()]
+        finally:
+            writer.settle(deadline)
+        unwritten = {by_request[request].token for request in left}
+        for change in changes:
+            superseded = letters and change.token not in unwritten | letterbox.tokens
+            if superseded and name(change.token) in letters:
+                self._letters.settle(change.token)
+        return unwritten
 
 
-def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: frozenset[str]) -> Sequence[Json]:
+def _check_replicating(run: Run | None, records: Sequence[Json]) -> None:
+    phase = run.phase if run else "none"
+    if run is None or run.phase not in REPLICATING:
+        raise NotReplicating(f"the run is in phase {phase}; these records are applied later")
+    if records[0].get("eventSourceARN") != run.stream_arn:
+        raise NotReplicating(f"these records are not of the stream that this run replays, {run.stream_arn}")
+
+
+def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: set[str]) -> Sequence[Json]:
     """The records before the first one whose key has not been written."""
-    firsts = {change.first for change in changes if change.write.token in unwritten}
+    firsts = {change.first for change in changes if change.token in unwritten}
     for index, record in enumerate(records):
         if _sequence_number(record) in firsts:
             return records[:index]
     return records
-
-
-def _up_to(records: Sequence[Json], last: str) -> int:
-    """How many records there are up to the sequence number ``last``."""
-    return sum(int(_sequence_number(record)) <= int(last) for record in records)
 
 
 def _answer(records: Sequence[Json], applied: int) -> Json:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
@@ -13,42 +18,72 @@ from botocore.session import Session
 # A role assumed from a role lasts at most one hour (AWS: role chaining); botocore renews it before that.
 _SESSION_SECONDS = 3600
 
+# A session this young is not to blame for a refusal.
+_RENEWED_SECONDS = 1.0
+
 
 def own_session() -> Session:
     """A session with the function's own role."""
     return Session()
 
 
-def assumed_session(role_arn: str, external_id: str, session_name: str) -> Session:
-    """A session with ``role_arn``, assumed at the first call and renewed for as long as it is used.
+class RoleSession(Session):
+    """A session with a role of another account, assumed at the first call and renewed before it expires.
 
-    ``session_name`` shows up in the destination account's CloudTrail; it is cut to the 64 characters
-    that STS allows.
+    Parameters
+    ----------
+    role_arn, external_id
+        The role, and what it asks for.
+    session_name
+        Shows up in the other account's CloudTrail; it is cut to the 64 characters that STS allows.
     """
-    base = own_session()
-    fetcher = AssumeRoleCredentialFetcher(
-        client_creator=base.create_client,
-        source_credentials=base.get_credentials(),
-        role_arn=role_arn,
-        extra_args={
-            "ExternalId": external_id,
-            "RoleSessionName": session_name[:64],
-            "DurationSeconds": _SESSION_SECONDS,
-        },
-    )
-    session = Session()
-    session.register_component("credential_provider", CredentialResolver([_AssumedRole(fetcher)]))
-    return session
+
+    def __init__(self, role_arn: str, external_id: str, session_name: str) -> None:
+        super().__init__()
+        self._assumed = _AssumedRole(role_arn, external_id, session_name)
+        self.register_component("credential_provider", CredentialResolver([self._assumed]))
+
+    def renew(self) -> None:
+        """Assume the role anew at the next call: its credentials were refused before they were due."""
+        self._assumed.renew()
 
 
 class _AssumedRole(CredentialProvider):
     METHOD = "assume-role"
 
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+    def __init__(self, role_arn: str, external_id: str, session_name: str) -> None:
         super().__init__()
-        self._fetcher = fetcher
+        self._base = own_session()
+        self._role_arn = role_arn
+        self._arguments = {
+            "ExternalId": external_id,
+            "RoleSessionName": session_name[:64],
+            "DurationSeconds": _SESSION_SECONDS,
+        }
+        self._assumed_at = -math.inf
+        self._refused = False
 
     def load(self) -> DeferredRefreshableCredentials:
         return DeferredRefreshableCredentials(
-            method=self.METHOD, refresh_using=self._fetcher.fetch_credentials
+            method=self.METHOD, refresh_using=self._assume, time_fetcher=self._now
         )
+
+    def renew(self) -> None:
+        # Calls that were under way with the old credentials come here, too, when there are new ones already.
+        if time.monotonic() - self._assumed_at > _RENEWED_SECONDS:
+            self._refused = True
+
+    def _assume(self) -> Any:
+        self._assumed_at = time.monotonic()
+        self._refused = False
+        # A fetcher of its own each time: one that has fetched remembers it until it expires.
+        return AssumeRoleCredentialFetcher(
+            client_creator=self._base.create_client,
+            source_credentials=self._base.get_credentials(),
+            role_arn=self._role_arn,
+            extra_args=self._arguments,
+        ).fetch_credentials()
+
+    def _now(self) -> datetime:
+        """The time by which botocore tells whether credentials have expired."""
+        return datetime.now(UTC) + (timedelta(days=1) if self._refused else timedelta())

@@ -2,22 +2,28 @@
 
 botocore keeps its credentials, signing, endpoints and retries. Its parameter validation, serializer and
 response parser are out of the way: a request is the JSON that goes out, a response is the JSON that came
-in. Numbers therefore stay text (``{"N": "12.50"}``) and binaries stay base64 text, as they are in a
-stream event, so that no type can change between source and destination.
+in. Calls that carry the items themselves go past its client altogether (see post). Numbers therefore stay
+text (``{"N": "12.50"}``) and binaries stay base64 text, as they are in a stream event, so that no type can
+change between source and destination.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ResponseStreamingError
+from botocore.exceptions import ClientError, ResponseStreamingError
 from botocore.model import OperationModel
 from botocore.session import Session
 
-Json = dict[str, Any]
+from tablecopy.post import USER_AGENT, Json, Post, document, error_fields
+from tablecopy.retry import is_expired
+from tablecopy.sessions import RoleSession
+
+__all__ = ["Json", "Wire", "encode"]
 
 _BODY = "tablecopy_body"
 
@@ -37,6 +43,8 @@ class Wire:
         How often botocore tries a call in all. 1 leaves retrying to the caller.
     connect_timeout, read_timeout
         Seconds.
+    connections
+        How many calls may be under way at once.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class Wire:
         attempts: int = 5,
         connect_timeout: float = 3,
         read_timeout: float = 10,
+        connections: int = 10,
     ) -> None:
         session.register_component("response_parser_factory", _JsonParserFactory())
         self._client = session.create_client(
@@ -58,8 +67,19 @@ class Wire:
                 read_timeout=read_timeout,
                 retries={"mode": "standard", "total_max_attempts": attempts},
                 tcp_keepalive=True,
+                max_pool_connections=connections,
+                # Built anew for each call otherwise, at a tenth of the call's cost.
+                user_agent=USER_AGENT,
             ),
         )
+        self._post = Post(
+            session,
+            self._client.meta.region_name,
+            self._client.meta.endpoint_url,
+            (connect_timeout, read_timeout),
+            connections,
+        )
+        self._session = session
         events = self._client.meta.events
         events.register("provide-client-params.dynamodb", _set_body_aside)
         events.register("before-call.dynamodb", _put_body_back)
@@ -75,8 +95,27 @@ class Wire:
             No whole answer came; what was asked for may have happened, and may still happen.
         """
         encoded = body if isinstance(body, bytes) else encode(body)
-        response: Json = getattr(self._client, operation)(Body=encoded)
+        with self._renewing():
+            response: Json = getattr(self._client, operation)(Body=encoded)
         return response
+
+    def post(self, operation: str, body: bytes) -> bytes:
+        """Send ``body`` to ``operation`` (as the API spells it) once, and return the body of its answer.
+
+        Raises as ``call`` does, and botocore.exceptions.ConnectionError when no connection came about.
+        """
+        with self._renewing():
+            return self._post.send(operation, body)
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Have the next call assume its role anew when this one's credentials were refused."""
+        try:
+            yield
+        except ClientError as error:
+            if is_expired(error) and isinstance(self._session, RoleSession):
+                self._session.renew()
+            raise
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -99,7 +138,7 @@ class _JsonParser:
 
     def parse(self, response: Json, shape: object) -> Json:
         status = response["status_code"]
-        parsed = _document(response["body"])
+        parsed = document(response["body"])
         if parsed is None:
             if status < 300:
                 # botocore does not hold a body against its Content-Length. Read as success, an answer cut
@@ -107,9 +146,7 @@ class _JsonParser:
                 raise ResponseStreamingError(error="the answer was cut short")
             parsed = {}
         if status >= 300:
-            code = str(parsed.get("__type", status)).rsplit("#", 1)[-1]
-            message = parsed.get("message") or parsed.get("Message") or ""
-            parsed["Error"] = {"Code": code, "Message": message}
+            parsed["Error"] = error_fields(parsed, status)
         headers = response["headers"]
         parsed["ResponseMetadata"] = {
             "HTTPStatusCode": status,
@@ -117,15 +154,6 @@ class _JsonParser:
             "RequestId": headers.get("x-amzn-requestid", ""),
         }
         return parsed
-
-
-def _document(body: bytes) -> Json | None:
-    """The JSON document in ``body``; None when it is cut short or something else, such as a proxy's page."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 class _JsonParserFactory:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
 
-from tablecopy import log
-from tablecopy.clock import Clock
+from tablecopy import log, retry
+from tablecopy.capacity import Capacity
+from tablecopy.clock import Clock, OutOfTime
 from tablecopy.journal.leases import UnsettledWrite
+from tablecopy.post import Json, document
 from tablecopy.wire import Wire, encode
-from tablecopy.writes import Write, key_token
+from tablecopy.writes import key_of, key_token
 
 # One request takes at most its connect and read timeouts. Nothing is sent later than this before the
 # function's deadline, so that nothing is under way when Lambda ends the function.
@@ -22,39 +25,23 @@ WRITE_MARGIN_SECONDS = 15.0
 # How long after a call without an answer its writes are held to be still able to land.
 SETTLE_SECONDS = 10.0
 
-_BACKOFF_BASE_SECONDS = 0.05
-_BACKOFF_CAP_SECONDS = 5.0
 
-_RETRYABLE = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "ThrottledException",
-        "InternalServerError",
-        "ServiceUnavailable",
-        "TransactionInProgressException",
-        "ExpiredTokenException",
-        "LimitExceededException",
-    }
-)
+class Unwritten(OutOfTime):
+    """The deadline came before everything was acknowledged. ``unwritten`` holds the requests left over."""
 
-
-class OutOfTime(Exception):
-    """The deadline came before everything was acknowledged. ``unwritten`` holds the tokens left over."""
-
-    def __init__(self, unwritten: frozenset[str]) -> None:
-        super().__init__(f"{len(unwritten)} writes were not acknowledged before the deadline")
+    def __init__(self, unwritten: frozenset[bytes]) -> None:
+        super().__init__(f"{len(unwritten)} write(s) were not acknowledged before the deadline")
         self.unwritten = unwritten
 
 
 class Refused(Exception):
-    """The destination refuses writes for good. ``tokens`` names their keys, ``code`` is its answer."""
+    """The destination refuses ``requests`` for good. ``code`` and ``message`` are its answer."""
 
-    def __init__(self, tokens: frozenset[str], code: str, message: str) -> None:
-        super().__init__(f"the destination refuses {len(tokens)} write(s): {code}: {message}")
-        self.tokens = tokens
+    def __init__(self, requests: frozenset[bytes], code: str, message: str) -> None:
+        super().__init__(f"the destination refuses {len(requests)} write(s): {code}: {message}")
+        self.requests = requests
         self.code = code
+        self.message = message
 
 
 WriterFactory = Callable[[Sequence[str], float], "BatchWriter"]
@@ -62,14 +49,16 @@ WriterFactory = Callable[[Sequence[str], float], "BatchWriter"]
 
 
 class BatchWriter:
-    """Writes to one table with BatchWriteItem.
+    """Writes to one table with BatchWriteItem. Safe to use from several threads.
 
     Parameters
     ----------
     wire
-        A client of the destination that does not retry by itself.
+        A client of the destination.
     table, key_names
         The table and its key attributes, to recognise what comes back as unprocessed.
+    capacity
+        How much of the table's throughput may be used.
     deadline
         Seconds since the epoch after which nothing is sent any more.
     """
@@ -79,53 +68,67 @@ class BatchWriter:
         wire: Wire,
         table: str,
         key_names: Sequence[str],
+        capacity: Capacity,
         clock: Clock,
         deadline: float,
-        jitter: random.Random | None = None,
+        jitter: random.Random,
     ) -> None:
         self._wire = wire
-        self._prefix = b'{"RequestItems":{' + encode_text(table) + b":["
+        name = json.dumps(table).encode()
+        self._prefix = b'{"ReturnConsumedCapacity":"INDEXES","RequestItems":{' + name + b":["
         self._table = table
         self._key_names = key_names
+        self._capacity = capacity
         self._clock = clock
         self._deadline = deadline
-        self._jitter = jitter or random.Random()
+        self._jitter = jitter
         self._open_until = 0.0
+        self._lock = threading.Lock()
 
-    def write(self, batch: Sequence[Write]) -> None:
+    def end_by(self, moment: float) -> None:
+        """Send nothing any more after ``moment`` (seconds since the epoch), if that is sooner."""
+        self._deadline = min(self._deadline, moment)
+
+    def write(self, batch: Sequence[bytes]) -> None:
         """Write a batch that BatchWriteItem accepts (writes.batches makes them).
 
         Raises
         ------
-        OutOfTime
+        Unwritten
             Some writes were not acknowledged; each may or may not have been applied.
         Refused
             Some writes can never succeed. All others of the batch were acknowledged.
         botocore.exceptions.ClientError
             The destination cannot be written at all: no permission, no such table.
         """
-        pending = {write.token: write.body for write in batch}
-        attempt = 0
+        pending = batch
+        backoff = retry.Backoff(self._jitter)
         while pending:
-            if self._clock.now() >= self._deadline:
-                raise OutOfTime(frozenset(pending))
-            before = len(pending)
             try:
-                pending = self._send(pending)
+                taken = self._capacity.take(self._deadline)
+            except OutOfTime as late:
+                raise Unwritten(frozenset(pending)) from late
+            consumed = 0.0
+            left = pending
+            try:
+                left, consumed = self._send(pending)
             except ClientError as error:
-                if not _is_retryable(error):
-                    if _is_about_a_write(error):
+                if not retry.is_retryable(error):
+                    if retry.is_refusal(error):
                         self._write_singly(pending, error)
                         return
                     raise
-                log.event("destination_retry", code=error.response["Error"]["Code"], writes=len(pending))
-            except (HTTPClientError, ConnectionError) as error:
-                # ConnectionError is not only "never connected": a TLS error in mid-answer is one, too.
-                self._open_until = self._clock.now() + SETTLE_SECONDS
+                self._note(error, len(pending))
+            except retry.NO_ANSWER as error:
+                self._leave_open()
                 log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
-            if pending:
-                attempt = 0 if len(pending) < before else attempt + 1
-                self._back_off(attempt)
+            finally:
+                self._capacity.settle(taken, consumed)
+            if left:
+                if len(left) < len(pending):
+                    backoff.progress()
+                self._clock.sleep(min(backoff.next(), max(0.0, self._deadline - self._clock.now())))
+            pending = left
 
     def settle(self, deadline: float) -> None:
         """Wait until no write that went unanswered can land any more.
@@ -142,57 +145,55 @@ class BatchWriter:
             raise UnsettledWrite("a write got no answer and the function's time is up")
         self._clock.sleep(wait)
 
-    def _send(self, pending: dict[str, bytes]) -> dict[str, bytes]:
-        body = self._prefix + b",".join(pending.values()) + b"]}}"
-        response = self._wire.call("batch_write_item", body)
-        left = response.get("UnprocessedItems", {}).get(self._table, [])
-        tokens = [self._token(request) for request in left]
-        return {token: pending[token] for token in tokens}
+    def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
+        """Send once; what was not processed, and the units consumed."""
+        answer = self._wire.post("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}")
+        response = document(answer)
+        if response is None:
+            # Read as success, an answer cut short would hide the unprocessed items it was about to name.
+            raise ResponseStreamingError(error="the answer was cut short")
+        consumed = sum(table["CapacityUnits"] for table in response.get("ConsumedCapacity", ()))
+        unprocessed = response.get("UnprocessedItems", {}).get(self._table, [])
+        if not unprocessed:
+            return (), consumed
+        self._capacity.throttled()
+        # As they were sent, not as they come back: nothing is to be spelt in another way.
+        left = {key_token(key_of(encode(request), self._key_names)) for request in unprocessed}
+        return [request for request in pending if self._token(request) in left], consumed
 
-    def _write_singly(self, pending: dict[str, bytes], error: ClientError) -> None:
+    def _note(self, error: ClientError, writes: int) -> None:
+        if retry.is_throttle(error):
+            self._capacity.throttled()
+        if retry.is_server_error(error):
+            self._leave_open()
+        log.event("destination_retry", code=retry.code(error), writes=writes, **_reasons(error))
+
+    def _leave_open(self) -> None:
+        with self._lock:
+            self._open_until = max(self._open_until, self._clock.now() + SETTLE_SECONDS)
+
+    def _write_singly(self, pending: Sequence[bytes], error: ClientError) -> None:
         """One bad write fails its whole batch with a ValidationException: find it, write the others."""
+        answer = error.response["Error"]
         if len(pending) == 1:
-            answer = error.response["Error"]
             raise Refused(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
-        refused: set[str] = set()
-        last: Refused | None = None
-        for token, body in pending.items():
+        refused: dict[bytes, Refused] = {}
+        for index, request in enumerate(pending):
             try:
-                self.write([Write(token, body)])
+                self.write([request])
             except Refused as single:
-                refused |= single.tokens
-                last = single
-            except OutOfTime as late:
-                done = list(pending).index(token)
-                raise OutOfTime(frozenset(list(pending)[done:]) | refused) from late
-        if last is not None:
-            raise Refused(frozenset(refused), last.code, str(last)) from error
+                refused[request] = single
+            except Unwritten as late:
+                raise Unwritten(frozenset(pending[index:]) | frozenset(refused)) from late
+        if refused:
+            last = list(refused.values())[-1]
+            raise Refused(frozenset(refused), last.code, last.message) from error
 
-    def _token(self, request: dict[str, Any]) -> str:
-        if "DeleteRequest" in request:
-            return key_token(request["DeleteRequest"]["Key"])
-        item = request["PutRequest"]["Item"]
-        return key_token({name: item[name] for name in self._key_names})
-
-    def _back_off(self, attempt: int) -> None:
-        """Full jitter: any wait between nothing and an exponentially growing bound."""
-        bound = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2**attempt)
-        left = max(0.0, self._deadline - self._clock.now())
-        self._clock.sleep(min(self._jitter.uniform(0, bound), left))
+    def _token(self, request: bytes) -> str:
+        return key_token(key_of(request, self._key_names))
 
 
-def encode_text(value: str) -> bytes:
-    """``value`` as a JSON string."""
-    return encode({value: 0})[1:-3]
-
-
-def _is_retryable(error: ClientError) -> bool:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error.response["Error"]["Code"] in _RETRYABLE or status >= 500
-
-
-def _is_about_a_write(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in {
-        "ValidationException",
-        "ItemCollectionSizeLimitExceededException",
-    }
+def _reasons(error: ClientError) -> Json:
+    """What was throttled, the table or an index of it, where DynamoDB says so."""
+    reasons = error.response.get("ThrottlingReasons")
+    return {"reasons": reasons} if reasons else {}

@@ -4,30 +4,48 @@ from __future__ import annotations
 
 from tablecopy.backfill import Worker
 from tablecopy.clock import Clock
-from tablecopy.handlers.context import Context, deadline, journal, settings, writer_factory
+from tablecopy.delivery import WRITERS
+from tablecopy.handlers.context import Context, budgets, deadline, journal, settings, writer_factory
 from tablecopy.journal.leases import Leases
+from tablecopy.journal.letters import Letters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
+from tablecopy.redrive import LETTERS, Redrive
 from tablecopy.sessions import own_session
+from tablecopy.shares import Shares
 from tablecopy.wire import Json, Wire
 
 _CLOCK = Clock()
 _SETTINGS = settings()
-_STORE = journal(_SETTINGS)
+_STORE = journal(_SETTINGS, connections=WRITERS)
+_RUN = RunRecord(_STORE)
+_LEASES = Leases(_STORE, _CLOCK)
+_LETTERS = Letters(_STORE, _CLOCK)
+_SOURCE = Wire(own_session())
+_SHARES = Shares(_CLOCK, *budgets())
+_WRITER_FOR = writer_factory(_SETTINGS, _CLOCK, "backfill", _SHARES.write)
 _WORKER = Worker(
-    RunRecord(_STORE),
-    Leases(_STORE, _CLOCK),
+    _RUN,
+    _LEASES,
     Segments(_STORE),
-    Wire(own_session()),
+    _LETTERS,
+    _SOURCE,
     _SETTINGS.source_table,
-    writer_factory(_SETTINGS, _CLOCK, "backfill"),
+    _SHARES,
+    _WRITER_FOR,
     _CLOCK,
 )
+_REDRIVE = Redrive(_RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _WRITER_FOR, _CLOCK)
 
 
 def handle(event: Json, context: Context) -> Json:
-    """Copy a stretch of the segment in ``{"slice": n, "segment": n}``; answers with ``{"next": ...}``."""
-    following = _WORKER.copy(
-        event["segment"], event["slice"], context.aws_request_id, deadline(context, _CLOCK)
-    )
+    """Copy a stretch of a segment, or settle dead letters; answers with ``{"next": ...}`` (backfill.Next).
+
+    ``event`` is ``{"slice": n, "segment": n}``, or ``{"slice": n, "segment": "letters"}``.
+    """
+    until = deadline(context, _CLOCK)
+    if event["segment"] == LETTERS:
+        following = _REDRIVE.settle(event["slice"], context.aws_request_id, until)
+    else:
+        following = _WORKER.copy(event["segment"], event["slice"], context.aws_request_id, until)
     return {"next": following.value}

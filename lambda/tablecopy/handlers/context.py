@@ -7,9 +7,11 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from tablecopy.capacity import Capacity
 from tablecopy.clock import Clock
+from tablecopy.delivery import WRITERS
 from tablecopy.journal.store import Store
-from tablecopy.sessions import assumed_session, own_session
+from tablecopy.sessions import RoleSession, own_session
 from tablecopy.settings import Settings
 from tablecopy.wire import Wire
 from tablecopy.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
@@ -35,19 +37,28 @@ def settings() -> Settings:
     return Settings.from_environment(os.environ)
 
 
-def journal(its: Settings) -> Store:
+def budgets() -> tuple[float | None, float | None]:
+    """Read and write capacity units a second over all workers, or None where nothing is set."""
+    read, write = os.environ.get("READ_CAPACITY"), os.environ.get("WRITE_CAPACITY")
+    return float(read) if read else None, float(write) if write else None
+
+
+def journal(its: Settings, connections: int) -> Store:
     """The journal, with the function's own role."""
-    return Store(Wire(own_session()), its.journal_table)
+    return Store(Wire(own_session(), connections=connections), its.journal_table)
 
 
-def writer_factory(its: Settings, clock: Clock, function: str) -> WriterFactory:
+def writer_factory(its: Settings, clock: Clock, function: str, capacity: Capacity) -> WriterFactory:
     """Makes writers to the destination that share one client, with the destination account's role."""
-    session = assumed_session(its.destination_role_arn, its.destination_external_id, f"tablecopy-{function}")
     wire = Wire(
-        session, its.destination_region, attempts=1, connect_timeout=3, read_timeout=WRITE_TIMEOUT_SECONDS - 3
+        RoleSession(its.destination_role_arn, its.destination_external_id, f"tablecopy-{function}"),
+        its.destination_region,
+        connect_timeout=3,
+        read_timeout=WRITE_TIMEOUT_SECONDS - 3,
+        connections=WRITERS,
     )
 
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
-        return BatchWriter(wire, its.destination_table, key_names, clock, until, random.Random())
+        return BatchWriter(wire, its.destination_table, key_names, capacity, clock, until, random.Random())
 
     return make

@@ -23,7 +23,7 @@ from tablecopy.journal.marks import Marks
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
-from tablecopy.sessions import assumed_session, own_session
+from tablecopy.sessions import RoleSession, own_session
 from tablecopy.settings import ControlSettings
 from tablecopy.wire import Json, Wire
 
@@ -33,10 +33,10 @@ _LOOK_FOR_SECONDS = 50.0
 _CLOCK = Clock()
 _COMMON = settings()
 _SETTINGS = ControlSettings.from_environment(os.environ)
-_STORE = journal(_COMMON)
+_STORE = journal(_COMMON, connections=10)
 _SOURCE = Wire(own_session())
 _DESTINATION = Wire(
-    assumed_session(_COMMON.destination_role_arn, _COMMON.destination_external_id, "tablecopy-control"),
+    RoleSession(_COMMON.destination_role_arn, _COMMON.destination_external_id, "tablecopy-control"),
     _COMMON.destination_region,
 )
 _RUN = RunRecord(_STORE)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from tablecopy.capacity import Unlimited
 from tablecopy.clock import Clock
+from tablecopy.delivery import WRITERS
 from tablecopy.handlers.context import Context, deadline, journal, settings, writer_factory
 from tablecopy.journal.leases import Leases
+from tablecopy.journal.letters import Letters
 from tablecopy.journal.marks import Marks
 from tablecopy.journal.run import RunRecord
 from tablecopy.replicator import Replicator
@@ -12,12 +15,14 @@ from tablecopy.wire import Json
 
 _CLOCK = Clock()
 _SETTINGS = settings()
-_STORE = journal(_SETTINGS)
+_STORE = journal(_SETTINGS, connections=WRITERS)
 _REPLICATOR = Replicator(
     RunRecord(_STORE),
     Leases(_STORE, _CLOCK),
     Marks(_STORE, _CLOCK),
-    writer_factory(_SETTINGS, _CLOCK, "replicator"),
+    Letters(_STORE, _CLOCK),
+    # Changes are not held back: what they wait for, they wait for in a stream that keeps them for a day.
+    writer_factory(_SETTINGS, _CLOCK, "replicator", Unlimited(_CLOCK)),
 )
 
 

@@ -2,12 +2,21 @@
 
 A mark outlives its batch. Lambda may deliver a batch twice, and the second delivery may come when later
 batches have been applied: its images are old by then, and only the mark tells.
+
+The second delivery may be cut otherwise. One that reaches further than its mark is acknowledged up to the
+mark's end, so that the next begins where the next mark does. One that ends before leaves a rest that begins
+where no mark does: for this a mark's sequence numbers are kept beside it, and the rest is given a mark of
+its own before the portion is acknowledged. So no batch ever begins within a mark and finds none.
 """
 
 from __future__ import annotations
 
+import base64
+import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from tablecopy.clock import Clock
 from tablecopy.journal.store import Conflict, Store, number, text
@@ -32,6 +41,8 @@ class Marks:
     """The mark items of the journal."""
 
     _PK = "mark"
+    # Apart, so that looking through the marks costs little.
+    _NUMBERS = "numbers"
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -56,10 +67,39 @@ class Marks:
                 values={":reach": text(sortable(mark.last))},
             )
 
+    def keep(self, sequence_numbers: Sequence[str]) -> None:
+        """Keep what a batch consists of, for ``split``; before its mark, which makes it count."""
+        steps = [str(after - before) for before, after in pairwise(map(int, sequence_numbers))]
+        packed = zlib.compress(",".join(steps).encode())
+        self._store.put(
+            self._NUMBERS,
+            sortable(sequence_numbers[0]),
+            {
+                "steps": {"B": base64.b64encode(packed).decode()},
+                "expires_at": number(int(self._clock.now()) + _KEEP_SECONDS),
+            },
+        )
+
+    def split(self, mark: Mark, last: str) -> None:
+        """Give the records of ``mark`` behind the sequence number ``last`` a mark of their own."""
+        numbers = self._listed(mark.first)
+        rest = numbers[numbers.index(last) + 1 : numbers.index(mark.last) + 1]
+        self.keep(rest)
+        # What was done for them counts in the first mark already.
+        self.put(Mark(rest[0], mark.last, records=0, puts=0, deletes=0))
+
     def get(self, first: str) -> Mark | None:
         """The mark of the batch that begins with ``first``, if any of it has been applied."""
         item = self._store.get(self._PK, sortable(first))
         return None if item is None else _decode(item)
+
+    def _listed(self, first: str) -> list[str]:
+        item = self._store.get(self._NUMBERS, sortable(first))
+        assert item is not None, f"the records of the batch that begins with {first} are not listed"
+        steps = zlib.decompress(base64.b64decode(item["steps"]["B"])).decode()
+        return [
+            str(value) for value in accumulate(map(int, filter(None, steps.split(","))), initial=int(first))
+        ]
 
     def between(self, first: str, last: str) -> dict[str, Mark]:
         """The marks of batches that begin from ``first`` to ``last``, of any shard, by sortable first."""

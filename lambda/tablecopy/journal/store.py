@@ -63,23 +63,40 @@ class Store:
         """Remove the item. Raises Conflict when ``condition`` does not hold."""
         self._conditional("delete_item", {"Key": {"pk": text(pk), "sk": text(sk)}}, condition, values, None)
 
+    def count(self, pk: str) -> int:
+        """How many items a partition has."""
+        request = self._partition(pk) | {"Select": "COUNT"}
+        return sum(page["Count"] for page in self._query_pages(request))
+
+    def names(self, pk: str) -> set[str]:
+        """The sort keys of a partition."""
+        request = self._partition(pk) | {"ProjectionExpression": "sk"}
+        return {item["sk"]["S"] for page in self._query_pages(request) for item in page["Items"]}
+
     def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
         """The items of a partition in order of their sort key, from ``first`` to ``last`` when given."""
-        request: Json = {
+        request = self._partition(pk)
+        if first is not None and last is not None:
+            request["KeyConditionExpression"] += " AND sk BETWEEN :first AND :last"
+            request["ExpressionAttributeValues"].update({":first": text(first), ":last": text(last)})
+        for page in self._query_pages(request):
+            yield from page["Items"]
+
+    def _partition(self, pk: str) -> Json:
+        return {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": text(pk)},
             "ConsistentRead": True,
         }
-        if first is not None and last is not None:
-            request["KeyConditionExpression"] += " AND sk BETWEEN :first AND :last"
-            request["ExpressionAttributeValues"].update({":first": text(first), ":last": text(last)})
+
+    def _query_pages(self, request: Json) -> Iterator[Json]:
         while True:
-            response = self._wire.call("query", request)
-            yield from response["Items"]
-            if "LastEvaluatedKey" not in response:
+            page = self._wire.call("query", request)
+            yield page
+            if "LastEvaluatedKey" not in page:
                 return
-            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _conditional(
         self,
