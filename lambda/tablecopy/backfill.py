@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TypeVar
 
 from tablecopy import log
 from tablecopy.clock import Clock, OutOfTime
@@ -33,6 +33,9 @@ _LOOK_SECONDS = 5.0
 _PAGE_SECONDS = 10.0
 _FIRST_PAGE_ITEMS = 100
 _SMALLEST_PAGE_ITEMS = 25
+
+
+T = TypeVar("T")
 
 
 class Next(StrEnum):
@@ -150,7 +153,7 @@ class Worker:
         coming: Future[Page] | None = ahead.submit(scan.read, start, passage.limit)
         try:
             while coming is not None:
-                page = passage.await_(coming)
+                [page] = passage.await_([coming])
                 start = page.last_key
                 coming = ahead.submit(scan.read, start, passage.limit) if start is not None else None
                 passage.begin(page, delivery)
@@ -184,11 +187,11 @@ class _Passage:
         self._clock = clock
         self._flights: deque[_Flight] = deque()
 
-    def await_(self, future: Future[Any]) -> Any:
-        """The result of ``future``, looking at the run from time to time."""
-        while not future.done() and not wait([future], timeout=_LOOK_SECONDS).done:
+    def await_(self, futures: Sequence[Future[T]]) -> list[T]:
+        """The results of ``futures``, looking at the run from time to time."""
+        while wait(futures, timeout=_LOOK_SECONDS).not_done:
             self._watch.look()
-        return future.result()
+        return [future.result() for future in futures]
 
     def begin(self, page: Page, delivery: Delivery) -> None:
         """Start writing a page."""
@@ -205,7 +208,7 @@ class _Passage:
         """
         while len(self._flights) > leave:
             flight = self._flights.popleft()
-            unwritten = [self.await_(batch) for batch in flight.batches]
+            unwritten = self.await_(flight.batches)
             if any(unwritten):
                 raise OutOfTime
             self.segment = replace(

@@ -2,7 +2,7 @@
 
 botocore's client spends more on each call than everything else together: endpoint rules, user agent, hooks,
 request and response models. What is left of it here is what must not be done by hand: its credentials, its
-signature, the endpoint its client has resolved, and its HTTP session with proxies and certificates.
+signature, the endpoint its client has resolved, and its certificates.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, NoCredentialsError, ResponseStreamingError
-from botocore.httpsession import URLLib3Session
 from botocore.session import Session
-from botocore.utils import get_environ_proxies
+
+from tablecopy.connections import Connections
 
 Json = dict[str, Any]
 
@@ -38,8 +38,6 @@ class Post:
         As botocore's client has resolved them.
     timeouts
         Seconds to wait for a connection, and for an answer.
-    connections
-        How many are kept open.
     """
 
     def __init__(
@@ -48,16 +46,12 @@ class Post:
         region: str,
         endpoint_url: str,
         timeouts: tuple[float, float],
-        connections: int,
     ) -> None:
         self._credentials = session.get_credentials()
         self._region = region
-        self._url = endpoint_url.rstrip("/") + "/"
-        self._http = URLLib3Session(
-            verify=session.get_config_variable("ca_bundle") or True,
-            proxies=get_environ_proxies(self._url),
-            timeout=timeouts,  # type: ignore[arg-type]  # a pair is allowed: connect, read
-            max_pool_connections=connections,
+        self._url = endpoint_url
+        self._connections = Connections(
+            endpoint_url, *timeouts, verify=session.get_config_variable("ca_bundle") or True
         )
 
     def send(self, operation: str, body: bytes) -> bytes:
@@ -76,12 +70,11 @@ class Post:
             "POST", self._url, headers=_HEADERS | {"X-Amz-Target": _TARGET + operation}, data=body
         )
         SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(request)
-        response = self._http.send(request.prepare())
-        content: bytes = response.content
-        if response.status_code >= 300:
-            raise _error(operation, response.status_code, content)
-        _check_whole(response.headers, content)
-        return content
+        response = self._connections.post(body, dict(request.headers.items()))
+        if response.status >= 300:
+            raise _error(operation, response.status, response.content)
+        _check_whole(response.headers, response.content)
+        return response.content
 
 
 def document(body: bytes) -> Json | None:

@@ -77,7 +77,6 @@ class Wire:
             self._client.meta.region_name,
             self._client.meta.endpoint_url,
             (connect_timeout, read_timeout),
-            connections,
         )
         self._session = session
         events = self._client.meta.events

@@ -43,7 +43,7 @@ def budgets() -> tuple[float | None, float | None]:
     return float(read) if read else None, float(write) if write else None
 
 
-def journal(its: Settings, connections: int) -> Store:
+def journal(its: Settings, connections: int = 10) -> Store:
     """The journal, with the function's own role."""
     return Store(Wire(own_session(), connections=connections), its.journal_table)
 

@@ -33,7 +33,7 @@ _LOOK_FOR_SECONDS = 50.0
 _CLOCK = Clock()
 _COMMON = settings()
 _SETTINGS = ControlSettings.from_environment(os.environ)
-_STORE = journal(_COMMON, connections=10)
+_STORE = journal(_COMMON)
 _SOURCE = Wire(own_session())
 _DESTINATION = Wire(
     RoleSession(_COMMON.destination_role_arn, _COMMON.destination_external_id, "tablecopy-control"),
