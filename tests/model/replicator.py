@@ -107,7 +107,8 @@ class Replicators(Writer):
             if not self._replicator_may_write(state.phase):
                 yield f"{name}: sees {state.phase}, fails", become(None), ""
             elif applied:
-                settled = self._settled(state, me, applied)
+                known = self._split(state, me, applied)
+                settled = self._settled(known, me, min(applied, me.last))
                 yield f"{name}: sees it was applied to {applied}", become(None, settled), ""
             else:
                 yield f"{name}: sees {state.phase}", become(me._replace(at=following)), ""
@@ -132,6 +133,12 @@ class Replicators(Writer):
             return state.marks[me.first - 1]
         return me.last if self.protocol.skips_applied == "last" and me.last in state.marks else 0
 
+    def _split(self, state: State, me: Replicator, applied: int) -> State:
+        """Return the state after the rest of a mark that reaches further than the batch got its own."""
+        if applied <= me.last or not self.protocol.splits_marks:
+            return state
+        return self._mark(state, me._replace(first=me.last + 1, last=applied))
+
     @staticmethod
     def _mark(state: State, me: Replicator) -> State:
         place = me.first - 1
@@ -153,6 +160,9 @@ class Replicators(Writer):
         image = state.history[me.last]
         if me.last == self.bounds.refused_record and image != ABSENT and state.letter != "settled":
             return state._replace(letter="open"), ""
+        if state.letter == "open":
+            # A later change of the key that the destination takes.
+            state = state._replace(letter="none")
         second = 1 + (me.last - 1) // 2  # two changes in each second
         if self.protocol.orders_by_second:
             if second <= state.second:

@@ -52,6 +52,8 @@ class Protocol:
 
     It looks by the batch's first record, as the lease is named; "last" looks for a batch with the same end.
     """
+    splits_marks: bool = True
+    """The rest of a mark gets a mark of its own when a batch is found applied that ends before it."""
     marks_before_clearing: bool = True
     """A replicator marks its batch while it has the lease."""
     waits_at_pause: bool = True
