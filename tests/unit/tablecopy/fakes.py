@@ -30,6 +30,11 @@ class FakeClock(Clock):
     def now(self) -> float:
         return self.time
 
+    def tick(self, seconds: float) -> None:
+        """Let time pass."""
+        with self._lock:
+            self.time += seconds
+
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
         with self._lock:
@@ -90,12 +95,14 @@ def leave(*indexes: int) -> Fault:
 class FakeDestination(Wire):
     """A table in memory behind BatchWriteItem, with its limits, and with faults for its next calls.
 
-    Each write costs one unit. One call at a time takes effect, as if they came in that order.
+    Each write costs one unit. One call at a time takes effect, as if they came in that order. ``refuses`` are
+    the tokens of keys that make any call with them a bad one.
     """
 
     def __init__(self, key_names: Sequence[str] = ("pk",), faults: Sequence[Fault] = ()) -> None:
         self.key_names = key_names
         self.faults = list(faults)
+        self.refuses: set[str] = set()
         self.items: dict[str, Json] = {}
         self.calls: list[list[Json]] = []
         self.on_call: Callable[[], None] = lambda: None
@@ -114,6 +121,8 @@ class FakeDestination(Wire):
             self.calls.append(requests)
             self.on_call()
             answer = self.faults.pop(0)(requests) if self.faults else Answer(requests)
+            if self.refuses & set(map(self.token, requests)):
+                answer = refuse("ValidationException")(requests)
             for each in answer.applied:
                 self.apply(each)
         if answer.error:
