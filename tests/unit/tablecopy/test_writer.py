@@ -305,10 +305,13 @@ def test_what_indexes_consumed_is_charged_too(clock: FakeClock) -> None:
     assert capacity.settled == [(7.0, 6.0)]
 
 
+UNPROCESSED = leave(0)
+
+
 @pytest.mark.parametrize(
     ("fault", "throttles"),
     [
-        pytest.param(leave(0), 1, id="unprocessed"),
+        pytest.param(UNPROCESSED, 1, id="unprocessed"),
         pytest.param(refuse("ThrottlingException"), 1, id="throttled"),
         pytest.param(refuse("InternalServerError", 500), 0, id="server error"),
         pytest.param(lose_answer, 0, id="no answer"),
@@ -318,8 +321,10 @@ def test_the_capacity_hears_of_throttles_only(clock: FakeClock, fault: Fault, th
     capacity = Recording(clock)
     writer(FakeDestination(faults=[fault]), clock, capacity=capacity).write(puts(2))
     assert capacity.throttles == throttles
-    # Whatever becomes of a call, what was taken for it is settled.
+    # Whatever becomes of a call, what was taken for it is settled; one without an answer has cost as much.
+    unanswered = fault is lose_answer
     assert len(capacity.settled) == 2
+    assert capacity.settled[0][1] == (7.0 if unanswered else 1.0 if fault is UNPROCESSED else 0.0)
 
 
 def test_the_throttle_of_an_index_is_named_and_no_value_is(
