@@ -14,7 +14,10 @@ from tablecopy.wire import Wire
 
 
 class Loopback(ThreadingHTTPServer):
-    """Answers every request with the same bytes, and keeps what came: bodies, and headers."""
+    """Answers every request with the same bytes, and keeps what came: bodies, and headers.
+
+    Instead, it answers with what came (``echo``), or not at all as long as it is ``silent``.
+    """
 
     daemon_threads = True
 
@@ -23,15 +26,24 @@ class Loopback(ThreadingHTTPServer):
         self.answer = status, body, length, dict(headers)
         self.requests: list[bytes] = []
         self.headers: list[dict[str, str]] = []
+        self.echo = False
+        self.silent = threading.Event()
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Loopback
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        self.server.requests.append(self.rfile.read(int(self.headers["Content-Length"])))
+        request = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append(request)
         self.server.headers.append(dict(self.headers))
         status, body, length, headers = self.server.answer
+        if self.server.silent.is_set():
+            return
+        if self.server.echo:
+            body, length = request, len(request)
+        self.close_connection = length != len(body)
         self.send_response(status)
         self.send_header("Content-Length", str(length))
         for name, value in headers.items():

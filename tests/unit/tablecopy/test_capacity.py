@@ -40,9 +40,7 @@ class TestBudget:
         count=st.sampled_from([1, 4, 16]),
         seed=st.integers(),
     )
-    def test_calls_of_any_sizes_stay_within_it(
-        self, rate: float, most: float, count: int, seed: int
-    ) -> None:
+    def test_calls_of_any_sizes_stay_within_it(self, rate: float, most: float, count: int, seed: int) -> None:
         clock = CallersClock()
         chance = random.Random(seed)
         callers = Callers(clock, Budget(clock, rate, GUESS), count, lambda: chance.uniform(0.5, most))
