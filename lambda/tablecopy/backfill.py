@@ -204,10 +204,11 @@ class _Passage:
     def land(self, leave: int = 0) -> None:
         """Wait until all pages but the last ``leave`` are written, and note each.
 
-        Raises OutOfTime when a page cannot be finished: it is dropped, and read again.
+        Raises OutOfTime when a page cannot be finished: it and those behind it are read again. It stays the
+        first, so that none of them is ever noted.
         """
         while len(self._flights) > leave:
-            flight = self._flights.popleft()
+            flight = self._flights[0]
             unwritten = self.await_(flight.batches)
             if any(unwritten):
                 raise OutOfTime
@@ -219,6 +220,7 @@ class _Passage:
                 done=flight.last_key is None,
             )
             self._segments.save(self.segment)
+            self._flights.popleft()
             self._adapt(flight)
 
     def log(self) -> None:

@@ -170,7 +170,11 @@ class Adaptive(TokenBucket):
             self._fill(now)
             self._cut = self._grown = now
             self._rising = False
-            self._rate = max(_FLOOR_UNITS, _BACK_OFF * min(self._rate, self._window.rate(now)))
+            # What was used says little right after a start or a pause; a rate grows to twice of it at most.
+            used = max(self._window.rate(now), self._rate / 2)
+            lower = max(_FLOOR_UNITS, _BACK_OFF * min(self._rate, used))
+            # A rate below the floor is the ceiling's: a share of a small one.
+            self._rate = min(self._rate, lower)
             # What was saved up belongs to the rate that was too high.
             self._level = min(self._level, 0.0)
 

@@ -82,7 +82,7 @@ def parse(body: bytes) -> Page:
         at = value.end()
     if not _END.match(body, at):
         raise BadPage(f"no end after {at} of {len(body)} bytes")
-    if int(values.get("Count", b"-1")) != len(items):
+    if values.get("Count") != b"%d" % len(items):
         raise BadPage(f"{len(items)} items, and a Count of {values.get('Count')!r}")
     return Page(items, _json(values, "LastEvaluatedKey"), _consumed(values))
 
@@ -109,7 +109,10 @@ def _items(body: bytes, at: int) -> tuple[list[bytes], int]:
 
 def _json(values: dict[str, bytes], name: str) -> Json | None:
     value = values.get(name)
-    document: Json | None = None if value is None else json.loads(value)
+    try:
+        document: Json | None = None if value is None else json.loads(value)
+    except ValueError as error:
+        raise BadPage(f"{name} is no JSON") from error
     return document
 
 

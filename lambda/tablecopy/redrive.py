@@ -14,6 +14,7 @@ from tablecopy.clock import Clock, OutOfTime
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.letters import Letter, Letters
 from tablecopy.journal.run import Run, RunRecord
+from tablecopy.shares import Shares
 from tablecopy.wire import Json, Wire, encode
 from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter, Refused, WriterFactory
 from tablecopy.writes import delete, put
@@ -29,6 +30,8 @@ class Redrive:
     ----------
     source, table
         Client of the source account, and the source table.
+    shares
+        What this worker may use of the destination's throughput; its writer goes by it.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Redrive:
         letters: Letters,
         source: Wire,
         table: str,
+        shares: Shares,
         writer_for: WriterFactory,
         clock: Clock,
     ) -> None:
@@ -46,6 +50,7 @@ class Redrive:
         self._letters = letters
         self._source = source
         self._table = table
+        self._shares = shares
         self._writer_for = writer_for
         self._clock = clock
 
@@ -64,6 +69,7 @@ class Redrive:
                 run = self._run.read()
                 if run is None or not is_in_slice(run, slice_):
                     return Next.STOP
+                self._shares.divide(run)
                 until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
                 writer = self._writer_for(run.key_names, until)
                 try:

@@ -85,6 +85,8 @@ class Scan:
                     self._capacity.throttled()
                 log.event("source_retry", code=retry.code(error))
             except (*retry.NO_ANSWER, BadPage) as error:
+                # It has been read, most likely, and nobody says at what cost.
+                consumed = taken
                 log.event("source_no_answer", error=type(error).__name__)
             finally:
                 self._capacity.settle(taken, consumed)

@@ -121,6 +121,8 @@ class BatchWriter:
                 self._note(error, len(pending))
             except retry.NO_ANSWER as error:
                 self._leave_open()
+                # It may have been written, and nobody says at what cost.
+                consumed = taken
                 log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
             finally:
                 self._capacity.settle(taken, consumed)

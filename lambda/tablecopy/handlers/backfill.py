@@ -35,7 +35,7 @@ _WORKER = Worker(
     _WRITER_FOR,
     _CLOCK,
 )
-_REDRIVE = Redrive(_RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _WRITER_FOR, _CLOCK)
+_REDRIVE = Redrive(_RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _SHARES, _WRITER_FOR, _CLOCK)
 
 
 def handle(event: Json, context: Context) -> Json:

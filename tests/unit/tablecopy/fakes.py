@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
 from tablecopy.clock import Clock
-from tablecopy.wire import Json, Wire
+from tablecopy.wire import Json, Wire, encode
 from tablecopy.writes import key_token
 
 NOON = 1_750_000_000.0
@@ -24,25 +25,34 @@ class FakeClock(Clock):
     def __init__(self, time: float = NOON) -> None:
         self.time = time
         self.slept: list[float] = []
+        self._lock = threading.Lock()
 
     def now(self) -> float:
         return self.time
 
+    def tick(self, seconds: float) -> None:
+        """Let time pass."""
+        with self._lock:
+            self.time += seconds
+
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
-        self.slept.append(seconds)
-        self.time += seconds
+        with self._lock:
+            self.slept.append(seconds)
+            self.time += seconds
 
 
 def own_wire() -> Wire:
     return Wire(Session(), "eu-west-1", attempts=1)
 
 
-def client_error(code: str, status: int = 400, operation: str = "BatchWriteItem") -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
-        operation,
-    )
+def client_error(
+    code: str, status: int = 400, operation: str = "BatchWriteItem", reasons: Sequence[Json] = ()
+) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    if reasons:
+        response["ThrottlingReasons"] = list(reasons)
+    return ClientError(response, operation)
 
 
 def no_answer() -> ReadTimeoutError:
@@ -83,30 +93,46 @@ def leave(*indexes: int) -> Fault:
 
 
 class FakeDestination(Wire):
-    """A table in memory behind BatchWriteItem, with its limits, and with faults for its next calls."""
+    """A table in memory behind BatchWriteItem, with its limits, and with faults for its next calls.
+
+    Each write costs one unit. One call at a time takes effect, as if they came in that order. ``refuses`` are
+    the tokens of keys that make any call with them a bad one.
+    """
 
     def __init__(self, key_names: Sequence[str] = ("pk",), faults: Sequence[Fault] = ()) -> None:
         self.key_names = key_names
         self.faults = list(faults)
+        self.refuses: set[str] = set()
         self.items: dict[str, Json] = {}
         self.calls: list[list[Json]] = []
         self.on_call: Callable[[], None] = lambda: None
+        self.lock = threading.RLock()
 
-    def call(self, operation: str, body: Any) -> Json:
-        assert operation == "batch_write_item"
-        [(table, requests)] = json.loads(body)["RequestItems"].items()
+    def post(self, operation: str, body: bytes) -> bytes:
+        assert operation == "BatchWriteItem"
+        request = json.loads(body)
+        assert request["ReturnConsumedCapacity"] == "INDEXES"
+        [(table, requests)] = request["RequestItems"].items()
         assert table == "copy"
         assert 1 <= len(requests) <= 25
         assert len(body) <= 16 * 1024 * 1024
         assert len({self.token(request) for request in requests}) == len(requests)
-        self.calls.append(requests)
-        self.on_call()
-        answer = self.faults.pop(0)(requests) if self.faults else Answer(requests)
-        for request in answer.applied:
-            self.apply(request)
+        with self.lock:
+            self.calls.append(requests)
+            self.on_call()
+            answer = self.faults.pop(0)(requests) if self.faults else Answer(requests)
+            if self.refuses & set(map(self.token, requests)):
+                answer = refuse("ValidationException")(requests)
+            for each in answer.applied:
+                self.apply(each)
         if answer.error:
             raise answer.error
-        return {"UnprocessedItems": {table: list(answer.unprocessed)} if answer.unprocessed else {}}
+        return encode(
+            {
+                "UnprocessedItems": {table: list(answer.unprocessed)} if answer.unprocessed else {},
+                "ConsumedCapacity": [{"TableName": table, "CapacityUnits": float(len(answer.applied))}],
+            }
+        )
 
     def token(self, request: Json) -> str:
         if "DeleteRequest" in request:
@@ -115,35 +141,67 @@ class FakeDestination(Wire):
         return key_token({name: item[name] for name in self.key_names})
 
     def apply(self, request: Json) -> None:
-        if "DeleteRequest" in request:
-            self.items.pop(self.token(request), None)
-        else:
-            self.items[self.token(request)] = request["PutRequest"]["Item"]
+        with self.lock:
+            if "DeleteRequest" in request:
+                self.items.pop(self.token(request), None)
+            else:
+                self.items[self.token(request)] = request["PutRequest"]["Item"]
 
 
 class FakeSource(Wire):
-    """A table in memory behind Scan, in an order of its own, a few items a page."""
+    """A table in memory behind Scan, in an order of its own, a few items a page, and behind GetItem.
+
+    Each item read costs a unit. ``faults`` are for the next scans: an error that is raised, or what becomes
+    of the answer's bytes.
+    """
 
     def __init__(self, items: Sequence[Json], page_size: int = 3) -> None:
         self.items = list(items)
         self.page_size = page_size
+        self.faults: list[Exception | Callable[[bytes], bytes]] = []
         self.scans: list[Json] = []
+        self.on_scan: Callable[[], None] = lambda: None
+        self.lock = threading.RLock()
+
+    def post(self, operation: str, body: bytes) -> bytes:
+        assert operation == "Scan"
+        request = json.loads(body)
+        assert request["ConsistentRead"] is True
+        assert request["ReturnConsumedCapacity"] == "TOTAL"
+        with self.lock:
+            self.scans.append(request)
+            self.on_scan()
+            fault = self.faults.pop(0) if self.faults else bytes
+            if isinstance(fault, Exception):
+                raise fault
+            return fault(encode(self._page(request)))
 
     def call(self, operation: str, body: Any) -> Json:
-        assert operation == "scan"
+        assert operation == "get_item"
         assert body["ConsistentRead"] is True
-        self.scans.append(dict(body))
+        with self.lock:
+            found = [item for item in self.items if item["pk"] == body["Key"]["pk"]]
+        return {"Item": found[0]} if found else {}
+
+    def _page(self, request: Json) -> Json:
         mine = [
-            item for index, item in enumerate(self.items) if index % body["TotalSegments"] == body["Segment"]
+            item
+            for index, item in enumerate(self.items)
+            if index % request["TotalSegments"] == request["Segment"]
         ]
         start = 0
-        if "ExclusiveStartKey" in body:
+        if "ExclusiveStartKey" in request:
             keys = [{"pk": item["pk"]} for item in mine]
-            start = keys.index(body["ExclusiveStartKey"]) + 1
-        page = mine[start : start + self.page_size]
-        answer: Json = {"Items": page, "Count": len(page)}
+            start = keys.index(request["ExclusiveStartKey"]) + 1
+        size = min(self.page_size, request["Limit"])
+        page = mine[start : start + size]
+        answer: Json = {
+            "ConsumedCapacity": {"TableName": request["TableName"], "CapacityUnits": float(len(page))},
+            "Count": len(page),
+            "Items": page,
+        }
         # Like DynamoDB, a page that ends exactly at the end of the segment does not know that it does.
-        if len(page) == self.page_size:
+        if len(page) == size:
             answer["LastEvaluatedKey"] = {"pk": page[-1]["pk"]}
         return answer
 
@@ -159,6 +217,12 @@ class WatchedWire(Wire):
     def call(self, operation: str, body: Any) -> Json:
         self.before(operation)
         answer = self.wire.call(operation, body)
+        self.after(operation)
+        return answer
+
+    def post(self, operation: str, body: bytes) -> bytes:
+        self.before(operation)
+        answer = self.wire.post(operation, body)
         self.after(operation)
         return answer
 

@@ -56,7 +56,7 @@ def test_equal_to_applying_one_by_one(given_changes: list[tuple[int, Any]]) -> N
     all_records = records(given_changes)
     destination = FakeDestination()
     for change in coalesce(all_records):
-        destination.apply(json.loads(change.write.body))
+        destination.apply(json.loads(change.request))
     assert destination.items == one_by_one(all_records)
 
 
@@ -67,7 +67,7 @@ def test_a_key_is_written_once_and_knows_its_first_record(given_changes: list[tu
     firsts: dict[str, str] = {}
     for each in all_records:
         firsts.setdefault(key_token(each["dynamodb"]["Keys"]), each["dynamodb"]["SequenceNumber"])
-    assert {change.write.token: change.first for change in coalesced} == firsts
+    assert {change.token: change.first for change in coalesced} == firsts
     assert len(coalesced) == len(firsts)
 
 
@@ -76,14 +76,14 @@ def test_time_to_live_deletes_like_anybody() -> None:
     expired["userIdentity"] = {"principalId": "dynamodb.amazonaws.com", "type": "Service"}
     [change] = coalesce([record(0, "a", {"S": ""}), expired])
     assert change.is_delete
-    assert json.loads(change.write.body) == {"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}
+    assert json.loads(change.request) == {"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}
 
 
 def test_an_old_image_changes_nothing() -> None:
     modified = record(0, "a", {"S": "new"})
     modified["dynamodb"]["OldImage"] = {"pk": {"S": "a"}, "v": {"S": "old"}}
     [change] = coalesce([modified])
-    assert json.loads(change.write.body) == {
+    assert json.loads(change.request) == {
         "PutRequest": {"Item": {"pk": {"S": "a"}, "v": {"S": "new"}}},
     }
 

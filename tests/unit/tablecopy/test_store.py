@@ -53,6 +53,16 @@ def test_a_query_reads_all_pages_of_one_partition_in_order(store: Store) -> None
     assert [item["sk"]["S"] for item in store.query("a", first="1", last="3")] == ["1", "2", "3"]
 
 
+def test_names_and_numbers_of_a_partition(store: Store) -> None:
+    for index in range(5):
+        store.put("a", str(index), {"padding": text("x" * 390_000)})
+    store.put("b", "other", {})
+    assert store.names("a") == {"0", "1", "2", "3", "4"}
+    assert store.count("a") == 5
+    assert store.names("c") == set()
+    assert store.count("c") == 0
+
+
 def test_every_read_is_strongly_consistent() -> None:
     # moto does not tell the difference; fencing depends on it.
     class Recording(Wire):
@@ -61,11 +71,13 @@ def test_every_read_is_strongly_consistent() -> None:
 
         def call(self, operation: str, body: Any) -> Json:
             self.requests.append(dict(body))
-            return {"Items": []} if operation == "query" else {}
+            return {"Items": [], "Count": 0} if operation == "query" else {}
 
     wire = Recording()
     store = Store(wire, "journal")
     store.get("a", "b")
     list(store.query("a"))
     list(store.query("a", first="b", last="c"))
-    assert [request["ConsistentRead"] for request in wire.requests] == [True] * 3
+    store.count("a")
+    store.names("a")
+    assert [request["ConsistentRead"] for request in wire.requests] == [True] * 5

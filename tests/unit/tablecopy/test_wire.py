@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-from botocore.session import Session
 from moto import mock_aws
 
 from tablecopy.wire import Wire, encode
 from tests.unit.tablecopy.fakes import own_wire
+from tests.unit.tablecopy.loopback import Answering
 
 ITEM = {
     "pk": {"S": "Þingvellir \u0001 \U0001f30b"},
@@ -25,55 +23,10 @@ ITEM = {
 }
 
 
-class Loopback(HTTPServer):
-    """Answers every request with the same bytes, and counts them."""
-
-    def __init__(self, status: int, body: bytes, length: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = status, body, length
-        self.requests: list[bytes] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Loopback
-
-    def do_POST(self) -> None:
-        self.server.requests.append(self.rfile.read(int(self.headers["Content-Length"])))
-        status, body, length = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the tests' output clean."""
-
-
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
-    answering = Answering(monkeypatch)
-    yield answering
-    answering.close()
-
-
-class Answering:
-    """Makes a wire to a server with one answer."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-        self._servers: list[Loopback] = []
-
-    def __call__(self, status: int, body: bytes, length: int | None = None) -> tuple[Wire, Loopback]:
-        server = Loopback(status, body, len(body) if length is None else length)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        self._servers.append(server)
-        self._monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.server_port}")
-        return Wire(Session(), "eu-west-1", attempts=1), server
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
+    with Answering(monkeypatch) as answering:
+        yield answering
 
 
 def test_items_come_back_as_they_were_sent() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
+from typing import ClassVar
 
 import pytest
 from botocore.exceptions import (
@@ -17,10 +19,12 @@ from botocore.exceptions import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tablecopy.capacity import Capacity, Unlimited
+from tablecopy.clock import OutOfTime
 from tablecopy.journal.leases import UnsettledWrite
-from tablecopy.wire import Json
-from tablecopy.writer import SETTLE_SECONDS, BatchWriter, OutOfTime, Refused, encode_text
-from tablecopy.writes import Write, batches, delete, key_token, put
+from tablecopy.wire import Json, encode
+from tablecopy.writer import SETTLE_SECONDS, BatchWriter, Refused, Unwritten
+from tablecopy.writes import batches, delete, key_of, key_token, put
 from tests.unit.tablecopy.fakes import (
     NOON,
     Answer,
@@ -36,12 +40,46 @@ from tests.unit.tablecopy.fakes import (
 DEADLINE = NOON + 60
 
 
-def writer(destination: FakeDestination, clock: FakeClock, deadline: float = DEADLINE) -> BatchWriter:
-    return BatchWriter(destination, "copy", destination.key_names, clock, deadline, random.Random(1))
+class Recording(Capacity):
+    """Lets every call through, and keeps what it is told."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.settled: list[tuple[float, float]] = []
+        self.throttles = 0
+
+    def take(self, until: float) -> float:
+        if self._clock.now() >= until:
+            raise OutOfTime
+        return 7.0
+
+    def settle(self, taken: float, consumed: float) -> None:
+        self.settled.append((taken, consumed))
+
+    def throttled(self) -> None:
+        self.throttles += 1
 
 
-def puts(count: int) -> list[Write]:
-    return [put(["pk"], item(index)) for index in range(count)]
+def writer(
+    destination: FakeDestination,
+    clock: FakeClock,
+    deadline: float = DEADLINE,
+    capacity: Capacity | None = None,
+    jitter: random.Random | None = None,
+) -> BatchWriter:
+    return BatchWriter(
+        destination,
+        "copy",
+        destination.key_names,
+        capacity or Unlimited(clock),
+        clock,
+        deadline,
+        jitter or random.Random(1),
+    )
+
+
+def puts(count: int) -> list[bytes]:
+    return [put(encode(item(index))) for index in range(count)]
 
 
 def item(index: int) -> Json:
@@ -76,7 +114,7 @@ def test_only_what_is_unprocessed_is_sent_again(clock: FakeClock) -> None:
 def test_unprocessed_items_with_a_composite_key(clock: FakeClock) -> None:
     destination = FakeDestination(key_names=["pk", "sk"], faults=[leave(0, 1)])
     items = [{"sk": {"N": str(index)}, "pk": {"S": "same"}, "v": {"S": ""}} for index in range(2)]
-    writer(destination, clock).write([put(["pk", "sk"], item) for item in items])
+    writer(destination, clock).write([put(encode(item)) for item in items])
     assert list(destination.items.values()) == items
 
 
@@ -109,23 +147,23 @@ def test_the_wait_grows_while_nothing_moves_and_is_short_again_when_something_do
 
     clock = FakeClock()
     destination = FakeDestination(faults=[*[refuse("ThrottlingException")] * 8, leave(0)])
-    BatchWriter(destination, "copy", ["pk"], clock, DEADLINE, Upper()).write(puts(2))
-    assert clock.slept == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 0.05]
+    writer(destination, clock, jitter=Upper()).write(puts(2))
+    assert clock.slept == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 0.05]
 
 
 def test_nothing_is_sent_from_the_deadline_on(clock: FakeClock) -> None:
     destination = FakeDestination()
-    with pytest.raises(OutOfTime) as late:
+    with pytest.raises(Unwritten) as late:
         writer(destination, clock, deadline=NOON).write(puts(2))
-    assert late.value.unwritten == {token(0), token(1)}
+    assert late.value.unwritten == set(puts(2))
     assert destination.calls == []
 
 
 def test_what_the_deadline_left_over_is_named(clock: FakeClock) -> None:
     destination = FakeDestination(faults=[leave(1), *[refuse("ThrottlingException")] * 1000])
-    with pytest.raises(OutOfTime) as late:
+    with pytest.raises(Unwritten) as late:
         writer(destination, clock).write(puts(3))
-    assert late.value.unwritten == {token(1)}
+    assert late.value.unwritten == {puts(3)[1]}
     assert clock.now() <= DEADLINE
 
 
@@ -139,7 +177,7 @@ def test_one_bad_write_is_found_and_the_others_are_written(clock: FakeClock, cod
     destination = FakeDestination(faults=[_refuse_any(1, code)] * 4)
     with pytest.raises(Refused) as refused:
         writer(destination, clock).write(puts(3))
-    assert refused.value.tokens == {token(1)}
+    assert refused.value.requests == {puts(3)[1]}
     assert refused.value.code == code
     assert list(destination.items) == [token(0), token(2)]
 
@@ -151,10 +189,10 @@ def test_time_may_run_out_while_a_bad_write_is_looked_for(clock: FakeClock) -> N
         clock.time += 20
 
     destination.on_call = tick
-    with pytest.raises(OutOfTime) as late:
+    with pytest.raises(Unwritten) as late:
         writer(destination, clock).write(puts(4))
     # All four, then the bad one, then the second: three calls. What was refused is not written either.
-    assert late.value.unwritten == {token(0), token(2), token(3)}
+    assert late.value.unwritten == set(puts(4)) - {puts(4)[1]}
     assert list(destination.items) == [token(1)]
 
 
@@ -227,20 +265,135 @@ def test_what_is_not_named_as_unwritten_is_written(
     clock = FakeClock()
     destination = FakeDestination(faults=given_faults)
     its = writer(destination, clock, NOON + time)
-    for batch in batches([put(["pk"], item(index)) for index in indexes]):
+    for batch in batches([put(encode(item(index))) for index in indexes]):
         try:
             its.write(batch)
-        except OutOfTime as late:
+        except Unwritten as late:
             unwritten = late.unwritten
             assert unwritten
         else:
             unwritten = frozenset()
-        assert unwritten <= {write.token for write in batch}
-        assert {write.token for write in batch} - unwritten <= destination.items.keys()
+        assert unwritten <= set(batch)
+        written = {key_token(key_of(request, ["pk"])) for request in set(batch) - unwritten}
+        assert written <= destination.items.keys()
 
 
-def test_encode_text() -> None:
-    assert encode_text('a"é') == '"a\\"é"'.encode()
+def test_what_it_consumed_is_charged_to_the_call(clock: FakeClock) -> None:
+    capacity = Recording(clock)
+    writer(FakeDestination(faults=[leave(0, 1)]), clock, capacity=capacity).write(puts(5))
+    assert capacity.settled == [(7.0, 3.0), (7.0, 2.0)]
+
+
+def test_what_indexes_consumed_is_charged_too(clock: FakeClock) -> None:
+    # As DynamoDB answers to ReturnConsumedCapacity=INDEXES: the total holds the table's and the indexes'.
+    consumed = [
+        {
+            "TableName": "copy",
+            "CapacityUnits": 6.0,
+            "Table": {"CapacityUnits": 2.0},
+            "GlobalSecondaryIndexes": {"by-date": {"CapacityUnits": 4.0}},
+        }
+    ]
+
+    class Indexed(FakeDestination):
+        def post(self, operation: str, body: bytes) -> bytes:
+            super().post(operation, body)
+            return encode({"UnprocessedItems": {}, "ConsumedCapacity": consumed})
+
+    capacity = Recording(clock)
+    writer(Indexed(), clock, capacity=capacity).write(puts(2))
+    assert capacity.settled == [(7.0, 6.0)]
+
+
+UNPROCESSED = leave(0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "throttles"),
+    [
+        pytest.param(UNPROCESSED, 1, id="unprocessed"),
+        pytest.param(refuse("ThrottlingException"), 1, id="throttled"),
+        pytest.param(refuse("InternalServerError", 500), 0, id="server error"),
+        pytest.param(lose_answer, 0, id="no answer"),
+    ],
+)
+def test_the_capacity_hears_of_throttles_only(clock: FakeClock, fault: Fault, throttles: int) -> None:
+    capacity = Recording(clock)
+    writer(FakeDestination(faults=[fault]), clock, capacity=capacity).write(puts(2))
+    assert capacity.throttles == throttles
+    # Whatever becomes of a call, what was taken for it is settled; one without an answer has cost as much.
+    unanswered = fault is lose_answer
+    assert len(capacity.settled) == 2
+    assert capacity.settled[0][1] == (7.0 if unanswered else 1.0 if fault is UNPROCESSED else 0.0)
+
+
+def test_the_throttle_of_an_index_is_named_and_no_value_is(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = "arn:aws:dynamodb:eu-west-1:222222222222:table/copy/index/by-date"
+    reasons = [{"reason": "IndexWriteProvisionedThroughputExceeded", "resource": index}]
+    error = client_error("ThrottlingException", reasons=reasons)
+    capacity = Recording(clock)
+    writer(FakeDestination(faults=[fails(error)]), clock, capacity=capacity).write(puts(2))
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["event"], line["code"], line["writes"]) == ("destination_retry", "ThrottlingException", 2)
+    assert line["reasons"] == reasons
+    assert "\u00e9" not in json.dumps(line, ensure_ascii=False)
+    assert capacity.throttles == 1
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_server_error_is_settled_like_a_call_without_an_answer(clock: FakeClock, applied: bool) -> None:
+    destination = FakeDestination(faults=[fails(client_error("InternalServerError", 500), applied=applied)])
+    its = writer(destination, clock)
+    its.write(puts(1))
+    with pytest.raises(UnsettledWrite):
+        its.settle(NOON + SETTLE_SECONDS - 1)
+    its.settle(DEADLINE)
+    assert clock.now() == NOON + SETTLE_SECONDS
+
+
+@pytest.mark.parametrize("body", [b"", b'{"UnprocessedItems":{"copy":[{"Put', b"null", b"<html></html>"])
+def test_an_answer_cut_short_is_no_answer(clock: FakeClock, body: bytes) -> None:
+    class Cut(FakeDestination):
+        def post(self, operation: str, request: bytes) -> bytes:
+            answer = super().post(operation, request)
+            return body if len(self.calls) == 1 else answer
+
+    destination = Cut(faults=[leave(1)])
+    its = writer(destination, clock)
+    its.write(puts(2))
+    assert [len(call) for call in destination.calls] == [2, 2]
+    with pytest.raises(UnsettledWrite):
+        its.settle(NOON + SETTLE_SECONDS - 1)
+
+
+def test_what_is_sent_again_is_spelled_as_before(clock: FakeClock) -> None:
+    class Respelling(FakeDestination):
+        """Keeps the bodies, and answers with other spellings, as a server may."""
+
+        bodies: ClassVar[list[bytes]] = []
+
+        def post(self, operation: str, body: bytes) -> bytes:
+            self.bodies.append(body)
+            return json.dumps(json.loads(super().post(operation, body)), indent=1, sort_keys=True).encode()
+
+    request = put(b'{ "v" : {"N" : "1.00"},"pk": {"S":"\\u00e9"} }')
+    writer(Respelling(faults=[leave(0)]), clock).write([request])
+    assert [request in body for body in Respelling.bodies] == [True, True]
+
+
+def test_no_more_is_sent_after_an_end_that_was_brought_forward(clock: FakeClock) -> None:
+    destination = FakeDestination(faults=[refuse("ThrottlingException")] * 1000)
+    its = writer(destination, clock)
+    destination.on_call = lambda: its.end_by(NOON)
+    with pytest.raises(Unwritten) as late:
+        its.write(puts(2))
+    assert late.value.unwritten == set(puts(2))
+    assert len(destination.calls) == 1
+    its.end_by(NOON + 1000)
+    with pytest.raises(Unwritten):
+        its.write(puts(2))
 
 
 def _refuse_any(index: int, code: str) -> Fault:
