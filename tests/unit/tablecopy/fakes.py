@@ -171,6 +171,10 @@ class NotFound(Exception):
     """ResourceNotFoundException."""
 
 
+class Expired(Exception):
+    """ExpiredIteratorException."""
+
+
 @dataclass
 class FakeShard:
     """A shard of FakeStreams. ``gaps`` says how many empty pages come before the record at an index."""
@@ -179,6 +183,7 @@ class FakeShard:
     closed: bool = False
     trimmed: int = 0
     gaps: dict[int, int] = field(default_factory=dict)
+    parent: str = ""
 
 
 class FakeStreams:
@@ -187,18 +192,23 @@ class FakeStreams:
     class exceptions:  # noqa: N801 - boto3 spells it so
         TrimmedDataAccessException = Trimmed
         ResourceNotFoundException = NotFound
+        ExpiredIteratorException = Expired
 
     def __init__(self, page_size: int = 4) -> None:
         self.shards: dict[str, FakeShard] = {}
+        self.deleted = False
         self.page_size = page_size
         self.reads = 0
+        self.expired: set[str] = set()
         self.on_read: Callable[[str], None] = lambda shard_id: None
 
     def describe_stream(self, **request: Any) -> Json:
+        if self.deleted:
+            raise NotFound
         ids = list(self.shards)
         start = ids.index(request["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in request else 0
         page = ids[start : start + 2]
-        description: Json = {"Shards": [{"ShardId": shard_id} for shard_id in page]}
+        description: Json = {"Shards": [_described(shard_id, self.shards[shard_id]) for shard_id in page]}
         if start + 2 < len(ids):
             description["LastEvaluatedShardId"] = page[-1]
         return {"StreamDescription": description}
@@ -213,13 +223,23 @@ class FakeStreams:
             index = numbers.index(request["SequenceNumber"]) + 1
             if index <= shard.trimmed:
                 raise Trimmed
+        if request["ShardIteratorType"] == "AT_SEQUENCE_NUMBER":
+            index = [number for number, _ in shard.records].index(request["SequenceNumber"])
+            if index < shard.trimmed:
+                raise Trimmed
         return {"ShardIterator": json.dumps([request["ShardId"], index, 0])}
 
     def get_records(self, **request: Any) -> Json:
         self.reads += 1
         shard_id, index, waited = json.loads(request["ShardIterator"])
         self.on_read(shard_id)
+        if shard_id not in self.shards:
+            raise NotFound
         shard = self.shards[shard_id]
+        if request["ShardIterator"] in self.expired:
+            raise Expired
+        if index < shard.trimmed:
+            raise Trimmed
         if waited < shard.gaps.get(index, 0):
             return {"Records": [], "NextShardIterator": json.dumps([shard_id, index, waited + 1])}
         end = min([index + self.page_size, len(shard.records), *(gap for gap in shard.gaps if gap > index)])
@@ -237,6 +257,10 @@ class FakeStreams:
         if not (shard.closed and end == len(shard.records)):
             answer["NextShardIterator"] = json.dumps([shard_id, end, 0])
         return answer
+
+
+def _described(shard_id: str, shard: FakeShard) -> Json:
+    return {"ShardId": shard_id, **({"ParentShardId": shard.parent} if shard.parent else {})}
 
 
 STREAM_ARN = "arn:aws:dynamodb:eu-west-1:111111111111:table/t/stream/1"

@@ -7,7 +7,8 @@ from typing import cast
 import pytest
 from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 
-from tablecopy.control.stream import RETENTION_SECONDS, Backlog, RecordsExpired, Stream
+from tablecopy.control.expiry import RETENTION_SECONDS, RecordsExpired
+from tablecopy.control.stream import Backlog, Stream
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
