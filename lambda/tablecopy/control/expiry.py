@@ -42,8 +42,8 @@ def check_not_expired(
     if covered and not (touched and age > RETENTION_SECONDS + _OVERDUE_SECONDS and gone()):
         return
     raise RecordsExpired(
-        f"shard {shard.shard_id}: changes made {age / 3600:.0f} hours ago were not applied within the 24 hours "
-        "that a stream keeps them. The copy lacks them: empty the destination and start a new copy"
+        f"shard {shard.shard_id}: changes made {age / 3600:.0f} hours ago were not applied within the 24 "
+        "hours that a stream keeps them. The copy lacks them: empty the destination and start a new copy"
     )
 
 

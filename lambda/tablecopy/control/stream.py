@@ -161,9 +161,7 @@ class Stream:
             changed=any(_has_changed(known.get(id_), shard) for id_, shard in shards.items()),
         )
 
-    def _follow(
-        self, shard: Shard, covered_to: float, shards: Mapping[str, Shard], *, count: bool
-    ) -> Shard:
+    def _follow(self, shard: Shard, covered_to: float, shards: Mapping[str, Shard], *, count: bool) -> Shard:
         if shard.finished:
             return shard
         now = self._clock.now()

@@ -20,10 +20,13 @@ from mypy_boto3_stepfunctions.client import SFNClient
 from tablecopy.control.commands import Commands
 from tablecopy.control.executions import Executions
 from tablecopy.control.mapping import Mapping
+from tablecopy.control.pace import Pace
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
 from tablecopy.control.stream import Backlog, Stream
+from tablecopy.control.watch import Watch
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
+from tablecopy.journal.letters import Letters
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -46,6 +49,7 @@ from tests.unit.tablecopy.fakes import (
 SLICE_SECONDS = 600.0
 DRAINED_AFTER = 60.0
 TIMEOUT = 60.0
+CONCURRENCY = 2
 START = Run("run", STREAM_ARN, 2, NOON, Phase.PREFLIGHT, NOON)
 
 
@@ -73,14 +77,17 @@ class Scene:
         self.streams.shards["a"] = FakeShard()
         self.queue = FakeQueue()
         self.preflight: list[str] = []
-        self.stream_problems: list[str] = []
+        self.lost: list[str] = []
         self.published: list[Backlog] = []
         # What the scene itself does to the journal is neither watched nor killed.
         self.run = RunRecord(quiet)
         self.leases = Leases(quiet, self.clock)
         self.segments = Segments(quiet)
         self.marks = Marks(quiet, self.clock)
-        self.commands = Commands(self.run, self.segments, Shards(quiet), self.clock, STREAM_ARN, 2)
+        self.letters = Letters(quiet, self.clock)
+        self.commands = Commands(
+            self.run, self.segments, Shards(quiet), self.letters, self.clock, STREAM_ARN, 2
+        )
         self._store = store
         self.reconciler = self.another()
 
@@ -89,6 +96,7 @@ class Scene:
             run=RunRecord(self._store),
             segments=Segments(self._store),
             leases=Leases(self._store, self.clock),
+            letters=self.letters,
             mapping=Mapping(cast(LambdaClient, self.lambda_), "mine"),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN),
             stream=Stream(
@@ -100,12 +108,12 @@ class Scene:
                 self.drained_after,
             ),
             queue=FailureQueue(cast(SQSClient, self.queue), "url"),
-            preflight=lambda: self.preflight,
-            stream_problems=lambda: self.stream_problems,
-            key_names=lambda: ["pk", "sk"],
+            watch=Watch(self.clock, [lambda run: self.lost], self.letters),
+            preflight=lambda: list(self.preflight),
+            survey=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
             publish=self.published.append,
         )
-        return Reconciler(parts, self.clock, SLICE_SECONDS)
+        return Reconciler(parts, self.clock, Pace(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
 
     def at(self, phase: Phase, **changes: Any) -> None:
         """Put the run into a phase, with the mapping as it would be."""
@@ -215,7 +223,9 @@ class TestPausing:
 
     def test_another_stream_stops_the_run_for_good(self, scene: Scene) -> None:
         scene.at(Phase.PAUSING)
-        scene.stream_problems = ["switched off and on"]
+        scene.step_for(0)
+        scene.at(Phase.PAUSING)
+        scene.lost = ["switched off and on"]
         scene.step()
         assert scene.now().phase is Phase.STOPPED
         assert scene.now().reason == "switched off and on"
@@ -340,12 +350,15 @@ class TestDraining:
         assert scene.now().phase is Phase.DRAINING
         assert "2 message(s)" in scene.now().reason
 
-    def test_ready_needs_the_same_stream(self, scene: Scene) -> None:
+    def test_ready_needs_the_same_tables(self, scene: Scene) -> None:
         scene.finish_segments()
         scene.at(Phase.DRAINING)
-        scene.stream_problems = ["gone"]
-        scene.step_for(DRAINED_AFTER)
-        assert (scene.now().phase, scene.now().reason) == (Phase.DRAINING, "gone")
+        scene.step_for(DRAINED_AFTER - 1)
+        scene.lost = ["gone"]
+        scene.clock.time += 1
+        scene.step()
+        assert (scene.now().phase, scene.now().reason) == (Phase.STOPPED, "gone")
+        assert not scene.now().resumable
 
 
 class TestReadyAndSealing:

@@ -20,6 +20,7 @@ FULL = Run(
     phase_since=NOON + 1,
     key_names=("pk", "sk"),
     slice=2,
+    slice_began=NOON + 2,
     slice_ends=NOON + 3600,
     scan_began=NOON + 2,
     barren_slices=1,
