@@ -113,18 +113,20 @@ class Pace:
             f"get older than {_hours(self.promise)}. To go on, {_RAISE}"
         )
 
-    def hopeless(self, run: Run, backlog: Backlog, now: float) -> str:
+    def hopeless(self, run: Run, backlog: Backlog, now: float, *, slices_left: bool) -> str:
         """Why a drain will not be in time; empty as long as it may be.
 
         It is given up shortly before the promise breaks, if the oldest change has got older than it was at
         the beginning of the stretch. A run that was started again with older ones has a stretch to show
-        that they get younger.
+        that they get younger. Where another slice waits for a drain, it must not take for ever either.
         """
         near = self.promise - self._window / 4
         age = backlog.oldest_age
-        if age < near or age < run.judged_age:
+        if age < run.judged_age:
             return ""
-        if run.judged_age >= near and not self.is_measured(run, now):
+        breaks = age >= near and (run.judged_age < near or self.is_measured(run, now))
+        too_long = slices_left and now - run.phase_since >= self.promise and self.is_measured(run, now)
+        if not breaks and not too_long:
             return ""
         took = max(now - run.judged_since, 1.0)
         applied = backlog.records - run.judged_records
@@ -140,8 +142,9 @@ class Pace:
                 f"which the source made {applied / worked_off:.1f} a second"
             )
         return (
-            f"the oldest change that is not applied is {_hours(age)} old, none may get older than "
-            f"{_hours(self.promise)}, and it does not get younger: {what}. To go on, {_RAISE}"
+            f"after {_hours(now - run.phase_since)} of draining the oldest change that is not applied is "
+            f"{_hours(age)} old and does not get younger, and none may get older than "
+            f"{_hours(self.promise)}: {what}. To go on, {_RAISE}"
         )
 
     @property

@@ -52,6 +52,7 @@ class Reader:
         self.ahead: deque[Seen] = deque()
         self.saved = now
         self._iterator = shard.iterator or self._open(shard.position)
+        self._place = ""
         self._patience = _EMPTY_PAGES_AT_FIRST
         self._tail: _Tail | None = None
 
@@ -62,8 +63,8 @@ class Reader:
 
     @property
     def place(self) -> str:
-        """Where this or another reader may read on, as long as nothing is ahead; otherwise empty."""
-        return "" if self.ahead else self._iterator or ""
+        """Where another reader may read on: it finds what is ahead, and no empty pages before that."""
+        return self._place if self.ahead else self._iterator or ""
 
     def read(self, enough: int) -> bool:
         """Read pages until ``enough`` records are ahead or nothing comes. True if any record came.
@@ -75,6 +76,8 @@ class Reader:
         """
         brought = False
         while self._iterator is not None and len(self.ahead) < enough:
+            if not self.ahead:
+                self._place = self._iterator
             records, self._iterator = _page(self._client, self._iterator)
             self.ahead += records
             if records:

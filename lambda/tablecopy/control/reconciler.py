@@ -209,12 +209,13 @@ class Reconciler:
 
     def _draining(self, run: Run, backlog: Backlog) -> Outcome:
         now = self._clock.now()
-        late = self._pace.hopeless(run, backlog, now)
+        slices_left = run.redrive or bool(self._work(run).segments)
+        late = self._pace.hopeless(run, backlog, now, slices_left=slices_left)
         if late:
             return self._stop(run, late)
         if not self._parts.mapping.switch(on=True):
             return Outcome.WAITING
-        if run.redrive or self._work(run).segments:
+        if slices_left:
             if _in_step(backlog):
                 return self._next_slice(run, backlog)
         else:

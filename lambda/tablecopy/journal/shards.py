@@ -31,8 +31,8 @@ class Shard:
     parent
         The shard that this one followed; empty where the stream does not tell.
     iterator
-        Where to read on when nothing was found between ``position`` and it; empty when something was. It
-        expires after 15 minutes (GetShardIterator, API reference).
+        Where to read on: no record behind ``position`` comes before it. It expires after 15 minutes
+        (GetShardIterator, API reference).
     counted_to, waiting
         The last record that was counted behind ``position``, and how many there are up to it. Only counted
         while a slice keeps the replicator from them.

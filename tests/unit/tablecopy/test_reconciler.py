@@ -26,7 +26,7 @@ from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
 from tablecopy.control.stream import Backlog, Stream
 from tablecopy.control.watch import Watch
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
-from tablecopy.journal.letters import Letters
+from tablecopy.journal.letters import Letter, Letters
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -42,7 +42,9 @@ from tests.unit.tablecopy.fakes import (
     FakeShard,
     FakeStates,
     FakeStreams,
+    NotFound,
     WatchedWire,
+    client_error,
     own_wire,
 )
 
@@ -193,6 +195,70 @@ class TestPreflight:
         scene.step()
         assert scene.now().phase is Phase.SLICE
 
+    def test_what_the_tables_are_like_is_noted(self, scene: Scene) -> None:
+        scene.at(Phase.PREFLIGHT)
+        scene.step()
+        assert (scene.now().destination_id, scene.now().estimate) == ("id", "{}")
+
+    @pytest.mark.parametrize("error", [client_error("AccessDeniedException"), NotFound()])
+    def test_it_speaks_although_the_stream_cannot_be_read(self, scene: Scene, error: Exception) -> None:
+        def fail(**request: Any) -> Any:
+            raise error
+
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = ["one"]
+        scene.streams.describe_stream = fail  # type: ignore[method-assign]
+        assert scene.step() is Outcome.IDLE
+        first, second = scene.now().problems
+        assert first == "one"
+        assert second.startswith("the stream cannot be read: ")
+        scene.preflight = []
+        scene.step()
+        assert scene.now().phase is Phase.PREFLIGHT
+
+
+class TestWatch:
+    """What may become of the tables under a run."""
+
+    WATCHED = sorted(set(Phase) - {Phase.PREFLIGHT, Phase.SEALING, Phase.SEALED, Phase.STOPPED})
+
+    @pytest.mark.parametrize("phase", WATCHED)
+    def test_a_table_that_is_gone_stops_the_run_for_good(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase)
+        scene.lost = ["the destination was deleted"]
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().reason == "the destination was deleted"
+        assert not scene.now().resumable
+
+    @pytest.mark.parametrize("phase", WATCHED)
+    def test_a_stream_that_is_gone_stops_the_run_for_good(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase)
+        scene.streams.deleted = True
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert "does not exist any more" in scene.now().reason
+        assert not scene.now().resumable
+
+    def test_too_many_dead_letters_stop_it_until_it_is_started_again(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING, letters_limit=2)
+        for index in range(3):
+            scene.letters.put(dead(index, code="AccessDenied" if index else "ValidationException"))
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().resumable
+        assert "3 dead letters are open, 2 of them for AccessDenied" in scene.now().reason
+        scene.commands.start()
+        scene.clock.time += 60
+        scene.step()
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_a_run_that_is_being_sealed_gets_sealed(self, scene: Scene) -> None:
+        scene.at(Phase.SEALING)
+        scene.lost = ["gone"]
+        scene.step()
+        assert scene.now().phase is Phase.SEALED
+
 
 class TestPausing:
     def test_it_ends_once_the_mapping_is_off_and_no_replicator_may_write(self, scene: Scene) -> None:
@@ -240,6 +306,25 @@ class TestPausing:
         scene.step()
         assert (scene.now().slice, scene.now().scan_began) == (2, first)
 
+    def test_the_slice_is_as_long_as_the_rates_allow(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING, slice=1, arriving=9.54, applying=10.0)
+        scene.step()
+        # Half a day, times 0.46 / 10, less half an hour.
+        assert scene.now().slice_ends - scene.clock.time == pytest.approx(43_200 * 0.046 - 1_800)
+        assert scene.now().slice_began == scene.clock.time
+
+    def test_budgets_are_shared_by_those_who_work(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.step()
+        assert scene.now().workers == 2
+        scene.step()
+        scene.segments.save(Segment(0, items=5, done=True))
+        assert scene.step() is Outcome.WAITING
+        assert (scene.now().phase, scene.now().workers) == (Phase.SLICE, 1)
+        version = scene.now().version
+        scene.step()
+        assert scene.now().version == version
+
 
 class TestSlice:
     def test_it_lasts_as_long_as_its_execution(self, scene: Scene) -> None:
@@ -278,6 +363,19 @@ class TestSlice:
         scene.step()
         assert scene.lambda_.updates == [False]
 
+    def test_it_ends_when_what_waits_could_not_be_applied_in_time(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=2, slice_ends=NOON + 600, scan_began=NOON, applying=0.01)
+        for value in range(400):
+            scene.write(value)
+        scene.clock.time += 1
+        assert scene.step() is Outcome.WAITING
+        for value in range(400, 500):
+            scene.write(value)
+        scene.step()
+        assert scene.now().phase is Phase.RESUMING
+        # That it copied nothing is not its workers' fault.
+        assert scene.now().barren_slices == 0
+
     def test_slices_that_copy_nothing_are_counted_until_one_does(self, scene: Scene) -> None:
         for slice_ in (1, 2):
             scene.at(Phase.SLICE, slice=slice_, slice_ends=scene.clock.time)
@@ -307,6 +405,95 @@ class TestResuming:
         assert scene.now().phase is Phase.RESUMING
         scene.step()
         assert scene.now().phase is Phase.DRAINING
+
+
+class TestRedrive:
+    @pytest.fixture
+    def refused(self, scene: Scene) -> Scene:
+        scene.finish_segments()
+        scene.letters.put(dead(1))
+        scene.at(Phase.DRAINING, slice=1)
+        return scene
+
+    def settle(self, scene: Scene) -> None:
+        for letter in scene.letters.read_all():
+            scene.letters.settle(letter)
+
+    def until(self, scene: Scene, *phases: Phase) -> None:
+        for phase in phases:
+            for _ in range(5):
+                scene.settle_mapping()
+                if scene.now().phase is not phase:
+                    scene.step()
+            assert scene.now().phase is phase
+
+    def test_an_open_letter_is_not_ready(self, refused: Scene) -> None:
+        refused.step_for(2 * DRAINED_AFTER)
+        assert refused.now().phase is Phase.DRAINING
+        assert "1 dead letter(s) are open" in refused.now().reason
+        assert "tablecopy redrive" in refused.now().reason
+        self.settle(refused)
+        refused.step()
+        assert refused.now().phase is Phase.READY
+
+    def test_a_letter_ends_ready(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER)
+        scene.letters.put(dead(1))
+        scene.step()
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_it_takes_a_slice_of_its_own(self, refused: Scene) -> None:
+        refused.commands.redrive()
+        self.until(refused, Phase.PAUSING, Phase.SLICE)
+        assert refused.now().redrive
+        refused.step()
+        [given] = refused.states.executions.values()
+        assert json.loads(given) == {"run": "run", "slice": 2, "segments": ["letters"]}
+        self.settle(refused)
+        refused.states.end()
+        self.until(refused, Phase.RESUMING, Phase.DRAINING)
+        assert not refused.now().redrive
+        assert refused.now().barren_slices == 0
+        refused.step()
+        refused.settle_mapping()
+        refused.step_for(DRAINED_AFTER)
+        assert refused.now().phase is Phase.READY
+
+    def test_it_goes_along_with_the_segments_that_are_left(self, scene: Scene) -> None:
+        scene.letters.put(dead(1))
+        scene.at(Phase.DRAINING)
+        scene.commands.redrive()
+        self.until(scene, Phase.PAUSING, Phase.SLICE)
+        scene.step()
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == ["letters", 0, 1]
+
+    def test_one_asked_for_within_a_slice_waits_for_the_next(self, scene: Scene) -> None:
+        scene.letters.put(dead(1))
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.commands.redrive()
+        scene.step()
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == [0, 1]
+        scene.finish_segments()
+        self.until(scene, Phase.RESUMING)
+        assert scene.now().redrive
+        self.until(scene, Phase.DRAINING, Phase.PAUSING, Phase.SLICE)
+        assert (scene.now().slice, scene.now().redrive_slice) == (2, 2)
+
+    def test_nothing_is_paused_for_letters_that_are_settled(self, refused: Scene) -> None:
+        refused.commands.redrive()
+        self.settle(refused)
+        refused.step_for(DRAINED_AFTER)
+        assert (refused.now().phase, refused.now().slice) == (Phase.READY, 1)
+        assert not refused.now().redrive
+
+
+def dead(index: int, code: str = "ValidationException") -> Letter:
+    key = {"pk": {"S": f"{index}"}}
+    return Letter(key, "1", "stream", "put", code, "why", NOON, NOON, 1, "")
 
 
 def _mark(first: int, last: int) -> Mark:
@@ -369,6 +556,22 @@ class TestReadyAndSealing:
         scene.step_for(DRAINED_AFTER)
         assert scene.now().phase is Phase.READY
         return scene
+
+    def test_a_shard_that_ends_does_not_end_it(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.streams.shards["a"].closed = True
+        ready.streams.shards["b"] = FakeShard(parent="a")
+        # What the one that follows holds is not known yet: there is no sealing on such a look.
+        assert ready.step() is Outcome.WAITING
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        ready.step_for(6)
+        assert ready.now().phase is Phase.SEALING
+
+    def test_it_is_not_sealed_once_a_table_is_gone(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.lost = ["gone"]
+        ready.step()
+        assert ready.now().phase is Phase.STOPPED
 
     def test_it_stays_ready_while_nothing_changes(self, ready: Scene) -> None:
         assert ready.step() is Outcome.IDLE
