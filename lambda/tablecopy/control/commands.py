@@ -16,6 +16,7 @@ from tablecopy.wire import Json
 
 # An answer of a Lambda function holds 6 MB (Lambda quotas); a key takes up to 3 KB of a letter.
 _LETTERS_TOLD = 1_000
+_IMAGES_TOLD_BYTES = 2_000_000
 
 
 class NotPossible(Exception):
@@ -140,8 +141,13 @@ class Commands:
             return self.redrive()
         return self.status()
 
-    def letters(self) -> Json:
+    def letters(self, *, values: bool = False) -> Json:
         """The open dead letters.
+
+        Parameters
+        ----------
+        values
+            Whether to tell the refused items, too.
 
         Returns
         -------
@@ -149,25 +155,38 @@ class Commands:
             ``count``, and ``letters``, at most 1,000 of them: ``key`` in DynamoDB JSON, ``code`` and
             ``message`` of the destination's answer, ``origin`` ("stream" or "backfill"), ``action`` ("put" or
             "delete"), ``sequence_number`` (empty for an item of the backfill), ``first_seen`` (seconds since
-            the epoch) and ``attempts``.
+            the epoch) and ``attempts``. With ``values`` also
+            ``image``, the item in DynamoDB JSON, where the journal holds it and the answer has room for it.
         """
         found = self._letters.read_all()
-        return {
-            "count": len(found),
-            "letters": [
-                {
-                    "key": letter.key,
-                    "code": letter.code,
-                    "message": letter.message,
-                    "origin": letter.origin,
-                    "action": letter.action,
-                    "sequence_number": letter.sequence_number,
-                    "first_seen": letter.first_seen,
-                    "attempts": letter.attempts,
-                }
-                for letter in found[:_LETTERS_TOLD]
-            ],
-        }
+        told = [
+            {
+                "key": letter.key,
+                "code": letter.code,
+                "message": letter.message,
+                "origin": letter.origin,
+                "action": letter.action,
+                "sequence_number": letter.sequence_number,
+                "first_seen": letter.first_seen,
+                "attempts": letter.attempts,
+            }
+            for letter in found[:_LETTERS_TOLD]
+        ]
+        if values:
+            room = _IMAGES_TOLD_BYTES
+            for letter, answer in zip(found, told, strict=False):
+                image = self._image(letter.token)
+                # As the answer spells it: in ASCII.
+                size = len(json.dumps(image))
+                if image and size <= room:
+                    answer["image"] = image
+                    room -= size
+        return {"count": len(found), "letters": told}
+
+    def _image(self, token: str) -> Json:
+        text = self._letters.image(token)
+        image: Json = json.loads(text) if text else {}
+        return image
 
     def status(self) -> Json:
         """The run as the journal has it.

@@ -66,6 +66,8 @@ _COMMANDS = Commands(
 def handle(event: Json, context: Context) -> Json:
     """Do what ``{"action": ...}`` says: reconcile, start, status, seal, redrive or letters.
 
+    Letters come with the items' images only if the event says ``"values": true`` as well.
+
     Returns ``{"status": {...}}`` (see Commands.status), for letters ``{"letters": [...], "count": n}`` (see
     Commands.letters), or ``{"error": text}`` when it cannot be done.
     """
@@ -83,7 +85,7 @@ def handle(event: Json, context: Context) -> Json:
             case "redrive":
                 return {"status": _COMMANDS.redrive()}
             case "letters":
-                return _COMMANDS.letters()
+                return _COMMANDS.letters(values=event.get("values") is True)
     except NotPossible as impossible:
         return {"error": str(impossible)}
     return {"error": f"unknown action {action!r}; known are {', '.join(_ACTIONS)}"}
