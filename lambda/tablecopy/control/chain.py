@@ -27,7 +27,10 @@ def advance(shard: Shard, reader: Reader, marks: Marks, expired_to: float) -> Sh
     records = 0
     while reader.ahead and (mark := _leading_on(known, reader.ahead)):
         chain.append(mark)
-        records += reader.drop_to(mark.last)
+        is_own = mark.first == reader.ahead[0].sequence_number
+        dropped = reader.drop_to(mark.last)
+        # A batch may reach beyond what was read by now; of an overlapping one a part was counted before.
+        records += mark.records if is_own else dropped
     if not chain:
         return shard
     return replace(

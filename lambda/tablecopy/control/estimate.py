@@ -20,8 +20,11 @@ _WRITE_UNIT_BYTES = 1024
 _NEW_TABLE_WRITE_UNITS = 4_000
 """Write units per second of a new on-demand table (Developer Guide, On-demand capacity mode)."""
 
-WORKER_ITEMS_PER_SECOND = 2_000.0
-WORKER_BYTES_PER_SECOND = 2_000_000.0
+# A worker copies 12,000 items of 360 B, or 19 MB of larger ones, per second of a core (docs/benchmarks.md,
+# figure backfill). With 512 MB of memory it has 512 / 1769 of one (Lambda, Configuring memory).
+_CORES = 512 / 1769
+WORKER_ITEMS_PER_SECOND = 12_000 * _CORES
+WORKER_BYTES_PER_SECOND = 19_000_000 * _CORES
 
 
 @dataclass(frozen=True)

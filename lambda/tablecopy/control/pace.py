@@ -32,8 +32,9 @@ _USEFUL_SECONDS = 60.0
 _WINDOW_SECONDS = 1_800.0
 
 _RAISE = (
-    "give the destination more write capacity, the replicator more memory or larger batches, let the source "
-    "change less, or accept older changes with a larger record age fraction; then start the run again"
+    "give the destination more write capacity, or the replicator more memory (replicator.memory_mb) or "
+    "larger batches (replicator.batch_size), let the source change less, or let changes get older "
+    "(control.record_age_fraction); then start the run again"
 )
 
 

@@ -378,6 +378,12 @@ class MemoryStore(Store):
         self._check(pk, sk, condition, values or {}, {})
         self.partitions.get(pk, {}).pop(sk, None)
 
+    def count(self, pk: str) -> int:
+        return len(self.partitions.get(pk, {}))
+
+    def names(self, pk: str) -> set[str]:
+        return set(self.partitions.get(pk, {}))
+
     def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
         partition = self.partitions.get(pk, {})
         if first is None or last is None:

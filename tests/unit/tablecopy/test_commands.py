@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from tablecopy.control.commands import Commands, NotPossible
-from tablecopy.journal.letters import Letter, Letters
+from tablecopy.journal.letters import Letter, Letters, Origin
 from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock
+from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore
 
 UNDER_WAY = set(Phase) - {Phase.STOPPED, Phase.SEALING, Phase.SEALED}
 
 
-def letter(key: str) -> Letter:
+def letter(key: str, size: int = 1) -> Letter:
     return Letter(
+        token=key,
         key={"pk": {"S": key}},
-        sequence_number="1",
-        origin="stream",
+        origin=Origin.STREAM,
         action="put",
         code="ValidationException",
         message="why",
-        first_seen=NOON,
-        last_seen=NOON,
-        attempts=1,
-        image='{"pk": {"S": "a"}, "secret": {"S": "value"}}',
+        sequence_number="1",
+        image=json.dumps({"pk": {"S": key}, "v": {"S": "v" * size}}),
     )
 
 
@@ -210,9 +209,26 @@ class TestLetters:
         [told] = answer["letters"]
         assert told["key"] == {"pk": {"S": "a"}}
         assert (told["code"], told["origin"], told["action"]) == ("ValidationException", "stream", "put")
+        assert (told["first_seen"], told["attempts"], told["sequence_number"]) == (NOON, 1, "1")
         assert set(told) == {
             *("key", "code", "message", "origin", "action", "sequence_number", "first_seen", "attempts")
         }
+
+    def test_their_items_are_told_on_request_as_far_as_an_answer_has_room(self, scene: Scene) -> None:
+        for index in range(9):
+            scene.letters.put(letter(f"{index}", size=290_000))
+        told = scene.commands.letters(values=True)["letters"]
+        images = [each["image"] for each in told if "image" in each]
+        assert len(told) == 9
+        assert len(images) == 6
+        assert images[0]["v"] == {"S": "v" * 290_000}
+
+    def test_a_thousand_are_told_and_all_are_counted(self, clock: FakeClock) -> None:
+        many = Scene(MemoryStore(), clock)
+        for index in range(1_001):
+            many.letters.put(letter(f"{index}"))
+        answer = many.commands.letters()
+        assert (answer["count"], len(answer["letters"])) == (1_001, 1_000)
 
 
 class TestStatus:

@@ -54,6 +54,9 @@ def destination(write: int = 0, **more: Any) -> Json:
     return {"ProvisionedThroughput": throughput if write else ON_DEMAND, "TableId": "id", **more}
 
 
+WARM = destination(WarmThroughput={"WriteUnitsPerSecond": 1_000_000})
+
+
 def made(read: Json, written: Json, **changes: Any) -> Estimate:
     return estimate(read, written, replace(SETTINGS, **changes))
 
@@ -87,8 +90,8 @@ def test_an_empty_table_takes_next_to_nothing() -> None:
         (source(read=200), destination(), {}, "source_provisioned", 3_750.1),
         (source(), destination(50), {}, "destination_provisioned", 40_000),
         (source(), destination(), {}, "destination_on_demand", 500),
-        (source(), destination(WarmThroughput={"WriteUnitsPerSecond": 40_000}), {}, "workers", None),
-        (source(), destination(), {"concurrency": 1}, "workers", None),
+        (source(), WARM, {}, "workers", None),
+        (source(), WARM, {"concurrency": 1}, "workers", None),
     ],
 )
 def test_what_binds_is_named(

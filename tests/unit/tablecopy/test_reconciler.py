@@ -26,7 +26,7 @@ from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
 from tablecopy.control.stream import Backlog, Stream
 from tablecopy.control.watch import Watch
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
-from tablecopy.journal.letters import Letter, Letters
+from tablecopy.journal.letters import Letter, Letters, Origin
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -417,7 +417,7 @@ class TestRedrive:
 
     def settle(self, scene: Scene) -> None:
         for letter in scene.letters.read_all():
-            scene.letters.settle(letter)
+            scene.letters.settle(letter.token)
 
     def until(self, scene: Scene, *phases: Phase) -> None:
         for phase in phases:
@@ -493,7 +493,7 @@ class TestRedrive:
 
 def dead(index: int, code: str = "ValidationException") -> Letter:
     key = {"pk": {"S": f"{index}"}}
-    return Letter(key, "1", "stream", "put", code, "why", NOON, NOON, 1, "")
+    return Letter(f"{index}", key, Origin.STREAM, "put", code, "why")
 
 
 def _mark(first: int, last: int) -> Mark:

@@ -95,6 +95,22 @@ class TestPositions:
         scene.look(scene.invocation())
         assert scene.shard().position == number(8)
 
+    def test_each_record_of_such_portions_counts_once(self, scene: Scene) -> None:
+        scene.add("a", *range(10))
+        scene.apply(4, records=5)
+        scene.look()
+        scene.apply(8, records=6)
+        assert scene.look().records == 9
+
+    def test_a_batch_may_reach_beyond_what_was_read(self, scene: Scene) -> None:
+        scene.add("a", 1)
+        scene.look()
+        scene.add("a", 2, 3)
+        scene.apply(3, records=3)
+        scene.streams.shards["a"].gaps[1] = 5
+        assert scene.look().records == 3
+        assert scene.look_for(10).records == 3
+
     def test_a_mark_that_ends_in_another_shard_covers_nothing_here(self, scene: Scene) -> None:
         scene.add("a", 0, 1, 4)
         scene.add("b", 2, 3, 5)
