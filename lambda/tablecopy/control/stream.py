@@ -165,6 +165,9 @@ class Stream:
         if shard.finished:
             return shard
         now = self._clock.now()
+        if shard.shard_id not in self._readers and not shard.iterator and shard.empty_since is not None:
+            # A reader that begins anew far back may see nothing for a while, whatever there is.
+            shard = replace(shard, empty_since=now)
         reader = self._reader(shard, covered_to, shards)
         # Another reconciler may have moved the position on.
         reader.drop_to(shard.position)

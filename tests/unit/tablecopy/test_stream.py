@@ -388,6 +388,16 @@ class TestManyShards:
         scene.clock.time += 1
         assert scene.look(scene.invocation()).oldest_age == 1
 
+    def test_what_was_proved_before_it_has_to_be_proved_again(self, scene: Scene) -> None:
+        scene.add("a")
+        assert scene.look_for(DRAINED_AFTER).drained
+        scene.streams.expired.add(scene.shard().iterator)
+        scene.stream = scene.invocation()
+        backlog = scene.look()
+        assert (backlog.drained, backlog.changed) == (False, False)
+        assert not scene.look_for(DRAINED_AFTER - 1).drained
+        assert scene.look_for(1).drained
+
     def test_a_stream_that_was_deleted(self, scene: Scene) -> None:
         scene.add("a")
         scene.look()
