@@ -49,12 +49,7 @@ class TestLength:
         says = PACE.no_slice(replace(RUN, arriving=arriving, applying=10.0))
         assert f"the source makes {arriving:.1f} changes a second and the replicator applies 10.0" in says
         assert "no change to get older than 12.0 hours" in says
-        for what in (
-            "write capacity",
-            "replicator.memory_mb",
-            "replicator.batch_size",
-            "record_age_fraction",
-        ):
+        for what in ("write capacity", "memory_mb", "batch_size", "control.record_age_fraction"):
             assert what in says
 
     def test_short_ones_are_useful_where_longer_ones_are_not_wanted(self) -> None:
