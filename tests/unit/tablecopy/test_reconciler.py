@@ -51,6 +51,7 @@ from tests.unit.tablecopy.fakes import (
 SLICE_SECONDS = 600.0
 DRAINED_AFTER = 60.0
 TIMEOUT = 60.0
+HOUR = 3_600.0
 CONCURRENCY = 2
 START = Run("run", STREAM_ARN, 2, NOON, Phase.PREFLIGHT, NOON)
 
@@ -395,6 +396,23 @@ class TestResuming:
             assert scene.lambda_.updates == []
         assert scene.step() is Outcome.MOVED
         assert scene.now().phase is Phase.DRAINING
+
+    @pytest.mark.parametrize(
+        ("began", "age", "behind"),
+        [(NOON - 300, 0, 300), (NOON - 300, 900, 900), (0.0, 0, 0), (0.0, 900, 900)],
+    )
+    def test_the_drain_is_measured_from_the_slices_beginning(
+        self, scene: Scene, began: float, age: float, behind: float
+    ) -> None:
+        # Where little was changed the oldest change tells less than what it took to become so old.
+        if age:
+            scene.clock.time = NOON - age
+            scene.write(1)
+            scene.clock.time = NOON
+        scene.at(Phase.RESUMING, slice_began=began, scan_began=NOON - HOUR)
+        scene.step()
+        run = scene.now()
+        assert (run.judged_since, run.judged_age, run.judged_records) == (NOON, behind, 0)
 
     def test_three_barren_slices_stop_the_run_until_it_is_started_again(self, scene: Scene) -> None:
         scene.at(Phase.RESUMING, barren_slices=3)

@@ -523,6 +523,7 @@ class TestExpired:
         scene.covered_to = scene.clock.time
         assert scene.look().oldest_age == 48 * HOUR
         scene.streams.shards["a"].trimmed = 1
+        assert scene.look().oldest_age == 48 * HOUR
         assert scene.look(scene.invocation()).oldest_age == 0
 
     def old(self, scene: Scene, *values: int, parent: str = "") -> FakeShard:
@@ -600,10 +601,11 @@ class TestExpired:
         assert scene.look().oldest_age == HOUR
 
     def test_a_shard_found_late_is_as_old_as_what_it_holds(self, scene: Scene) -> None:
-        scene.add("a", 1)
+        shard = scene.add("a", 1)
         scene.clock.time += 3 * HOUR
         scene.look()
         scene.clock.time += 22 * HOUR
+        shard.trimmed = 1
         with pytest.raises(RecordsExpired):
             scene.look(scene.invocation())
 
