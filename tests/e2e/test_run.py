@@ -18,7 +18,7 @@ from local.demo.stack import root_module
 from local.demo.traffic import Writer, fill
 from operate.cli import main as tablecopy
 from operate.function import ControlFunction, Status
-from sides import Side
+from sides import Side, UserError
 from tests.e2e.copying import Copy
 
 pytestmark = pytest.mark.terraform
@@ -76,7 +76,8 @@ def story(copy: Copy) -> Story:
     writer = Writer(copy.source, items[:ITEMS], items[ITEMS : ITEMS + 500], rate=40, seed=SEED)
     writer.start()
     copy.function.start()
-    copy.function.start()
+    with pytest.raises(UserError, match="under way"):
+        copy.function.start()
     workers = copy.kill_while_writing("backfill")
     replicators = copy.kill_while_writing("replicator")
     copy.wait_for("the backfill", lambda status: status["segments_done"] == status["segments"])

@@ -21,8 +21,8 @@ class Executions:
         self._client = client
         self._state_machine_arn = state_machine_arn
 
-    def is_running(self, run_id: str, slice_: int, segments: Sequence[int]) -> bool:
-        """Start the execution of ``slice_`` over ``segments`` unless it exists; False once it has ended."""
+    def is_running(self, run_id: str, slice_: int, parts: Sequence[int | str]) -> bool:
+        """Start the execution of ``slice_`` unless it exists; False once it has ended. See Work.parts."""
         name = f"{run_id}-slice-{slice_}"
         arn = self._state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
         with suppress(self._client.exceptions.ExecutionDoesNotExist):
@@ -32,6 +32,6 @@ class Executions:
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
                 name=name,
-                input=json.dumps({"run": run_id, "slice": slice_, "segments": list(segments)}),
+                input=json.dumps({"run": run_id, "slice": slice_, "segments": list(parts)}),
             )
         return True

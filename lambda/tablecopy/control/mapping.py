@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef
 
-# DynamoDB allows two readers of a shard (Streams developer guide); this mapping is one of them.
+# DynamoDB allows two readers of a shard (Streams developer guide). They are this mapping and control.
 _READERS_PER_SHARD = 2
 
 
@@ -33,10 +33,11 @@ class Mapping:
         mapping = self._client.get_event_source_mapping(UUID=self._uuid)
         found = list(_unsafe_settings(mapping, stream_arn))
         others = self._other_readers(stream_arn)
-        if len(others) >= _READERS_PER_SHARD:
+        if others:
             found.append(
-                f"the stream has {len(others)} other Lambda readers ({', '.join(others)}); DynamoDB allows "
-                f"{_READERS_PER_SHARD} readers per shard in all: switch some of them off"
+                f"the stream has {len(others)} other Lambda reader(s) ({', '.join(others)}); DynamoDB allows "
+                f"{_READERS_PER_SHARD} readers per shard, and this mapping and the control function are two: "
+                "switch the other mappings off for as long as the copy runs"
             )
         return [f"event source mapping {self._uuid}: {problem}" for problem in found]
 

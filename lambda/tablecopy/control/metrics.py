@@ -1,6 +1,8 @@
-"""The one number to be alarmed by: how old the oldest change is that has not been applied."""
+"""The numbers to be alarmed by: the age of the oldest unapplied change, and the open dead letters."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tablecopy import log
 from tablecopy.clock import Clock
@@ -13,11 +15,18 @@ _PUBLISH_EVERY_SECONDS = 30.0
 
 
 class Metrics:
-    """Publishes the backlog's age, in every phase: the mapping's own IteratorAge is silent while disabled."""
+    """Publishes in every phase: the mapping's own IteratorAge is silent while it is disabled.
 
-    def __init__(self, clock: Clock, copy_name: str) -> None:
+    Parameters
+    ----------
+    count_letters
+        Tells how many dead letters are open.
+    """
+
+    def __init__(self, clock: Clock, copy_name: str, count_letters: Callable[[], int]) -> None:
         self._clock = clock
         self._copy_name = copy_name
+        self._count_letters = count_letters
         self._published = 0.0
 
     def publish(self, backlog: Backlog) -> None:
@@ -26,10 +35,6 @@ class Metrics:
         if now - self._published < _PUBLISH_EVERY_SECONDS:
             return
         self._published = now
-        log.metric(
-            NAMESPACE,
-            {"Copy": self._copy_name},
-            "Seconds",
-            {"OldestUnappliedChangeAge": backlog.oldest_age},
-            now,
-        )
+        dimensions = {"Copy": self._copy_name}
+        log.metric(NAMESPACE, dimensions, "Seconds", {"OldestUnappliedChangeAge": backlog.oldest_age}, now)
+        log.metric(NAMESPACE, dimensions, "Count", {"DeadLetters": self._count_letters()}, now)

@@ -7,19 +7,27 @@ be ended anywhere, and any number of them may run at once: the journal lets only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from tablecopy import log
 from tablecopy.clock import Clock
 from tablecopy.control.executions import Executions
-from tablecopy.control.mapping import Mapping
+from tablecopy.control.expiry import RecordsExpired
+from tablecopy.control.mapping import Mapping as SourceMapping
+from tablecopy.control.pace import Pace, begin_stretch
 from tablecopy.control.queue import FailureQueue
-from tablecopy.control.stream import Backlog, RecordsExpired, Stream
+from tablecopy.control.stream import Backlog, Stream, StreamGone
+from tablecopy.control.watch import Watch
+from tablecopy.control.work import Work
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
+from tablecopy.journal.letters import Letters
 from tablecopy.journal.run import Phase, Run, RunRecord
-from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.segments import Segments
 
 # While segments are left, a slice may follow as soon as the replicator is this close to the source.
 _IN_STEP_SECONDS = 10.0
@@ -28,6 +36,8 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 # A slice that copies nothing is tried again; that many in a row need a person.
 _BARREN_SLICES = 3
+
+_CHANGES = "changes are still being applied; stop the writers to become ready for cutover"
 
 
 class Outcome(Enum):
@@ -43,18 +53,23 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Parts:
-    """What the reconciler looks at and moves."""
+    """What the reconciler looks at and moves.
+
+    ``preflight`` finds what keeps the run from beginning, one sentence each, and ``survey`` the fields of
+    the run that follow from the tables.
+    """
 
     run: RunRecord
     segments: Segments
     leases: Leases
-    mapping: Mapping
+    letters: Letters
+    mapping: SourceMapping
     executions: Executions
     stream: Stream
     queue: FailureQueue
+    watch: Watch
     preflight: Callable[[], list[str]]
-    stream_problems: Callable[[], list[str]]
-    key_names: Callable[[], Sequence[str]]
+    survey: Callable[[], Mapping[str, Any]]
     publish: Callable[[Backlog], None]
 
 
@@ -73,16 +88,18 @@ class Reconciler:
 
     Parameters
     ----------
-    slice_seconds
-        How long a slice lasts at most, and so for how long the replicator is paused.
+    pace
+        How long a slice lasts, and so for how long the replicator is paused.
+    concurrency
+        How many workers the state machine runs at the same time.
     """
 
-    def __init__(self, parts: Parts, clock: Clock, slice_seconds: float) -> None:
+    def __init__(self, parts: Parts, clock: Clock, pace: Pace, concurrency: int) -> None:
         self._parts = parts
         self._clock = clock
-        self._slice_seconds = slice_seconds
+        self._pace = pace
+        self._concurrency = concurrency
         self._steps: dict[Phase, Callable[[Run, Backlog], Outcome]] = {
-            Phase.PREFLIGHT: self._preflight,
             Phase.PAUSING: self._pausing,
             Phase.SLICE: self._slice,
             Phase.RESUMING: self._resuming,
@@ -99,21 +116,38 @@ class Reconciler:
         if run.phase in {Phase.SEALED, Phase.STOPPED}:
             self._parts.mapping.switch(on=False)
             return Outcome.IDLE
+        if run.phase is Phase.PREFLIGHT:
+            return self._preflight(run)
+        # A run that is being sealed writes no more, whatever becomes of the tables.
+        halt = None if run.phase is Phase.SEALING else self._parts.watch.look(run)
+        if halt:
+            return self._stop(run, halt.reason, resumable=halt.resumable)
         try:
-            # Before its first slice a run has read nothing that an expired change could be missing from.
-            backlog = self._parts.stream.observe(run.scan_began or self._clock.now())
-        except RecordsExpired as expired:
-            return self._stop(run, str(expired), resumable=False)
-        self._parts.publish(backlog)
+            backlog = self._observe(run)
+        except (RecordsExpired, StreamGone) as lost:
+            return self._stop(run, str(lost), resumable=False)
         return self._steps[run.phase](run, backlog)
 
-    def _preflight(self, run: Run, _: Backlog) -> Outcome:
-        problems = tuple(self._parts.preflight())
+    def _observe(self, run: Run) -> Backlog:
+        # Before its first slice a run has read nothing that an expired change could be missing from.
+        covered_to = run.scan_began or self._clock.now()
+        count = run.phase is Phase.SLICE and run.applying > 0
+        backlog = self._parts.stream.observe(covered_to, count=count)
+        self._parts.publish(backlog)
+        return backlog
+
+    def _preflight(self, run: Run) -> Outcome:
+        problems = self._parts.preflight()
+        try:
+            self._observe(run)
+        except (ClientError, StreamGone) as error:
+            # The role may be as new as the run. What else is wrong is told all the same.
+            problems.append(f"the stream cannot be read: {error}")
         if not problems:
-            cleared = replace(run, problems=(), key_names=tuple(self._parts.key_names()))
+            cleared = replace(run, problems=(), **self._parts.survey())
             return self._enter(cleared, Phase.PAUSING)
-        if problems != run.problems:
-            self._parts.run.save(replace(run, problems=problems))
+        if tuple(problems) != run.problems:
+            self._parts.run.save(replace(run, problems=tuple(problems)))
             log.event("preflight", problems=problems)
         return Outcome.IDLE
 
@@ -121,30 +155,45 @@ class Reconciler:
         disabled = self._parts.mapping.switch(on=False)
         if not disabled or self._parts.leases.alive(REPLICATOR):
             return Outcome.WAITING
-        gone = self._parts.stream_problems()
-        if gone:
-            return self._stop(run, "; ".join(gone), resumable=False)
+        halt = self._parts.watch.look_now(run)
+        if halt:
+            return self._stop(run, halt.reason, resumable=halt.resumable)
         now = self._clock.now()
+        number = run.slice + 1
+        begun = replace(run, slice=number, redrive_slice=number if run.redrive else run.redrive_slice)
+        work = self._work(begun)
         return self._enter(
-            run,
+            begun,
             Phase.SLICE,
-            slice=run.slice + 1,
-            slice_ends=now + self._slice_seconds,
+            slice_began=now,
+            slice_ends=now + self._pace.slice_length(run),
             scan_began=run.scan_began or now,
-            copied_before_slice=_copied(self._segments(run)),
+            copied_before_slice=work.copied,
+            workers=work.workers(self._concurrency),
         )
 
-    def _slice(self, run: Run, _: Backlog) -> Outcome:
+    def _slice(self, run: Run, backlog: Backlog) -> Outcome:
         self._parts.mapping.switch(on=False)
-        segments = self._segments(run)
-        left = [segment.number for segment in segments if not segment.done]
-        time_left = self._clock.now() < run.slice_ends
-        if left and time_left and self._parts.executions.is_running(run.run_id, run.slice, left):
+        work = self._work(run)
+        now = self._clock.now()
+        too_long = self._pace.is_over(run, backlog, now)
+        in_time = now < run.slice_ends and not too_long
+        if work.parts and in_time and self._parts.executions.is_running(run.run_id, run.slice, work.parts):
+            workers = work.workers(self._concurrency)
+            if workers < run.workers:
+                self._parts.run.save(replace(run, workers=workers))
             return Outcome.WAITING
-        barren = bool(left) and _copied(segments) == run.copied_before_slice
-        return self._enter(run, Phase.RESUMING, barren_slices=run.barren_slices + 1 if barren else 0)
+        if too_long:
+            log.event("slice_cut_short", age=backlog.oldest_age, waiting=backlog.waiting)
+        barren = bool(work.segments) and not too_long and work.copied == run.copied_before_slice
+        return self._enter(
+            run,
+            Phase.RESUMING,
+            barren_slices=run.barren_slices + 1 if barren else 0,
+            redrive=run.redrive and not work.letters,
+        )
 
-    def _resuming(self, run: Run, _: Backlog) -> Outcome:
+    def _resuming(self, run: Run, backlog: Backlog) -> Outcome:
         if self._parts.leases.alive(BACKFILL):
             return Outcome.WAITING
         if run.barren_slices >= _BARREN_SLICES:
@@ -153,26 +202,55 @@ class Reconciler:
                 f"{run.barren_slices} slices in a row copied nothing; the log group of the backfill function "
                 "says why. Mend it and start the run again: it carries on where it was",
             )
-        return self._enter(run, Phase.DRAINING)
+        now = self._clock.now()
+        # All that was changed since the slice began is to be applied now, if nothing older is.
+        behind = max(backlog.oldest_age, now - run.slice_began if run.slice_began else 0.0)
+        return self._enter(run, Phase.DRAINING, **begin_stretch(backlog, now, behind))
 
     def _draining(self, run: Run, backlog: Backlog) -> Outcome:
+        now = self._clock.now()
+        slices_left = run.redrive or bool(self._work(run).segments)
+        late = self._pace.hopeless(run, backlog, now, slices_left=slices_left)
+        if late:
+            return self._stop(run, late)
         if not self._parts.mapping.switch(on=True):
             return Outcome.WAITING
-        if any(not segment.done for segment in self._segments(run)):
-            return self._enter(run, Phase.PAUSING) if _in_step(backlog) else Outcome.WAITING
-        waits_for = self._not_ready(backlog)
-        if not waits_for:
-            return self._enter(run, Phase.READY, reason="")
-        if waits_for != run.reason:
-            self._parts.run.save(replace(run, reason=waits_for))
+        if slices_left:
+            if _in_step(backlog):
+                return self._next_slice(run, backlog)
+        else:
+            waits_for = self._obstacle() if backlog.drained else _CHANGES
+            if not waits_for:
+                return self._finish(run, Phase.READY, reason="")
+            if waits_for != run.reason:
+                run = self._parts.run.save(replace(run, reason=waits_for)) or run
+        if self._pace.is_measured(run, now):
+            stretch = {
+                **self._pace.measured(run, backlog, now),
+                **begin_stretch(backlog, now, backlog.oldest_age),
+            }
+            self._parts.run.save(replace(run, **stretch))
         return Outcome.WAITING
+
+    def _next_slice(self, run: Run, backlog: Backlog) -> Outcome:
+        if run.redrive and not self._parts.letters.count():
+            self._parts.run.save(replace(run, redrive=False))
+            return Outcome.MOVED
+        measured = replace(run, **self._pace.measured(run, backlog, self._clock.now()))
+        none = self._pace.no_slice(measured)
+        return self._stop(measured, none) if none else self._enter(measured, Phase.PAUSING, reason="")
 
     def _ready(self, run: Run, backlog: Backlog) -> Outcome:
         self._parts.mapping.switch(on=True)
-        waits_for = self._not_ready(backlog)
+        waits_for = _CHANGES if backlog.changed else self._obstacle()
         if waits_for:
-            return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False)
-        return self._enter(run, Phase.SEALING) if run.seal_requested else Outcome.IDLE
+            now = self._clock.now()
+            stretch = begin_stretch(backlog, now, backlog.oldest_age)
+            return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False, **stretch)
+        if not backlog.drained:
+            # Nothing speaks against it, but this look proves nothing: a shard has just ended.
+            return Outcome.WAITING
+        return self._finish(run, Phase.SEALING) if run.seal_requested else Outcome.IDLE
 
     def _sealing(self, run: Run, backlog: Backlog) -> Outcome:
         disabled = self._parts.mapping.switch(on=False)
@@ -181,19 +259,28 @@ class Reconciler:
         late = "the source was written to after the run was ready; these changes were not copied"
         return self._enter(run, Phase.SEALED, reason=late if backlog.oldest_age else "")
 
-    def _not_ready(self, backlog: Backlog) -> str:
-        if not backlog.drained:
-            return "changes are still being applied; stop the writers to become ready for cutover"
-        gone = self._parts.stream_problems()
-        if gone:
-            return "; ".join(gone)
+    def _obstacle(self) -> str:
+        """What else stands in the way of ready for cutover; empty when nothing does."""
+        letters = self._parts.letters.count()
+        if letters:
+            return (
+                f"{letters} dead letter(s) are open: tablecopy letters lists what the destination refused "
+                "and why, tablecopy redrive tries it again"
+            )
         depth = self._parts.queue.depth()
         if depth:
             return f"the failure queue holds {depth} message(s): Lambda has given up on records"
         return ""
 
-    def _segments(self, run: Run) -> list[Segment]:
-        return self._parts.segments.read_all(run.total_segments)
+    def _work(self, run: Run) -> Work:
+        return Work.left(run, self._parts.segments.read_all(run.total_segments))
+
+    def _finish(self, run: Run, phase: Phase, **changes: object) -> Outcome:
+        """Enter a phase that says that the copy is good, if its tables are, at this moment."""
+        halt = self._parts.watch.look_now(run)
+        if halt:
+            return self._stop(run, halt.reason, resumable=halt.resumable)
+        return self._enter(run, phase, **changes)
 
     def _stop(self, run: Run, reason: str, *, resumable: bool = True) -> Outcome:
         return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable)
@@ -202,10 +289,6 @@ class Reconciler:
         if self._parts.run.save(run.enter(phase, self._clock.now(), **changes)):
             log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED
-
-
-def _copied(segments: Sequence[Segment]) -> int:
-    return sum(segment.items for segment in segments)
 
 
 def _in_step(backlog: Backlog) -> bool:

@@ -7,34 +7,42 @@ batches of a shard follow one another, so that the marks make a chain from posit
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tablecopy.clock import Clock
-from tablecopy.journal.marks import Mark, Marks, sortable
+from tablecopy.control.chain import advance
+from tablecopy.control.expiry import RETENTION_SECONDS, check_not_expired, is_touched
+from tablecopy.control.reader import PAGE_RECORDS, PlaceLost, Reader
+from tablecopy.journal.marks import Marks
 from tablecopy.journal.shards import Shard, Shards
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 
-RETENTION_SECONDS = 86_400
-"""A stream keeps a record for 24 hours (Streams developer guide)."""
-
 # A batch holds at most 1,000 records (modules/copy, replicator.batch_size), so that this many ahead are
 # enough to know where the chain of marks goes on. While everything read turns out to be applied, a look
 # goes on for this many rounds: a stream of many shards must not keep control from its other work.
-_LOOK_AHEAD = 1_000
+_LOOK_AHEAD = PAGE_RECORDS
 _ROUNDS = 10
 
-# GetRecords may take several calls to get to where a shard has records (API reference). A new reader starts
-# at a position that may lie hours back, and so believes only the last of this many empty pages.
-_EMPTY_PAGES_AT_FIRST = 3
+# A shard takes at most 1,000 writes a second, and control looks about once a second.
+_PAGES_COUNTED = 5
+
+# What only moves on a little from look to look is written to the journal this often.
+_SAVE_EVERY_SECONDS = 30.0
+
+# All that was changed before a shard began is in the one that it follows. Where that one was quiet to its
+# end, its child is quiet as well once it was read for this long.
+_CHILD_EMPTY_SECONDS = 5.0
+
+# Where a stream begins, the mapping and control do not see the same record expire at the same moment.
+_HORIZON_SECONDS = 3600
 
 
-class RecordsExpired(Exception):
-    """Records left the stream before they were applied: the copy lacks changes and cannot get them back."""
+class StreamGone(Exception):
+    """The stream does not exist any more."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,15 @@ class Backlog:
     Attributes
     ----------
     oldest_age
-        Seconds since the oldest change that is not known to be applied; 0 when there is none.
+        Age in seconds of the oldest change that is not known to be applied; 0 when there is none.
     drained
         Every shard is applied to its closed end or has been empty for long enough.
     records, puts, deletes
         What has been applied so far.
+    waiting
+        How many changes are not applied: of each shard up to 1,000, or all where control was asked to count.
+    changed
+        A shard was found not to be empty. Less than that drained is not proved.
     """
 
     oldest_age: float
@@ -56,74 +68,8 @@ class Backlog:
     records: int
     puts: int
     deletes: int
-
-
-@dataclass(frozen=True)
-class _Seen:
-    sequence_number: str
-    created: float
-
-
-class _Reader:
-    """Reads one shard onwards from a position and keeps what is not known to be applied."""
-
-    def __init__(self, client: DynamoDBStreamsClient, stream_arn: str, shard: Shard) -> None:
-        self._client = client
-        self._stream_arn = stream_arn
-        self._shard_id = shard.shard_id
-        self.from_horizon = False
-        self.ahead: deque[_Seen] = deque()
-        self._iterator: str | None = self._open(shard.position)
-        self._patience = _EMPTY_PAGES_AT_FIRST
-
-    @property
-    def at_closed_end(self) -> bool:
-        return self._iterator is None
-
-    def read(self, enough: int) -> bool:
-        """Read pages until ``enough`` records are ahead or nothing comes. True if any record came."""
-        brought = False
-        while self._iterator is not None and len(self.ahead) < enough:
-            page = self._client.get_records(ShardIterator=self._iterator, Limit=1000)
-            self._iterator = page.get("NextShardIterator")
-            for record in page["Records"]:
-                change = record["dynamodb"]
-                self.ahead.append(
-                    _Seen(change["SequenceNumber"], change["ApproximateCreationDateTime"].timestamp())
-                )
-            if page["Records"]:
-                brought = True
-                continue
-            self._patience -= 1
-            if self._patience <= 0:
-                break
-        return brought
-
-    def drop_to(self, position: str) -> None:
-        while position and self.ahead and int(self.ahead[0].sequence_number) <= int(position):
-            self.ahead.popleft()
-
-    def _open(self, position: str) -> str | None:
-        gone = self._client.exceptions.ResourceNotFoundException
-        if position:
-            try:
-                return self._client.get_shard_iterator(
-                    StreamArn=self._stream_arn,
-                    ShardId=self._shard_id,
-                    ShardIteratorType="AFTER_SEQUENCE_NUMBER",
-                    SequenceNumber=position,
-                )["ShardIterator"]
-            except (self._client.exceptions.TrimmedDataAccessException, gone):
-                # The applied record itself has expired. Whether others have is a matter of time.
-                pass
-        self.from_horizon = True
-        try:
-            return self._client.get_shard_iterator(
-                StreamArn=self._stream_arn, ShardId=self._shard_id, ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-        except gone:
-            # The shard has expired with all it held.
-            return None
+    waiting: int = 0
+    changed: bool = False
 
 
 class Stream:
@@ -150,158 +96,193 @@ class Stream:
         self._marks = marks
         self._clock = clock
         self._drained_after = drained_after
-        self._readers: dict[str, _Reader] = {}
+        self._readers: dict[str, Reader] = {}
 
-    def observe(self, covered_to: float) -> Backlog:
+    def observe(self, covered_to: float, *, count: bool = False) -> Backlog:
         """Look at all shards once.
 
         Parameters
         ----------
         covered_to
             The backfill has read, or will read, what changes made before this moment (seconds since the
-            epoch) have led to: it does no harm when they expire.
+            epoch) have led to: see expiry.check_not_expired.
+        count
+            Count all changes that are not applied.
 
         Raises
         ------
         RecordsExpired
             A record expired before it was applied.
+        StreamGone
+            There is no such stream.
         """
         now = self._clock.now()
         known = self._shards.read_all()
-        current: list[Shard] = []
-        overtaken: list[str] = []
+        shards = dict(known)
         certain = True
-        for shard_id in self._shard_ids(known):
-            before = known.get(shard_id) or Shard(shard_id, applied_to=now)
-            shard = self._follow(before, covered_to)
-            if shard != known.get(shard_id):
-                # Overtaken by another reconciler, a look proves nothing. Nor does it where a shard has just
-                # come to its end: the shards that follow it may be younger than the list.
-                saved = self._shards.save(shard)
-                certain = certain and saved is not None and shard.finished == before.finished
-                if saved is None:
-                    overtaken.append(shard_id)
-            current.append(shard)
-        followed = {shard.shard_id for shard in current}
-        counted = [*current, *(shard for shard_id, shard in known.items() if shard_id not in followed)]
-        ages = [now - self._oldest(shard).created for shard in current if self._has_backlog(shard)]
-        for shard_id in overtaken:
+        overtaken: list[str] = []
+        current = self._shard_ids(known)
+        for shard_id, parent in current.items():
+            before = known.get(shard_id) or Shard(shard_id, applied_to=now, parent=parent)
+            try:
+                shard = self._follow(before, covered_to, shards, count=count)
+            except PlaceLost:
+                self._readers.pop(shard_id, None)
+                shard = self._follow(replace(before, iterator=""), covered_to, shards, count=count)
+            # Where a shard has just come to its end, those that follow it may be younger than the list.
+            certain = certain and shard.finished == before.finished
+            if self._is_news(known.get(shard_id), shard) and not self._save(shard):
+                # Overtaken by another reconciler, a look proves nothing.
+                overtaken.append(shard_id)
+                certain = False
+            shards[shard_id] = shard
+        backlog = self._backlog(
+            shards,
+            known,
+            now,
+            certain=certain and bool(current) and all(self._is_drained(shards[id_], now) for id_ in current),
+        )
+        for shard_id in [*overtaken, *(id_ for id_ in self._readers if shards[id_].finished)]:
             self._readers.pop(shard_id, None)
+        return backlog
+
+    def _backlog(
+        self, shards: Mapping[str, Shard], known: Mapping[str, Shard], now: float, *, certain: bool
+    ) -> Backlog:
+        behind = {shards[id_]: reader.ahead for id_, reader in self._readers.items() if reader.ahead}
+        ages = (now - ahead[0].created for ahead in behind.values())
         return Backlog(
             oldest_age=max([0.0, *ages]),
-            drained=certain and bool(current) and all(self._is_drained(shard, now) for shard in current),
-            records=sum(shard.records for shard in counted),
-            puts=sum(shard.puts for shard in counted),
-            deletes=sum(shard.deletes for shard in counted),
+            drained=certain,
+            records=sum(shard.records for shard in shards.values()),
+            puts=sum(shard.puts for shard in shards.values()),
+            deletes=sum(shard.deletes for shard in shards.values()),
+            waiting=sum(max(shard.waiting, len(ahead)) for shard, ahead in behind.items()),
+            changed=any(_has_changed(known.get(id_), shard) for id_, shard in shards.items()),
         )
 
-    def _follow(self, shard: Shard, covered_to: float) -> Shard:
+    def _follow(self, shard: Shard, covered_to: float, shards: Mapping[str, Shard], *, count: bool) -> Shard:
         if shard.finished:
             return shard
         now = self._clock.now()
-        reader = self._reader(shard, covered_to)
+        if shard.shard_id not in self._readers and not shard.iterator and shard.empty_since is not None:
+            # A reader that begins anew far back may see nothing for a while, whatever there is.
+            shard = replace(shard, empty_since=now)
+        reader = self._reader(shard, covered_to, shards)
         # Another reconciler may have moved the position on.
         reader.drop_to(shard.position)
         newest = shard.applied_to
+        expired_to = min(covered_to, now - RETENTION_SECONDS + _HORIZON_SECONDS)
         brought = False
         for _ in range(_ROUNDS):
             more = reader.read(_LOOK_AHEAD)
             brought = brought or more
             reader.drop_to(shard.position)
             newest = reader.ahead[-1].created if reader.ahead else newest
-            shard = self._advance(shard, reader)
+            shard = advance(shard, reader, self._marks, expired_to)
             if reader.ahead or not more:
                 break
+        shard = replace(shard, iterator=reader.place)
         if reader.ahead:
-            applied_to = max(shard.applied_to, reader.ahead[0].created)
-            _check_not_expired(shard.shard_id, max(applied_to, covered_to), now)
-            return replace(shard, applied_to=applied_to, empty_since=None)
+            oldest = reader.ahead[0]
+            check_not_expired(
+                shard,
+                oldest.created,
+                now,
+                covered_to,
+                touched=is_touched(shard, shards),
+                gone=lambda: reader.is_gone(oldest),
+            )
+            shard = replace(shard, applied_to=oldest.created, empty_since=None)
+            if count:
+                counted_to, waiting = reader.count(shard, _LOOK_AHEAD, _PAGES_COUNTED)
+                shard = replace(shard, counted_to=counted_to, waiting=waiting)
+            return shard
+        if brought:
+            shard = replace(shard, applied_to=max(shard.applied_to, newest), empty_since=None)
         if reader.at_closed_end:
             return replace(shard, applied_to=now, finished=True)
         if brought:
-            return replace(shard, applied_to=max(shard.applied_to, newest), empty_since=None)
-        empty_since = now if shard.empty_since is None else shard.empty_since
+            return shard
+        empty_since = self._empty_since(shard, shards, now)
         # One empty answer proves nothing. To believe it would hide a change that expires unapplied.
         empty = now - empty_since >= self._drained_after
         return replace(shard, applied_to=now if empty else shard.applied_to, empty_since=empty_since)
 
-    def _advance(self, shard: Shard, reader: _Reader) -> Shard:
-        """Follow the marks from batch to batch: each begins where the one before it ended."""
-        if not reader.ahead:
-            return shard
-        begin = shard.batch_first or reader.ahead[0].sequence_number
-        marks = self._marks.between(begin, reader.ahead[-1].sequence_number)
-        chain: list[Mark] = []
-        while reader.ahead and (mark := _leading_on(marks, reader.ahead)):
-            chain.append(mark)
-            reader.drop_to(mark.last)
-        if not chain:
-            return shard
-        return replace(
-            shard,
-            position=chain[-1].last,
-            batch_first=chain[-1].first,
-            records=shard.records + sum(mark.records for mark in chain),
-            puts=shard.puts + sum(mark.puts for mark in chain),
-            deletes=shard.deletes + sum(mark.deletes for mark in chain),
-        )
+    def _empty_since(self, shard: Shard, shards: Mapping[str, Shard], now: float) -> float:
+        """Since when an empty shard counts as empty."""
+        if shard.empty_since is not None:
+            return shard.empty_since
+        parent = shards.get(shard.parent)
+        if shard.version or parent is None or not parent.finished or parent.empty_since is None:
+            return now
+        return min(now, max(parent.empty_since, now - self._drained_after + _CHILD_EMPTY_SECONDS))
 
-    def _reader(self, shard: Shard, covered_to: float) -> _Reader:
+    def _reader(self, shard: Shard, covered_to: float, shards: Mapping[str, Shard]) -> Reader:
         reader = self._readers.get(shard.shard_id)
         if reader is None:
-            reader = _Reader(self._client, self._stream_arn, shard)
+            now = self._clock.now()
+            reader = Reader(self._client, self._stream_arn, shard, now)
             if reader.from_horizon:
-                _check_not_expired(shard.shard_id, max(shard.applied_to, covered_to), self._clock.now())
+                touched = is_touched(shard, shards)
+                check_not_expired(
+                    shard, shard.applied_to, now, covered_to, touched=touched, gone=lambda: touched
+                )
             self._readers[shard.shard_id] = reader
         return reader
 
-    def _oldest(self, shard: Shard) -> _Seen:
-        return self._readers[shard.shard_id].ahead[0]
+    def _is_news(self, before: Shard | None, shard: Shard) -> bool:
+        """Whether a shard is to be written to the journal now."""
+        if before is None:
+            return True
+        if shard == before:
+            return False
+        slow = {"applied_to", "iterator", "counted_to", "waiting"}
+        if replace(shard, **{name: getattr(before, name) for name in slow}) != before:
+            return True
+        reader = self._readers.get(shard.shard_id)
+        return (
+            reader is None
+            or shard.applied_to - before.applied_to >= _SAVE_EVERY_SECONDS
+            or self._clock.now() - reader.saved >= _SAVE_EVERY_SECONDS
+        )
 
-    def _has_backlog(self, shard: Shard) -> bool:
-        return not shard.finished and bool(self._readers[shard.shard_id].ahead)
+    def _save(self, shard: Shard) -> bool:
+        if shard.shard_id in self._readers:
+            self._readers[shard.shard_id].saved = self._clock.now()
+        return self._shards.save(shard) is not None
 
     def _is_drained(self, shard: Shard, now: float) -> bool:
         if shard.finished:
             return True
         return shard.empty_since is not None and now - shard.empty_since >= self._drained_after
 
-    def _shard_ids(self, known: dict[str, Shard]) -> list[str]:
-        """The shards of the stream, and those that left it unfinished: what they held may be lost."""
-        unfinished = (shard_id for shard_id, shard in known.items() if not shard.finished)
-        return list(dict.fromkeys([*self._listed(), *unfinished]))
+    def _shard_ids(self, known: Mapping[str, Shard]) -> dict[str, str]:
+        """The shards of the stream, and those that left it unfinished: what they held may be lost.
 
-    def _listed(self) -> Iterator[str]:
-        page = self._client.describe_stream(StreamArn=self._stream_arn)["StreamDescription"]
+        Returns
+        -------
+        dict
+            The parent of each, or an empty text.
+        """
+        unfinished = {id_: shard.parent for id_, shard in known.items() if not shard.finished}
+        return {**unfinished, **dict(self._listed())}
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        request: dict[str, str] = {}
         while True:
-            for shard in page["Shards"]:
-                yield shard["ShardId"]
-            if "LastEvaluatedShardId" not in page:
+            try:
+                page = self._client.describe_stream(StreamArn=self._stream_arn, **request)  # type: ignore[arg-type]
+            except self._client.exceptions.ResourceNotFoundException as gone:
+                raise StreamGone(f"the stream {self._stream_arn} does not exist any more") from gone
+            for shard in page["StreamDescription"]["Shards"]:
+                yield shard["ShardId"], shard.get("ParentShardId", "")
+            last = page["StreamDescription"].get("LastEvaluatedShardId")
+            if last is None:
                 return
-            page = self._client.describe_stream(
-                StreamArn=self._stream_arn, ExclusiveStartShardId=page["LastEvaluatedShardId"]
-            )["StreamDescription"]
+            request = {"ExclusiveStartShardId": last}
 
 
-def _leading_on(marks: Mapping[str, Mark], ahead: deque[_Seen]) -> Mark | None:
-    """The mark that covers the first record ahead.
-
-    Mostly it is that record's own. But a batch that was applied and not acknowledged may be delivered again
-    in other portions, and the one after it then begins before the record and ends behind it. Its last
-    record tells that it is of this shard.
-    """
-    own = marks.get(sortable(ahead[0].sequence_number))
-    if own:
-        return own
-    start = int(ahead[0].sequence_number)
-    here = {seen.sequence_number for seen in ahead}
-    return next((mark for mark in marks.values() if int(mark.first) < start and mark.last in here), None)
-
-
-def _check_not_expired(shard_id: str, applied_to: float, now: float) -> None:
-    if applied_to < now - RETENTION_SECONDS:
-        hours = (now - applied_to) / 3600
-        raise RecordsExpired(
-            f"shard {shard_id}: changes made {hours:.0f} hours ago were not applied within the 24 hours "
-            "that a stream keeps them. The copy lacks them: empty the destination and start a new copy"
-        )
+def _has_changed(before: Shard | None, shard: Shard) -> bool:
+    already_finished = before is not None and before.finished
+    return shard.empty_since is None and not already_finished

@@ -11,12 +11,16 @@ from tablecopy.wire import Json, Wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_NEW_COPY = "Apply Terraform again and start a new copy"
+
 _VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 
 
 def source_problems(source: Wire, table: str, stream_arn: str) -> list[str]:
     """What keeps the source table from being copied, one sentence each with what mends it."""
-    description = source.call("describe_table", {"TableName": table})["Table"]
+    description = described(source, table)
+    if description is None:
+        return [f"source table {table} does not exist any more"]
     specification = description.get("StreamSpecification", {})
     if not specification.get("StreamEnabled"):
         return [
@@ -46,11 +50,8 @@ def destination_problems(
 def _destination_problems(
     source: Wire, source_table: str, destination: Wire, table: str, allow_items: bool
 ) -> Iterator[str]:
-    try:
-        description = destination.call("describe_table", {"TableName": table})["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
+    description = described(destination, table)
+    if description is None:
         yield f"destination table {table} does not exist; apply Terraform again"
         return
     if description["TableStatus"] not in {"ACTIVE", "UPDATING"}:
@@ -73,6 +74,36 @@ def _destination_problems(
             f"destination table {table} holds items, and a copy never deletes what the source lacks; "
             "empty it, or accept them with destination_table.allow_items = true"
         )
+
+
+def destination_lost(destination: Wire, table: str, table_id: str) -> list[str]:
+    """Why what was copied is gone; empty while the destination is the table that has the id ``table_id``."""
+    description = described(destination, table)
+    if description is None or description["TableStatus"] == "DELETING":
+        return [f"destination table {table} was deleted, and with it what was copied. {_NEW_COPY}"]
+    if table_id and description.get("TableId", table_id) != table_id:
+        return [
+            f"destination table {table} was deleted and created again; what was copied before is gone. "
+            f"{_NEW_COPY}"
+        ]
+    return []
+
+
+def described(wire: Wire, table: str) -> Json | None:
+    """``Table`` of DescribeTable, or None when there is no such table."""
+    try:
+        description: Json = wire.call("describe_table", {"TableName": table})["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
+    return description
+
+
+def provisioned(description: Json, units: str) -> float:
+    """``units`` ("ReadCapacityUnits", "WriteCapacityUnits") of a table or index; 0 when it is on demand."""
+    throughput = description.get("ProvisionedThroughput") or {}
+    return float(throughput.get(units, 0))
 
 
 def key_definition(description: Json) -> list[tuple[str, str, str]]:

@@ -6,21 +6,27 @@ import os
 from functools import partial
 
 import boto3
+from botocore.config import Config
 
 from tablecopy.clock import Clock
 from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.executions import Executions
+from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.control.mapping import Mapping
 from tablecopy.control.metrics import Metrics
+from tablecopy.control.pace import Pace
 from tablecopy.control.preflight import problems
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Parts, Reconciler, reconcile
 from tablecopy.control.stream import Stream
-from tablecopy.control.tables import destination_problems, key_definition, source_problems
+from tablecopy.control.survey import survey
+from tablecopy.control.tables import destination_lost, destination_problems, source_problems
+from tablecopy.control.watch import Watch
 from tablecopy.handlers.context import Context, journal, settings
 from tablecopy.journal.leases import Leases
+from tablecopy.journal.letters import Letters
 from tablecopy.journal.marks import Marks
-from tablecopy.journal.run import RunRecord
+from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.sessions import RoleSession, own_session
@@ -29,6 +35,9 @@ from tablecopy.wire import Json, Wire
 
 # The schedule calls once a minute: looking for most of it lets phases follow one another within seconds.
 _LOOK_FOR_SECONDS = 50.0
+
+# Streams answers LimitExceededException to more than a few calls a second; standard retries wait for that.
+_RETRYING = Config(retries={"mode": "standard", "total_max_attempts": 6})
 
 _CLOCK = Clock()
 _COMMON = settings()
@@ -42,17 +51,25 @@ _DESTINATION = Wire(
 _RUN = RunRecord(_STORE)
 _SEGMENTS = Segments(_STORE)
 _SHARDS = Shards(_STORE)
-_MAPPING = Mapping(boto3.client("lambda"), _SETTINGS.mapping_uuid)
-_EXECUTIONS = Executions(boto3.client("stepfunctions"), _SETTINGS.state_machine_arn)
-_STREAMS = boto3.client("dynamodbstreams")
-_QUEUE = FailureQueue(boto3.client("sqs"), _SETTINGS.failure_queue_url)
-_COMMANDS = Commands(_RUN, _SEGMENTS, _SHARDS, _CLOCK, _SETTINGS.stream_arn, _SETTINGS.total_segments)
+_LETTERS = Letters(_STORE, _CLOCK)
+_LAMBDA = boto3.client("lambda", config=_RETRYING)
+_MAPPING = Mapping(_LAMBDA, _SETTINGS.mapping_uuid)
+_EXECUTIONS = Executions(boto3.client("stepfunctions", config=_RETRYING), _SETTINGS.state_machine_arn)
+_STREAMS = boto3.client("dynamodbstreams", config=_RETRYING)
+_QUEUE = FailureQueue(boto3.client("sqs", config=_RETRYING), _SETTINGS.failure_queue_url)
+_ACTIONS = ("reconcile", "start", "status", "seal", "redrive", "letters")
+_COMMANDS = Commands(
+    _RUN, _SEGMENTS, _SHARDS, _LETTERS, _CLOCK, _SETTINGS.stream_arn, _SETTINGS.total_segments
+)
 
 
 def handle(event: Json, context: Context) -> Json:
-    """Do what ``{"action": ...}`` says: reconcile, start, status or seal.
+    """Do what ``{"action": ...}`` says: reconcile, start, status, seal, redrive or letters.
 
-    Returns ``{"status": {...}}`` (see Commands.status), or ``{"error": text}`` when it cannot be done.
+    Letters come with the items' images only if the event says ``"values": true`` as well.
+
+    Returns ``{"status": {...}}`` (see Commands.status), for letters ``{"letters": [...], "count": n}`` (see
+    Commands.letters), or ``{"error": text}`` when it cannot be done.
     """
     action = event.get("action")
     try:
@@ -60,14 +77,27 @@ def handle(event: Json, context: Context) -> Json:
             case "reconcile":
                 return _reconcile()
             case "start":
-                return {"status": _COMMANDS.start()}
+                return _start()
             case "status":
                 return {"status": _COMMANDS.status()}
             case "seal":
                 return {"status": _COMMANDS.seal()}
+            case "redrive":
+                return {"status": _COMMANDS.redrive()}
+            case "letters":
+                return _COMMANDS.letters(values=event.get("values") is True)
     except NotPossible as impossible:
         return {"error": str(impossible)}
-    return {"error": f"unknown action {action!r}; known are reconcile, start, status, seal"}
+    return {"error": f"unknown action {action!r}; known are {', '.join(_ACTIONS)}"}
+
+
+def _start() -> Json:
+    status = _COMMANDS.start()
+    if status["phase"] != Phase.PREFLIGHT:
+        return {"status": status}
+    # The first answer tells already what is in the way, or what the run will take.
+    _reconciler().step()
+    return {"status": _COMMANDS.status()}
 
 
 def _reconcile() -> Json:
@@ -78,18 +108,28 @@ def _reconcile() -> Json:
 
 
 def _reconciler() -> Reconciler:
-    source_table, stream_arn = _COMMON.source_table, _SETTINGS.stream_arn
+    source_table, destination_table = _COMMON.source_table, _COMMON.destination_table
+    stream_arn = _SETTINGS.stream_arn
     stream_problems = partial(source_problems, _SOURCE, source_table, stream_arn)
     parts = Parts(
         run=_RUN,
         segments=_SEGMENTS,
         leases=Leases(_STORE, _CLOCK),
+        letters=_LETTERS,
         mapping=_MAPPING,
         executions=_EXECUTIONS,
         stream=Stream(
             _STREAMS, stream_arn, _SHARDS, Marks(_STORE, _CLOCK), _CLOCK, _SETTINGS.drained_after_seconds
         ),
         queue=_QUEUE,
+        watch=Watch(
+            _CLOCK,
+            [
+                lambda run: stream_problems(),
+                lambda run: destination_lost(_DESTINATION, destination_table, run.destination_id),
+            ],
+            _LETTERS,
+        ),
         preflight=partial(
             problems,
             [
@@ -100,18 +140,15 @@ def _reconciler() -> Reconciler:
                     _SOURCE,
                     source_table,
                     _DESTINATION,
-                    _COMMON.destination_table,
+                    destination_table,
                     allow_items=_SETTINGS.allow_items,
                 ),
+                partial(concurrency_problems, _LAMBDA, _SETTINGS),
+                partial(read_capacity_problems, _SOURCE, source_table, _SETTINGS),
             ],
         ),
-        stream_problems=stream_problems,
-        key_names=_key_names,
-        publish=Metrics(_CLOCK, _SETTINGS.copy_name).publish,
+        survey=partial(survey, _SOURCE, source_table, _DESTINATION, destination_table, _SETTINGS),
+        publish=Metrics(_CLOCK, _SETTINGS.copy_name, _LETTERS.count).publish,
     )
-    return Reconciler(parts, _CLOCK, _SETTINGS.slice_seconds)
-
-
-def _key_names() -> list[str]:
-    description = _SOURCE.call("describe_table", {"TableName": _COMMON.source_table})["Table"]
-    return [name for name, _, _ in key_definition(description)]
+    pace = Pace(_SETTINGS.slice_seconds, _SETTINGS.record_age_fraction)
+    return Reconciler(parts, _CLOCK, pace, _SETTINGS.concurrency)

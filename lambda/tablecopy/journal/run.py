@@ -45,8 +45,8 @@ class Run:
         The key attributes of both tables, as preflight has found them.
     total_segments
         ``TotalSegments`` of the scan, fixed for the run: a checkpoint means nothing under another number.
-    slice, slice_ends
-        Number of the latest slice (from 1), and the moment its workers stop writing.
+    slice, slice_began, slice_ends
+        Number of the latest slice (from 1), when it began, and the moment its workers stop writing.
     scan_began
         When the first slice began; 0 before it. Everything read by the backfill was read after it.
     phase_since
@@ -96,6 +96,7 @@ class Run:
     phase_since: float
     key_names: tuple[str, ...] = ()
     slice: int = 0
+    slice_began: float = 0.0
     slice_ends: float = 0.0
     scan_began: float = 0.0
     barren_slices: int = 0

@@ -28,6 +28,14 @@ class Shard:
         Raised by every write; a write that does not know the latest one is refused.
     batch_first
         First sequence number of the batch that led to ``position``.
+    parent
+        The shard that this one followed; empty where the stream does not tell.
+    iterator
+        Where to read on: no record behind ``position`` comes before it. It expires after 15 minutes
+        (GetShardIterator, API reference).
+    counted_to, waiting
+        The last record that was counted behind ``position``, and how many there are up to it. Only counted
+        while a slice keeps the replicator from them.
     """
 
     shard_id: str
@@ -40,6 +48,10 @@ class Shard:
     deletes: int = 0
     version: int = 0
     batch_first: str = ""
+    parent: str = ""
+    iterator: str = ""
+    counted_to: str = ""
+    waiting: int = 0
 
 
 class Shards:
@@ -71,6 +83,10 @@ class Shards:
             "puts": number(shard.puts),
             "deletes": number(shard.deletes),
             "version": number(following.version),
+            "parent": text(shard.parent),
+            "iterator": text(shard.iterator),
+            "counted_to": text(shard.counted_to),
+            "waiting": number(shard.waiting),
         }
         if shard.empty_since is not None:
             attributes["empty_since"] = number(shard.empty_since)
@@ -103,4 +119,9 @@ def _decode(item: Json) -> Shard:
         puts=int(item["puts"]["N"]),
         deletes=int(item["deletes"]["N"]),
         version=int(item["version"]["N"]),
+        # Of an earlier release: without the following.
+        parent=item.get("parent", text(""))["S"],
+        iterator=item.get("iterator", text(""))["S"],
+        counted_to=item.get("counted_to", text(""))["S"],
+        waiting=int(item.get("waiting", number(0))["N"]),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
 from tablecopy.clock import Clock
+from tablecopy.journal.store import Conflict, Store
 from tablecopy.wire import Json, Wire, encode
 from tablecopy.writes import key_token
 
@@ -235,6 +236,10 @@ class NotFound(Exception):
     """ResourceNotFoundException."""
 
 
+class Expired(Exception):
+    """ExpiredIteratorException."""
+
+
 @dataclass
 class FakeShard:
     """A shard of FakeStreams. ``gaps`` says how many empty pages come before the record at an index."""
@@ -243,6 +248,7 @@ class FakeShard:
     closed: bool = False
     trimmed: int = 0
     gaps: dict[int, int] = field(default_factory=dict)
+    parent: str = ""
 
 
 class FakeStreams:
@@ -251,18 +257,23 @@ class FakeStreams:
     class exceptions:  # noqa: N801 - boto3 spells it so
         TrimmedDataAccessException = Trimmed
         ResourceNotFoundException = NotFound
+        ExpiredIteratorException = Expired
 
     def __init__(self, page_size: int = 4) -> None:
         self.shards: dict[str, FakeShard] = {}
+        self.deleted = False
         self.page_size = page_size
         self.reads = 0
+        self.expired: set[str] = set()
         self.on_read: Callable[[str], None] = lambda shard_id: None
 
     def describe_stream(self, **request: Any) -> Json:
+        if self.deleted:
+            raise NotFound
         ids = list(self.shards)
         start = ids.index(request["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in request else 0
         page = ids[start : start + 2]
-        description: Json = {"Shards": [{"ShardId": shard_id} for shard_id in page]}
+        description: Json = {"Shards": [_described(shard_id, self.shards[shard_id]) for shard_id in page]}
         if start + 2 < len(ids):
             description["LastEvaluatedShardId"] = page[-1]
         return {"StreamDescription": description}
@@ -277,13 +288,25 @@ class FakeStreams:
             index = numbers.index(request["SequenceNumber"]) + 1
             if index <= shard.trimmed:
                 raise Trimmed
+        if request["ShardIteratorType"] == "AT_SEQUENCE_NUMBER":
+            index = [number for number, _ in shard.records].index(request["SequenceNumber"])
+            if index < shard.trimmed:
+                raise Trimmed
         return {"ShardIterator": json.dumps([request["ShardId"], index, 0])}
 
     def get_records(self, **request: Any) -> Json:
         self.reads += 1
         shard_id, index, waited = json.loads(request["ShardIterator"])
         self.on_read(shard_id)
+        if shard_id not in self.shards:
+            raise NotFound
         shard = self.shards[shard_id]
+        if request["ShardIterator"] in self.expired:
+            # Another one for the same place does not look different here.
+            self.expired.remove(request["ShardIterator"])
+            raise Expired
+        if index < shard.trimmed:
+            raise Trimmed
         if waited < shard.gaps.get(index, 0):
             return {"Records": [], "NextShardIterator": json.dumps([shard_id, index, waited + 1])}
         end = min([index + self.page_size, len(shard.records), *(gap for gap in shard.gaps if gap > index)])
@@ -301,6 +324,10 @@ class FakeStreams:
         if not (shard.closed and end == len(shard.records)):
             answer["NextShardIterator"] = json.dumps([shard_id, end, 0])
         return answer
+
+
+def _described(shard_id: str, shard: FakeShard) -> Json:
+    return {"ShardId": shard_id, **({"ParentShardId": shard.parent} if shard.parent else {})}
 
 
 STREAM_ARN = "arn:aws:dynamodb:eu-west-1:111111111111:table/t/stream/1"
@@ -387,3 +414,63 @@ class FakeLambda:
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         assert request == {"EventSourceArn": STREAM_ARN}
         return [{"EventSourceMappings": [self.mapping]}, {"EventSourceMappings": self.others}]
+
+
+class MemoryStore(Store):
+    """The journal in memory: for tests of days in which moto would take hours."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[str, dict[str, Json]] = {}
+
+    def get(self, pk: str, sk: str) -> Json | None:
+        return self.partitions.get(pk, {}).get(sk)
+
+    def put(
+        self,
+        pk: str,
+        sk: str,
+        attributes: Json,
+        *,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> None:
+        self._check(pk, sk, condition, values or {}, names or {})
+        self.partitions.setdefault(pk, {})[sk] = {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}
+
+    def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
+        self._check(pk, sk, condition, values or {}, {})
+        self.partitions.get(pk, {}).pop(sk, None)
+
+    def count(self, pk: str) -> int:
+        return len(self.partitions.get(pk, {}))
+
+    def names(self, pk: str) -> set[str]:
+        return set(self.partitions.get(pk, {}))
+
+    def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
+        partition = self.partitions.get(pk, {})
+        if first is None or last is None:
+            return iter([partition[sk] for sk in sorted(partition)])
+        return iter([partition[sk] for sk in sorted(sk for sk in partition if first <= sk <= last)])
+
+    def _check(self, pk: str, sk: str, condition: str | None, values: Json, names: dict[str, str]) -> None:
+        """Evaluates the few forms of conditions that the journal has."""
+        item = self.get(pk, sk)
+        alternatives = condition.split(" OR ") if condition else []
+        if alternatives and not any(_holds(each, item, values, names) for each in alternatives):
+            raise Conflict(sk)
+
+
+def _holds(term: str, item: Json | None, values: Json, names: dict[str, str]) -> bool:
+    if term == "attribute_not_exists(pk)":
+        return item is None
+    name, operator, value = term.split(" ")
+    if item is None:
+        return False
+    here, there = (_plain(each) for each in (item[names.get(name, name)], values[value]))
+    return bool(here == there if operator == "=" else here < there)
+
+
+def _plain(attribute: Json) -> Any:
+    return float(attribute["N"]) if "N" in attribute else attribute["S"]

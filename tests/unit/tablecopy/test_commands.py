@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from tablecopy.control.commands import Commands, NotPossible
-from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.letters import Letter, Letters, Origin
+from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock
+from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore
 
 UNDER_WAY = set(Phase) - {Phase.STOPPED, Phase.SEALING, Phase.SEALED}
+
+
+def letter(key: str, size: int = 1) -> Letter:
+    return Letter(
+        token=key,
+        key={"pk": {"S": key}},
+        origin=Origin.STREAM,
+        action="put",
+        code="ValidationException",
+        message="why",
+        sequence_number="1",
+        image=json.dumps({"pk": {"S": key}, "v": {"S": "v" * size}}),
+    )
 
 
 class Scene:
@@ -22,7 +37,11 @@ class Scene:
         self.run = RunRecord(store)
         self.segments = Segments(store)
         self.shards = Shards(store)
-        self.commands = Commands(self.run, self.segments, self.shards, clock, STREAM_ARN, 4)
+        self.letters = Letters(store, clock)
+        self.commands = self.another(self.run)
+
+    def another(self, run: RunRecord) -> Commands:
+        return Commands(run, self.segments, self.shards, self.letters, self.clock, STREAM_ARN, 4)
 
     def at(self, phase: Phase, **changes: object) -> None:
         self.commands.begin()
@@ -49,18 +68,49 @@ class TestStart:
         assert run.run_id.replace("-", "").isalnum()
 
     @pytest.mark.parametrize("phase", sorted(UNDER_WAY))
-    def test_one_under_way_is_left_as_it_is(self, scene: Scene, phase: Phase) -> None:
+    def test_one_under_way_is_refused_and_left_as_it_is(self, scene: Scene, phase: Phase) -> None:
         scene.at(phase, slice=3)
         before = scene.now()
-        scene.commands.start()
-        scene.commands.begin()
+        says = f"run {before.run_id} is under way, {phase} since 2025-06-15 15:06:40 UTC"
+        with pytest.raises(NotPossible, match=says):
+            scene.commands.start()
+        assert not scene.commands.begin()
         assert scene.now() == before
+
+    @pytest.mark.parametrize("stopped", [False, True])
+    def test_of_two_at_once_one_begins(self, scene: Scene, store: Store, stopped: bool) -> None:
+        class Overtaken(RunRecord):
+            """Another start comes between this one's look at the run and its write."""
+
+            def create(self, run: Run) -> bool:
+                scene.commands.start()
+                return super().create(run)
+
+            def save(self, run: Run) -> Run | None:
+                scene.commands.start()
+                return super().save(run)
+
+        if stopped:
+            scene.at(Phase.STOPPED)
+        with pytest.raises(NotPossible, match="under way"):
+            scene.another(Overtaken(store)).start()
+        assert scene.now().phase is (Phase.RESUMING if stopped else Phase.PREFLIGHT)
+        assert scene.now().version == (2 if stopped else 0)
 
     def test_a_stopped_one_goes_on_where_workers_may_still_write(self, scene: Scene) -> None:
         scene.at(Phase.STOPPED, reason="why", barren_slices=3)
         scene.commands.start()
         run = scene.now()
         assert (run.phase, run.reason, run.barren_slices) == (Phase.RESUMING, "", 0)
+
+    def test_a_stopped_one_is_judged_by_what_is_measured_from_then_on(self, scene: Scene) -> None:
+        scene.at(Phase.STOPPED, arriving=9.0, applying=9.0, slice_began=NOON)
+        scene.letters.put(letter("a"))
+        scene.commands.start()
+        run = scene.now()
+        assert (run.arriving, run.applying, run.slice_began) == (0, 0, 0)
+        # It does not stop again for the dead letters it stopped for.
+        assert run.letters_limit == LETTERS_LIMIT + 1
 
     @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.SEALING, Phase.SEALED])
     def test_one_that_has_ended_is_not_started_again(self, scene: Scene, phase: Phase) -> None:
@@ -106,10 +156,79 @@ class TestSeal:
                 return super().save(run)
 
         scene.at(Phase.READY)
-        commands = Commands(Overtaken(store), scene.segments, scene.shards, clock, STREAM_ARN, 4)
+        commands = scene.another(Overtaken(store))
         with pytest.raises(NotPossible, match="draining"):
             commands.seal()
         assert not scene.now().seal_requested
+
+
+class TestRedrive:
+    def test_the_wish_is_written_down_once(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.letters.put(letter("a"))
+        assert scene.commands.redrive()["redrive"]
+        before = scene.now()
+        assert scene.commands.redrive()["letters"] == 1
+        assert scene.now() == before
+        assert before.redrive
+
+    def test_there_is_nothing_to_try_again(self, scene: Scene) -> None:
+        with pytest.raises(NotPossible, match="start one first"):
+            scene.commands.redrive()
+        scene.at(Phase.READY)
+        with pytest.raises(NotPossible, match="no open dead letter"):
+            scene.commands.redrive()
+
+    @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.SEALING, Phase.SEALED])
+    def test_not_in_a_run_that_writes_no_more(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, reason="the reason")
+        scene.letters.put(letter("a"))
+        with pytest.raises(NotPossible, match="start it again first" if phase is Phase.STOPPED else phase):
+            scene.commands.redrive()
+        assert not scene.now().redrive
+
+    def test_a_wish_that_is_overtaken_is_written_all_the_same(self, scene: Scene, store: Store) -> None:
+        class Overtaken(RunRecord):
+            def save(self, run: Run) -> Run | None:
+                if scene.now().phase is Phase.SLICE:
+                    scene.at(Phase.RESUMING)
+                return super().save(run)
+
+        scene.at(Phase.SLICE)
+        scene.letters.put(letter("a"))
+        assert scene.another(Overtaken(store)).redrive()["phase"] == "resuming"
+        assert scene.now().redrive
+
+
+class TestLetters:
+    def test_they_are_listed_without_their_items(self, scene: Scene) -> None:
+        assert scene.commands.letters() == {"count": 0, "letters": []}
+        scene.letters.put(letter("a"))
+        answer = scene.commands.letters()
+        assert answer["count"] == 1
+        [told] = answer["letters"]
+        assert told["key"] == {"pk": {"S": "a"}}
+        assert (told["code"], told["origin"], told["action"]) == ("ValidationException", "stream", "put")
+        assert (told["first_seen"], told["attempts"], told["sequence_number"]) == (NOON, 1, "1")
+        assert set(told) == {
+            *("key", "code", "message", "origin", "action", "sequence_number", "first_seen", "attempts")
+        }
+
+    def test_their_items_are_told_on_request_as_far_as_an_answer_has_room(self, scene: Scene) -> None:
+        for index in range(9):
+            scene.letters.put(letter(f"{index}", size=290_000))
+        told = scene.commands.letters(values=True)["letters"]
+        images = [each["image"] for each in told if "image" in each]
+        assert len(told) == 9
+        assert len(images) == 6
+        assert images[0]["v"] == {"S": "v" * 290_000}
+
+    def test_a_thousand_are_told_and_all_are_counted(self, clock: FakeClock) -> None:
+        many = Scene(MemoryStore(), clock)
+        for index in range(1_001):
+            many.letters.put(letter(f"{index}"))
+        answer = many.commands.letters()
+        assert (answer["count"], len(answer["letters"])) == (1_001, 1_000)
 
 
 class TestStatus:
@@ -117,7 +236,9 @@ class TestStatus:
         assert scene.commands.status() == {"phase": "none", "now": NOON}
 
     def test_it_adds_up(self, scene: Scene) -> None:
-        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r")
+        figures = {"arriving": 1.5, "applying": 20.0, "workers": 3, "estimate": '{"items": 5}'}
+        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", **figures)
+        scene.letters.put(letter("a"))
         scene.segments.save(Segment(0, None, 10, 1000, done=True))
         scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))
         shards = [
@@ -139,6 +260,12 @@ class TestStatus:
             "puts": 5,
             "deletes": 2,
             "oldest_unapplied_age": 30.0,
+            "arriving": 1.5,
+            "applying": 20.0,
+            "letters": 1,
+            "redrive": False,
+            "workers": 3,
+            "estimate": {"items": 5},
             "problems": ["p"],
             "reason": "r",
             "now": NOON,

@@ -31,6 +31,12 @@ def test_it_is_started_once(executions: Executions, states: FakeStates) -> None:
     assert json.loads(given) == {"run": "run", "slice": 2, "segments": [0, 3]}
 
 
+def test_a_worker_may_be_for_the_dead_letters(executions: Executions, states: FakeStates) -> None:
+    executions.is_running("run", 2, ["letters", 3])
+    [given] = states.executions.values()
+    assert json.loads(given)["segments"] == ["letters", 3]
+
+
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
 def test_it_is_over_however_it_ended(executions: Executions, states: FakeStates, status: str) -> None:
     executions.is_running("run", 2, [0])

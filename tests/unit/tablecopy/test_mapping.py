@@ -75,8 +75,9 @@ def test_settings_that_lose_changes_are_refused(
 
 
 def test_other_readers_of_the_stream(mapping: Mapping, lambda_: FakeLambda) -> None:
-    lambda_.others = [{"UUID": "a", "FunctionArn": "fn-a"}, {"UUID": "b", "FunctionArn": "fn-b"}]
+    # Control is the second reader: there is no room for a third.
+    lambda_.others = [{"UUID": "a", "FunctionArn": "fn-a"}]
     [problem] = mapping.problems(STREAM)
-    assert "fn-a, fn-b" in problem
+    assert "1 other Lambda reader(s) (fn-a)" in problem
     lambda_.others[0]["State"] = "Disabled"
     assert mapping.problems(STREAM) == []

@@ -1,4 +1,4 @@
-"""The backlog's age as CloudWatch's embedded metric format has it."""
+"""The backlog's age and the dead letters as CloudWatch's embedded metric format has it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from tablecopy.control.stream import Backlog
 from tests.unit.tablecopy.fakes import NOON, FakeClock
 
 
-def test_the_age_is_published_and_not_too_often(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
-    metrics = Metrics(clock, "orders")
+def test_the_numbers_are_published_and_not_too_often(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = Metrics(clock, "orders", lambda: 3)
     for _ in range(60):
         metrics.publish(Backlog(12.5, False, 0, 0, 0))
         clock.time += 1
-    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    first, letters, second, _ = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (first["OldestUnappliedChangeAge"], first["Copy"]) == (12.5, "orders")
     assert first["_aws"] == {
         "Timestamp": int(NOON * 1000),
@@ -28,4 +30,7 @@ def test_the_age_is_published_and_not_too_often(clock: FakeClock, capsys: pytest
             }
         ],
     }
+    assert (letters["DeadLetters"], letters["Copy"]) == (3, "orders")
+    [described] = letters["_aws"]["CloudWatchMetrics"]
+    assert described["Metrics"] == [{"Name": "DeadLetters", "Unit": "Count"}]
     assert second["_aws"]["Timestamp"] == int((NOON + 30) * 1000)

@@ -7,11 +7,12 @@ from typing import cast
 import pytest
 from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 
-from tablecopy.control.stream import RETENTION_SECONDS, Backlog, RecordsExpired, Stream
+from tablecopy.control.expiry import RETENTION_SECONDS, RecordsExpired
+from tablecopy.control.stream import Backlog, Stream, StreamGone
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams
+from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore
 
 DRAINED_AFTER = 60.0
 HOUR = 3600.0
@@ -72,8 +73,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(store: Store, clock: FakeClock) -> Scene:
-    return Scene(store, clock)
+def scene(clock: FakeClock) -> Scene:
+    return Scene(MemoryStore(), clock)
 
 
 class TestPositions:
@@ -93,6 +94,22 @@ class TestPositions:
         scene.apply(8, records=6)
         scene.look(scene.invocation())
         assert scene.shard().position == number(8)
+
+    def test_each_record_of_such_portions_counts_once(self, scene: Scene) -> None:
+        scene.add("a", *range(10))
+        scene.apply(4, records=5)
+        scene.look()
+        scene.apply(8, records=6)
+        assert scene.look().records == 9
+
+    def test_a_batch_may_reach_beyond_what_was_read(self, scene: Scene) -> None:
+        scene.add("a", 1)
+        scene.look()
+        scene.add("a", 2, 3)
+        scene.apply(3, records=3)
+        scene.streams.shards["a"].gaps[1] = 5
+        assert scene.look().records == 3
+        assert scene.look_for(10).records == 3
 
     def test_a_mark_that_ends_in_another_shard_covers_nothing_here(self, scene: Scene) -> None:
         scene.add("a", 0, 1, 4)
@@ -270,6 +287,170 @@ class TestDrained:
         assert not scene.look().drained
 
 
+class TestManyShards:
+    """Shards that end and are followed by others while the source is quiet."""
+
+    def follow_up(self, scene: Scene, shard_id: str, child: str) -> None:
+        scene.streams.shards[shard_id].closed = True
+        scene.add(child, parent=shard_id)
+
+    def test_a_child_of_a_quiet_shard_is_soon_quiet(self, scene: Scene) -> None:
+        scene.add("a")
+        assert scene.look_for(DRAINED_AFTER).drained
+        self.follow_up(scene, "a", "b")
+        assert not scene.look().drained
+        assert not scene.look_for(4).drained
+        assert scene.look_for(1).drained
+
+    def test_a_child_of_a_shard_that_had_changes_is_not(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look()
+        self.follow_up(scene, "a", "b")
+        assert not scene.look_for(DRAINED_AFTER - 1).drained
+        assert scene.look_for(1).drained
+
+    def test_nor_of_one_that_was_written_to_at_its_very_end(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.add("a", 1)
+        scene.apply(1)
+        self.follow_up(scene, "a", "b")
+        assert not scene.look_for(DRAINED_AFTER - 1).drained
+
+    def test_nor_of_one_whose_changes_are_not_applied(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        self.follow_up(scene, "a", "b")
+        scene.add("a", 1, closed=True)
+        assert not scene.look_for(2 * DRAINED_AFTER).drained
+
+    def test_a_change_in_a_child_is_found(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        self.follow_up(scene, "a", "b")
+        scene.look_for(3)
+        scene.add("b", 1)
+        assert not scene.look_for(2 * DRAINED_AFTER).drained
+
+    def test_ready_comes_although_a_shard_ends_every_half_minute(self, scene: Scene) -> None:
+        for index in range(20):
+            scene.add(f"{index}")
+        drained = 0
+        for index in range(20, 28):
+            drained += scene.look_for(29).drained
+            self.follow_up(scene, f"{index - 20}", f"{index}")
+            scene.clock.time += 1
+            scene.look()
+        # Not in the first minute; from then on always.
+        assert drained == 6
+
+    def test_a_shard_that_ends_proves_nothing_and_is_no_change(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        self.follow_up(scene, "a", "b")
+        backlog = scene.look()
+        assert (backlog.drained, backlog.changed) == (False, False)
+        scene.add("b", 1)
+        scene.apply(1)
+        assert scene.look().changed
+
+    def test_what_says_nothing_new_is_not_written(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        before = scene.shard()
+        scene.look_for(DRAINED_AFTER)
+        after = scene.shard()
+        assert 1 <= after.version - before.version <= 2
+        # So it may only be a little late.
+        assert scene.clock.time - after.applied_to <= 30
+
+    def test_a_later_invocation_reads_on_where_one_found_nothing(self, scene: Scene) -> None:
+        # Control is called once a minute when a run is ready, and each time believes a few empty pages.
+        scene.add("a", gaps={0: 30})
+        scene.look_for(DRAINED_AFTER / 4)
+        scene.add("a", 1)
+        ages = []
+        for _ in range(40):
+            scene.clock.time += 60
+            ages.append(scene.look(scene.invocation()).oldest_age)
+        assert ages[-1] > 0
+
+    def test_an_iterator_that_is_too_old_is_replaced(self, scene: Scene) -> None:
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look_for(DRAINED_AFTER + 1)
+        scene.streams.expired.add(scene.shard().iterator)
+        assert scene.shard().iterator
+        scene.add("a", 2)
+        scene.clock.time += 1
+        assert scene.look(scene.invocation()).oldest_age == 1
+
+    def test_what_was_proved_before_it_has_to_be_proved_again(self, scene: Scene) -> None:
+        scene.add("a")
+        assert scene.look_for(DRAINED_AFTER).drained
+        scene.streams.expired.add(scene.shard().iterator)
+        scene.stream = scene.invocation()
+        backlog = scene.look()
+        assert (backlog.drained, backlog.changed) == (False, False)
+        assert not scene.look_for(DRAINED_AFTER - 1).drained
+        assert scene.look_for(1).drained
+
+    def test_a_stream_that_was_deleted(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        scene.streams.deleted = True
+        with pytest.raises(StreamGone, match="arn:stream does not exist"):
+            scene.look()
+
+
+class TestCounting:
+    @pytest.fixture
+    def busy(self, scene: Scene) -> Scene:
+        scene.streams.page_size = 500
+        scene.add("a", *range(1_700))
+        scene.add("b", 5_000, 5_001)
+        return scene
+
+    def count(self, scene: Scene, stream: Stream | None = None) -> int:
+        return (stream or scene.stream).observe(scene.covered_to, count=True).waiting
+
+    def test_only_a_thousand_of_a_shard_are_known_unless_asked(self, busy: Scene) -> None:
+        assert busy.look().waiting == 1_002
+        assert self.count(busy) == 1_702
+
+    def test_each_is_counted_once(self, busy: Scene) -> None:
+        self.count(busy)
+        busy.add("a", *range(1_700, 2_000))
+        assert self.count(busy) == 2_002
+        assert self.count(busy) == 2_002
+
+    def test_a_look_counts_a_few_pages(self, busy: Scene) -> None:
+        busy.add("a", *range(1_700, 4_700))
+        assert self.count(busy) == 3_502
+        assert self.count(busy) == 4_702
+
+    def test_a_later_invocation_goes_on_counting(self, busy: Scene) -> None:
+        self.count(busy)
+        busy.clock.time += 30
+        self.count(busy)
+        assert busy.shard().waiting == 1_700
+        reads = busy.streams.reads
+        busy.add("a", *range(1_700, 1_800))
+        assert self.count(busy, busy.invocation()) == 1_802
+        # The thousand that are kept, the hundred that are new, and the end of each shard.
+        assert busy.streams.reads - reads <= 8
+
+    def test_it_begins_anew_once_some_are_applied(self, busy: Scene) -> None:
+        self.count(busy)
+        busy.apply(899, records=900)
+        busy.look()
+        assert busy.shard().waiting == 0
+        assert self.count(busy) == 802
+
+
 class TestExpired:
     def test_an_unapplied_change_that_grows_too_old(self, scene: Scene) -> None:
         scene.add("a", 1)
@@ -342,7 +523,91 @@ class TestExpired:
         scene.covered_to = scene.clock.time
         assert scene.look().oldest_age == 48 * HOUR
         scene.streams.shards["a"].trimmed = 1
+        assert scene.look().oldest_age == 48 * HOUR
         assert scene.look(scene.invocation()).oldest_age == 0
+
+    def old(self, scene: Scene, *values: int, parent: str = "") -> FakeShard:
+        """A shard of a stream that was on a day before the run, and the run's first slice has begun."""
+        shard = scene.add("a", *values, parent=parent)
+        scene.look()
+        scene.clock.time += 23.5 * HOUR
+        scene.covered_to = scene.clock.time
+        return shard
+
+    def test_one_from_before_may_not_once_an_earlier_one_was_applied(self, scene: Scene) -> None:
+        # The put of an item was applied, and its deletion expires: the item stays for good.
+        shard = self.old(scene, 1, 2)
+        scene.apply(1)
+        scene.look()
+        scene.clock.time += HOUR
+        shard.trimmed = 2
+        with pytest.raises(RecordsExpired):
+            scene.look(scene.invocation())
+
+    def test_nor_while_control_has_it_before_its_eyes(self, scene: Scene) -> None:
+        shard = self.old(scene, 1, 2)
+        scene.apply(1)
+        scene.look()
+        scene.clock.time += HOUR
+        assert scene.look().oldest_age == 24.5 * HOUR
+        shard.trimmed = 2
+        with pytest.raises(RecordsExpired):
+            scene.look()
+
+    def test_nor_in_a_shard_that_follows_one(self, scene: Scene) -> None:
+        scene.add("p", 1, closed=True)
+        scene.apply(1)
+        scene.look()
+        child = self.old(scene, 2, parent="p")
+        scene.clock.time += HOUR
+        scene.look(scene.invocation())
+        child.trimmed = 1
+        with pytest.raises(RecordsExpired):
+            scene.look(scene.invocation())
+
+    def test_it_may_be_overdue_while_it_is_there(self, scene: Scene) -> None:
+        # A stream that was on for long begins with such: the mapping just comes to them.
+        self.old(scene, 1, 2)
+        scene.apply(1)
+        scene.look()
+        scene.clock.time += HOUR
+        assert scene.look(scene.invocation()).oldest_age == 24.5 * HOUR
+
+    def test_the_mapping_may_hold_it_for_a_while(self, scene: Scene) -> None:
+        shard = self.old(scene, 1, 2)
+        scene.apply(1)
+        scene.look()
+        scene.clock.time += HOUR / 2 + 600
+        shard.trimmed = 2
+        assert scene.look().oldest_age > 24 * HOUR
+        scene.apply(2)
+        assert scene.look().oldest_age == 0
+
+    def test_the_chain_begins_behind_what_expired_before_the_mapping_came(self, scene: Scene) -> None:
+        self.old(scene, 1, 2)
+        scene.clock.time += HOUR
+        scene.add("a", 3, 4)
+        scene.apply(4, records=2)
+        backlog = scene.look()
+        assert (backlog.records, backlog.oldest_age) == (2, 0)
+        assert scene.shard().position == number(4)
+
+    def test_but_not_behind_what_did_not(self, scene: Scene) -> None:
+        scene.add("a", 1, 2)
+        scene.covered_to = scene.clock.time + HOUR
+        scene.clock.time += HOUR
+        scene.add("a", 3)
+        scene.apply(3)
+        assert scene.look().oldest_age == HOUR
+
+    def test_a_shard_found_late_is_as_old_as_what_it_holds(self, scene: Scene) -> None:
+        shard = scene.add("a", 1)
+        scene.clock.time += 3 * HOUR
+        scene.look()
+        scene.clock.time += 22 * HOUR
+        shard.trimmed = 1
+        with pytest.raises(RecordsExpired):
+            scene.look(scene.invocation())
 
 
 class TestOverlap:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tablecopy.control.tables import destination_problems, key_definition, source_problems
+from tablecopy.control.tables import (
+    destination_lost,
+    destination_problems,
+    key_definition,
+    provisioned,
+    source_problems,
+)
 from tablecopy.wire import Json, Wire
 from tests.unit.tablecopy.fakes import own_wire
 
@@ -60,6 +66,47 @@ def test_a_stream_without_images(wire: Wire) -> None:
     arn = create(wire, "source", StreamSpecification=specification)["LatestStreamArn"]
     [problem] = source_problems(wire, "source", arn)
     assert "KEYS_ONLY" in problem
+
+
+def test_a_source_that_is_gone(wire: Wire) -> None:
+    assert source_problems(wire, "source", "arn") == ["source table source does not exist any more"]
+
+
+class Described(Wire):
+    """A table as AWS describes it; moto gives it no id."""
+
+    def __init__(self, table_id: str, status: str = "ACTIVE") -> None:
+        self.description = {"TableId": table_id, "TableStatus": status}
+
+    def call(self, operation: str, body: Any) -> Json:
+        assert (operation, body) == ("describe_table", {"TableName": "copy"})
+        return {"Table": self.description}
+
+
+def test_a_destination_that_is_as_it_was() -> None:
+    assert destination_lost(Described("id"), "copy", "id") == []
+    # A run of an earlier release has not noted it.
+    assert destination_lost(Described("id"), "copy", "") == []
+
+
+def test_a_destination_that_was_deleted(wire: Wire) -> None:
+    [problem] = destination_lost(wire, "copy", "id")
+    assert "was deleted" in problem
+    assert "start a new copy" in problem
+    assert destination_lost(Described("id", "DELETING"), "copy", "id") == [problem]
+
+
+def test_a_destination_that_is_another_one() -> None:
+    [problem] = destination_lost(Described("other"), "copy", "id")
+    assert "created again" in problem
+    assert "start a new copy" in problem
+
+
+def test_what_is_provisioned(wire: Wire) -> None:
+    throughput = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 5}
+    described = create(wire, "source", BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
+    assert provisioned(described, "ReadCapacityUnits") == 7
+    assert provisioned(create(wire, "copy"), "ReadCapacityUnits") == 0
 
 
 def test_an_empty_destination(wire: Wire) -> None:
