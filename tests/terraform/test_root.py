@@ -18,6 +18,7 @@ TABLE = "prod.orders"
 VARIABLES: dict[str, Any] = {
     "source_table": {"name": TABLE, "region": "eu-west-1", "profile": "source"},
     "destination_table": {"name": "orders", "profile": "destination", "deletion_protection": False},
+    "backfill": {"read_capacity": 400},
     "start_on_apply": False,
 }
 Applied = tuple[Stack, dict[str, Any]]
@@ -58,6 +59,7 @@ def test_mapping_waits_for_the_run(applied: Applied, local_aws: LocalAws) -> Non
     assert mapping["MaximumRetryAttempts"] == -1
     assert mapping["MaximumRecordAgeInSeconds"] == -1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert not mapping.get("BisectBatchOnFunctionError")
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"].endswith("-failures")
 
 
@@ -80,6 +82,29 @@ def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: Local
             variables["DESTINATION_EXTERNAL_ID"]
             == _trust(outputs, local_aws)["Condition"]["StringEquals"]["sts:ExternalId"]
         )
+
+
+def test_control_and_workers_are_told_the_budgets(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    for name in ("control_function_name", "backfill_function_name"):
+        variables = client.get_function_configuration(FunctionName=outputs[name])["Environment"]["Variables"]
+        # Empty: the backfill finds out by itself.
+        assert (variables["READ_CAPACITY"], variables["WRITE_CAPACITY"]) == ("400", "")
+
+
+def test_control_is_told_how_the_run_goes(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    configuration = client.get_function_configuration(FunctionName=outputs["control_function_name"])
+    variables = configuration["Environment"]["Variables"]
+    assert (variables["TOTAL_SEGMENTS"], variables["CONCURRENCY"]) == ("16", "16")
+    assert (variables["SLICE_SECONDS"], variables["RECORD_AGE_FRACTION"]) == ("3600", "0.5")
+    assert json.loads(variables["PRICES"]) == {
+        "currency": "USD",
+        "read_per_million": 0.125,
+        "write_per_million": 0.625,
+    }
 
 
 def test_destination_trusts_the_three_functions_alone(applied: Applied, local_aws: LocalAws) -> None:
@@ -109,8 +134,10 @@ def test_nothing_in_the_source_account_may_write_the_source_table(
                 ):
                     actions = statement["Action"]
                     granted.update([actions] if isinstance(actions, str) else actions)
-    assert granted - {"dynamodb:ListStreams", "lambda:ListEventSourceMappings"} == {
+    anywhere = {"dynamodb:ListStreams", "lambda:ListEventSourceMappings", "lambda:GetAccountSettings"}
+    assert granted - anywhere == {
         "dynamodb:Scan",
+        "dynamodb:GetItem",
         "dynamodb:DescribeTable",
         "dynamodb:DescribeStream",
         "dynamodb:GetShardIterator",
