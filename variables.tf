@@ -155,7 +155,7 @@ variable "prices" {
     What the estimate of a run's cost reckons with; it changes nothing else.
 
     * `currency`: its code, as in USD.
-    * `read_per_million`, `write_per_million`: price of a million read or write request units. The defaults are those of on-demand tables of the class Standard in us-east-1 as of November 2024.
+    * `read_per_million`, `write_per_million`: price of a million read or write request units. The defaults are those of on-demand tables of the class Standard in us-east-1 since November 2024.
   EOT
   type = object({
     currency          = optional(string, "USD")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from operate import cli
-from operate.function import Status
+from operate.function import Letter, Status
 from sides import Side
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "tablecopy.md"
@@ -31,10 +31,33 @@ RUNNING: Status = {
     "puts": 300,
     "deletes": 10,
     "oldest_unapplied_age": 3.2,
+    "letters": 0,
+    "estimate": {
+        "items": 32_605,
+        "bytes": 16_300_000,
+        "read_units": 3_980.4,
+        "write_units": 40_210.0,
+        "cost": 0.0256,
+        "currency": "EUR",
+        "seconds": 754.0,
+        "limit": "backfill.write_capacity (50 units per second)",
+    },
     "seal_requested": False,
     "problems": [],
     "reason": "",
     "now": 1_795_424_500.0,
+}
+
+LETTER: Letter = {
+    "key": {"id": {"S": "a"}},
+    "sequence_number": "100",
+    "origin": "stream",
+    "action": "put",
+    "code": "ValidationException",
+    "message": "Type mismatch for Index Key",
+    "first_seen": 1_795_424_400.0,
+    "attempts": 1,
+    "image": {"id": {"S": "a"}, "state": {"S": "secret"}},
 }
 
 
@@ -104,6 +127,37 @@ def test_no_run_yet(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "tablecopy start" in capsys.readouterr().out
 
 
+def test_the_estimate_names_money_time_and_the_limit(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    run("status")
+    shown = capsys.readouterr().out
+    assert (
+        "  estimate   32,605 items, 16.3 MB: 3,980 read units, 40,210 write units, about 0.03 EUR\n"
+        "             13 min of copying; the limit is backfill.write_capacity (50 units per second)\n"
+    ) in shown
+
+
+def test_next_to_nothing_is_not_free(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "estimate": {**RUNNING["estimate"], "cost": 0.0004}}})
+    run("status")
+    assert "less than 0.01 EUR" in capsys.readouterr().out
+
+
+def test_a_slice_shows_its_length_and_what_is_left(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    began = RUNNING["now"] - 600
+    answer(
+        {"status": {**RUNNING, "phase": "slice", "phase_since": began, "slice_ends": began + 3 * 3600}},
+    )
+    run("status")
+    assert "slice 2 of 3.0 h (2.8 h left)" in capsys.readouterr().out
+
+
+def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "letters": 1}})
+    run("status")
+    assert "  refused    1 dead letter, see tablecopy letters\n" in capsys.readouterr().out
+
+
 def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,10 +168,77 @@ def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     assert "note       why" in shown
 
 
-def test_start_has_control_look_at_once(answer: Any) -> None:
-    fake = answer({"status": {**RUNNING, "phase": "preflight"}})
+def test_start_has_control_look_at_once_and_shows_the_estimate(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looking = {**RUNNING, "phase": "preflight", "estimate": None}
+    fake = answer({"status": looking}, {"status": looking}, {"status": {**RUNNING, "phase": "pausing"}})
     assert run("start") == 0
-    assert fake.asked == [("RequestResponse", "start"), ("Event", "reconcile")]
+    assert fake.asked == [
+        ("RequestResponse", "start"),
+        ("Event", "reconcile"),
+        ("RequestResponse", "status"),
+        ("RequestResponse", "status"),
+    ]
+    shown = capsys.readouterr().out
+    assert shown.startswith("pausing: ")
+    assert "about 0.03 EUR" in shown
+
+
+def test_start_shows_what_is_in_the_way(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    looking = {**RUNNING, "phase": "preflight", "estimate": None}
+    answer({"status": looking}, {"status": {**looking, "problems": ["the destination holds items"]}})
+    assert run("start") == 0
+    assert "waits for  the destination holds items" in capsys.readouterr().out
+
+
+def test_start_does_not_wait_for_ever(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_LOOK_SECONDS", 0)
+    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None}})
+    assert run("start") == 0
+    assert capsys.readouterr().out.startswith("preflight: ")
+
+
+def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"status": {**RUNNING, "letters": 2}})
+    assert run("redrive") == 0
+    assert fake.asked == [("RequestResponse", "redrive"), ("Event", "reconcile")]
+    assert capsys.readouterr().out.startswith(
+        "2 dead letters will be tried again in a slice: the replicator pauses, "
+    )
+
+
+def test_redrive_as_json_lines_is_the_status_alone(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    assert run("redrive", "--format", "jsonl") == 0
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING}
+
+
+def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"letters": [LETTER]})
+    assert run("letters") == 0
+    assert fake.asked == [("RequestResponse", "letters")]
+    shown = capsys.readouterr().out
+    assert 'id="a"' in shown
+    assert "secret" not in shown
+
+
+def test_letters_with_values(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"letters": [LETTER]})
+    assert run("letters", "--show-values") == 0
+    assert "secret" in capsys.readouterr().out
+
+
+def test_letters_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"letters": [LETTER]}, {"letters": [LETTER]})
+    assert run("letters", "--format", "jsonl") == 0
+    letter, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert letter == {"type": "letter", **{name: LETTER[name] for name in LETTER if name != "image"}}
+    assert summary == {"type": "summary", "letters": 1}
+    run("letters", "--format", "jsonl", "--show-values")
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["image"] == LETTER["image"]
 
 
 def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +306,12 @@ class FakeControl:
     def status(self) -> Status:
         return RUNNING
 
-    start = seal = status
+    start = redrive = seal = status
+
+
+def test_every_command_is_documented_and_every_documented_command_exists() -> None:
+    documented = set(re.findall(r"^tablecopy ([a-z]+)", DOCUMENTATION.read_text(), re.MULTILINE))
+    assert documented == set(cli.parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
 
 
 def test_every_flag_is_documented_and_every_documented_flag_exists() -> None:
