@@ -10,6 +10,7 @@ from operate.text import count_of, moment
 from sides.items import key_text, quoted
 from sides.output import Style, printable
 
+
 def letter_lines(letters: Sequence[Letter], style: Style, *, values: bool) -> Iterator[str]:
     """The lines that show ``letters``: how many, each with what was refused and why, what to do next.
 

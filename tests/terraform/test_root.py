@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +25,17 @@ VARIABLES: dict[str, Any] = {
     "backfill": {"read_capacity": 400},
     "start_on_apply": False,
 }
+_STUB = """
+import json, pathlib
+
+def handle(event, context):
+    asked = pathlib.Path(event["run"], str(event["segment"]))
+    again = event["segment"] == "letters" and not asked.exists()
+    with asked.open("a") as file:
+        print(json.dumps(event), file=file)
+    return {"next": "continue" if again else "done"}
+"""
+_PATIENCE_SECONDS = 60.0
 Applied = tuple[Stack, dict[str, Any]]
 
 
@@ -105,6 +120,48 @@ def test_control_is_told_how_the_run_goes(applied: Applied, local_aws: LocalAws)
         "read_per_million": 0.125,
         "write_per_million": 0.625,
     }
+
+
+def test_a_slice_hands_on_segments_and_the_text_letters(
+    applied: Applied, local_aws: LocalAws, tmp_path: Path
+) -> None:
+    """The machine's own definition, with a function that notes what it is asked and wants "letters" twice."""
+    _, outputs = applied
+    session = local_aws.session(SOURCE_ACCOUNT)
+    functions, machines = session.client("lambda"), session.client("stepfunctions")
+    machine = machines.describe_state_machine(stateMachineArn=outputs["state_machine_arn"])
+    name, role = outputs["backfill_function_name"], machine["roleArn"]
+    real = functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+    stub = functions.create_function(
+        FunctionName="stub",
+        Runtime="python3.13",
+        Handler="stub.handle",
+        Role=outputs["function_role_arns"]["backfill"],
+        Code={"ZipFile": _zipped("stub.py", _STUB)},
+    )["FunctionArn"]
+    copied = machines.create_state_machine(
+        name="copied", definition=machine["definition"].replace(real, stub), roleArn=role
+    )["stateMachineArn"]
+    try:
+        segments: list[int | str] = [0, 7, "letters"]
+        execution = machines.start_execution(
+            stateMachineArn=copied, input=json.dumps({"run": str(tmp_path), "slice": 3, "segments": segments})
+        )["executionArn"]
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while (status := machines.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+    finally:
+        machines.delete_state_machine(stateMachineArn=copied)
+        functions.delete_function(FunctionName="stub")
+    assert status == "SUCCEEDED"
+    asked = {path.name: [json.loads(line) for line in path.open()] for path in tmp_path.iterdir()}
+    event = {"run": str(tmp_path), "slice": 3}
+    assert [asked.pop("0")[0], asked.pop("7")[0]] == [{**event, "segment": 0}, {**event, "segment": 7}]
+    first, again = asked.pop("letters")
+    assert first == {**event, "segment": "letters"}
+    assert again.items() >= first.items()
+    assert asked == {}
 
 
 def test_destination_trusts_the_three_functions_alone(applied: Applied, local_aws: LocalAws) -> None:
@@ -254,6 +311,13 @@ def _trust(outputs: dict[str, Any], local_aws: LocalAws) -> dict[str, Any]:
     statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
     assert len(statements) == 1
     return dict(statements[0])
+
+
+def _zipped(name: str, text: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, text)
+    return content.getvalue()
 
 
 def _covers(resource: str, table: str) -> bool:
