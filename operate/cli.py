@@ -75,12 +75,12 @@ def _command(argv: Sequence[str]) -> int:
 
 
 def _show_letters(function: ControlFunction, options: argparse.Namespace) -> None:
-    letters = function.letters()
+    count, letters = function.letters(values=options.show_values)
     if options.format == "jsonl":
-        for record in records(letters, values=options.show_values):
+        for record in records(count, letters):
             emit(record)
     else:
-        print(*letter_lines(letters, Style(sys.stdout), values=options.show_values), sep="\n")
+        print(*letter_lines(count, letters, Style(sys.stdout)), sep="\n")
 
 
 def _function(options: argparse.Namespace) -> ControlFunction:

@@ -50,10 +50,16 @@ class ControlFunction:
         """The run as the journal has it."""
         return self._status("status")
 
-    def letters(self) -> list[Letter]:
-        """The dead letters in the journal, images and all."""
-        letters: list[Letter] = self._ask("letters")["letters"]
-        return letters
+    def letters(self, *, values: bool) -> tuple[int, list[Letter]]:
+        """How many dead letters there are, and those that fit into an answer.
+
+        Parameters
+        ----------
+        values
+            Whether to have the items' images, too: ``image``, in DynamoDB JSON, where the journal has it.
+        """
+        answer = self._ask("letters", values=values)
+        return answer["count"], answer["letters"]
 
     def _ask_and_nudge(self, action: str) -> Status:
         status = self._status(action)
@@ -67,9 +73,11 @@ class ControlFunction:
         status: Status = self._ask(action)["status"]
         return status
 
-    def _ask(self, action: str) -> dict[str, Any]:
+    def _ask(self, action: str, **details: object) -> dict[str, Any]:
         with explained(self._side):
-            response = self._client.invoke(FunctionName=self._name, Payload=json.dumps({"action": action}))
+            response = self._client.invoke(
+                FunctionName=self._name, Payload=json.dumps({"action": action, **details})
+            )
         answer: dict[str, Any] = json.loads(response["Payload"].read())
         if "FunctionError" in response:
             raise UserError(

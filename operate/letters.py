@@ -11,38 +11,39 @@ from sides.items import key_text, quoted
 from sides.output import Style, printable
 
 
-def letter_lines(letters: Sequence[Letter], style: Style, *, values: bool) -> Iterator[str]:
+def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterator[str]:
     """The lines that show ``letters``: how many, each with what was refused and why, what to do next.
 
     Parameters
     ----------
+    count
+        How many letters there are in all.
     letters
-        As control tells them.
+        Those that fitted into control's answer; their images are shown where it gave them.
     style
         Colours of the stream.
-    values
-        Whether to show the items' images.
     """
-    if not letters:
+    if not count:
         yield style.green("no dead letters")
         return
-    yield style.red(f"{count_of(len(letters), 'dead letter')}: the destination refuses what is listed here")
+    yield style.red(f"{count_of(count, 'dead letter')}: the destination refuses what is listed here")
     for letter in letters:
         yield f"  {key_text(letter['key'])}"
         since = moment(letter["first_seen"])
         yield f"      {_what(letter)}, refused {_times(letter['attempts'])} since {since}"
         yield f"      {printable(letter['code'])}: {printable(letter['message'])}"
-        if values and "image" in letter:
+        if "image" in letter:
             yield f"      {quoted(letter['image'])}"
+    if len(letters) < count:
+        yield style.dim(f"  ... and {count - len(letters):,} more; settle these first")
     yield "  next       change the item at the source or the table at the destination, then tablecopy redrive"
 
 
-def records(letters: Sequence[Letter], *, values: bool) -> Iterator[dict[str, Any]]:
+def records(count: int, letters: Sequence[Letter]) -> Iterator[dict[str, Any]]:
     """The objects of the JSON Lines: each letter, the summary last."""
     for letter in letters:
-        shown = letter if values else {name: value for name, value in letter.items() if name != "image"}
-        yield {"type": "letter", **shown}
-    yield {"type": "summary", "letters": len(letters)}
+        yield {"type": "letter", **letter}
+    yield {"type": "summary", "letters": count, "listed": len(letters)}
 
 
 def _what(letter: Letter) -> str:

@@ -37,7 +37,8 @@ def lines(status: Status, style: Style) -> Iterator[str]:
         yield from _figures(status)
     if status.get("letters"):
         letters = count_of(status["letters"], "dead letter")
-        yield style.yellow("  refused    ") + f"{letters}, see tablecopy letters"
+        when = ", tried again in the next slice" if status["redrive"] else ""
+        yield style.yellow("  refused    ") + f"{letters}{when}, see tablecopy letters"
     for problem in status.get("problems", []):
         yield style.yellow("  waits for  ") + printable(problem)
     if status.get("reason"):
@@ -93,7 +94,7 @@ def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
         f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
     )
     duration = _duration(estimate["seconds"])
-    yield f"             {duration} of copying; the limit is {printable(estimate['limit'])}"
+    yield f"             {duration} of copying; the limit is {printable(estimate['limit_reason'])}"
 
 
 def _slice(status: Status) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from typing import Any
 
-import pytest
-
 from operate.function import Letter
 from operate.letters import letter_lines
 from sides.output import Style
@@ -28,8 +26,8 @@ def letter(**changes: Any) -> Letter:
     }
 
 
-def lines(*letters: Letter, values: bool = False) -> list[str]:
-    return list(letter_lines(letters, Style(io.StringIO()), values=values))
+def lines(*letters: Letter, more: int = 0) -> list[str]:
+    return list(letter_lines(len(letters) + more, letters, Style(io.StringIO())))
 
 
 def test_none() -> None:
@@ -51,9 +49,15 @@ def test_an_item_of_the_backfill_has_no_sequence_number() -> None:
     assert "      put from the backfill, refused once since 2026-11-23 09:00:00 UTC" in shown
 
 
-@pytest.mark.parametrize("values", [False, True])
-def test_an_image_that_did_not_fit_is_not_shown(values: bool) -> None:
-    assert lines(letter(), values=values) == lines(letter())
+def test_an_image_is_shown_where_there_is_one() -> None:
+    with_image = lines(letter(image={"id": {"N": "1"}}), letter())
+    assert [line for line in with_image if '"N"' in line] == ['      {"id": {"N": "1"}}']
+
+
+def test_letters_that_did_not_fit_into_the_answer_are_counted() -> None:
+    shown = lines(letter(), more=1_999)
+    assert shown[0].startswith("2,000 dead letters: ")
+    assert "  ... and 1,999 more; settle these first" in shown
 
 
 def test_nothing_steers_a_terminal() -> None:
@@ -66,6 +70,6 @@ def test_nothing_steers_a_terminal() -> None:
         message=EVIL,
         image={EVIL: {"S": EVIL}},
     )
-    shown = lines(hostile, values=True)
+    shown = lines(hostile)
     assert all(line.isprintable() for line in shown)
     assert EVIL not in "".join(shown)
