@@ -15,8 +15,6 @@ from sides.options import add_output_options, add_side_options, add_terraform_op
 from sides.output import EXIT_OK, Progress, Style, emit, run
 from sides.terraform import read_outputs, tables_of
 
-# A run's first look at both tables takes seconds; right after an apply, new roles may be denied for longer.
-_LOOK_SECONDS = 60.0
 # Sealing waits for the replicator's leases, which live as long as its function may run.
 _SEAL_SECONDS = 300.0
 _LOOK_AGAIN_SECONDS = 1.0
@@ -59,7 +57,7 @@ def _command(argv: Sequence[str]) -> int:
         _show_letters(function, options)
         return EXIT_OK
     actions: dict[str, Callable[[], Status]] = {
-        "start": lambda: _started(function),
+        "start": function.start,
         "status": function.status,
         "redrive": function.redrive,
         "seal": lambda: _sealed(function),
@@ -95,19 +93,6 @@ def _function(options: argparse.Namespace) -> ControlFunction:
         )
     source, _ = tables_of(outputs, directory)
     return ControlFunction(side_from_options(options, "source", source), name)
-
-
-def _started(function: ControlFunction) -> Status:
-    """Start, and come back with what the first look has found: the estimate, or what is in the way."""
-    status = function.start()
-    progress = Progress()
-    give_up = time.monotonic() + _LOOK_SECONDS
-    while status["phase"] == "preflight" and not status["problems"] and time.monotonic() < give_up:
-        progress.update("looking at both tables ...")
-        time.sleep(_LOOK_AGAIN_SECONDS)
-        status = function.status()
-    progress.clear()
-    return status
 
 
 def _sealed(function: ControlFunction) -> Status:

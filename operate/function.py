@@ -35,7 +35,10 @@ class ControlFunction:
         self._name = name
 
     def start(self) -> Status:
-        """Begin the run or carry on with a stopped one, and have control look at it at once."""
+        """Begin the run or carry on with a stopped one, and have control look at it at once.
+
+        The status tells what the first look has found: the estimate, or what is in the way.
+        """
         return self._ask_and_nudge("start")
 
     def seal(self) -> Status:

@@ -177,37 +177,31 @@ def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     assert "note       why" in shown
 
 
-def test_start_has_control_look_at_once_and_shows_the_estimate(
+def test_start_shows_the_estimate_and_has_control_go_on_at_once(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    looking = {**RUNNING, "phase": "preflight", "estimate": None}
-    fake = answer({"status": looking}, {"status": looking}, {"status": {**RUNNING, "phase": "pausing"}})
+    fake = answer({"status": {**RUNNING, "phase": "pausing"}})
     assert run("start") == 0
-    assert fake.asked == [
-        ("RequestResponse", "start"),
-        ("Event", "reconcile"),
-        ("RequestResponse", "status"),
-        ("RequestResponse", "status"),
-    ]
+    assert fake.asked == [("RequestResponse", "start"), ("Event", "reconcile")]
     shown = capsys.readouterr().out
     assert shown.startswith("pausing: ")
     assert "about 0.03 EUR" in shown
 
 
 def test_start_shows_what_is_in_the_way(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    looking = {**RUNNING, "phase": "preflight", "estimate": None}
-    answer({"status": looking}, {"status": {**looking, "problems": ["the destination holds items"]}})
+    problems = ["the destination holds items"]
+    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None, "problems": problems}})
     assert run("start") == 0
     assert "waits for  the destination holds items" in capsys.readouterr().out
 
 
-def test_start_does_not_wait_for_ever(
-    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(cli, "_LOOK_SECONDS", 0)
-    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None}})
-    assert run("start") == 0
-    assert capsys.readouterr().out.startswith("preflight: ")
+def test_start_of_a_run_under_way_is_refused(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"error": "run 2026 is under way; tablecopy status shows how it is doing"})
+    assert run("start") == 2
+    assert capsys.readouterr().err == (
+        "tablecopy: error: run 2026 is under way; tablecopy status shows how it is doing\n"
+    )
+    assert fake.asked == [("RequestResponse", "start")]
 
 
 def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
