@@ -43,7 +43,8 @@ def lines(status: Status, style: Style) -> Iterator[str]:
         yield style.yellow("  waits for  ") + printable(problem)
     if status.get("reason"):
         yield style.yellow("  note       ") + printable(status["reason"])
-    if phase in _NEXT:
+    # A run that was ready is not when letters have come since; control is about to say so.
+    if phase in _NEXT and not status.get("letters"):
         yield f"  next       {_NEXT[phase]}"
 
 

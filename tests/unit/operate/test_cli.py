@@ -167,6 +167,16 @@ def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str
     )
 
 
+def test_nobody_is_sent_to_cut_over_with_dead_letters(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "ready"}}, {"status": {**RUNNING, "phase": "ready", "letters": 1}})
+    run("status")
+    assert "tablecopy seal" in capsys.readouterr().out
+    run("status")
+    assert "tablecopy seal" not in capsys.readouterr().out
+
+
 def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
