@@ -10,6 +10,7 @@ module "copy" {
   backfill           = var.backfill
   replicator         = var.replicator
   control            = var.control
+  prices             = var.prices
   alarms             = var.alarms
   architecture       = var.architecture
   log_retention_days = var.log_retention_days

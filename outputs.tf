@@ -4,7 +4,7 @@ output "tables" {
 }
 
 output "commands" {
-  description = "Commands ready to paste: `start`, `status` and `seal` the run, `verify` the copy. Null, but for `verify`, while the copy is disabled."
+  description = "Commands ready to paste: `start`, `status` and `seal` the run, list its dead `letters`, `redrive` them, `verify` the copy. Null, but for `verify`, while the copy is disabled."
   value       = module.copy.commands
 }
 

@@ -101,12 +101,15 @@ variable "backfill" {
 
     * `segments`: parts of the parallel scan; fixed for a run once it has started.
     * `concurrency`: segments scanned at the same time.
-    * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned.
+    * `read_capacity`, `write_capacity`: budgets: read units of the source, and write units of the destination and its indexes, per second over all workers. Left out, the backfill finds out by itself how much the tables take; of a source with provisioned capacity it never takes more than half.
+    * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned. A run takes shorter ones where `control.record_age_fraction` asks for it.
     * `timeout_seconds`, `memory_mb`: of the function.
   EOT
   type = object({
     segments        = optional(number, 16)
     concurrency     = optional(number, 16)
+    read_capacity   = optional(number)
+    write_capacity  = optional(number)
     slice_seconds   = optional(number, 3600)
     timeout_seconds = optional(number, 300)
     memory_mb       = optional(number, 512)
@@ -137,9 +140,27 @@ variable "control" {
     The reconciler that moves the run on.
 
     * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
+    * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
+    record_age_fraction   = optional(number, 0.5)
+  })
+  nullable = false
+  default  = {}
+}
+
+variable "prices" {
+  description = <<-EOT
+    What the estimate of a run's cost reckons with; it changes nothing else.
+
+    * `currency`: its code, as in USD.
+    * `read_per_million`, `write_per_million`: price of a million read or write request units. The defaults are those of on-demand tables of the class Standard in us-east-1 since November 2024.
+  EOT
+  type = object({
+    currency          = optional(string, "USD")
+    read_per_million  = optional(number, 0.125)
+    write_per_million = optional(number, 0.625)
   })
   nullable = false
   default  = {}

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from operate.function import ControlFunction, Status
-from operate.text import lines
+from operate.letters import letter_lines, records
+from operate.text import lines, redrive_line
 from sides import UserError
 from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
 from sides.output import EXIT_OK, Progress, Style, emit, run
@@ -35,10 +36,14 @@ def parser() -> argparse.ArgumentParser:
     for name, text in (
         ("start", "begin the run, or carry on with one that stopped"),
         ("status", "show how the run is doing"),
+        ("letters", "list the dead letters: what the destination refuses for good"),
+        ("redrive", "try the dead letters again with what the source holds now"),
         ("seal", "end the copy for good: later changes at the source no longer arrive"),
     ):
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         command.add_argument("--control-function", metavar="NAME", help="name or ARN of the control function")
+        if name == "letters":
+            command.add_argument("--show-values", action="store_true", help="print the items' values, too")
         add_side_options(command, "source")
         add_terraform_option(command)
         add_output_options(command)
@@ -48,17 +53,32 @@ def parser() -> argparse.ArgumentParser:
 def _command(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
     function = _function(options)
+    if options.command == "letters":
+        _show_letters(function, options)
+        return EXIT_OK
     actions: dict[str, Callable[[], Status]] = {
         "start": function.start,
         "status": function.status,
+        "redrive": function.redrive,
         "seal": lambda: _sealed(function),
     }
     status = actions[options.command]()
     if options.format == "jsonl":
         emit({"type": "status", **status})
-    else:
-        print(*lines(status, Style(sys.stdout)), sep="\n")
+        return EXIT_OK
+    if options.command == "redrive":
+        print(redrive_line(status))
+    print(*lines(status, Style(sys.stdout)), sep="\n")
     return EXIT_OK
+
+
+def _show_letters(function: ControlFunction, options: argparse.Namespace) -> None:
+    count, letters = function.letters(values=options.show_values)
+    if options.format == "jsonl":
+        for record in records(count, letters):
+            emit(record)
+    else:
+        print(*letter_lines(count, letters, Style(sys.stdout)), sep="\n")
 
 
 def _function(options: argparse.Namespace) -> ControlFunction:

@@ -11,6 +11,9 @@ from sides.errors import explained
 Status = dict[str, Any]
 """What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
 
+Letter = dict[str, Any]
+"""A dead letter as control tells it: see ``Commands.letters`` there."""
+
 # Control answers an operator within seconds, but its first call after a pause starts a fresh environment.
 _ANSWER_SECONDS = 60
 
@@ -32,29 +35,53 @@ class ControlFunction:
         self._name = name
 
     def start(self) -> Status:
-        """Begin the run or carry on with a stopped one, and have control look at it at once."""
+        """Begin the run or carry on with a stopped one, and have control look at it at once.
+
+        The status tells what the first look has found: the estimate, or what is in the way.
+        """
         return self._ask_and_nudge("start")
 
     def seal(self) -> Status:
         """Ask for the seal and have control look at the run at once."""
         return self._ask_and_nudge("seal")
 
+    def redrive(self) -> Status:
+        """Ask for the dead letters to be tried again and have control look at the run at once."""
+        return self._ask_and_nudge("redrive")
+
     def status(self) -> Status:
         """The run as the journal has it."""
-        return self._ask("status")
+        return self._status("status")
+
+    def letters(self, *, values: bool) -> tuple[int, list[Letter]]:
+        """How many dead letters there are, and those that fit into an answer.
+
+        Parameters
+        ----------
+        values
+            Whether to have the items' images, too: ``image``, in DynamoDB JSON, where the journal has it.
+        """
+        answer = self._ask("letters", values=values)
+        return answer["count"], answer["letters"]
 
     def _ask_and_nudge(self, action: str) -> Status:
-        status = self._ask(action)
+        status = self._status(action)
         with explained(self._side):
             self._client.invoke(
                 FunctionName=self._name, InvocationType="Event", Payload=json.dumps({"action": "reconcile"})
             )
         return status
 
-    def _ask(self, action: str) -> Status:
+    def _status(self, action: str) -> Status:
+        status: Status = self._ask(action)["status"]
+        return status
+
+    def _ask(self, action: str, **details: object) -> dict[str, Any]:
         with explained(self._side):
-            response = self._client.invoke(FunctionName=self._name, Payload=json.dumps({"action": action}))
-        answer = json.loads(response["Payload"].read())
+            response = self._client.invoke(
+                FunctionName=self._name, Payload=json.dumps({"action": action, **details})
+            )
+        answer: dict[str, Any] = json.loads(response["Payload"].read())
         if "FunctionError" in response:
             raise UserError(
                 f"control function {self._name} failed: {answer.get('errorMessage', answer)}; "
@@ -62,5 +89,4 @@ class ControlFunction:
             )
         if "error" in answer:
             raise UserError(answer["error"])
-        status: Status = answer["status"]
-        return status
+        return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from operate.function import Status
 from sides.output import Style, printable
@@ -34,11 +35,16 @@ def lines(status: Status, style: Style) -> Iterator[str]:
     yield _headline(phase, style)
     if phase != "none":
         yield from _figures(status)
+    if status.get("letters"):
+        letters = count_of(status["letters"], "dead letter")
+        when = ", tried again in the next slice" if status["redrive"] else ""
+        yield style.yellow("  refused    ") + f"{letters}{when}, see tablecopy letters"
     for problem in status.get("problems", []):
         yield style.yellow("  waits for  ") + printable(problem)
     if status.get("reason"):
         yield style.yellow("  note       ") + printable(status["reason"])
-    if phase in _NEXT:
+    # A run that was ready is not when letters have come since; control is about to say so.
+    if phase in _NEXT and not status.get("letters"):
         yield f"  next       {_NEXT[phase]}"
 
 
@@ -49,11 +55,30 @@ def _headline(phase: str, style: Style) -> str:
     return style.green(text) if phase in {"ready", "sealed"} else style.bold(text)
 
 
+def redrive_line(status: Status) -> str:
+    """What a redrive that was just asked for will do."""
+    return (
+        f"{count_of(status['letters'], 'dead letter')} will be tried again in a slice: the replicator "
+        "pauses, each key is read from the source again, and what the destination takes then is settled."
+    )
+
+
+def count_of(count: int, thing: str) -> str:
+    """``1 thing``, ``2 things``."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def moment(seconds: float) -> str:
+    """A moment in seconds since the epoch, for people."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _figures(status: Status) -> Iterator[str]:
-    yield f"  run        {status['run']}, since {_moment(status['started'])}"
-    slice_ = f", slice {status['slice']}" if status["slice"] else ""
+    yield f"  run        {status['run']}, since {moment(status['started'])}"
+    if status.get("estimate"):
+        yield from _estimate(status["estimate"])
     yield (
-        f"  backfill   {status['segments_done']} of {status['segments']} segments{slice_}, "
+        f"  backfill   {status['segments_done']} of {status['segments']} segments{_slice(status)}, "
         f"{status['items']:,} items, {status['bytes'] / 1e6:,.1f} MB"
     )
     yield (
@@ -62,8 +87,31 @@ def _figures(status: Status) -> Iterator[str]:
     )
 
 
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
+    cost, currency = estimate["cost"], printable(estimate["currency"])
+    money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
+    yield (
+        f"  estimate   {estimate['items']:,} items, {estimate['bytes'] / 1e6:,.1f} MB: "
+        f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
+    )
+    duration = _duration(estimate["seconds"])
+    yield f"             {duration} of copying; the limit is {printable(estimate['limit_reason'])}"
+
+
+def _slice(status: Status) -> str:
+    if not status["slice"]:
+        return ""
+    if status["phase"] != "slice":
+        return f", slice {status['slice']}"
+    length = status["slice_ends"] - status["phase_since"]
+    left = max(0.0, status["slice_ends"] - status["now"])
+    return f", slice {status['slice']} of {_duration(length)} ({_duration(left)} left)"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _age(seconds: float) -> str:

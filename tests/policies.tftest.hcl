@@ -42,7 +42,7 @@ run "replicator" {
       }) == jsonencode({
       ReadTheStream                  = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
       FindTheStream                  = { actions = ["dynamodb:ListStreams"], resources = ["*"] }
-      KeepLeasesAndMarks             = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepLeasesMarksAndLetters      = { actions = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
       ReportFailedBatches            = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
     })
@@ -56,7 +56,7 @@ run "replicator" {
       && aws_lambda_event_source_mapping.this.maximum_retry_attempts == -1
       && aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == -1
       && aws_lambda_event_source_mapping.this.parallelization_factor == 1
-      && aws_lambda_event_source_mapping.this.bisect_batch_on_function_error
+      && aws_lambda_event_source_mapping.this.bisect_batch_on_function_error != true
       && aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"])
     )
     error_message = "A mapping with other settings loses changes, or applies them before the run says so."
@@ -87,9 +87,10 @@ run "backfill" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      ScanTheSource                  = { actions = ["dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
-      KeepLeasesAndCheckpoints       = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
-      WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
+      ScanTheSource                   = { actions = ["dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      ReadDeadLettersAgain            = { actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      KeepLeasesCheckpointsAndLetters = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      WriteThroughTheDestinationRole  = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
     })
     error_message = "The backfill worker may do something else: ${data.aws_iam_policy_document.this.json}"
   }
@@ -120,7 +121,7 @@ run "control" {
   variables {
     schedule_name            = "schedule"
     copy_name                = "tablecopy-orders-0123abcd"
-    settings                 = { start_on_apply = true, segments = 16, slice_seconds = 3600, drained_after_seconds = 60, allow_items = false }
+    settings                 = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
     event_source_mapping     = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
     failure_queue            = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
     state_machine_arn        = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine"
@@ -134,15 +135,16 @@ run "control" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      KeepTheRun                    = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
-      CheckTheSource                = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
-      SeeWhatIsUnapplied            = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
-      PauseAndResumeTheReplicator   = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }
-      FindOtherReadersOfTheStream   = { actions = ["lambda:ListEventSourceMappings"], resources = ["*"] }
-      StartASlice                   = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine"] }
-      FollowASlice                  = { actions = ["states:DescribeExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
-      CountFailedBatches            = { actions = ["sqs:GetQueueAttributes"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
-      LookThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
+      KeepTheRun                        = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      CheckTheSource                    = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      SeeWhatIsUnapplied                = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
+      PauseAndResumeTheReplicator       = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }
+      FindOtherReadersOfTheStream       = { actions = ["lambda:ListEventSourceMappings"], resources = ["*"] }
+      SeeHowManyWorkersTheAccountAllows = { actions = ["lambda:GetAccountSettings"], resources = ["*"] }
+      StartASlice                       = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine"] }
+      FollowASlice                      = { actions = ["states:DescribeExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
+      CountFailedBatches                = { actions = ["sqs:GetQueueAttributes"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
+      LookThroughTheDestinationRole     = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
     })
     error_message = "Control may do something else: ${data.aws_iam_policy_document.this.json}"
   }

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from sides import UserError
+from sides.items import Item
 from verify.canonical import digest
 from verify.differences import Difference, Kind, changed_paths
-from verify.keys import Item
 from verify.ledger import Candidate, Ledger, SideName
 from verify.parallel import run_all
 from verify.scan import BATCH_KEYS, Table

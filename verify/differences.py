@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 from deepdiff import DeepDiff
 
+from sides.items import Item, to_json
 from verify.canonical import canonical, number
-from verify.keys import Item, to_json
 
 Kind: TypeAlias = Literal["missing", "different", "extra"]
 Change: TypeAlias = Literal["type_changed", "value_changed", "added", "removed"]

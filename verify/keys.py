@@ -7,12 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
+from sides.items import Item
 from verify.canonical import number
-
-Item: TypeAlias = Mapping[str, Any]
-"""An item, or a key, in DynamoDB JSON as boto3's low-level client has it."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +76,3 @@ class KeySchema:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} ({kind})" for name, kind in self.attributes)
-
-
-def to_json(value: Any) -> Any:
-    """Make DynamoDB JSON printable as JSON: binary values become base64, as on the wire."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, Mapping):
-        return {name: to_json(content) for name, content in value.items()}
-    if isinstance(value, list):
-        return [to_json(element) for element in value]
-    return value

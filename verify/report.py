@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from sides.output import Style, printable
+from sides.items import is_plain, key_text, quoted, value_text
+from sides.output import Style
 from verify.compare import Comparison, Progress
 from verify.differences import Difference, Kind, PathChange
-from verify.keys import Item, to_json
 
 _TITLES: dict[Kind, str] = {
     "missing": "Missing at the destination",
     "different": "Different",
     "extra": "Extra at the destination",
 }
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
 def text_report(comparison: Comparison, style: Style, limit: int) -> Iterator[str]:
@@ -110,30 +106,25 @@ def _group(group: Sequence[Difference], style: Style, limit: int) -> Iterator[st
         )
 
 
-def key_text(key: Item) -> str:
-    """Write a key for people; what could steer a terminal is escaped."""
-    return "  ".join(f"{_name(name)}={_value(value)}" for name, value in key.items())
-
-
 def path_text(path: Sequence[str | int]) -> str:
     """Write an attribute path for people: ``address.lines[2]``, ``["odd name"].x``."""
     parts: list[str] = []
     for step in path:
         if isinstance(step, int):
             parts.append(f"[{step}]")
-        elif _PLAIN_NAME.match(step):
+        elif is_plain(step):
             parts.append(f".{step}" if parts else step)
         else:
-            parts.append(f"[{_quoted(step)}]")
+            parts.append(f"[{quoted(step)}]")
     return "".join(parts)
 
 
 def _change_text(path: PathChange) -> str:
     text = _what_changed(path)
     if path.source is not None and path.destination is not None:
-        return f"{text}: {_value(path.source)} -> {_value(path.destination)}"
+        return f"{text}: {value_text(path.source)} -> {value_text(path.destination)}"
     value = path.source if path.source is not None else path.destination
-    return text if value is None else f"{text}: {_value(value)}"
+    return text if value is None else f"{text}: {value_text(value)}"
 
 
 def _what_changed(path: PathChange) -> str:
@@ -151,25 +142,6 @@ def _what_changed(path: PathChange) -> str:
             parts.append(f"{path.elements_added:,} only at the destination")
         return f"set changed ({', '.join(parts)})"
     return "value changed"
-
-
-def _value(value: Item) -> str:
-    ((kind, content),) = value.items()
-    if kind == "N":
-        return printable(str(content))
-    if kind == "S":
-        return _quoted(content)
-    if kind == "B":
-        return f"base64:{to_json(content)}"
-    return _quoted(to_json(value))
-
-
-def _name(name: str) -> str:
-    return name if _PLAIN_NAME.match(name) else _quoted(name)
-
-
-def _quoted(value: Any) -> str:
-    return printable(json.dumps(value, ensure_ascii=False))
 
 
 def _items(count: int) -> str:

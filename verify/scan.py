@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sides import Side, UserError
 from sides.errors import explained
+from sides.items import Item
 from verify.canonical import digest
-from verify.keys import Item, KeySchema
+from verify.keys import KeySchema
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -24,14 +24,26 @@ module "copy" {
   name = "tablecopy"
 
   backfill = {
-    segments      = 16
-    concurrency   = 16
-    slice_seconds = 3600
+    segments       = 16
+    concurrency    = 16
+    read_capacity  = 2000
+    write_capacity = 4000
+    slice_seconds  = 3600
   }
 
   replicator = {
     batch_size              = 1000
     batching_window_seconds = 1
+  }
+
+  control = {
+    record_age_fraction = 0.5
+  }
+
+  prices = {
+    currency          = "USD"
+    read_per_million  = 0.125
+    write_per_million = 0.625
   }
 
   alarms = {

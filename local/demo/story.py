@@ -81,6 +81,8 @@ def tell(aws: LocalAws, directory: Path) -> None:
     with narrator.step("terraform apply of this repository's root module"):
         stage = _apply(aws, directory, narrator)
     with narrator.step("Copy the items while the source takes writes"):
+        _wait(stage, writer, "the estimate", lambda status: bool(status.get("estimate")))
+        _command(stage, "operate", "status", "--from-terraform", str(stage.terraform_directory))
         _wait(stage, writer, "the backfill", _is_backfilled)
     with narrator.step("Stop the writer and wait until everything is applied"):
         writer.stop()

@@ -18,6 +18,26 @@ resource "aws_cloudwatch_metric_alarm" "unapplied_change_age" {
   tags          = var.tags
 }
 
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name          = "${var.name}-dead-letters"
+  alarm_description   = "The destination refuses an item for good. The run is not ready before it is settled: `tablecopy letters` shows it and why, `tablecopy redrive` tries again."
+  namespace           = "DynamoDBAccountCopy"
+  metric_name         = "DeadLetters"
+  dimensions          = { Copy = var.copy_name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+
+  # A letter stays until it is settled, whether control tells of it or not. That control is silent, the age above tells.
+  treat_missing_data = "ignore"
+
+  alarm_actions = var.topic_arns
+  ok_actions    = var.topic_arns
+  tags          = var.tags
+}
+
 resource "aws_cloudwatch_metric_alarm" "failed_batches" {
   alarm_name          = "${var.name}-failed-batches"
   alarm_description   = "The event source mapping has given up a batch: its changes did not reach the destination."

@@ -7,9 +7,16 @@ data "aws_iam_policy_document" "this" {
     resources = [var.source_table_arn]
   }
 
+  # A redrive reads what the source holds now under the key of a dead letter.
   statement {
-    sid       = "KeepLeasesAndCheckpoints"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    sid       = "ReadDeadLettersAgain"
+    actions   = ["dynamodb:GetItem"]
+    resources = [var.source_table_arn]
+  }
+
+  statement {
+    sid       = "KeepLeasesCheckpointsAndLetters"
+    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
     resources = [var.journal_arn]
   }
 

@@ -33,6 +33,13 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
+    sid     = "SeeHowManyWorkersTheAccountAllows"
+    actions = ["lambda:GetAccountSettings"]
+    # The API knows no resource for this action.
+    resources = ["*"]
+  }
+
+  statement {
     sid       = "StartASlice"
     actions   = ["states:StartExecution"]
     resources = [var.state_machine_arn]
@@ -76,7 +83,10 @@ module "function" {
     START_ON_APPLY             = tostring(var.settings.start_on_apply)
     TOTAL_SEGMENTS             = tostring(var.settings.segments)
     SLICE_SECONDS              = tostring(var.settings.slice_seconds)
+    CONCURRENCY                = tostring(var.settings.concurrency)
     DRAINED_AFTER_SECONDS      = tostring(var.settings.drained_after_seconds)
+    RECORD_AGE_FRACTION        = tostring(var.settings.record_age_fraction)
+    PRICES                     = jsonencode(var.settings.prices)
     ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
     COPY_NAME                  = var.copy_name
   })

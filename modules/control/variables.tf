@@ -21,9 +21,16 @@ variable "settings" {
   type = object({
     start_on_apply        = bool
     segments              = number
+    concurrency           = number
     slice_seconds         = number
     drained_after_seconds = number
+    record_age_fraction   = number
     allow_items           = bool
+    prices = object({
+      currency          = string
+      read_per_million  = number
+      write_per_million = number
+    })
   })
   nullable = false
 }

@@ -15,7 +15,7 @@ locals {
     ])
   }
 
-  operate = { for action in ["start", "status", "seal"] : action => (
+  operate = { for action in ["start", "status", "letters", "redrive", "seal"] : action => (
     var.enabled ? "tablecopy ${action} --control-function ${local.names.control} ${local.access_flags.source}" : null
   ) }
 

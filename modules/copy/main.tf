@@ -10,6 +10,12 @@ locals {
     DESTINATION_ROLE_ARN    = module.destination.role_arn
     DESTINATION_EXTERNAL_ID = terraform_data.external_id.id
   }
+
+  # Empty: no budget. The workers keep them, and control reckons with them.
+  budgets = {
+    READ_CAPACITY  = var.backfill.read_capacity == null ? "" : tostring(var.backfill.read_capacity)
+    WRITE_CAPACITY = var.backfill.write_capacity == null ? "" : tostring(var.backfill.write_capacity)
+  }
 }
 
 module "journal" {
@@ -75,7 +81,7 @@ module "backfill" {
   state_machine_name   = local.names.state_machine
   settings             = var.backfill
   place                = local.record.source
-  environment          = local.environment
+  environment          = merge(local.environment, local.budgets)
   source_table_arn     = local.record.source.table_arn
   journal_arn          = module.journal[0].arn
   kms_key_arn          = local.record.encryption.kms_key_arn
@@ -97,12 +103,15 @@ module "control" {
   settings = {
     start_on_apply        = var.start_on_apply
     segments              = var.backfill.segments
+    concurrency           = var.backfill.concurrency
     slice_seconds         = var.backfill.slice_seconds
     drained_after_seconds = var.control.drained_after_seconds
+    record_age_fraction   = var.control.record_age_fraction
+    prices                = var.prices
     allow_items           = var.destination_table.allow_items
   }
   place                    = local.record.source
-  environment              = local.environment
+  environment              = merge(local.environment, local.budgets)
   source_table_arn         = local.record.source.table_arn
   stream_arn               = local.record.source.stream_arn
   journal_arn              = module.journal[0].arn

@@ -81,12 +81,15 @@ variable "backfill" {
 
     * `segments`: parts of the parallel scan; fixed for a run once it has started.
     * `concurrency`: segments scanned at the same time.
-    * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned.
+    * `read_capacity`, `write_capacity`: budgets: read units of the source, and write units of the destination and its indexes, per second over all workers. Left out, the backfill finds out by itself how much the tables take; of a source with provisioned capacity it never takes more than half.
+    * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned. A run takes shorter ones where `control.record_age_fraction` asks for it.
     * `timeout_seconds`, `memory_mb`: of the function.
   EOT
   type = object({
     segments        = optional(number, 16)
     concurrency     = optional(number, 16)
+    read_capacity   = optional(number)
+    write_capacity  = optional(number)
     slice_seconds   = optional(number, 3600)
     timeout_seconds = optional(number, 300)
     memory_mb       = optional(number, 512)
@@ -104,6 +107,17 @@ variable "backfill" {
     error_message = "backfill.concurrency is ${var.backfill.concurrency}; allowed are whole numbers from 1 to 10000. Take at most what the account has left of concurrent Lambda executions."
   }
 
+  # A conditional, not `||`: that one looks at its right side also when the left one is true.
+  validation {
+    condition     = var.backfill.read_capacity == null ? true : var.backfill.read_capacity >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(var.backfill.read_capacity) == var.backfill.read_capacity
+    error_message = "backfill.read_capacity is ${jsonencode(var.backfill.read_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers: less cannot be shared. Lower backfill.concurrency, or leave the budget out."
+  }
+
+  validation {
+    condition     = var.backfill.write_capacity == null ? true : var.backfill.write_capacity >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(var.backfill.write_capacity) == var.backfill.write_capacity
+    error_message = "backfill.write_capacity is ${jsonencode(var.backfill.write_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers: less cannot be shared. Lower backfill.concurrency, or leave the budget out."
+  }
+
   validation {
     condition     = var.backfill.slice_seconds >= 1 && var.backfill.slice_seconds <= 21600 && floor(var.backfill.slice_seconds) == var.backfill.slice_seconds
     error_message = "backfill.slice_seconds is ${var.backfill.slice_seconds}; allowed are whole numbers from 1 to 21600. A change waits for the end of a slice and a stream keeps it for 24 hours only: take 3600 or less."
@@ -111,7 +125,7 @@ variable "backfill" {
 
   validation {
     condition     = var.backfill.timeout_seconds >= 30 && var.backfill.timeout_seconds <= 900 && floor(var.backfill.timeout_seconds) == var.backfill.timeout_seconds
-    error_message = "backfill.timeout_seconds is ${var.backfill.timeout_seconds}; allowed are whole numbers from 30 to 900. Take 300."
+    error_message = "backfill.timeout_seconds is ${var.backfill.timeout_seconds}; allowed are whole numbers from 30 to 900: the last 15 seconds are kept free, so that no write is still under way when Lambda ends the function. Take 300."
   }
 
   validation {
@@ -147,8 +161,8 @@ variable "replicator" {
   }
 
   validation {
-    condition     = var.replicator.timeout_seconds >= 10 && var.replicator.timeout_seconds <= 900 && floor(var.replicator.timeout_seconds) == var.replicator.timeout_seconds
-    error_message = "replicator.timeout_seconds is ${var.replicator.timeout_seconds}; allowed are whole numbers from 10 to 900. Take 60."
+    condition     = var.replicator.timeout_seconds >= 30 && var.replicator.timeout_seconds <= 900 && floor(var.replicator.timeout_seconds) == var.replicator.timeout_seconds
+    error_message = "replicator.timeout_seconds is ${var.replicator.timeout_seconds}; allowed are whole numbers from 30 to 900: the last 15 seconds are kept free, so that no write is still under way when Lambda ends the function. Take 60."
   }
 
   validation {
@@ -162,9 +176,11 @@ variable "control" {
     The reconciler that moves the run on.
 
     * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
+    * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
+    record_age_fraction   = optional(number, 0.5)
   })
   nullable = false
   default  = {}
@@ -172,6 +188,37 @@ variable "control" {
   validation {
     condition     = var.control.drained_after_seconds >= 1 && var.control.drained_after_seconds <= 3600 && floor(var.control.drained_after_seconds) == var.control.drained_after_seconds
     error_message = "control.drained_after_seconds is ${var.control.drained_after_seconds}; allowed are whole numbers from 1 to 3600. Take 60."
+  }
+
+  validation {
+    condition     = var.control.record_age_fraction >= 0.05 && var.control.record_age_fraction <= 0.9
+    error_message = "control.record_age_fraction is ${var.control.record_age_fraction}; allowed are 0.05 to 0.9 of 24 hours: below, a slice copies next to nothing, above, no time is left to act. Take 0.5."
+  }
+}
+
+variable "prices" {
+  description = <<-EOT
+    What the estimate of a run's cost reckons with; it changes nothing else.
+
+    * `currency`: its code, as in USD.
+    * `read_per_million`, `write_per_million`: price of a million read or write request units. The defaults are those of on-demand tables of the class Standard in us-east-1 since November 2024.
+  EOT
+  type = object({
+    currency          = optional(string, "USD")
+    read_per_million  = optional(number, 0.125)
+    write_per_million = optional(number, 0.625)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = can(regex("^[A-Z]{3}$", var.prices.currency))
+    error_message = "prices.currency is ${jsonencode(var.prices.currency)}; allowed is a code of three capital letters, as in USD. Correct it."
+  }
+
+  validation {
+    condition     = var.prices.read_per_million >= 0 && var.prices.write_per_million >= 0
+    error_message = "prices.read_per_million is ${var.prices.read_per_million} and prices.write_per_million is ${var.prices.write_per_million}; allowed are prices from 0. Take those of your region for a million request units."
   }
 }
 

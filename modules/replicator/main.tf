@@ -28,8 +28,8 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid       = "KeepLeasesAndMarks"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    sid       = "KeepLeasesMarksAndLetters"
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
     resources = [var.journal_arn]
   }
 
@@ -79,10 +79,12 @@ resource "aws_lambda_event_source_mapping" "this" {
   parallelization_factor = 1
 
   # The function alone decides which record is refused for good. A limit here would drop what waits behind a slice.
-  maximum_retry_attempts         = -1
-  maximum_record_age_in_seconds  = -1
-  bisect_batch_on_function_error = true
-  function_response_types        = ["ReportBatchItemFailures"]
+  maximum_retry_attempts        = -1
+  maximum_record_age_in_seconds = -1
+
+  # The function says from which record on a batch is to come again. Bisecting is left off: it would cut a batch that
+  # failed for no record's sake, as one that comes too early, into ever smaller ones.
+  function_response_types = ["ReportBatchItemFailures"]
 
   destination_config {
     on_failure {

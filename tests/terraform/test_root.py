@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +22,20 @@ TABLE = "prod.orders"
 VARIABLES: dict[str, Any] = {
     "source_table": {"name": TABLE, "region": "eu-west-1", "profile": "source"},
     "destination_table": {"name": "orders", "profile": "destination", "deletion_protection": False},
+    "backfill": {"read_capacity": 400},
     "start_on_apply": False,
 }
+_STUB = """
+import json, pathlib
+
+def handle(event, context):
+    asked = pathlib.Path(event["run"], str(event["segment"]))
+    again = event["segment"] == "letters" and not asked.exists()
+    with asked.open("a") as file:
+        print(json.dumps(event), file=file)
+    return {"next": "continue" if again else "done"}
+"""
+_PATIENCE_SECONDS = 60.0
 Applied = tuple[Stack, dict[str, Any]]
 
 
@@ -58,6 +74,7 @@ def test_mapping_waits_for_the_run(applied: Applied, local_aws: LocalAws) -> Non
     assert mapping["MaximumRetryAttempts"] == -1
     assert mapping["MaximumRecordAgeInSeconds"] == -1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert not mapping.get("BisectBatchOnFunctionError")
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"].endswith("-failures")
 
 
@@ -80,6 +97,71 @@ def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: Local
             variables["DESTINATION_EXTERNAL_ID"]
             == _trust(outputs, local_aws)["Condition"]["StringEquals"]["sts:ExternalId"]
         )
+
+
+def test_control_and_workers_are_told_the_budgets(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    for name in ("control_function_name", "backfill_function_name"):
+        variables = client.get_function_configuration(FunctionName=outputs[name])["Environment"]["Variables"]
+        # Empty: the backfill finds out by itself.
+        assert (variables["READ_CAPACITY"], variables["WRITE_CAPACITY"]) == ("400", "")
+
+
+def test_control_is_told_how_the_run_goes(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    configuration = client.get_function_configuration(FunctionName=outputs["control_function_name"])
+    variables = configuration["Environment"]["Variables"]
+    assert (variables["TOTAL_SEGMENTS"], variables["CONCURRENCY"]) == ("16", "16")
+    assert (variables["SLICE_SECONDS"], variables["RECORD_AGE_FRACTION"]) == ("3600", "0.5")
+    assert json.loads(variables["PRICES"]) == {
+        "currency": "USD",
+        "read_per_million": 0.125,
+        "write_per_million": 0.625,
+    }
+
+
+def test_a_slice_hands_on_segments_and_the_text_letters(
+    applied: Applied, local_aws: LocalAws, tmp_path: Path
+) -> None:
+    """The machine's own definition, with a function that notes what it is asked and wants "letters" twice."""
+    _, outputs = applied
+    session = local_aws.session(SOURCE_ACCOUNT)
+    functions, machines = session.client("lambda"), session.client("stepfunctions")
+    machine = machines.describe_state_machine(stateMachineArn=outputs["state_machine_arn"])
+    name, role = outputs["backfill_function_name"], machine["roleArn"]
+    real = functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+    stub = functions.create_function(
+        FunctionName="stub",
+        Runtime="python3.13",
+        Handler="stub.handle",
+        Role=outputs["function_role_arns"]["backfill"],
+        Code={"ZipFile": _zipped("stub.py", _STUB)},
+    )["FunctionArn"]
+    copied = machines.create_state_machine(
+        name="copied", definition=machine["definition"].replace(real, stub), roleArn=role
+    )["stateMachineArn"]
+    try:
+        segments: list[int | str] = [0, 7, "letters"]
+        execution = machines.start_execution(
+            stateMachineArn=copied, input=json.dumps({"run": str(tmp_path), "slice": 3, "segments": segments})
+        )["executionArn"]
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while (status := machines.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+    finally:
+        machines.delete_state_machine(stateMachineArn=copied)
+        functions.delete_function(FunctionName="stub")
+    assert status == "SUCCEEDED"
+    asked = {path.name: [json.loads(line) for line in path.open()] for path in tmp_path.iterdir()}
+    event = {"run": str(tmp_path), "slice": 3}
+    assert [asked.pop("0")[0], asked.pop("7")[0]] == [{**event, "segment": 0}, {**event, "segment": 7}]
+    first, again = asked.pop("letters")
+    assert first == {**event, "segment": "letters"}
+    assert again.items() >= first.items()
+    assert asked == {}
 
 
 def test_destination_trusts_the_three_functions_alone(applied: Applied, local_aws: LocalAws) -> None:
@@ -109,8 +191,10 @@ def test_nothing_in_the_source_account_may_write_the_source_table(
                 ):
                     actions = statement["Action"]
                     granted.update([actions] if isinstance(actions, str) else actions)
-    assert granted - {"dynamodb:ListStreams", "lambda:ListEventSourceMappings"} == {
+    anywhere = {"dynamodb:ListStreams", "lambda:ListEventSourceMappings", "lambda:GetAccountSettings"}
+    assert granted - anywhere == {
         "dynamodb:Scan",
+        "dynamodb:GetItem",
         "dynamodb:DescribeTable",
         "dynamodb:DescribeStream",
         "dynamodb:GetShardIterator",
@@ -227,6 +311,13 @@ def _trust(outputs: dict[str, Any], local_aws: LocalAws) -> dict[str, Any]:
     statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
     assert len(statements) == 1
     return dict(statements[0])
+
+
+def _zipped(name: str, text: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, text)
+    return content.getvalue()
 
 
 def _covers(resource: str, table: str) -> bool:

@@ -18,10 +18,12 @@ variables {
 run "applied" {
   assert {
     condition = output.commands == {
-      start  = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      status = "tablecopy status --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      seal   = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      verify = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me'"
+      start   = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      status  = "tablecopy status --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      letters = "tablecopy letters --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      redrive = "tablecopy redrive --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      seal    = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      verify  = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me'"
     }
     error_message = "The commands are not ready to paste: ${jsonencode(output.commands)}"
   }
@@ -105,6 +107,8 @@ run "disabled" {
     condition = alltrue([for value in [
       output.commands.start,
       output.commands.status,
+      output.commands.letters,
+      output.commands.redrive,
       output.commands.seal,
       output.destination_role_arn,
       output.journal_table_name,

@@ -107,6 +107,65 @@ run "slice_too_long" {
   expect_failures = [var.backfill]
 }
 
+run "read_budget_too_small_to_be_shared" {
+  command = plan
+
+  variables {
+    backfill = { concurrency = 8, read_capacity = 39 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "half_a_read_unit" {
+  command = plan
+
+  variables {
+    backfill = { concurrency = 8, read_capacity = 40.5 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "write_budget_too_small_to_be_shared" {
+  command = plan
+
+  variables {
+    backfill = { concurrency = 8, write_capacity = 39 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "half_a_write_unit" {
+  command = plan
+
+  variables {
+    backfill = { concurrency = 8, write_capacity = 40.5 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+# Fewer segments than workers: nobody else is there to share with.
+run "budgets_just_large_enough" {
+  command = plan
+
+  variables {
+    backfill = { segments = 4, concurrency = 8, read_capacity = 20, write_capacity = 20 }
+  }
+}
+
+run "backfill_timeout_within_its_margin" {
+  command = plan
+
+  variables {
+    backfill = { timeout_seconds = 29 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
 run "backfill_timeout_beyond_lambda" {
   command = plan
 
@@ -151,7 +210,7 @@ run "replicator_timeout_too_short" {
   command = plan
 
   variables {
-    replicator = { timeout_seconds = 9 }
+    replicator = { timeout_seconds = 29 }
   }
 
   expect_failures = [var.replicator]
@@ -175,6 +234,56 @@ run "drained_at_once" {
   }
 
   expect_failures = [var.control]
+}
+
+run "record_age_leaves_no_time_to_copy" {
+  command = plan
+
+  variables {
+    control = { record_age_fraction = 0.04 }
+  }
+
+  expect_failures = [var.control]
+}
+
+run "record_age_leaves_no_time_to_act" {
+  command = plan
+
+  variables {
+    control = { record_age_fraction = 0.91 }
+  }
+
+  expect_failures = [var.control]
+}
+
+run "currency_is_a_sign" {
+  command = plan
+
+  variables {
+    prices = { currency = "$" }
+  }
+
+  expect_failures = [var.prices]
+}
+
+run "read_price_below_nothing" {
+  command = plan
+
+  variables {
+    prices = { read_per_million = -0.1 }
+  }
+
+  expect_failures = [var.prices]
+}
+
+run "write_price_below_nothing" {
+  command = plan
+
+  variables {
+    prices = { write_per_million = -0.1 }
+  }
+
+  expect_failures = [var.prices]
 }
 
 run "alarm_after_records_are_lost" {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from operate import cli
-from operate.function import Status
+from operate.function import Letter, Status
 from sides import Side
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "tablecopy.md"
@@ -31,10 +31,34 @@ RUNNING: Status = {
     "puts": 300,
     "deletes": 10,
     "oldest_unapplied_age": 3.2,
+    "letters": 0,
+    "redrive": False,
+    "estimate": {
+        "items": 32_605,
+        "bytes": 16_300_000,
+        "read_units": 3_980.4,
+        "write_units": 40_210.0,
+        "cost": 0.0256,
+        "currency": "EUR",
+        "seconds": 754.0,
+        "limit": "write_capacity",
+        "limit_reason": "backfill.write_capacity, 50 units a second",
+    },
     "seal_requested": False,
     "problems": [],
     "reason": "",
     "now": 1_795_424_500.0,
+}
+
+LETTER: Letter = {
+    "key": {"id": {"S": "a"}},
+    "sequence_number": "100",
+    "origin": "stream",
+    "action": "put",
+    "code": "ValidationException",
+    "message": "Type mismatch for Index Key",
+    "first_seen": 1_795_424_400.0,
+    "attempts": 1,
 }
 
 
@@ -53,10 +77,13 @@ class FakeLambda:
         self._answers: Iterator[object] = iter(answers)
         self._function_error = function_error
         self.asked: list[tuple[str, str]] = []
+        self.payloads: list[dict[str, object]] = []
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         kind = request.get("InvocationType", "RequestResponse")
-        self.asked.append((kind, json.loads(request["Payload"])["action"]))
+        payload = json.loads(request["Payload"])
+        self.asked.append((kind, payload["action"]))
+        self.payloads.append(payload)
         if kind == "Event":
             return {}
         response: dict[str, Any] = {"Payload": FakeBody(next(self._answers))}
@@ -104,6 +131,52 @@ def test_no_run_yet(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "tablecopy start" in capsys.readouterr().out
 
 
+def test_the_estimate_names_money_time_and_the_limit(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    run("status")
+    shown = capsys.readouterr().out
+    assert (
+        "  estimate   32,605 items, 16.3 MB: 3,980 read units, 40,210 write units, about 0.03 EUR\n"
+        "             13 min of copying; the limit is backfill.write_capacity, 50 units a second\n"
+    ) in shown
+
+
+def test_next_to_nothing_is_not_free(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "estimate": {**RUNNING["estimate"], "cost": 0.0004}}})
+    run("status")
+    assert "less than 0.01 EUR" in capsys.readouterr().out
+
+
+def test_a_slice_shows_its_length_and_what_is_left(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    began = RUNNING["now"] - 600
+    answer(
+        {"status": {**RUNNING, "phase": "slice", "phase_since": began, "slice_ends": began + 3 * 3600}},
+    )
+    run("status")
+    assert "slice 2 of 3.0 h (2.8 h left)" in capsys.readouterr().out
+
+
+def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "letters": 1}}, {"status": {**RUNNING, "letters": 2, "redrive": True}})
+    run("status")
+    assert "  refused    1 dead letter, see tablecopy letters\n" in capsys.readouterr().out
+    run("status")
+    assert (
+        "  refused    2 dead letters, tried again in the next slice, see tablecopy letters\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_nobody_is_sent_to_cut_over_with_dead_letters(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "ready"}}, {"status": {**RUNNING, "phase": "ready", "letters": 1}})
+    run("status")
+    assert "tablecopy seal" in capsys.readouterr().out
+    run("status")
+    assert "tablecopy seal" not in capsys.readouterr().out
+
+
 def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,10 +187,74 @@ def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     assert "note       why" in shown
 
 
-def test_start_has_control_look_at_once(answer: Any) -> None:
-    fake = answer({"status": {**RUNNING, "phase": "preflight"}})
+def test_start_shows_the_estimate_and_has_control_go_on_at_once(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = answer({"status": {**RUNNING, "phase": "pausing"}})
     assert run("start") == 0
     assert fake.asked == [("RequestResponse", "start"), ("Event", "reconcile")]
+    shown = capsys.readouterr().out
+    assert shown.startswith("pausing: ")
+    assert "about 0.03 EUR" in shown
+
+
+def test_start_shows_what_is_in_the_way(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    problems = ["the destination holds items"]
+    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None, "problems": problems}})
+    assert run("start") == 0
+    assert "waits for  the destination holds items" in capsys.readouterr().out
+
+
+def test_start_of_a_run_under_way_is_refused(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"error": "run 2026 is under way; tablecopy status shows how it is doing"})
+    assert run("start") == 2
+    assert capsys.readouterr().err == (
+        "tablecopy: error: run 2026 is under way; tablecopy status shows how it is doing\n"
+    )
+    assert fake.asked == [("RequestResponse", "start")]
+
+
+def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"status": {**RUNNING, "letters": 2}})
+    assert run("redrive") == 0
+    assert fake.asked == [("RequestResponse", "redrive"), ("Event", "reconcile")]
+    assert capsys.readouterr().out.startswith(
+        "2 dead letters will be tried again in a slice: the replicator pauses, "
+    )
+
+
+def test_redrive_as_json_lines_is_the_status_alone(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    assert run("redrive", "--format", "jsonl") == 0
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING}
+
+
+def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"count": 1, "letters": [LETTER]})
+    assert run("letters") == 0
+    assert fake.asked == [("RequestResponse", "letters")]
+    assert 'id="a"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("flags", "values"), [([], False), (["--show-values"], True)])
+def test_values_leave_control_on_request_only(answer: Any, flags: list[str], values: bool) -> None:
+    fake = answer({"count": 0, "letters": []})
+    assert run("letters", *flags) == 0
+    assert fake.payloads == [{"action": "letters", "values": values}]
+
+
+def test_letters_with_values(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"count": 1, "letters": [{**LETTER, "image": {"id": {"S": "a"}, "n": {"N": "1"}}}]})
+    assert run("letters", "--show-values") == 0
+    assert '{"id": {"S": "a"}, "n": {"N": "1"}}' in capsys.readouterr().out
+
+
+def test_letters_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"count": 3, "letters": [LETTER]})
+    assert run("letters", "--format", "jsonl") == 0
+    letter, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert letter == {"type": "letter", **LETTER}
+    assert summary == {"type": "summary", "letters": 3, "listed": 1}
 
 
 def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +322,12 @@ class FakeControl:
     def status(self) -> Status:
         return RUNNING
 
-    start = seal = status
+    start = redrive = seal = status
+
+
+def test_every_command_is_documented_and_every_documented_command_exists() -> None:
+    documented = set(re.findall(r"^tablecopy ([a-z]+)", DOCUMENTATION.read_text(), re.MULTILINE))
+    assert documented == set(cli.parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
 
 
 def test_every_flag_is_documented_and_every_documented_flag_exists() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from verify.keys import KeySchema, to_json
+from verify.keys import KeySchema
 
 SCHEMA = KeySchema((("pk", "S"), ("sk", "N")))
 
@@ -66,8 +66,3 @@ def test_the_schema_is_read_from_the_table_description() -> None:
     }
     assert KeySchema.of(description) == SCHEMA
     assert str(SCHEMA) == "pk (S), sk (N)"
-
-
-def test_binary_values_print_as_base64_at_any_depth() -> None:
-    value = {"M": {"a": {"L": [{"B": b"1"}, {"BS": [b"2"]}, {"BOOL": True}]}}}
-    assert to_json(value) == {"M": {"a": {"L": [{"B": "MQ=="}, {"BS": ["Mg=="]}, {"BOOL": True}]}}}
