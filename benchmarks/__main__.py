@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.figure import Figure
-from benchmarks.figures import backfill
+from benchmarks.figures import backfill, cold_start, memory, overlap, replicator, scaling
 from benchmarks.machine import machine
 from benchmarks.required import missed
 from benchmarks.table import text_table
@@ -32,7 +32,14 @@ class Family:
 
 
 # The comparison's figures (verify, verify_memory, verify_scaling) are to be one more family here.
-FAMILIES = (Family(["backfill"], backfill.measure),)
+FAMILIES = (
+    Family(["backfill"], backfill.measure),
+    Family(["backfill_overlap"], overlap.measure),
+    Family(["replicator_wall", "replicator_cpu", "replicator_hot_key"], replicator.measure),
+    Family(["worker_memory"], memory.measure),
+    Family(["segments_scaling"], scaling.measure),
+    Family(["cold_start"], cold_start.measure),
+)
 
 _NORMAL = Bench()
 _FULL = Bench(repetitions=5, scale=4)

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from benchmarks.figure import Figure, ours, theirs
 from benchmarks.subject import Measured, SubjectFailed
 
 _Name = TypeVar("_Name")
@@ -55,3 +56,27 @@ def ratio(
     """The median of the ratios (ours over the baseline's that ran beside it), and all of them."""
     ratios = [of(one) / of(other) for one, other in zip(ours, theirs, strict=True)]
     return median(ratios), ratios
+
+
+def compared(
+    name: str,
+    shape: str,
+    mine: list[Measured] | SubjectFailed,
+    baseline: tuple[str, list[Measured] | SubjectFailed],
+    of: Callable[[Measured], float],
+    **more: Any,
+) -> Figure:
+    """The figure of ``mine`` against the ``baseline`` of that name, or one that says which of them failed.
+
+    The ratio is that of ``of``, ours over the baseline's.
+    """
+    against, others = baseline
+    for taken in (mine, others):
+        if isinstance(taken, SubjectFailed):
+            return Figure(name, shape, against, None, more={"error": str(taken), **more})
+    assert not isinstance(mine, SubjectFailed)
+    assert not isinstance(others, SubjectFailed)
+    middle, ratios = ratio(mine, others, of)
+    return Figure(
+        name, shape, against, middle, **ours(mine), more={**more, "ratios": ratios, **theirs(others)}
+    )

@@ -7,27 +7,34 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _MB = 1024 * 1024
 
 
-def measure(work: Callable[[], int]) -> None:
-    """Say ``ready``, wait for a line, do ``work`` and print what it took; it returns how many items it did.
+def measure(parts: Iterable[Callable[[], int]]) -> None:
+    """Say ``ready``, wait for a line, do the ``parts`` of the work and print what they took.
 
-    The line printed is ``{"items", "cpu_s", "began", "ended", "peak_rss_mb"}``: CPU seconds are user and
-    system of all threads, began and ended seconds since the epoch. What ``work`` itself prints goes nowhere.
+    Each part returns how many items it did. What happens in between, while ``parts`` is asked for the next
+    one, is not counted, and what is printed meanwhile goes nowhere.
+
+    The line printed is ``{"items", "cpu_s", "wall_s", "began", "ended", "peak_rss_mb"}``: CPU seconds are
+    user and system of all threads, began and ended seconds since the epoch.
     """
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("ready", file=results, flush=True)
     sys.stdin.readline()
-    began, cpu = time.time(), time.process_time()
-    items = work()
+    items, cpu, wall, began = 0, 0.0, 0.0, time.time()
+    for part in parts:
+        cpu_before, before = time.process_time(), time.perf_counter()
+        items += part()
+        cpu, wall = cpu + time.process_time() - cpu_before, wall + time.perf_counter() - before
     measured = {
         "items": items,
-        "cpu_s": time.process_time() - cpu,
+        "cpu_s": cpu,
+        "wall_s": wall,
         "began": began,
         "ended": time.time(),
         "peak_rss_mb": peak_rss_mb(),

@@ -13,6 +13,7 @@ import re
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -40,15 +41,19 @@ class ServerOptions:
     watched: int = -1
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: requests one after another."""
+class Connection(asyncio.Protocol):
+    """One connection: requests one after another.
 
-    def __init__(self, service: Service, delay: float) -> None:
+    ``later`` is the event loop's call_later: it holds an answer back for ``delay`` seconds while the other
+    connections go on.
+    """
+
+    def __init__(self, service: Service, delay: float, later: Callable[..., object]) -> None:
         self._service = service
         self._delay = delay
+        self._later = later
         self._buffer = bytearray()
         self._needed = 0
-        self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -80,7 +85,7 @@ class _Connection(asyncio.Protocol):
         target = _TARGET.search(head)
         status, answer = self._service.answer(target.group(1).decode() if target else "", body)
         if self._delay:
-            self._loop.call_later(self._delay, self._send, status, answer)
+            self._later(self._delay, self._send, status, answer)
         else:
             self._send(status, answer)
 
@@ -97,7 +102,7 @@ async def serve(options: ServerOptions) -> asyncio.Server:
     )
     loop = asyncio.get_running_loop()
     return await loop.create_server(
-        lambda: _Connection(service, options.delay_ms / 1000), "127.0.0.1", 0, backlog=256
+        lambda: Connection(service, options.delay_ms / 1000, loop.call_later), "127.0.0.1", 0, backlog=256
     )
 
 

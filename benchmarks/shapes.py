@@ -36,6 +36,9 @@ _WORDS = (
 )
 
 
+_TEXT = "".join(random.Random(0).choices(string.ascii_lowercase + "     ", k=64 * 1024))
+
+
 def key(number: str, index: int) -> Item:
     """The key of an item: its 15-digit ``number`` behind a k, and its place on its page."""
     return {"pk": {"S": f"k{number}"}, "sk": {"N": str(index)}}
@@ -117,4 +120,5 @@ _ATTRIBUTES: dict[str, Callable[[random.Random], Item]] = {
 
 
 def _letters(rng: random.Random, count: int) -> str:
-    return "".join(rng.choices(string.ascii_lowercase + "     ", k=count))
+    start = rng.randrange(len(_TEXT) - count)
+    return _TEXT[start : start + count]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,13 @@ class Subject:
         What the figures call it.
     command
         What starts it, before the JSON object that tells it what to do.
+    environment
+        Variables besides those of the functions.
     """
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def python(name: str, module: str) -> Subject:
@@ -49,7 +52,17 @@ def python(name: str, module: str) -> Subject:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a subject took for ``items``: see meter.measure. ``server_cpu_s`` is the server's share."""
+    """What a subject took for ``items``: see meter.measure.
+
+    Attributes
+    ----------
+    server_cpu_s
+        What the server took meanwhile.
+    stats
+        What the server then had seen in all: see Service.stats.
+    results
+        What the subject's processes said.
+    """
 
     items: int
     cpu_s: float
@@ -57,6 +70,7 @@ class Measured:
     peak_rss_mb: float
     server_cpu_s: float = 0.0
     stats: Mapping[str, Any] | None = None
+    results: Sequence[Mapping[str, Any]] = ()
 
     @property
     def items_per_cpu_s(self) -> float:
@@ -72,8 +86,8 @@ class Measured:
 def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, Any]]) -> Measured:
     """Run ``subject`` once for each of ``tasks``, all at the same time, and measure them together.
 
-    Wall clock is from the first one's beginning to the last one's end, CPU and items are sums, peak memory is
-    that of the largest.
+    Wall clock of several is from the first one's beginning to the last one's end, CPU and items are sums,
+    peak memory is that of the largest.
 
     Raises
     ------
@@ -96,10 +110,11 @@ def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, 
     return Measured(
         items=sum(result["items"] for result in results),
         cpu_s=sum(result["cpu_s"] for result in results),
-        wall_s=max(result["ended"] for result in results) - min(result["began"] for result in results),
+        wall_s=results[0]["wall_s"] if len(results) == 1 else _span(results),
         peak_rss_mb=max(result["peak_rss_mb"] for result in results),
         server_cpu_s=stats["cpu_s"] - before if stats else 0.0,
         stats=stats,
+        results=results,
     )
 
 
@@ -121,7 +136,7 @@ def _start(subject: Subject, server: Loopback | None, task: Mapping[str, Any]) -
     return subprocess.Popen(
         [*subject.command, json.dumps(task)],
         cwd=ROOT,
-        env=_environment(server),
+        env={**_environment(server), **subject.environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -154,6 +169,12 @@ def _result(subject: Subject, process: subprocess.Popen[str]) -> dict[str, Any]:
         raise SubjectFailed(f"{subject.name} failed: {_last_line(errors)}")
     result: dict[str, Any] = json.loads(output)
     return result
+
+
+def _span(results: Sequence[Mapping[str, Any]]) -> float:
+    began: float = min(result["began"] for result in results)
+    ended: float = max(result["ended"] for result in results)
+    return ended - began
 
 
 def _last_line(text: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import Bench, ratio
+from benchmarks.bench import Bench, compared
 from benchmarks.copying import ARTICLE, CLIENT, RESOURCE, TABLECOPY, copy
-from benchmarks.figure import Figure, ours, theirs
+from benchmarks.figure import Figure
 from benchmarks.npm import copy_dynamodb_table
 from benchmarks.server import ServerOptions
 from benchmarks.shapes import SHAPES
@@ -42,11 +42,4 @@ def measure(bench: Bench) -> Iterator[Figure]:
         mine = results[TABLECOPY.name]
         for name, baseline in baselines.items():
             other = baseline if isinstance(baseline, SubjectFailed) else results[name]
-            failed = next((each for each in (mine, other) if isinstance(each, SubjectFailed)), None)
-            if failed is not None or isinstance(mine, SubjectFailed) or isinstance(other, SubjectFailed):
-                yield Figure("backfill", shape, name, None, more={"error": str(failed)})
-                continue
-            middle, ratios = ratio(mine, other, lambda one: one.items_per_cpu_s)
-            yield Figure(
-                "backfill", shape, name, middle, **ours(mine), more={"ratios": ratios, **theirs(other)}
-            )
+            yield compared("backfill", shape, mine, (name, other), lambda one: one.items_per_cpu_s)

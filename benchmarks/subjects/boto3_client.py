@@ -43,4 +43,4 @@ def _write(client: Any, items: list[Any]) -> None:
 if __name__ == "__main__":
     task = json.loads(sys.argv[1])
     dynamodb = boto3.client("dynamodb")
-    measure(lambda: copy(dynamodb, task["segment"], task["segments"]))
+    measure([lambda: copy(dynamodb, task["segment"], task["segments"])])

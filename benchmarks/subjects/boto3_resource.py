@@ -31,4 +31,4 @@ def copy(resource: Any, segment: int, segments: int) -> int:
 if __name__ == "__main__":
     task = json.loads(sys.argv[1])
     dynamodb = boto3.resource("dynamodb")
-    measure(lambda: copy(dynamodb, task["segment"], task["segments"]))
+    measure([lambda: copy(dynamodb, task["segment"], task["segments"])])

@@ -22,4 +22,4 @@ def copy(segment: int, items: int) -> int:
 
 if __name__ == "__main__":
     task = json.loads(sys.argv[1])
-    measure(lambda: copy(task["segment"], task["items"]))
+    measure([lambda: copy(task["segment"], task["items"])])

@@ -22,7 +22,7 @@ function peakRssMb () {
 
 console.log('ready')
 process.stdin.once('data', () => {
-  const began = Date.now() / 1000
+  const began = Date.now()
   const cpu = process.cpuUsage()
   copy({
     config,
@@ -37,8 +37,7 @@ process.stdin.once('data', () => {
     console.log(JSON.stringify({
       items: result.count,
       cpu_s: (used.user + used.system) / 1e6,
-      began,
-      ended: Date.now() / 1000,
+      wall_s: (Date.now() - began) / 1000,
       peak_rss_mb: peakRssMb()
     }))
     process.exit(0)
