@@ -1,10 +1,11 @@
-"""Which cores the server and the subjects run on: one for the server and the others for the subjects."""
+"""Cores: one for the server and the others for the subjects, and how busy others keep them."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 
 def _usable() -> list[int]:
@@ -26,3 +27,27 @@ def pin(cores: list[int]) -> Callable[[], None]:
             os.sched_setaffinity(0, cores)
 
     return keep
+
+
+_STATISTICS = Path("/proc/stat")
+
+# Columns of a core's line in /proc/stat that are not work: idle, iowait; and guest time, which user time
+# holds already.
+_NOT_WORK = frozenset({3, 4, 8, 9})
+
+
+def busy_seconds() -> float:
+    """CPU seconds that all programs have had of these cores since the start; 0 if the system does not tell."""
+    if not _STATISTICS.exists():
+        return 0.0
+    return busy_ticks(_STATISTICS.read_text(), {*SERVER_CORES, *SUBJECT_CORES}) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_ticks(statistics: str, cores: set[int]) -> int:
+    """Clock ticks that ``cores`` were at work, as told by /proc/stat."""
+    ticks = 0
+    for line in statistics.splitlines():
+        name, *columns = line.split()
+        if name.startswith("cpu") and name[3:].isdigit() and int(name[3:]) in cores:
+            ticks += sum(int(ticks_) for place, ticks_ in enumerate(columns) if place not in _NOT_WORK)
+    return ticks

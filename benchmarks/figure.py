@@ -25,6 +25,8 @@ class Figure:
         Ours: per CPU second of the process, seconds, MB. Medians over the repetitions.
     ratio
         Ours over the baseline's, of what the figure is about: larger is better, but for memory and time.
+    others_busy
+        The share of the cores that other programs took meanwhile.
     more
         What else is worth knowing, such as the baseline's own numbers, or ``error``.
     """
@@ -37,6 +39,7 @@ class Figure:
     items_per_cpu_s: float | None = None
     wall_s: float | None = None
     peak_rss_mb: float | None = None
+    others_busy: float | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     def line(self, **circumstances: Any) -> str:
@@ -51,6 +54,7 @@ class Figure:
                 "peak_rss_mb": rounded(self.peak_rss_mb),
                 "baseline": self.baseline,
                 "ratio": rounded(self.ratio),
+                "others_busy": rounded(self.others_busy),
                 **{name: rounded(value) for name, value in self.more.items()},
                 **circumstances,
             },
@@ -72,6 +76,7 @@ def ours(repetitions: Sequence[Measured]) -> dict[str, Any]:
         "items_per_cpu_s": median(one.items_per_cpu_s for one in repetitions),
         "wall_s": median(one.wall_s for one in repetitions),
         "peak_rss_mb": median(one.peak_rss_mb for one in repetitions),
+        "others_busy": median(one.others_busy for one in repetitions),
     }
 
 

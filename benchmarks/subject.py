@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cores import SUBJECT_CORES, pin
+from benchmarks.cores import SERVER_CORES, SUBJECT_CORES, busy_seconds, pin
 from benchmarks.environment import function_environment
 from benchmarks.loopback import Loopback
 
@@ -62,6 +63,8 @@ class Measured:
         What the server then had seen in all: see Service.stats.
     results
         What the subject's processes said.
+    others_busy
+        The share of the cores that other programs took meanwhile. Seconds measured beside them mean little.
     """
 
     items: int
@@ -71,6 +74,7 @@ class Measured:
     server_cpu_s: float = 0.0
     stats: Mapping[str, Any] | None = None
     results: Sequence[Mapping[str, Any]] = ()
+    others_busy: float = 0.0
 
     @property
     def items_per_cpu_s(self) -> float:
@@ -98,23 +102,30 @@ def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, 
     try:
         for process in processes:
             _await_ready(subject, process)
-        before = server.stats()["cpu_s"] if server else 0.0
+        server_before = server.stats()["cpu_s"] if server else 0.0
+        before, busy_before = time.perf_counter(), busy_seconds()
         with ThreadPoolExecutor(len(processes)) as pool:
             results = list(pool.map(lambda process: _result(subject, process), processes))
+        busy, elapsed = busy_seconds() - busy_before, time.perf_counter() - before
     finally:
         for process in processes:
             if process.poll() is None:
                 process.kill()
                 process.wait()
     stats = server.stats() if server else None
+    server_cpu_s = stats["cpu_s"] - server_before if stats else 0.0
+    cpu_s = sum(result["cpu_s"] for result in results)
     return Measured(
         items=sum(result["items"] for result in results),
-        cpu_s=sum(result["cpu_s"] for result in results),
+        cpu_s=cpu_s,
         wall_s=results[0]["wall_s"] if len(results) == 1 else _span(results),
         peak_rss_mb=max(result["peak_rss_mb"] for result in results),
-        server_cpu_s=stats["cpu_s"] - before if stats else 0.0,
+        server_cpu_s=server_cpu_s,
         stats=stats,
         results=results,
+        others_busy=max(0.0, busy - cpu_s - server_cpu_s)
+        / elapsed
+        / len({*SERVER_CORES, *SUBJECT_CORES} or {0}),
     )
 
 

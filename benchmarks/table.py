@@ -30,7 +30,7 @@ _HEADINGS = (
 # Said in columns of their own, or only of use to a program.
 _NOT_BESIDES = frozenset(
     {"name", "shape", "baseline", "ratio", "items", "items_per_cpu_s", "wall_s", "peak_rss_mb"}
-    | {"machine", "seed", "ratios"}
+    | {"machine", "seed", "ratios", "others_busy", "baseline_others_busy"}
     | {"baseline_items", "baseline_items_per_cpu_s", "baseline_wall_s", "baseline_peak_rss_mb"}
 )
 

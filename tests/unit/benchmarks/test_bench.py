@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.__main__ import FAMILIES, main
 from benchmarks.bench import Bench, compared, ratio
+from benchmarks.cores import busy_ticks
 from benchmarks.figure import Figure
 from benchmarks.required import REQUIRED, missed
 from benchmarks.subject import Measured, SubjectFailed
@@ -116,6 +117,14 @@ def test_everything_required_is_measured() -> None:
     assert {requirement.name for requirement in REQUIRED} <= {
         name for family in FAMILIES for name in family.names
     }
+
+
+def test_only_work_on_these_cores_counts_as_busy() -> None:
+    statistics = (
+        "cpu 9 9 9 9\ncpu0 1 2 4 800 900 8 16 32 7 7\ncpu1 64 0 0 5 5 0 0 0 0 0\ncpu2 3 3 3\nintr 5 6"
+    )
+    assert busy_ticks(statistics, {0}) == 63
+    assert busy_ticks(statistics, {0, 1}) == 127
 
 
 def test_an_unknown_figure_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
