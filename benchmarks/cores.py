@@ -18,6 +18,8 @@ def _split(cores: list[int]) -> tuple[list[int], list[int]]:
 
 SERVER_CORES, SUBJECT_CORES = _split(_usable())
 
+CORES = len(_usable()) or os.cpu_count() or 1
+
 
 def pin(cores: list[int]) -> Callable[[], None]:
     """For Popen's ``preexec_fn``: keeps the new process on ``cores``, where the system can do that."""
@@ -37,7 +39,7 @@ _NOT_WORK = frozenset({3, 4, 8, 9})
 
 
 def busy_seconds() -> float:
-    """CPU seconds that all programs have had of these cores since the start; 0 if the system does not tell."""
+    """CPU seconds that all programs have had of these cores; 0 if the system does not tell."""
     if not _STATISTICS.exists():
         return 0.0
     return busy_ticks(_STATISTICS.read_text(), {*SERVER_CORES, *SUBJECT_CORES}) / os.sysconf("SC_CLK_TCK")

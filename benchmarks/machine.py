@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 from importlib.metadata import version
 from pathlib import Path
+
+from benchmarks.cores import CORES
 
 
 def machine() -> str:
     """CPU, cores and versions; nothing that names the machine's owner."""
     return (
-        f"{_cpu()}, {_cores()} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"{_cpu()}, {CORES} cores, {platform.system()}, Python {platform.python_version()}, "
         f"boto3 {version('boto3')}, botocore {version('botocore')}"
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _cpu() -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cores import SERVER_CORES, SUBJECT_CORES, busy_seconds, pin
+from benchmarks.cores import CORES, SUBJECT_CORES, busy_seconds, pin
 from benchmarks.environment import function_environment
 from benchmarks.loopback import Loopback
 
@@ -123,9 +123,7 @@ def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, 
         server_cpu_s=server_cpu_s,
         stats=stats,
         results=results,
-        others_busy=max(0.0, busy - cpu_s - server_cpu_s)
-        / elapsed
-        / len({*SERVER_CORES, *SUBJECT_CORES} or {0}),
+        others_busy=max(0.0, busy - cpu_s - server_cpu_s) / elapsed / CORES,
     )
 
 

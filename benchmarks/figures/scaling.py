@@ -23,6 +23,9 @@ _ITEMS_PER_WORKER = 20_000
 # A core that is used more than this has no room left worth speaking of.
 _BUSY = 0.85
 
+# Where other programs take more than this, it is they that are waited for.
+_DISTURBED = 0.2
+
 
 def measure(bench: Bench) -> Iterator[Figure]:
     """A figure for each delay and number of workers, against one worker."""
@@ -52,7 +55,9 @@ def _limit(measured: Measured) -> dict[str, float | str]:
     workers = measured.cpu_s / measured.wall_s / cores
     server = measured.server_cpu_s / measured.wall_s
     limit = "waiting for answers"
-    if max(workers, server) > _BUSY:
+    if measured.others_busy > _DISTURBED:
+        limit = "other programs on these cores"
+    elif max(workers, server) > _BUSY:
         limit = f"the workers' {cores} core(s)" if workers >= server else "the server's core"
     return {
         "items_per_wall_s": measured.items_per_wall_s,

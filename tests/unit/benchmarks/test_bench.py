@@ -120,9 +120,8 @@ def test_everything_required_is_measured() -> None:
 
 
 def test_only_work_on_these_cores_counts_as_busy() -> None:
-    statistics = (
-        "cpu 9 9 9 9\ncpu0 1 2 4 800 900 8 16 32 7 7\ncpu1 64 0 0 5 5 0 0 0 0 0\ncpu2 3 3 3\nintr 5 6"
-    )
+    lines = ["cpu 9 9 9", "cpu0 1 2 4 800 900 8 16 32 7 7", "cpu1 64 0 0 5 5", "cpu2 3 3 3", "intr 5 6"]
+    statistics = "\n".join(lines)
     assert busy_ticks(statistics, {0}) == 63
     assert busy_ticks(statistics, {0, 1}) == 127
 
