@@ -8,15 +8,18 @@ import pytest
 from benchmarks.pages import PAGE_BYTES, Page, Pages
 from benchmarks.shapes import KEY_NAMES, SHAPES, SIZES, Item
 
+_MOST_PAGES = 100
+
 
 def scan(pages: Pages, segment: int, total: int, limit: int | None = None) -> Iterator[Page]:
     after: Item | None = None
-    while True:
+    for _ in range(_MOST_PAGES):
         page = pages.scan(segment, total, after, limit)
         yield page
         after = page.last_key
         if after is None:
             return
+    pytest.fail("the scan does not end")
 
 
 def items(page: Page) -> list[Item]:
