@@ -10,11 +10,12 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or later is needed: PYTHON=/path/to/python" >&2; exit 1; }
 endef
 
-.PHONY: help demo test lint build clean
+.PHONY: help demo test bench lint build clean
 
 help:
 	@echo "make demo         copy a real table between two local accounts, and prove it (KEEP=1 leaves them up)"
 	@echo "make test         run every test (ONLY=tests/unit for a part)"
+	@echo "make bench        measure the speed (ONLY=\"backfill worker_memory\" for some figures, BENCH=full for more)"
 	@echo "make lint         formatting, types, and the built zip"
 	@echo "make build        build the Lambda zip"
 	@echo "make clean        remove what the other targets have made"
@@ -24,6 +25,9 @@ demo: .venv/ready .venv-local/ready
 
 test: .venv/ready .venv-local/ready
 	@$(BIN)/python -m pytest $(ONLY)
+
+bench: .venv/ready
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: .venv/ready
 	@$(BIN)/ruff check .
@@ -36,7 +40,7 @@ build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf .venv .venv-local .demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-local .demo benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)

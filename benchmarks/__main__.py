@@ -1,0 +1,85 @@
+"""Measures everything, or the figures named.
+
+    python -m benchmarks                          every figure
+    python -m benchmarks backfill worker_memory   these
+    BENCH=full python -m benchmarks               longer, on larger tables
+
+Standard output has one JSON object for each figure, standard error what is going on and a table. Exits 1 when
+something required was not reached.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.bench import Bench
+from benchmarks.figure import Figure
+from benchmarks.figures import backfill, cold_start, memory, overlap, replicator, scaling
+from benchmarks.machine import machine
+from benchmarks.required import missed
+from benchmarks.table import text_table
+
+
+@dataclass(frozen=True)
+class Family:
+    """Figures that are measured together."""
+
+    names: Sequence[str]
+    measure: Callable[[Bench], Iterator[Figure]]
+
+
+# The comparison's figures (verify, verify_memory, verify_scaling) are to be one more family here.
+FAMILIES = (
+    Family(["backfill"], backfill.measure),
+    Family(["backfill_overlap"], overlap.measure),
+    Family(["replicator_wall", "replicator_cpu", "replicator_hot_key"], replicator.measure),
+    Family(["worker_memory"], memory.measure),
+    Family(["segments_scaling"], scaling.measure),
+    Family(["cold_start"], cold_start.measure),
+)
+
+# The share of the cores that other programs may take before seconds mean little.
+_QUIET = 0.1
+
+_NORMAL = Bench()
+_FULL = Bench(repetitions=5, scale=4)
+
+
+def main(wanted: Sequence[str]) -> int:
+    """Measure the families that have a figure among ``wanted``, or all; returns the exit code."""
+    known = [name for family in FAMILIES for name in family.names]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        print(f"no figure is called {unknown[0]}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    bench = _FULL if os.environ.get("BENCH") == "full" else _NORMAL
+    families = [family for family in FAMILIES if not wanted or set(wanted) & set(family.names)]
+    print(f"{machine()}; seed {bench.seed}", file=sys.stderr)
+    figures: list[Figure] = []
+    for family in families:
+        print(f"{', '.join(family.names)}:", file=sys.stderr, flush=True)
+        for figure in family.measure(bench):
+            figures.append(figure)
+            print(figure.line(machine=machine(), seed=bench.seed), flush=True)
+    print(f"\n{text_table(figures)}", file=sys.stderr)
+    failures = list(missed(figures, [name for family in families for name in family.names]))
+    busiest = max((figure.others_busy or 0.0 for figure in figures), default=0.0)
+    if busiest > _QUIET:
+        print(
+            f"other programs took up to {busiest:.0%} of the cores meanwhile (others_busy): "
+            "measure again when the machine is quiet",
+            file=sys.stderr,
+        )
+    for failure in failures:
+        print(f"missed: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    # Ended like that, too, it takes along what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What is measured: our functions, and what people use today. Each runs as a process of its own."""
