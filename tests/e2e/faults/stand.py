@@ -25,7 +25,7 @@ from tests.e2e.faults.rules import Rule
 from tests.e2e.processes import kill_function
 
 ITEMS = 1_000
-SEGMENTS = 8
+SEGMENTS = 10
 SLICE_SECONDS = 4
 DESTINATION_NAME = "cities-copy"
 FUNCTIONS = ("backfill", "replicator", "control")
