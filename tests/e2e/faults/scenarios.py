@@ -22,6 +22,15 @@ from tests.e2e.faults.rules import Rule
 
 WRITERS = "backfill|replicator"
 JOURNAL = "(run|segment|lease|mark|shard|letter|journal) .*"
+
+# Rows of what is done to a run by hand.
+STATE_MACHINE_STOPPED = "state machine's execution stopped by hand"
+TWO_STARTS = "two runs started at once"
+DELIVERED_AGAIN = "old batches delivered again, as they were and recut"
+DESTINATION_DELETED = "destination table deleted under a run"
+STREAM_SWITCHED = "stream switched off and on under a run"
+BY_HAND = (STATE_MACHINE_STOPPED, TWO_STARTS, DELIVERED_AGAIN, DESTINATION_DELETED, STREAM_SWITCHED)
+
 # Longer than a writer waits for an answer.
 NO_ANSWER_SECONDS = 9.0
 

@@ -7,18 +7,17 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from botocore.config import Config
 
 from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
 from local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of
 from local.demo.stack import root_module
 from local.demo.traffic import Writer, fill
 from operate.function import ControlFunction, Status
-from sides import Side
+from sides import Side, UserError
 from tests.e2e.copying import Copy
 from tests.e2e.faults.proxy import Proxy
 from tests.e2e.faults.rules import Rule
@@ -45,12 +44,13 @@ class Stand:
     copy: Copy
     proxy: Proxy
     seed: int
+    _clients: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def source(self) -> Any:
         return self.copy.source
 
-    @property
+    @cached_property
     def destination(self) -> Any:
         return self.copy.destination
 
@@ -59,9 +59,11 @@ class Stand:
         name: str = self.copy.outputs["journal_table_name"]
         return name
 
-    def client(self, service: str, config: Config | None = None) -> Any:
-        """A client of the source account."""
-        return self.copy.aws.session(SOURCE_ACCOUNT).client(service, config)
+    def client(self, service: str) -> Any:
+        """A client of the source account, made once."""
+        if service not in self._clients:
+            self._clients[service] = self.copy.aws.session(SOURCE_ACCOUNT).client(service)
+        return self._clients[service]
 
     def function_name(self, kind: str) -> str:
         name: str = self.copy.outputs[f"{kind}_function_name"]
@@ -88,9 +90,15 @@ class Stand:
                 FunctionName=self.function_name(kind), ReservedConcurrentExecutions=0
             )
 
-    def start(self) -> Status:
-        """Start a run, as an operator would."""
-        return self.copy.function.start()
+    def start(self) -> None:
+        """Start a run, as an operator would: again, if control was ended before it had begun one."""
+        try:
+            self.copy.function.start()
+        except UserError:
+            if self.phase() == "none":
+                self.start()
+            else:
+                self.reconcile()
 
     def reconcile(self) -> None:
         """Have control look now; the schedule does so once a minute only."""
@@ -229,6 +237,21 @@ class Stand:
         for start in range(0, len(keys), 25):
             requests = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + 25]]
             (client or self.source).batch_write_item(RequestItems={table: requests})
+
+
+def all_copied(status: Status) -> bool:
+    """Whether the backfill is done."""
+    return bool(status.get("segments")) and status["segments_done"] == status["segments"]
+
+
+def is_ready(status: Status) -> bool:
+    """Whether the run is ready for cutover."""
+    return bool(status["phase"] == "ready")
+
+
+def is_stopped(status: Status) -> bool:
+    """Whether the run has stopped."""
+    return bool(status["phase"] == "stopped")
 
 
 @contextmanager

@@ -8,22 +8,19 @@ waits for its lease and moves on, and then it is woken.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from local.accounts import SOURCE_ACCOUNT
 from local.demo.cities import TABLE_NAME, Item, key_of
-from local.mapping.clients import Clients
-from local.mapping.record import Record
 from tests.e2e.faults.call import Call
 from tests.e2e.faults.faults import Freeze, Hold
 from tests.e2e.faults.hosts import Host
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import SEGMENTS, Stand
+from tests.e2e.faults.stream import Event, position, records_after
 from tests.e2e.faults.table import FaultTable
 
 pytestmark = pytest.mark.terraform
@@ -121,24 +118,9 @@ def change_everything(faults: Stand, note: str) -> list[Item]:
     return items
 
 
-def pending_batches(faults: Stand) -> Iterator[dict[str, Any]]:
-    """Events for the replicator from the stream's unapplied records, as the mapping would send them."""
-    region = faults.copy.aws.regions[SOURCE_ACCOUNT]
-    streams = Clients(faults.copy.aws.endpoint_url, SOURCE_ACCOUNT, region).streams
-    [shard] = faults.journal_items("shard")
-    arn = faults.source.describe_table(TableName=TABLE_NAME)["Table"]["LatestStreamArn"]
-    iterator = streams.get_shard_iterator(
-        StreamArn=arn,
-        ShardId=shard["sk"]["S"],
-        ShardIteratorType="AFTER_SEQUENCE_NUMBER",
-        SequenceNumber=shard["position"]["S"],
-    )["ShardIterator"]
-    records: list[Any] = []
-    while page := streams.get_records(ShardIterator=iterator, Limit=1000):
-        records += [json.loads(Record.from_stream(raw, arn).text) for raw in page["Records"]]
-        iterator = page.get("NextShardIterator")
-        if not page["Records"] or iterator is None:
-            break
+def pending_batches(faults: Stand) -> Iterator[Event]:
+    """The stream's unapplied records in batches."""
+    records = records_after(faults, position(faults))
     for start in range(0, len(records) - BATCH + 1, BATCH):
         yield {"Records": records[start : start + BATCH]}
 
