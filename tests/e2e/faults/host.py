@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def main() -> None:
     os.dup2(2, 1)
     handle = importlib.import_module(os.environ["HOST_HANDLER"]).handle
     os.write(answers, b'{"id": "", "answer": "ready"}\n')
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         invocation = json.loads(line)
         if os.fork() == 0:

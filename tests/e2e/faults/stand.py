@@ -25,7 +25,7 @@ from tests.e2e.processes import kill_function
 
 ITEMS = 1_000
 SEGMENTS = 10
-SLICE_SECONDS = 4
+SLICE_SECONDS = 5
 DESTINATION_NAME = "cities-copy"
 FUNCTIONS = ("backfill", "replicator", "control")
 
@@ -143,6 +143,13 @@ class Stand:
             assert time.monotonic() < give_up, f"{what} was not reached: {status}"
             time.sleep(0.1)
         return status
+
+    def wait_until(self, what: str, is_reached: Callable[[], bool], seconds: float = 90.0) -> None:
+        """Wait for something that is seen without asking control."""
+        give_up = time.monotonic() + seconds
+        while not is_reached():
+            assert time.monotonic() < give_up, f"{what} was not reached"
+            time.sleep(0.05)
 
     def phase(self) -> str:
         """The phase as it stands in the journal, without asking control."""
@@ -281,7 +288,7 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
                 "slice_seconds": SLICE_SECONDS,
                 "timeout_seconds": 30,
             },
-            "replicator": {"timeout_seconds": 30, "batch_size": 50},
+            "replicator": {"timeout_seconds": 30, "batch_size": 200},
             "control": {"drained_after_seconds": DRAINED_AFTER_SECONDS},
             "start_on_apply": False,
         }

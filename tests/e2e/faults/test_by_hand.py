@@ -1,15 +1,9 @@
-"""Every fault, injected into a real run: it ends ready and equal, or stops and says why.
-
-One applied copy serves all runs (see `Stand.reset`). The tests stand in this order because the last ones
-take away what the others need.
-"""
+"""What people and AWS do to a run besides failing calls; it goes on."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,60 +13,13 @@ from operate.function import Status
 from sides import UserError
 from tests.e2e.faults.faults import Hold
 from tests.e2e.faults.rules import Rule
-from tests.e2e.faults.scenarios import (
-    DELIVERED_AGAIN,
-    DESTINATION_DELETED,
-    SCENARIOS,
-    STATE_MACHINE_STOPPED,
-    STREAM_SWITCHED,
-    TWO_STARTS,
-    Scenario,
-    control_kills,
-    replicator_kills,
-    worker_kills,
-)
-from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_ready, is_stopped
+from tests.e2e.faults.runs import EQUAL
+from tests.e2e.faults.scenarios import DELIVERED_AGAIN, STATE_MACHINE_STOPPED, TWO_STARTS
+from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_ready
 from tests.e2e.faults.stream import Event, number_of, position, records_after
 from tests.e2e.faults.table import FaultTable
 
 pytestmark = pytest.mark.terraform
-
-EQUAL = "ready, equal"
-
-
-def run_to_ready(faults: Stand, rules: Sequence[Rule], seconds: float, **patience: float) -> Status:
-    """A run under these faults, with writes until every one of them is spent or ``seconds`` are over."""
-    faults.set_rules(rules)
-    faults.start()
-    with faults.writing():
-        faults.wait_for("the backfill", all_copied, **patience)
-        give_up = time.monotonic() + seconds
-        while any(rule.times and not rule.is_spent for rule in rules) and time.monotonic() < give_up:
-            faults.status()
-            time.sleep(0.2)
-    ready = faults.wait_for("ready for cutover", is_ready, **patience)
-    faults.assert_equal()
-    return ready
-
-
-def note(table: FaultTable, faults: Stand, rules: Sequence[Rule], outcome: str) -> None:
-    for rule in rules:
-        table.add(rule.name, rule.injected, outcome)
-    unused = [rule.name for rule in rules if not rule.injected]
-    assert not unused, f"never injected (seed {faults.seed}): {unused}"
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_calls_that_fail(faults: Stand, table: FaultTable, scenario: Scenario) -> None:
-    rules = scenario.rules()
-    run_to_ready(faults, rules, scenario.seconds)
-    note(table, faults, rules, EQUAL)
-
-
-def test_functions_killed_at_every_step(faults: Stand, table: FaultTable) -> None:
-    rules = [*worker_kills(), *replicator_kills(), *control_kills()]
-    ready = run_to_ready(faults, rules, seconds=90)
-    note(table, faults, rules, f"{EQUAL}, {ready['slice']} slices")
 
 
 def test_a_state_machine_stopped_by_hand(faults: Stand, table: FaultTable) -> None:
@@ -165,45 +112,3 @@ def deliver(faults: Stand, records: list[Event]) -> Any:
     answer = json.loads(response["Payload"].read())
     assert "FunctionError" not in response, f"from record {number_of(records[0])}: {answer}"
     return answer
-
-
-def test_a_destination_table_deleted_under_a_run(faults: Stand, table: FaultTable) -> None:
-    faults.start()
-    with faults.writing():
-        faults.wait_for("the backfill", all_copied)
-        definition = faults.destination.describe_table(TableName=DESTINATION_NAME)["Table"]
-        faults.destination.delete_table(TableName=DESTINATION_NAME)
-        stopped = faults.wait_for("a stop", is_stopped, may_stop=True)
-    assert "destination" in stopped["reason"]
-    assert DESTINATION_NAME in stopped["reason"]
-    faults.destination.create_table(**creation_of(definition))
-    # Nothing is lost: the source and its stream have everything, and a new run brings it.
-    faults.reset()
-    run_to_ready(faults, [], seconds=0)
-    table.add(DESTINATION_DELETED, 1, f"stopped: {stopped['reason']}; new run {EQUAL}")
-
-
-def test_a_stream_switched_off_and_on_under_a_run(faults: Stand, table: FaultTable) -> None:
-    faults.start()
-    with faults.writing():
-        faults.wait_for("the backfill", all_copied)
-        specification = faults.source.describe_table(TableName=TABLE_NAME)["Table"]["StreamSpecification"]
-        faults.source.update_table(TableName=TABLE_NAME, StreamSpecification={"StreamEnabled": False})
-        faults.source.update_table(TableName=TABLE_NAME, StreamSpecification=specification)
-        stopped = faults.wait_for("a stop", is_stopped, may_stop=True)
-    assert "stream" in stopped["reason"]
-    table.add(STREAM_SWITCHED, 1, f"stopped: {stopped['reason']}")
-
-
-def creation_of(definition: dict[str, Any]) -> dict[str, Any]:
-    """The request that makes a described table again."""
-
-    def indexes(kind: str) -> list[dict[str, Any]]:
-        wanted = ("IndexName", "KeySchema", "Projection")
-        return [{name: index[name] for name in wanted} for index in definition.get(kind, [])]
-
-    request = {name: definition[name] for name in ("TableName", "AttributeDefinitions", "KeySchema")}
-    for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        if indexes(kind):
-            request[kind] = indexes(kind)
-    return {**request, "BillingMode": "PAY_PER_REQUEST"}
