@@ -288,7 +288,7 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
                 "slice_seconds": SLICE_SECONDS,
                 "timeout_seconds": 30,
             },
-            "replicator": {"timeout_seconds": 30, "batch_size": 200},
+            "replicator": {"timeout_seconds": 30, "batch_size": 500},
             "control": {"drained_after_seconds": DRAINED_AFTER_SECONDS},
             "start_on_apply": False,
         }
