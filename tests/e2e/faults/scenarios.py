@@ -150,12 +150,10 @@ def _in_destination(call: Call) -> bool:
 
 
 SCENARIOS = (
-    Scenario("throttles", _throttles),
-    Scenario("errors", _errors),
+    Scenario("errors", lambda: [*_throttles(), *_errors()]),
     Scenario("journal", _journal),
     Scenario("connections", _connections),
-    Scenario("sessions", _sessions),
-    Scenario("control", _control),
+    Scenario("sessions", lambda: [*_sessions(), *_control()]),
 )
 
 _WORKER_STEPS = (
