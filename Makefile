@@ -10,11 +10,13 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or later is needed: PYTHON=/path/to/python" >&2; exit 1; }
 endef
 
-.PHONY: help demo test bench lint build clean
+.PHONY: help demo test soak faults-table bench lint build clean
 
 help:
 	@echo "make demo         copy a real table between two local accounts, and prove it (KEEP=1 leaves them up)"
 	@echo "make test         run every test (ONLY=tests/unit for a part)"
+	@echo "make soak         random faults for 20 minutes (SOAK_SECONDS=3600, FAULTS_SEED=1 to repeat)"
+	@echo "make faults-table run the tests of faults and write their table to docs/faults.md"
 	@echo "make bench        measure the speed (ONLY=\"backfill worker_memory\" for some figures, BENCH=full for more)"
 	@echo "make lint         formatting, types, and the built zip"
 	@echo "make build        build the Lambda zip"
@@ -26,6 +28,11 @@ demo: .venv/ready .venv-local/ready
 test: .venv/ready .venv-local/ready
 	@$(BIN)/python -m pytest $(ONLY)
 
+soak: .venv/ready .venv-local/ready
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/test_soak.py
+
+faults-table: .venv/ready .venv-local/ready
+	@FAULTS_TABLE=write $(BIN)/python -m pytest tests/e2e/faults
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks $(ONLY)
 

@@ -1,0 +1,262 @@
+"""The faults of the proxy, by the run they share. Each rule is a row of the fault table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.e2e.faults.call import Call
+from tests.e2e.faults.faults import (
+    CutAfter,
+    CutBefore,
+    Expire,
+    FailAfterEffect,
+    Freeze,
+    Kill,
+    Refuse,
+    Slow,
+    Truncate,
+    Unprocessed,
+    throttle,
+)
+from tests.e2e.faults.rules import Rule
+
+WRITERS = "backfill|replicator"
+JOURNAL = "(run|segment|lease|mark|shard|letter|journal) .*"
+
+# Rows of what is done to a run by hand.
+STATE_MACHINE_STOPPED = "state machine's execution stopped by hand"
+TWO_STARTS = "two runs started at once"
+DELIVERED_AGAIN = "old batches delivered again, as they were and recut"
+DESTINATION_DELETED = "destination table deleted under a run"
+STREAM_SWITCHED = "stream switched off and on under a run"
+ITEM_REFUSED = "item of the backfill refused for good"
+RECORD_REFUSED = "record of the stream refused for good"
+LETTERS_REDRIVEN = "letters redriven once the refusal is lifted"
+BY_HAND = (
+    STATE_MACHINE_STOPPED,
+    TWO_STARTS,
+    DELIVERED_AGAIN,
+    ITEM_REFUSED,
+    RECORD_REFUSED,
+    LETTERS_REDRIVEN,
+    DESTINATION_DELETED,
+    STREAM_SWITCHED,
+)
+
+# Longer than a writer waits for an answer.
+NO_ANSWER_SECONDS = 9.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Faults that do not hide each other, injected into one run.
+
+    ``seconds`` is for how long the writers go on after the backfill, waiting for every rule to be spent.
+    """
+
+    name: str
+    rules: Callable[[], list[Rule]]
+    seconds: float = 15.0
+
+
+def _throttles() -> list[Rule]:
+    return [
+        Rule("write throttled (ProvisionedThroughputExceededException)", throttle(), WRITERS, "write",
+             chance=0.2, times=8),
+        Rule("write throttled (ThrottlingException)", throttle("ThrottlingException"), WRITERS, "write",
+             chance=0.2, times=5),
+        Rule("write throttled (RequestLimitExceeded)", throttle("RequestLimitExceeded"), WRITERS, "write",
+             chance=0.2, times=3),
+        Rule("scan throttled", throttle(), "backfill", "scan", chance=0.5, times=4),
+        Rule("stream throttled for control", throttle("LimitExceededException"), "control", "GetRecords",
+             chance=0.4, times=5),
+        Rule("Lambda's API throttled for control", Refuse("TooManyRequestsException", 429), "control",
+             "(GET|PUT) .*event-source-mappings.*", chance=0.3, times=4),
+        Rule("Step Functions throttled for control", throttle("ThrottlingException"), "control",
+             "StartExecution|DescribeExecution", chance=0.5, times=3),
+        Rule("some items unprocessed", Unprocessed(0.4), WRITERS, "write", chance=0.3, times=10),
+        Rule("all items unprocessed", Unprocessed(1.0), WRITERS, "write", chance=0.3, times=6),
+    ]  # fmt: skip
+
+
+def _errors() -> list[Rule]:
+    return [
+        Rule("write answered with 500", Refuse("InternalServerError", 500), WRITERS, "write",
+             chance=0.2, times=8),
+        Rule("write answered with 503", Refuse("ServiceUnavailable", 503), WRITERS, "write",
+             chance=0.1, times=4),
+        Rule("write took effect, answered with 500", FailAfterEffect(), WRITERS, "write",
+             chance=0.2, times=8),
+        Rule("scan answered with 500", Refuse("InternalServerError", 500), "backfill", "scan",
+             chance=0.4, times=4),
+        Rule("journal answered with 500", Refuse("InternalServerError", 500), step=JOURNAL,
+             chance=0.1, times=12),
+        Rule("control's other services answered with 500", Refuse("InternalServerError", 500), "control",
+             "GetRecords|DescribeStream|DescribeTable|GetQueueAttributes|.*Execution|(GET|PUT) .*",
+             chance=0.15, times=8),
+        Rule("assuming the destination's role answered with 500", Refuse("ServiceUnavailable", 500),
+             step="AssumeRole", chance=0.5, times=2),
+    ]  # fmt: skip
+
+
+def _journal() -> list[Rule]:
+    return [
+        Rule("journal throttled", throttle(), step=JOURNAL, chance=0.15, times=40),
+        # botocore gives up after five attempts, so that the function fails.
+        Rule("journal throttled until the worker fails", throttle(), "backfill", "segment put",
+             skip=2, times=6),
+        Rule("journal throttled until the replicator fails", throttle(), "replicator", "mark put",
+             skip=1, times=6),
+        Rule("journal throttled until control fails", throttle(), "control", "run put", skip=2, times=6),
+        Rule("journal's answer lost after a put", CutAfter(), step="(run|segment|lease|mark|shard) put",
+             chance=0.1, times=8),
+        Rule("journal's answer lost after a delete", CutAfter(), step="lease delete", chance=0.3, times=3),
+        Rule("journal's answer cut short", Truncate(), step="(run|segment|mark) read|lease query",
+             chance=0.2, times=5),
+    ]  # fmt: skip
+
+
+def _connections() -> list[Rule]:
+    return [
+        Rule("write cut before it took effect", CutBefore(), WRITERS, "write", chance=0.2, times=4),
+        Rule("write cut after it took effect", CutAfter(), WRITERS, "write", chance=0.2, times=4),
+        Rule("write's answer cut short", Truncate(), WRITERS, "write", chance=0.2, times=4),
+        Rule("write's answer slow", Slow(1.0), WRITERS, "write", chance=0.3, times=6),
+        Rule("write's answer slower than the timeout", Slow(NO_ANSWER_SECONDS), WRITERS, "write",
+             skip=10, times=1),
+        Rule("scan cut", CutBefore(), "backfill", "scan", chance=0.3, times=2),
+        Rule("scan's answer cut short", Truncate(), "backfill", "scan", chance=0.3, times=2),
+        Rule("control's calls cut after they took effect", CutAfter(), "control",
+             "StartExecution|PUT .*event-source-mappings.*", chance=0.5, times=2),
+    ]  # fmt: skip
+
+
+def _control() -> list[Rule]:
+    return _kills("control", "control", _CONTROL_STEPS)
+
+
+def _sessions() -> list[Rule]:
+    return [
+        Rule("worker's session in the destination account expired", Expire(4), "backfill", "write"),
+        Rule("replicator's session in the destination account expired", Expire(1), "replicator", "write"),
+        Rule("control's session in the destination account expired", Expire(1), "control",
+             "scan|Describe.*", where=_in_destination),
+    ]  # fmt: skip
+
+
+def _in_destination(call: Call) -> bool:
+    return call.table == "cities-copy"
+
+
+SCENARIOS = (
+    Scenario("errors", lambda: [*_throttles(), *_errors()]),
+    Scenario("journal", _journal),
+    Scenario("connections", _connections),
+    Scenario("sessions", lambda: [*_sessions(), *_control()]),
+)
+
+_WORKER_STEPS = (
+    ("lease put", (False, True)),
+    ("run read", (False,)),
+    ("segment read", (False,)),
+    ("scan", (False,)),
+    ("write", (False, True)),
+    ("segment put", (False, True)),
+    ("lease delete", (False, True)),
+)
+_REPLICATOR_STEPS = (
+    ("lease put", (False,)),
+    ("write", (False, True)),
+    ("mark put", (False, True)),
+)
+_CONTROL_STEPS = (("run put", (False, True)), ("StartExecution", (False, True)), ("shard put", (True,)))
+
+
+def worker_kills() -> list[Rule]:
+    """The worker's process killed once at each step of its loop."""
+    return _kills("worker", "worker host", _WORKER_STEPS)
+
+
+def replicator_kills() -> list[Rule]:
+    """The replicator's process killed once at each step of a batch."""
+    return _kills("replicator", "replicator host", _REPLICATOR_STEPS)
+
+
+def _kills(name: str, function: str, steps: Sequence[tuple[str, Sequence[bool]]]) -> list[Rule]:
+    return [
+        Rule(
+            f"{name} killed {'after' if after else 'before'} {_spoken(step)}",
+            Kill(after_effect=after),
+            function,
+            step,
+            times=1,
+        )
+        for step, moments in steps
+        for after in moments
+    ]
+
+
+def _spoken(step: str) -> str:
+    """A step as the table calls it."""
+    spoken = {
+        "segment put": "checkpoint",
+        "StartExecution": "start of the execution",
+        "mark (read|query)": "mark read",
+    }
+    return spoken.get(step, step)
+
+
+IN_A_DRAIN = "in a drain"
+IN_A_SLICE = "in a slice"
+AFTER_THE_SEAL = "after the seal"
+
+_FROZEN_WORKER_STEPS = (
+    ("lease put", (False, True)),
+    ("run read", (False,)),
+    ("segment read", (False,)),
+    ("scan", (False,)),
+    ("write", (False, True)),
+    ("segment put", (False, True)),
+    ("lease delete", (False,)),
+)
+_FROZEN_REPLICATOR_STEPS = (
+    ("lease put", (False, True)),
+    ("run read", (False,)),
+    ("mark (read|query)", (False,)),
+    ("write", (False, True)),
+    ("mark put", (False, True)),
+    ("lease delete", (False,)),
+)
+
+
+def worker_freezes(woken: str) -> list[Rule]:
+    """One invocation of a worker frozen at each step of its loop."""
+    return _freezes("worker", _FROZEN_WORKER_STEPS, woken)
+
+
+def replicator_freezes(woken: str) -> list[Rule]:
+    """One invocation of the replicator frozen at each step of a batch."""
+    return _freezes("replicator", _FROZEN_REPLICATOR_STEPS, woken)
+
+
+def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) -> list[Rule]:
+    return [
+        Rule(
+            f"{who} frozen {'after' if after else 'before'} {_spoken(step)}, woken {woken}",
+            Freeze(after_effect=after),
+            f"{who} host",
+            step,
+            times=1,
+        )
+        for step, moments in steps
+        for after in moments
+    ]
+
+
+def all_faults() -> list[str]:
+    """Every row of the fault table but the soak's."""
+    rules = [rule for scenario in SCENARIOS for rule in scenario.rules()]
+    rules += [*worker_kills(), *replicator_kills(), *worker_freezes(IN_A_DRAIN)]
+    rules += [*replicator_freezes(IN_A_SLICE), *replicator_freezes(AFTER_THE_SEAL)]
+    return [*(rule.name for rule in rules), *BY_HAND]

@@ -1,0 +1,60 @@
+"""Dead letters: what the destination refuses for good holds nothing up, and is settled by a redrive."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.demo.cities import TABLE_NAME, Item, key_of
+from operate.cli import main as tablecopy
+from operate.function import Status
+from tests.e2e.faults.faults import RefuseKey
+from tests.e2e.faults.rules import Rule
+from tests.e2e.faults.scenarios import ITEM_REFUSED, LETTERS_REDRIVEN, RECORD_REFUSED, WRITERS
+from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_ready
+from tests.e2e.faults.table import FaultTable
+
+pytestmark = pytest.mark.terraform
+
+
+def copied(faults: Stand, item: Item) -> Item | None:
+    answer = faults.destination.get_item(TableName=DESTINATION_NAME, Key=key_of(item), ConsistentRead=True)
+    found: Item | None = answer.get("Item")
+    return found
+
+
+def test_refused_items_and_records(faults: Stand, table: FaultTable) -> None:
+    items = faults.source_items()
+    refused_item, refused_change, other = items[10], items[20], items[30]
+    of_item = Rule(ITEM_REFUSED, RefuseKey(key_of(refused_item)), WRITERS, "write")
+    of_change = Rule(RECORD_REFUSED, RefuseKey(key_of(refused_change)), "replicator", "write")
+    faults.set_rules([of_item, of_change])
+    faults.start()
+    faults.wait_for("the backfill", all_copied)
+
+    # A record behind the refused one, in the same shard, arrives.
+    for item in (refused_change, other):
+        faults.source.put_item(TableName=TABLE_NAME, Item={**item, "note": {"S": "changed"}})
+    faults.wait_for(
+        "the other change", lambda _: copied(faults, other) == {**other, "note": {"S": "changed"}}
+    )
+    faults.wait_for("both letters", lambda _: len(faults.journal_items("letter")) == 2)
+    kept = {letter["key"]["M"]["id"]["N"]: letter for letter in faults.journal_items("letter")}
+    assert kept[refused_item["id"]["N"]]["origin"] == {"S": "backfill"}
+    assert kept[refused_change["id"]["N"]]["origin"] == {"S": "stream"}
+    assert {letter["code"]["S"] for letter in kept.values()} == {"ValidationException"}
+
+    # Drained long since, the run waits for the letters, and says so.
+    def waits_for_letters(status: Status) -> bool:
+        assert not is_ready(status)
+        return "letter" in status["reason"]
+
+    waiting = faults.wait_for("word of the letters", waits_for_letters)
+    for rule in (of_item, of_change):
+        table.add(rule.name, rule.injected, f"dead letter, shard goes on; {waiting['reason']}")
+
+    faults.set_rules([])
+    assert tablecopy(["redrive", "--from-terraform", str(faults.copy.terraform.directory)]) == 0
+    faults.wait_for("ready for cutover", is_ready)
+    assert faults.journal_items("letter") == []
+    faults.assert_equal()
+    table.add(LETTERS_REDRIVEN, 1, "letters settled; ready, equal")

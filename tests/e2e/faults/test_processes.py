@@ -1,0 +1,183 @@
+"""An invocation frozen at each of its steps and woken in a later phase writes nothing, and one that was
+killed is made up for.
+
+Lambda ends an invocation at its deadline, and the local AWS does the same, so that few of the frozen ones
+could ever wake. Here they do: their handlers run in processes that nobody ends (see
+`tests.e2e.faults.host`), as if the fence were all there is. Each is stopped by a signal when the proxy
+sees the call of its step, control waits for its lease and moves on, and then it is woken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from local.demo.cities import TABLE_NAME, Item, key_of
+from tests.e2e.faults.call import Call
+from tests.e2e.faults.faults import Freeze, Hold
+from tests.e2e.faults.hosts import Host
+from tests.e2e.faults.rules import Rule
+from tests.e2e.faults.runs import EQUAL, note
+from tests.e2e.faults.scenarios import (
+    AFTER_THE_SEAL,
+    IN_A_DRAIN,
+    IN_A_SLICE,
+    replicator_freezes,
+    replicator_kills,
+    worker_freezes,
+    worker_kills,
+)
+from tests.e2e.faults.stand import SEGMENTS, Stand
+from tests.e2e.faults.stream import Event, position, records_after
+from tests.e2e.faults.table import FaultTable
+
+pytestmark = pytest.mark.terraform
+
+# A writer sends nothing in the last 15 seconds.
+SECONDS = 19.0
+BATCH = 10
+SPARE_SEGMENTS = 3
+
+
+class Invocations:
+    """Invocations of one function in a host, each of which another rule stops or ends."""
+
+    def __init__(self, faults: Stand, host: Host, who: str, rules: Sequence[Rule]) -> None:
+        self._faults, self._host, self._who = faults, host, who
+        self._freezes = [rule.fault for rule in rules if isinstance(rule.fault, Freeze)]
+        self._rules = rules
+
+    def begin(self, events: Sequence[Event]) -> None:
+        """One for each rule; back when every rule has had its own."""
+        assert len(events) >= len(self._rules)
+        for event, _ in zip(events, self._rules, strict=False):
+            self._host.invoke(event, SECONDS)
+        self._faults.wait_until(
+            "all are frozen or killed",
+            lambda: (
+                all(rule.is_spent for rule in self._rules)
+                and all(freeze.frozen.is_set() for freeze in self._freezes)
+            ),
+        )
+
+    def wake(self) -> list[dict[str, Any]]:
+        """Let all that are frozen go on to their ends. Nothing is written on the way."""
+        writes = self._writes()
+        for freeze in self._freezes:
+            freeze.wake()
+        answers = [self._host.answer() for _ in self._freezes]
+        assert self._writes() == writes, f"late writes: {answers}"
+        return answers
+
+    def _writes(self) -> int:
+        return self._faults.proxy.calls[f"{self._who} host", "write"]
+
+
+def hold_before(phase: str) -> tuple[Rule, Hold]:
+    """Keeps control from entering ``phase`` until it is let go."""
+
+    def enters(call: Call) -> bool:
+        item: Item = call.body["Item"]
+        return bool(item["phase"]["S"] == phase)
+
+    hold = Hold()
+    return Rule(f"held before {phase}", hold, "control", "run put", where=enters), hold
+
+
+def change(faults: Stand, items: Sequence[Item], text: str) -> None:
+    """Change items at the source and delete each tenth; what any reader has seen before is old now."""
+    for place, item in enumerate(items):
+        if place % 10 == 9:
+            faults.source.delete_item(TableName=TABLE_NAME, Key=key_of(item))
+        else:
+            faults.source.put_item(TableName=TABLE_NAME, Item={**item, "note": {"S": text}})
+
+
+def pending_batches(faults: Stand) -> list[Event]:
+    """The stream's unapplied records in batches."""
+    records = records_after(faults, position(faults))
+    return [{"Records": records[at : at + BATCH]} for at in range(0, len(records) - BATCH + 1, BATCH)]
+
+
+def in_phase(faults: Stand, *phases: str) -> None:
+    faults.wait_for(" or ".join(phases), lambda status: status["phase"] in phases)
+
+
+def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: FaultTable) -> None:
+    worker_rules = [*worker_freezes(IN_A_DRAIN), *worker_kills()]
+    replicator_rules = [*replicator_freezes(IN_A_SLICE), *replicator_kills()]
+    late_rules = replicator_freezes(AFTER_THE_SEAL)
+    segments = len(worker_rules) + SPARE_SEGMENTS
+    with ExitStack() as stack:
+        worker_host = stack.enter_context(Host(faults, "backfill", "worker host"))
+        replicator_host = stack.enter_context(Host(faults, "replicator", "replicator host"))
+        workers = Invocations(faults, worker_host, "worker", worker_rules)
+        replicators = Invocations(faults, replicator_host, "replicator", replicator_rules)
+        late = Invocations(faults, replicator_host, "replicator", late_rules)
+        faults.configure("control", TOTAL_SEGMENTS=str(segments))
+        stack.callback(faults.configure, "control", TOTAL_SEGMENTS=str(SEGMENTS))
+        items = faults.source_items()
+        batched = items[: BATCH * len(replicator_rules)]
+
+        # Slice 1: nobody copies but the workers in the host.
+        faults.let_run("backfill", allowed=False)
+        faults.let_run("replicator", allowed=False)
+        faults.set_rules(worker_rules)
+        faults.start()
+        in_phase(faults, "slice")
+        workers.begin([{"slice": 1, "segment": segment} for segment in range(segments)])
+        change(faults, items, "changed in slice 1")
+
+        # Their leases end and the run drains; held there, the workers wake and replicators are stopped.
+        pausing, hold_pausing = hold_before("pausing")
+        faults.set_rules([*worker_rules, *replicator_rules, pausing])
+        in_phase(faults, "draining")
+        workers.wake()
+        replicators.begin(pending_batches(faults))
+        change(faults, batched, "changed in the drain")
+        faults.let_run("replicator", allowed=True)
+        faults.wait_until("the drain", hold_pausing.held.is_set)
+
+        # Slice 2: real workers copy; held at its end, the replicators wake.
+        resuming, hold_resuming = hold_before("resuming")
+        faults.let_run("backfill", allowed=True)
+        faults.set_rules([resuming])
+        hold_pausing.release()
+        faults.wait_until("the end of slice 2", hold_resuming.held.is_set)
+        assert faults.phase() == "slice"
+        replicators.wake()
+        faults.set_rules([])
+        hold_resuming.release()
+        in_phase(faults, "ready")
+        faults.assert_equal()
+        note(table, faults, freezes_of(worker_rules), f"wrote nothing; {EQUAL}")
+        note(table, faults, kills_of(worker_rules), f"done by others; {EQUAL}")
+        note(table, faults, freezes_of(replicator_rules), f"wrote nothing; {EQUAL}")
+        note(table, faults, kills_of(replicator_rules), f"delivered again; {EQUAL}")
+
+        # Sealed with replicators frozen.
+        faults.set_rules(late_rules)
+        faults.let_run("replicator", allowed=False)
+        change(faults, batched, "changed before the seal")
+        faults.reconcile()
+        in_phase(faults, "draining")
+        late.begin(pending_batches(faults))
+        change(faults, batched, "changed again before the seal")
+        faults.let_run("replicator", allowed=True)
+        in_phase(faults, "ready")
+        faults.copy.function.seal()
+        in_phase(faults, "sealed")
+        late.wake()
+        faults.assert_equal()
+        note(table, faults, late_rules, "wrote nothing; sealed, equal")
+
+
+def freezes_of(rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in rules if isinstance(rule.fault, Freeze)]
+
+
+def kills_of(rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in rules if not isinstance(rule.fault, Freeze)]
