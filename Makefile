@@ -33,6 +33,7 @@ soak: .venv/ready .venv-local/ready
 
 faults-table: .venv/ready .venv-local/ready
 	@FAULTS_TABLE=write $(BIN)/python -m pytest tests/e2e/faults
+
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks $(ONLY)
 
