@@ -42,7 +42,7 @@ run "replicator" {
       }) == jsonencode({
       ReadTheStream                  = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
       FindTheStream                  = { actions = ["dynamodb:ListStreams"], resources = ["*"] }
-      KeepLeasesMarksAndLetters      = { actions = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepLeasesMarksAndLetters      = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
       ReportFailedBatches            = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
     })

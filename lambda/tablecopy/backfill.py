@@ -23,16 +23,16 @@ from tablecopy.scan import Scan
 from tablecopy.shares import Shares
 from tablecopy.wire import Json, Wire
 from tablecopy.writer import WRITE_MARGIN_SECONDS, WriterFactory
-from tablecopy.writes import put
+from tablecopy.writes import BATCH_REQUESTS, put
 
 # How often a worker looks whether its slice goes on, and how large its share is.
 _LOOK_SECONDS = 5.0
 
-# A page is as large as DynamoDB makes it, 1 MB, but never more than can be written in this time: what is
-# read and not written when time is up is read again. The first one only serves to find that out.
+# A page is as large as DynamoDB makes it, 1 MB, but never more than can be written in this time, nor in this
+# part of the time that is left: what is read and not written when time is up is read again. The first pages,
+# of one batch each, find out; so every invocation gets on that can write a single batch.
 _PAGE_SECONDS = 10.0
-_FIRST_PAGE_ITEMS = 100
-_SMALLEST_PAGE_ITEMS = 25
+_PAGE_PART = 0.25
 
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class Worker:
             # Whatever happens, both wait for the calls they have started.
             with Delivery(writer, letterbox.put, self._writers) as delivery, ThreadPoolExecutor(1) as ahead:
                 watch = _Watch(self._run, run, self._shares, [writer.end_by, scan.end_by], self._clock)
-                passage = _Passage(segment, self._segments, watch, self._clock)
+                passage = _Passage(segment, self._segments, watch, self._clock, until)
                 try:
                     self._pages(passage, scan, ahead, delivery)
                 except OutOfTime:
@@ -150,12 +150,12 @@ class Worker:
     def _pages(passage: _Passage, scan: Scan, ahead: ThreadPoolExecutor, delivery: Delivery) -> None:
         """While a page is written, the next one is read; two are written at a time."""
         start = passage.segment.checkpoint
-        coming: Future[Page] | None = ahead.submit(scan.read, start, passage.limit)
+        coming: Future[Page] | None = ahead.submit(scan.read, start, passage.limit())
         try:
             while coming is not None:
                 [page] = passage.await_([coming])
                 start = page.last_key
-                coming = ahead.submit(scan.read, start, passage.limit) if start is not None else None
+                coming = ahead.submit(scan.read, start, passage.limit()) if start is not None else None
                 passage.begin(page, delivery)
                 passage.land(leave=1)
         except OutOfTime:
@@ -179,9 +179,12 @@ class _Flight:
 class _Passage:
     """A segment's way through its pages: what is under way, and what is acknowledged and noted."""
 
-    def __init__(self, segment: Segment, segments: Segments, watch: _Watch, clock: Clock) -> None:
+    def __init__(
+        self, segment: Segment, segments: Segments, watch: _Watch, clock: Clock, until: float
+    ) -> None:
         self.segment = segment
-        self.limit = _FIRST_PAGE_ITEMS
+        self._until = until
+        self._items_per_second: float | None = None
         self._segments = segments
         self._watch = watch
         self._clock = clock
@@ -221,16 +224,23 @@ class _Passage:
             )
             self._segments.save(self.segment)
             self._flights.popleft()
-            self._adapt(flight)
+            self._measure(flight)
 
     def log(self) -> None:
         """Say how far the segment has come."""
         log.event("segment", segment=self.segment.number, items=self.segment.items, done=self.segment.done)
 
-    def _adapt(self, flight: _Flight) -> None:
+    def limit(self) -> int:
+        """How many items the next page may have."""
+        if self._items_per_second is None:
+            return BATCH_REQUESTS
+        seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._until - self._clock.now()))
+        return max(BATCH_REQUESTS, int(seconds * self._items_per_second))
+
+    def _measure(self, flight: _Flight) -> None:
         took = self._clock.now() - flight.began
         if flight.items and took > 0:
-            self.limit = max(_SMALLEST_PAGE_ITEMS, int(_PAGE_SECONDS * flight.items / took))
+            self._items_per_second = flight.items / took
 
 
 class _Watch:

@@ -138,7 +138,7 @@ class TestCopying:
         scene = Scene(store, items(110), page_size=60)
         assert scene.copy() is Next.DONE
         assert scene.copied() == items(110)
-        assert [len(call) for call in scene.destination.calls] == [20, 20, 20, 25, 25]
+        assert [len(call) for call in scene.destination.calls] == [25, 25, 25, 18, 17]
 
     def test_segments_share_the_table(self, store: Store) -> None:
         scene = Scene(store, items(20), replace(RUN, total_segments=3))
@@ -185,18 +185,27 @@ class TestCopying:
         # Two being written, and the one being read.
         assert max(ahead) <= 9
 
-    def test_the_first_page_is_small_and_the_next_ones_are_what_ten_seconds_can_write(
+    def test_the_first_pages_are_a_batch_and_the_next_ones_are_what_ten_seconds_can_write(
         self, store: Store
     ) -> None:
         scene = Scene(store, items(1000), page_size=1000)
         scene.destination.on_call = takes(scene.clock, 2)
         assert scene.copy(timeout=3000) is Next.DONE
         limits = [scan["Limit"] for scan in scene.source.scans]
-        # Three are asked for before the first one is written, in four calls of 2 s each.
-        assert limits[:3] == [100] * 3
-        assert all(25 <= limit <= 125 for limit in limits)
-        assert limits[3] != 100
+        # Three are asked for before the first one is written.
+        assert limits[:3] == [25] * 3
+        # A call of 2 s writes 25.
+        assert 25 < max(limits) <= 125
         assert scene.copied() == items(1000)
+
+    def test_a_page_is_no_larger_than_what_a_quarter_of_the_time_left_can_write(self, store: Store) -> None:
+        scene = Scene(store, items(400), page_size=1000)
+        scene.destination.on_call = takes(scene.clock, 0.5)
+        scene.copy(timeout=WRITE_MARGIN_SECONDS + 8)
+        limits = [scan["Limit"] for scan in scene.source.scans]
+        # 25 in half a second, for 2 s: 100, and less and less.
+        assert 25 < max(limits) <= 100
+        assert scene.segments.read(0).items >= 200
 
     def test_a_page_is_never_smaller_than_a_batch(self, store: Store) -> None:
         scene = Scene(store, items(300), page_size=1000)
