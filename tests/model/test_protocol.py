@@ -24,9 +24,7 @@ CONFIGURATIONS = {
     "overlapping replicators, three changes": Bounds(changes=3, replicators=2, gives_up=True, deaths=False),
     "overlapping everything": Bounds(changes=1, slices=2, replicators=2, workers=2, gives_up=True),
     "mapping falls back": Bounds(changes=2, replicators=2, falls_back=True, late_writes=True),
-    "mapping falls back and cuts otherwise": Bounds(
-        changes=3, replicators=2, falls_back=True, gives_up=True, deaths=False
-    ),
+    "mapping falls back and cuts otherwise": Bounds(changes=3, replicators=2, falls_back=True, deaths=False),
     "overlapping control": Bounds(changes=1, slices=2, controls=2, late_writes=True),
     "overlapping control, two changes": Bounds(changes=2, controls=2, deaths=False),
     "first record refused": Bounds(changes=2, refused_record=1, late_writes=True),
