@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,20 +99,14 @@ def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, 
     SubjectFailed
         It ended with an error.
     """
-    processes = [_start(subject, server, task) for task in tasks]
-    try:
+    # In this order: the pool cannot be left before the processes that its threads wait for are gone.
+    with ThreadPoolExecutor(len(tasks)) as pool, _started(subject, server, tasks) as processes:
         for process in processes:
             _await_ready(subject, process)
         server_before = server.stats()["cpu_s"] if server else 0.0
         before, busy_before = time.perf_counter(), busy_seconds()
-        with ThreadPoolExecutor(len(processes)) as pool:
-            results = list(pool.map(lambda process: _result(subject, process), processes))
+        results = list(pool.map(lambda process: _result(subject, process), processes))
         busy, elapsed = busy_seconds() - busy_before, time.perf_counter() - before
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
     stats = server.stats() if server else None
     server_cpu_s = stats["cpu_s"] - server_before if stats else 0.0
     cpu_s = sum(result["cpu_s"] for result in results)
@@ -139,6 +134,22 @@ def prepare(module: str, server: Loopback, task: Mapping[str, Any]) -> None:
     )
     if done.returncode:
         raise SubjectFailed(f"{module} failed: {_last_line(done.stderr)}")
+
+
+@contextmanager
+def _started(
+    subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, Any]]
+) -> Iterator[list[subprocess.Popen[str]]]:
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for task in tasks:
+            processes.append(_start(subject, server, task))
+        yield processes
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def _start(subject: Subject, server: Loopback | None, task: Mapping[str, Any]) -> subprocess.Popen[str]:
