@@ -115,7 +115,7 @@ class BatchWriter:
             except ClientError as error:
                 if not retry.is_retryable(error):
                     if retry.is_refusal(error):
-                        self._write_singly(pending, error)
+                        self._write_halves(pending, error)
                         return
                     raise
                 self._note(error, len(pending))
@@ -174,22 +174,24 @@ class BatchWriter:
         with self._lock:
             self._open_until = max(self._open_until, self._clock.now() + SETTLE_SECONDS)
 
-    def _write_singly(self, pending: Sequence[bytes], error: ClientError) -> None:
+    def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
         """One bad write fails its whole batch with a ValidationException: find it, write the others."""
-        answer = error.response["Error"]
         if len(pending) == 1:
+            answer = error.response["Error"]
             raise Refused(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
-        refused: dict[bytes, Refused] = {}
-        for index, request in enumerate(pending):
+        middle = len(pending) // 2
+        refused: frozenset[bytes] = frozenset()
+        last: Refused | None = None
+        for half, rest in ((pending[:middle], pending[middle:]), (pending[middle:], ())):
             try:
-                self.write([request])
-            except Refused as single:
-                refused[request] = single
+                self.write(half)
+            except Refused as found:
+                refused |= found.requests
+                last = found
             except Unwritten as late:
-                raise Unwritten(frozenset(pending[index:]) | frozenset(refused)) from late
-        if refused:
-            last = list(refused.values())[-1]
-            raise Refused(frozenset(refused), last.code, last.message) from error
+                raise Unwritten(late.unwritten | refused | frozenset(rest)) from late
+        if last is not None:
+            raise Refused(refused, last.code, last.message) from error
 
     def _token(self, request: bytes) -> str:
         return key_token(key_of(request, self._key_names))

@@ -182,21 +182,32 @@ def test_one_bad_write_is_found_and_the_others_are_written(clock: FakeClock, cod
     assert list(destination.items) == [token(0), token(2)]
 
 
+def test_a_bad_write_among_many_is_found_by_halves(clock: FakeClock) -> None:
+    destination = FakeDestination(faults=[_refuse_any(7, "ValidationException")] * 100)
+    with pytest.raises(Refused) as refused:
+        writer(destination, clock).write(puts(25))
+    assert refused.value.requests == {puts(25)[7]}
+    assert len(destination.items) == 24
+    # The whole, and both halves of what it is in: 25, 12, 6, 3 (or 2), 2, 1.
+    assert len(destination.calls) <= 11
+
+
 def test_time_may_run_out_while_a_bad_write_is_looked_for(clock: FakeClock) -> None:
     destination = FakeDestination(faults=[_refuse_any(0, "ValidationException")] * 5)
 
     def tick() -> None:
-        clock.time += 20
+        clock.time += 15
 
     destination.on_call = tick
     with pytest.raises(Unwritten) as late:
         writer(destination, clock).write(puts(4))
-    # All four, then the bad one, then the second: three calls. What was refused is not written either.
+    # All four, the first two, the bad one, the second: then the other half is late. What was refused is not
+    # written either.
     assert late.value.unwritten == set(puts(4)) - {puts(4)[1]}
     assert list(destination.items) == [token(1)]
 
 
-def test_a_batch_that_is_bad_only_as_a_whole_is_written_singly(clock: FakeClock) -> None:
+def test_a_batch_that_is_bad_only_as_a_whole_is_written_in_parts(clock: FakeClock) -> None:
     destination = FakeDestination(faults=[refuse("ValidationException")])
     writer(destination, clock).write(puts(3))
     assert len(destination.items) == 3
