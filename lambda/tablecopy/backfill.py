@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from tablecopy import log
+from tablecopy.capacity import TokenBucket
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.delivery import WRITERS, Batch, Delivery
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
@@ -29,10 +30,11 @@ from tablecopy.writes import BATCH_REQUESTS, put
 _LOOK_SECONDS = 5.0
 
 # A page is as large as DynamoDB makes it, 1 MB, but never more than can be written in this time, nor in this
-# part of the time that is left: what is read and not written when time is up is read again. The first pages,
-# of one batch each, find out; so every invocation gets on that can write a single batch.
+# part of the time that is left: what is read and not written when time is up is read again. An invocation
+# that could not finish a single page leaves this much of its pace to the next one, for smaller pages.
 _PAGE_SECONDS = 10.0
 _PAGE_PART = 0.25
+_PACE_AFTER_NONE = 0.25
 
 
 T = TypeVar("T")
@@ -134,10 +136,11 @@ class Worker:
             # Whatever happens, both wait for the calls they have started.
             with Delivery(writer, letterbox.put, self._writers) as delivery, ThreadPoolExecutor(1) as ahead:
                 watch = _Watch(self._run, run, self._shares, [writer.end_by, scan.end_by], self._clock)
-                passage = _Passage(segment, self._segments, watch, self._clock, until)
+                passage = _Passage(segment, self._segments, watch, self._shares.write, self._clock, until)
                 try:
                     self._pages(passage, scan, ahead, delivery)
                 except OutOfTime:
+                    passage.end_early()
                     over = watch.over or self._clock.now() >= run.slice_ends
                     return Next.STOP if over else Next.CONTINUE
                 finally:
@@ -180,11 +183,18 @@ class _Passage:
     """A segment's way through its pages: what is under way, and what is acknowledged and noted."""
 
     def __init__(
-        self, segment: Segment, segments: Segments, watch: _Watch, clock: Clock, until: float
+        self,
+        segment: Segment,
+        segments: Segments,
+        watch: _Watch,
+        capacity: TokenBucket,
+        clock: Clock,
+        until: float,
     ) -> None:
         self.segment = segment
         self._until = until
-        self._items_per_second: float | None = None
+        self._capacity = capacity
+        self._landed = False
         self._segments = segments
         self._watch = watch
         self._clock = clock
@@ -221,26 +231,29 @@ class _Passage:
                 items=self.segment.items + flight.items,
                 wire_bytes=self.segment.wire_bytes + flight.wire_bytes,
                 done=flight.last_key is None,
+                pace=self._pace(flight),
             )
             self._segments.save(self.segment)
             self._flights.popleft()
-            self._measure(flight)
+            self._landed = True
 
     def log(self) -> None:
         """Say how far the segment has come."""
         log.event("segment", segment=self.segment.number, items=self.segment.items, done=self.segment.done)
 
     def limit(self) -> int:
-        """How many items the next page may have."""
-        if self._items_per_second is None:
-            return BATCH_REQUESTS
+        """How many items the next page may have. An item costs one unit to write at least."""
         seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._until - self._clock.now()))
-        return max(BATCH_REQUESTS, int(seconds * self._items_per_second))
+        return max(BATCH_REQUESTS, int(seconds * min(self.segment.pace, self._capacity.rate)))
 
-    def _measure(self, flight: _Flight) -> None:
+    def end_early(self) -> None:
+        """Time is up. When no page was finished, note that the next worker has to read smaller ones."""
+        if not self._landed:
+            self._segments.save(replace(self.segment, pace=self.segment.pace * _PACE_AFTER_NONE))
+
+    def _pace(self, flight: _Flight) -> float:
         took = self._clock.now() - flight.began
-        if flight.items and took > 0:
-            self._items_per_second = flight.items / took
+        return flight.items / took if flight.items and took > 0 else self.segment.pace
 
 
 class _Watch:

@@ -14,7 +14,8 @@ class Segment:
 
     ``checkpoint`` is the key of the last item whose write was acknowledged together with all before it,
     in DynamoDB JSON, or None at the beginning. ``wire_bytes`` counts what was sent, not what DynamoDB
-    bills.
+    bills. ``pace`` is how many items a second the last worker has written, by which the next one chooses
+    the size of its pages.
     """
 
     number: int
@@ -22,6 +23,7 @@ class Segment:
     items: int = 0
     wire_bytes: int = 0
     done: bool = False
+    pace: float = 1_000.0
 
 
 class Segments:
@@ -48,6 +50,7 @@ class Segments:
             "items": number(segment.items),
             "wire_bytes": number(segment.wire_bytes),
             "done": {"BOOL": segment.done},
+            "pace": number(segment.pace),
         }
         if segment.checkpoint is not None:
             attributes["checkpoint"] = {"M": segment.checkpoint}
@@ -66,4 +69,5 @@ def _decode(item: Json) -> Segment:
         items=int(item["items"]["N"]),
         wire_bytes=int(item["wire_bytes"]["N"]),
         done=item["done"]["BOOL"],
+        pace=float(item["pace"]["N"]),
     )

@@ -138,7 +138,7 @@ class TestCopying:
         scene = Scene(store, items(110), page_size=60)
         assert scene.copy() is Next.DONE
         assert scene.copied() == items(110)
-        assert [len(call) for call in scene.destination.calls] == [25, 25, 25, 18, 17]
+        assert [len(call) for call in scene.destination.calls] == [20, 20, 20, 25, 25]
 
     def test_segments_share_the_table(self, store: Store) -> None:
         scene = Scene(store, items(20), replace(RUN, total_segments=3))
@@ -185,33 +185,44 @@ class TestCopying:
         # Two being written, and the one being read.
         assert max(ahead) <= 9
 
-    def test_the_first_pages_are_a_batch_and_the_next_ones_are_what_ten_seconds_can_write(
-        self, store: Store
-    ) -> None:
+    def test_pages_are_what_ten_seconds_can_write(self, store: Store) -> None:
         scene = Scene(store, items(1000), page_size=1000)
+        scene.segments.save(replace(Segment(0), pace=5.0))
         scene.destination.on_call = takes(scene.clock, 2)
         assert scene.copy(timeout=3000) is Next.DONE
         limits = [scan["Limit"] for scan in scene.source.scans]
-        # Three are asked for before the first one is written.
-        assert limits[:3] == [25] * 3
-        # A call of 2 s writes 25.
-        assert 25 < max(limits) <= 125
+        # Three are asked for before the first one is written; after that a call of 2 s has written 25.
+        assert limits[:3] == [50] * 3
+        assert 50 < max(limits) <= 125
         assert scene.copied() == items(1000)
 
     def test_a_page_is_no_larger_than_what_a_quarter_of_the_time_left_can_write(self, store: Store) -> None:
-        scene = Scene(store, items(400), page_size=1000)
-        scene.destination.on_call = takes(scene.clock, 0.5)
-        scene.copy(timeout=WRITE_MARGIN_SECONDS + 8)
-        limits = [scan["Limit"] for scan in scene.source.scans]
-        # 25 in half a second, for 2 s: 100, and less and less.
-        assert 25 < max(limits) <= 100
-        assert scene.segments.read(0).items >= 200
+        scene = Scene(store, items(2000), page_size=2000)
+        scene.copy(timeout=WRITE_MARGIN_SECONDS + 2)
+        assert scene.source.scans[0]["Limit"] == 500
+
+    def test_nor_than_what_the_budget_allows(self, store: Store) -> None:
+        scene = Scene(store, items(2000), page_size=2000)
+        scene.shares = Shares(scene.clock, 1e6, 30.0)
+        scene.copy()
+        assert scene.source.scans[0]["Limit"] == 300
 
     def test_a_page_is_never_smaller_than_a_batch(self, store: Store) -> None:
         scene = Scene(store, items(300), page_size=1000)
-        scene.destination.on_call = takes(scene.clock, 50)
-        assert scene.copy(timeout=3000) is Next.DONE
-        assert scene.source.scans[-1]["Limit"] == 25
+        scene.segments.save(replace(Segment(0), pace=0.1))
+        scene.copy()
+        assert scene.source.scans[0]["Limit"] == 25
+
+    def test_who_finished_no_page_leaves_smaller_ones_to_the_next(self, store: Store) -> None:
+        scene = Scene(store, items(2000), page_size=2000)
+        scene.destination.on_call = takes(scene.clock, 10)
+        limits = []
+        while scene.copy() is Next.CONTINUE:
+            limits.append(scene.source.scans[0]["Limit"])
+            scene.source.scans.clear()
+        # Calls of 10 s write 2.5 a second: of 10,000 and 2,500 items no page is finished in time, of 625 one is.
+        assert limits[:4] == [10_000, 2_500, 625, 25]
+        assert scene.copied() == items(2000)
 
 
 class TestFencing:
@@ -301,20 +312,21 @@ class TestTime:
             checkpoint={"pk": {"S": "é0002"}},
             items=3,
             wire_bytes=scene.segments.read(0).wire_bytes,
+            pace=3.0,
         )
 
     def test_a_page_that_was_not_finished_is_read_again(self, store: Store) -> None:
         scene = Scene(store, items(60), page_size=60)
         scene.destination.on_call = takes(scene.clock, TIMEOUT / 2)
-        # The first page, a batch, gets written, and there is no time for the third.
+        # Two of the page's three batches get written.
         assert scene.copy() is Next.CONTINUE
-        assert len(scene.destination.items) == 50
-        assert scene.segments.read(0).items == 50
+        assert len(scene.destination.items) == 40
+        assert scene.segments.read(0) == replace(Segment(0), pace=250.0)
         scene.destination.on_call = lambda: None
         assert scene.copy() is Next.DONE
         assert scene.copied() == items(60)
         assert scene.segments.read(0).items == 60
-        assert scene.source.scans[-1]["ExclusiveStartKey"] == {"pk": {"S": "é0049"}}
+        assert "ExclusiveStartKey" not in scene.source.scans[-2]
 
     def test_a_page_behind_one_that_was_not_finished_is_not_noted(self, store: Store) -> None:
         # With several calls at once a later page may well be done first.
@@ -333,7 +345,7 @@ class TestTime:
         scene.destination = Slow()
         assert scene.copy() is Next.CONTINUE
         assert scene.copied() == items(6)[3:]
-        assert scene.segments.read(0) == Segment(0)
+        assert scene.segments.read(0).checkpoint is None
         scene.destination = FakeDestination()
         assert scene.copy() is Next.DONE
         assert scene.copied() == items(6)
