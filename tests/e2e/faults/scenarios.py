@@ -208,6 +208,7 @@ def _spoken(step: str) -> str:
 
 
 IN_A_DRAIN = "in a drain"
+IN_THE_DRAIN = "in the same drain, its records and newer ones applied"
 IN_A_SLICE = "in a slice"
 AFTER_THE_SEAL = "after the seal"
 
@@ -240,6 +241,11 @@ def replicator_freezes(woken: str) -> list[Rule]:
     return _freezes("replicator", _FROZEN_REPLICATOR_STEPS, woken)
 
 
+def late_replicator_freezes(woken: str) -> list[Rule]:
+    """Invocations of the replicator that have written nothing yet and, when woken, still may by the phase."""
+    return _freezes("replicator", _FROZEN_REPLICATOR_STEPS[:1] + _FROZEN_REPLICATOR_STEPS[2:4], woken)
+
+
 def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) -> list[Rule]:
     return [
         Rule(
@@ -258,5 +264,9 @@ def all_faults() -> list[str]:
     """Every row of the fault table but the soak's."""
     rules = [rule for scenario in SCENARIOS for rule in scenario.rules()]
     rules += [*worker_kills(), *replicator_kills(), *worker_freezes(IN_A_DRAIN)]
-    rules += [*replicator_freezes(IN_A_SLICE), *replicator_freezes(AFTER_THE_SEAL)]
+    rules += [
+        *late_replicator_freezes(IN_THE_DRAIN),
+        *replicator_freezes(IN_A_SLICE),
+        *replicator_freezes(AFTER_THE_SEAL),
+    ]
     return [*(rule.name for rule in rules), *BY_HAND]
