@@ -22,7 +22,7 @@ from tests.e2e.faults.faults import (
 from tests.e2e.faults.rules import Rule
 
 WRITERS = "backfill|replicator"
-JOURNAL = "(run|segment|lease|mark|shard|letter|journal) .*"
+JOURNAL = "(run|segment|lease|mark|numbers|shard|letter|letter-image) .*"
 
 # Rows of what is done to a run by hand.
 STATE_MACHINE_STOPPED = "state machine's execution stopped by hand"
@@ -109,8 +109,8 @@ def _journal() -> list[Rule]:
         Rule("journal throttled until the replicator fails", throttle(), "replicator", "mark put",
              skip=1, times=6),
         Rule("journal throttled until control fails", throttle(), "control", "run put", skip=2, times=6),
-        Rule("journal's answer lost after a put", CutAfter(), step="(run|segment|lease|mark|shard) put",
-             chance=0.1, times=8),
+        Rule("journal's answer lost after a put", CutAfter(),
+             step="(run|segment|lease|mark|numbers|shard) put", chance=0.1, times=8),
         Rule("journal's answer lost after a delete", CutAfter(), step="lease delete", chance=0.3, times=3),
         Rule("journal's answer cut short", Truncate(), step="(run|segment|mark) read|lease query",
              chance=0.2, times=5),
@@ -167,8 +167,13 @@ _WORKER_STEPS = (
 )
 _REPLICATOR_STEPS = (
     ("lease put", (False,)),
+    ("run read", (False,)),
+    ("mark read", (False,)),
+    ("letter query", (False,)),
     ("write", (False, True)),
+    ("numbers put", (False, True)),
     ("mark put", (False, True)),
+    ("lease delete", (False, True)),
 )
 _CONTROL_STEPS = (("run put", (False, True)), ("StartExecution", (False, True)), ("shard put", (True,)))
 
@@ -202,7 +207,7 @@ def _spoken(step: str) -> str:
     spoken = {
         "segment put": "checkpoint",
         "StartExecution": "start of the execution",
-        "mark (read|query)": "mark read",
+        "numbers put": "put of the batch's numbers",
     }
     return spoken.get(step, step)
 
@@ -224,11 +229,14 @@ _FROZEN_WORKER_STEPS = (
 _FROZEN_REPLICATOR_STEPS = (
     ("lease put", (False, True)),
     ("run read", (False,)),
-    ("mark (read|query)", (False,)),
+    ("mark read", (False,)),
+    ("letter query", (False,)),
     ("write", (False, True)),
+    ("numbers put", (False, True)),
     ("mark put", (False, True)),
     ("lease delete", (False,)),
 )
+_BEFORE_WRITING = ("lease put", "run read", "mark read")
 
 
 def worker_freezes(woken: str) -> list[Rule]:
@@ -243,7 +251,7 @@ def replicator_freezes(woken: str) -> list[Rule]:
 
 def late_replicator_freezes(woken: str) -> list[Rule]:
     """Invocations of the replicator that have written nothing yet and, when woken, still may by the phase."""
-    return _freezes("replicator", _FROZEN_REPLICATOR_STEPS[:1] + _FROZEN_REPLICATOR_STEPS[2:4], woken)
+    return _freezes("replicator", [(step, (False,)) for step in _BEFORE_WRITING], woken)
 
 
 def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) -> list[Rule]:

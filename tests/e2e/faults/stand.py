@@ -231,7 +231,7 @@ class Stand:
         if self.journal_items("lease"):
             for kind in ("backfill", "replicator"):
                 kill_function(self.function_name(kind))
-        for partition in ("segment", "lease", "letter"):
+        for partition in ("segment", "lease", "letter", "letter-image"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
             )
