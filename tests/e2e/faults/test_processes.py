@@ -66,7 +66,7 @@ class Invocations:
         )
 
     def wake(self, *others: Rule) -> list[dict[str, Any]]:
-        """Let all that are frozen go on to their ends: nothing is written on the way. ``others`` are in force."""
+        """Let all that are frozen go on to their ends, with ``others`` in force: nothing is written."""
         catch = Catch()
         self._faults.set_rules([Rule("late write", catch, f"{self._who} host", "write"), *others])
         for freeze in self._freezes:
