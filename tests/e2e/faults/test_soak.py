@@ -28,6 +28,8 @@ CHANCE = 0.05
 RARE = 0.004
 CHANGES_PER_SECOND = 20.0
 WRITING_SECONDS = 10.0
+# A lease that was not given back costs a run half a minute, and there may be several, one after the other.
+PATIENCE_SECONDS = 600.0
 # Of as many runs one takes more than one slice.
 _MANY = 5
 
@@ -60,7 +62,7 @@ def soak_rules(draw: random.Random) -> list[Rule]:
             ]
     draw.shuffle(rules)
     # Last, so that it hides nothing: with slow scans a backfill takes more than one slice.
-    return [*rules, Rule("slow scan", Slow(5.0), "backfill", "scan", chance=0.6)]
+    return [*rules, Rule("slow scan", Slow(2.0), "backfill", "scan", chance=0.6)]
 
 
 def test_soak(faults: Stand, table: FaultTable) -> None:
@@ -77,10 +79,10 @@ def test_soak(faults: Stand, table: FaultTable) -> None:
         faults.set_rules(rules)
         faults.start()
         with faults.writing(CHANGES_PER_SECOND) as writer:
-            faults.wait_for("the backfill", all_copied)
+            faults.wait_for("the backfill", all_copied, seconds=PATIENCE_SECONDS)
             time.sleep(WRITING_SECONDS)
         faults.set_rules([])
-        ready = faults.wait_for("ready for cutover", is_ready)
+        ready = faults.wait_for("ready for cutover", is_ready, seconds=PATIENCE_SECONDS)
         faults.assert_equal()
         rounds, slices, changes = rounds + 1, slices + ready["slice"], changes + writer.changes
         injected += faults.proxy.rules.counts - before
