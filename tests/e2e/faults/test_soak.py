@@ -22,7 +22,7 @@ pytestmark = pytest.mark.terraform
 
 SHORT_SECONDS = 45.0
 # Of each call that a fault could spoil.
-CHANCE = 0.05
+CHANCE = 0.02
 # A write without an answer may land for ten seconds yet, and a killed or frozen process holds its lease for
 # half a minute: more of these, and the replicator would fall behind the writers.
 RARE = 0.004
@@ -51,7 +51,7 @@ def soak_rules(draw: random.Random) -> list[Rule]:
         for after in (False, True):
             moment = "after" if after else "before"
             rules += [
-                Rule(f"{function} killed {moment} a call", Kill(after), function, chance=0.01, times=1),
+                Rule(f"{function} killed {moment} a call", Kill(after), function, chance=RARE, times=1),
                 Rule(
                     f"{function} frozen {moment} a call",
                     Freeze(after, seconds=draw.uniform(1.0, 8.0)),
