@@ -54,6 +54,12 @@ class Post:
             endpoint_url, *timeouts, verify=session.get_config_variable("ca_bundle") or True
         )
 
+    def sign_in(self) -> None:
+        """Get credentials now if there are none or they are due, however long it takes to assume the role."""
+        if self._credentials is None:
+            raise NoCredentialsError
+        self._credentials.get_frozen_credentials()
+
     def send(self, operation: str, body: bytes) -> bytes:
         """Send ``body`` to ``operation`` (as the API spells it, such as ``Scan``) once.
 

@@ -106,6 +106,10 @@ class Wire:
         with self._renewing():
             return self._post.send(operation, body)
 
+    def sign_in(self) -> None:
+        """Get the credentials for the next calls now, however long that takes."""
+        self._post.sign_in()
+
     @contextmanager
     def _renewing(self) -> Iterator[None]:
         """Have the next call assume its role anew when this one's credentials were refused."""

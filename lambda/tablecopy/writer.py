@@ -112,6 +112,8 @@ class BatchWriter:
             left = pending
             try:
                 left, consumed = self._send(pending)
+            except OutOfTime as late:
+                raise Unwritten(frozenset(pending)) from late
             except ClientError as error:
                 if not retry.is_retryable(error):
                     if retry.is_refusal(error):
@@ -148,7 +150,11 @@ class BatchWriter:
         self._clock.sleep(wait)
 
     def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
-        """Send once; what was not processed, and the units consumed."""
+        """Send once; what was not processed, and the units consumed. Raises OutOfTime past the deadline."""
+        # Assuming the role may take as long as it likes, so that the deadline is looked at behind it again.
+        self._wire.sign_in()
+        if self._clock.now() >= self._deadline:
+            raise OutOfTime
         answer = self._wire.post("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}")
         response = document(answer)
         if response is None:

@@ -97,9 +97,9 @@ class Marks:
         item = self._store.get(self._NUMBERS, sortable(first))
         assert item is not None, f"the records of the batch that begins with {first} are not listed"
         steps = zlib.decompress(base64.b64decode(item["steps"]["B"])).decode()
-        return [
-            str(value) for value in accumulate(map(int, filter(None, steps.split(","))), initial=int(first))
-        ]
+        values = accumulate(map(int, filter(None, steps.split(","))), initial=int(first))
+        # As they were spelled: where a shard's numbers have leading zeros, all have the same length.
+        return [str(value).zfill(len(first)) for value in values]
 
     def between(self, first: str, last: str) -> dict[str, Mark]:
         """The marks of batches that begin from ``first`` to ``last``, of any shard, by sortable first."""

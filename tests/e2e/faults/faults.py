@@ -185,18 +185,25 @@ class Freeze:
     ----------
     seconds
         When to wake it; None leaves that to `wake`.
+    delay
+        Seconds before it is stopped, for what its other threads are about to send.
+    process
+        Which it was.
     frozen
         Set once the process has stopped.
     """
 
     after_effect: bool = False
     seconds: float | None = None
+    delay: float = 0.0
+    process: int = 0
     frozen: threading.Event = field(default_factory=threading.Event)
     _woken: threading.Event = field(default_factory=threading.Event)
 
     def inject(self, exchange: Exchange, draw: random.Random) -> bool:
         try:
-            caller = exchange.caller
+            caller = self.process = exchange.caller
+            time.sleep(self.delay)
             processes.freeze(caller)
         except (processes.NoProcess, ProcessLookupError):
             return False
@@ -212,6 +219,18 @@ class Freeze:
     def wake(self) -> None:
         """Let the process go on."""
         self._woken.set()
+
+
+@dataclass
+class Catch:
+    """Calls that should not have been made: refused, and their processes noted."""
+
+    callers: list[int] = field(default_factory=list)
+
+    def inject(self, exchange: Exchange, draw: random.Random) -> bool:
+        self.callers.append(exchange.caller)
+        exchange.answer(Answer.error(400, "AccessDeniedException", "caught"))
+        return True
 
 
 @dataclass

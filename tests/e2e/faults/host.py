@@ -10,6 +10,7 @@ Out: ``{"id": text, "answer": {...}}`` or ``{"id": text, "error": text}`` when a
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -18,6 +19,8 @@ import sys
 import time
 from dataclasses import dataclass
 from typing import Any
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def main() -> None:
     for line in sys.stdin:
         invocation = json.loads(line)
         if os.fork() == 0:
+            # A frozen invocation must not outlive its test, however that ends.
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             _invoke(handle, invocation, answers)
             os._exit(0)
 

@@ -98,11 +98,11 @@ class Rules:
         """Apply the rule for this call, if there is one."""
         with self._lock:
             rule = next((rule for rule in self._rules if rule.wants(exchange.call)), None)
-        if rule is None:
-            return
-        done = rule.inject(exchange)
-        with self._lock:
-            if done:
-                self.counts[rule.name] += 1
-            else:
+            if rule is None:
+                return
+            # Before the caller can know of it.
+            self.counts[rule.name] += 1
+        if not rule.inject(exchange):
+            with self._lock:
                 rule.injected -= 1
+                self.counts[rule.name] -= 1

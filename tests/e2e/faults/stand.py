@@ -25,7 +25,7 @@ from tests.e2e.processes import kill_function
 
 ITEMS = 1_000
 SEGMENTS = 10
-SLICE_SECONDS = 5
+SLICE_SECONDS = 10
 DESTINATION_NAME = "cities-copy"
 FUNCTIONS = ("backfill", "replicator", "control")
 
@@ -79,6 +79,8 @@ class Stand:
             Timeout=TIMEOUT_SECONDS[kind],
             Environment={"Variables": {**known, **variables}},
         )
+        # A process that is at work would keep the environment it has.
+        kill_function(name)
 
     def let_run(self, kind: str, *, allowed: bool) -> None:
         """Whether invocations of a function are let through, or throttled by Lambda."""
@@ -193,8 +195,10 @@ class Stand:
             writer.stop()
 
     def source_items(self) -> list[Item]:
-        pages = self.source.get_paginator("scan").paginate(TableName=TABLE_NAME, ConsistentRead=True)
-        return [item for page in pages for item in page["Items"]]
+        return _items(self.source, TABLE_NAME)
+
+    def destination_items(self) -> list[Item]:
+        return _items(self.destination, DESTINATION_NAME)
 
     def assert_equal(self) -> None:
         """Compare the tables item by item, as an operator does before the cutover."""
@@ -229,21 +233,25 @@ class Stand:
         if self.journal_items("lease"):
             for kind in ("backfill", "replicator"):
                 kill_function(self.function_name(kind))
-        for partition in ("segment", "lease", "letter"):
+        for partition in ("segment", "lease", "letter", "letter-image"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
             )
         self.empty_destination()
 
     def empty_destination(self) -> None:
-        pages = self.destination.get_paginator("scan").paginate(TableName=DESTINATION_NAME)
-        keys = [key_of(item) for page in pages for item in page["Items"]]
+        keys = [key_of(item) for item in self.destination_items()]
         self._delete_items(DESTINATION_NAME, keys, self.destination)
 
     def _delete_items(self, table: str, keys: list[Item], client: Any = None) -> None:
         for start in range(0, len(keys), 25):
             requests = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + 25]]
             (client or self.source).batch_write_item(RequestItems={table: requests})
+
+
+def _items(client: Any, table: str) -> list[Item]:
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]
 
 
 def all_copied(status: Status) -> bool:

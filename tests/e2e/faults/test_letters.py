@@ -22,11 +22,17 @@ def copied(faults: Stand, item: Item) -> Item | None:
     return found
 
 
+def refusing(name: str, functions: str, item: Item) -> Rule:
+    """No write of this item is taken, alone or in company."""
+    key = key_of(item)
+    return Rule(name, RefuseKey(key), functions, "write", where=lambda call: call.holds_key(key))
+
+
 def test_refused_items_and_records(faults: Stand, table: FaultTable) -> None:
     items = faults.source_items()
     refused_item, refused_change, other = items[10], items[20], items[30]
-    of_item = Rule(ITEM_REFUSED, RefuseKey(key_of(refused_item)), WRITERS, "write")
-    of_change = Rule(RECORD_REFUSED, RefuseKey(key_of(refused_change)), "replicator", "write")
+    of_item = refusing(ITEM_REFUSED, WRITERS, refused_item)
+    of_change = refusing(RECORD_REFUSED, "replicator", refused_change)
     faults.set_rules([of_item, of_change])
     faults.start()
     faults.wait_for("the backfill", all_copied)

@@ -17,7 +17,7 @@ import pytest
 
 from local.demo.cities import TABLE_NAME, Item, key_of
 from tests.e2e.faults.call import Call
-from tests.e2e.faults.faults import Freeze, Hold
+from tests.e2e.faults.faults import Catch, Freeze, Hold
 from tests.e2e.faults.hosts import Host
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.runs import EQUAL, note
@@ -25,6 +25,8 @@ from tests.e2e.faults.scenarios import (
     AFTER_THE_SEAL,
     IN_A_DRAIN,
     IN_A_SLICE,
+    IN_THE_DRAIN,
+    late_replicator_freezes,
     replicator_freezes,
     replicator_kills,
     worker_freezes,
@@ -63,17 +65,20 @@ class Invocations:
             ),
         )
 
-    def wake(self) -> list[dict[str, Any]]:
-        """Let all that are frozen go on to their ends. Nothing is written on the way."""
-        writes = self._writes()
+    def wake(self, *others: Rule) -> list[dict[str, Any]]:
+        """Let all that are frozen go on to their ends, with ``others`` in force: nothing is written."""
+        catch = Catch()
+        self._faults.set_rules([Rule("late write", catch, f"{self._who} host", "write"), *others])
         for freeze in self._freezes:
             freeze.wake()
         answers = [self._host.answer() for _ in self._freezes]
-        assert self._writes() == writes, f"late writes: {answers}"
+        late = [
+            rule.name
+            for rule in self._rules
+            if isinstance(rule.fault, Freeze) and rule.fault.process in catch.callers
+        ]
+        assert not catch.callers, f"late writes: {late}"
         return answers
-
-    def _writes(self) -> int:
-        return self._faults.proxy.calls[f"{self._who} host", "write"]
 
 
 def hold_before(phase: str) -> tuple[Rule, Hold]:
@@ -102,6 +107,16 @@ def pending_batches(faults: Stand) -> list[Event]:
     return [{"Records": records[at : at + BATCH]} for at in range(0, len(records) - BATCH + 1, BATCH)]
 
 
+def is_applied(faults: Stand, items: Sequence[Item]) -> bool:
+    """Whether the destination has these items as the source has them now."""
+    keys = [key_of(item) for item in items]
+    source, destination = (
+        [item for item in found if key_of(item) in keys]
+        for found in (faults.source_items(), faults.destination_items())
+    )
+    return len(source) == len(destination) and all(item in destination for item in source)
+
+
 def in_phase(faults: Stand, *phases: str) -> None:
     faults.wait_for(" or ".join(phases), lambda status: status["phase"] in phases)
 
@@ -109,7 +124,8 @@ def in_phase(faults: Stand, *phases: str) -> None:
 def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: FaultTable) -> None:
     worker_rules = [*worker_freezes(IN_A_DRAIN), *worker_kills()]
     replicator_rules = [*replicator_freezes(IN_A_SLICE), *replicator_kills()]
-    late_rules = replicator_freezes(AFTER_THE_SEAL)
+    late_rules = late_replicator_freezes(IN_THE_DRAIN)
+    sealed_rules = replicator_freezes(AFTER_THE_SEAL)
     segments = len(worker_rules) + SPARE_SEGMENTS
     with ExitStack() as stack:
         worker_host = stack.enter_context(Host(faults, "backfill", "worker host"))
@@ -117,10 +133,11 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
         workers = Invocations(faults, worker_host, "worker", worker_rules)
         replicators = Invocations(faults, replicator_host, "replicator", replicator_rules)
         late = Invocations(faults, replicator_host, "replicator", late_rules)
+        sealed = Invocations(faults, replicator_host, "replicator", sealed_rules)
         faults.configure("control", TOTAL_SEGMENTS=str(segments))
         stack.callback(faults.configure, "control", TOTAL_SEGMENTS=str(SEGMENTS))
         items = faults.source_items()
-        batched = items[: BATCH * len(replicator_rules)]
+        batched = items[: BATCH * (len(replicator_rules) + len(late_rules))]
 
         # Slice 1: nobody copies but the workers in the host.
         faults.let_run("backfill", allowed=False)
@@ -133,13 +150,19 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
 
         # Their leases end and the run drains; held there, the workers wake and replicators are stopped.
         pausing, hold_pausing = hold_before("pausing")
-        faults.set_rules([*worker_rules, *replicator_rules, pausing])
+        faults.set_rules([pausing])
         in_phase(faults, "draining")
-        workers.wake()
-        replicators.begin(pending_batches(faults))
+        workers.wake(pausing)
+        faults.set_rules([*replicator_rules, pausing])
+        batches = pending_batches(faults)
+        replicators.begin(batches)
+        faults.set_rules([*late_rules, pausing])
+        late.begin(batches[len(replicator_rules) :])
         change(faults, batched, "changed in the drain")
         faults.let_run("replicator", allowed=True)
-        faults.wait_until("the drain", hold_pausing.held.is_set)
+        faults.wait_until("the drain", lambda: hold_pausing.held.is_set() and is_applied(faults, batched))
+        assert faults.phase() == "draining"
+        late.wake(pausing)
 
         # Slice 2: real workers copy; held at its end, the replicators wake.
         resuming, hold_resuming = hold_before("resuming")
@@ -148,31 +171,31 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
         hold_pausing.release()
         faults.wait_until("the end of slice 2", hold_resuming.held.is_set)
         assert faults.phase() == "slice"
-        replicators.wake()
+        replicators.wake(resuming)
         faults.set_rules([])
         hold_resuming.release()
         in_phase(faults, "ready")
         faults.assert_equal()
         note(table, faults, freezes_of(worker_rules), f"wrote nothing; {EQUAL}")
         note(table, faults, kills_of(worker_rules), f"done by others; {EQUAL}")
-        note(table, faults, freezes_of(replicator_rules), f"wrote nothing; {EQUAL}")
+        note(table, faults, [*late_rules, *freezes_of(replicator_rules)], f"wrote nothing; {EQUAL}")
         note(table, faults, kills_of(replicator_rules), f"delivered again; {EQUAL}")
 
         # Sealed with replicators frozen.
-        faults.set_rules(late_rules)
+        faults.set_rules(sealed_rules)
         faults.let_run("replicator", allowed=False)
         change(faults, batched, "changed before the seal")
         faults.reconcile()
         in_phase(faults, "draining")
-        late.begin(pending_batches(faults))
+        sealed.begin(pending_batches(faults))
         change(faults, batched, "changed again before the seal")
         faults.let_run("replicator", allowed=True)
         in_phase(faults, "ready")
         faults.copy.function.seal()
         in_phase(faults, "sealed")
-        late.wake()
+        sealed.wake()
         faults.assert_equal()
-        note(table, faults, late_rules, "wrote nothing; sealed, equal")
+        note(table, faults, sealed_rules, "wrote nothing; sealed, equal")
 
 
 def freezes_of(rules: Sequence[Rule]) -> list[Rule]:

@@ -107,7 +107,11 @@ class FakeDestination(Wire):
         self.items: dict[str, Json] = {}
         self.calls: list[list[Json]] = []
         self.on_call: Callable[[], None] = lambda: None
+        self.on_sign_in: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
+
+    def sign_in(self) -> None:
+        self.on_sign_in()
 
     def post(self, operation: str, body: bytes) -> bytes:
         assert operation == "BatchWriteItem"
@@ -220,6 +224,9 @@ class WatchedWire(Wire):
         answer = self.wire.call(operation, body)
         self.after(operation)
         return answer
+
+    def sign_in(self) -> None:
+        self.wire.sign_in()
 
     def post(self, operation: str, body: bytes) -> bytes:
         self.before(operation)

@@ -220,7 +220,7 @@ class TestCopying:
         while scene.copy() is Next.CONTINUE:
             limits.append(scene.source.scans[0]["Limit"])
             scene.source.scans.clear()
-        # Calls of 10 s write 2.5 a second: of 10,000 and 2,500 items no page is finished in time, of 625 one is.
+        # Calls of 10 s write 2.5 a second: pages of 10,000 and 2,500 are not finished in time, one of 625 is.
         assert limits[:4] == [10_000, 2_500, 625, 25]
         assert scene.copied() == items(2000)
 

@@ -84,6 +84,14 @@ def test_a_mark_that_covers_a_part_of_its_batch_is_split_within_that_part(marks:
     assert marks.get(LONGEST) is None
 
 
+def test_numbers_with_leading_zeros_stay_as_they_were(marks: Marks) -> None:
+    numbers = [f"{value:030}" for value in (7, 9, 12)]
+    marks.keep(numbers)
+    marks.put(mark(numbers[0], numbers[2]))
+    marks.split(mark(numbers[0], numbers[2]), numbers[0])
+    assert marks.get(numbers[1]) == Mark(numbers[1], numbers[2], records=0, puts=0, deletes=0)
+
+
 def test_what_a_batch_consists_of_is_no_mark(marks: Marks) -> None:
     marks.keep(NUMBERS)
     assert marks.get(SHORT) is None

@@ -103,6 +103,15 @@ def test_a_batch_is_one_call(clock: FakeClock) -> None:
     assert clock.slept == []
 
 
+def test_nothing_is_sent_when_signing_in_took_until_the_deadline(clock: FakeClock) -> None:
+    destination = FakeDestination()
+    destination.on_sign_in = lambda: clock.sleep(DEADLINE - clock.now())
+    with pytest.raises(Unwritten) as late:
+        writer(destination, clock).write(puts(2))
+    assert late.value.unwritten == frozenset(puts(2))
+    assert destination.calls == []
+
+
 def test_only_what_is_unprocessed_is_sent_again(clock: FakeClock) -> None:
     destination = FakeDestination(faults=[leave(1, 3), leave(0)])
     batch = [*puts(3), delete({"pk": {"S": "gone"}})]
