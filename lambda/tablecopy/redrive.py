@@ -12,15 +12,12 @@ from tablecopy import log
 from tablecopy.backfill import Next, is_in_slice
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
-from tablecopy.journal.letters import Letter, Letters
+from tablecopy.journal.letters import LETTERS, Letter, Letters
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.shares import Shares
 from tablecopy.wire import Json, Wire, encode
 from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter, Refused, WriterFactory
 from tablecopy.writes import delete, put
-
-LETTERS = "letters"
-"""Stands among the segments of a slice for the redrive."""
 
 
 class Redrive:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tablecopy.journal.letters import LETTERS
 from tablecopy.journal.run import Run
 from tablecopy.journal.segments import Segment
-
-LETTERS = "letters"
-"""Stands among the segments for the dead letters: a worker of its own settles them."""
 
 
 @dataclass(frozen=True)

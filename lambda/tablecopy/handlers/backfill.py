@@ -7,10 +7,10 @@ from tablecopy.clock import Clock
 from tablecopy.delivery import WRITERS
 from tablecopy.handlers.context import Context, budgets, deadline, journal, settings, writer_factory
 from tablecopy.journal.leases import Leases
-from tablecopy.journal.letters import Letters
+from tablecopy.journal.letters import LETTERS, Letters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.redrive import LETTERS, Redrive
+from tablecopy.redrive import Redrive
 from tablecopy.sessions import own_session
 from tablecopy.shares import Shares
 from tablecopy.wire import Json, Wire

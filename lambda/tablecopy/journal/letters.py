@@ -14,6 +14,9 @@ from tablecopy.clock import Clock
 from tablecopy.journal.store import Store, number, text
 from tablecopy.wire import Json
 
+LETTERS = "letters"
+"""Stands among the segments of a slice for the dead letters: a worker of its own settles them."""
+
 # An item holds 400 KB (DynamoDB limits), names and the rest of the letter included.
 IMAGE_BYTES = 300_000
 _MESSAGE_CHARACTERS = 1_000

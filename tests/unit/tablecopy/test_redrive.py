@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from tablecopy.backfill import Next
 from tablecopy.capacity import Unlimited
 from tablecopy.journal.leases import BACKFILL, Leases, UnsettledWrite
-from tablecopy.journal.letters import Letter, Letters, Origin
+from tablecopy.journal.letters import LETTERS, Letter, Letters, Origin
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
-from tablecopy.redrive import LETTERS, Redrive
+from tablecopy.redrive import Redrive
 from tablecopy.shares import Shares
 from tablecopy.wire import Json, encode
 from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter
