@@ -96,7 +96,7 @@ def _errors() -> list[Rule]:
              "GetRecords|DescribeStream|DescribeTable|GetQueueAttributes|.*Execution|(GET|PUT) .*",
              chance=0.15, times=8),
         Rule("assuming the destination's role answered with 500", Refuse("ServiceUnavailable", 500),
-             step="AssumeRole", chance=0.5, times=2),
+             step="AssumeRole", times=2),
     ]  # fmt: skip
 
 

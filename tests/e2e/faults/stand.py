@@ -208,9 +208,10 @@ class Stand:
     def reset(self) -> None:
         """Go back to before the first start.
 
-        Faults are lifted, the state machine's executions and the mapping stopped, and whatever still holds a
-        lease then is ended with its process. Run, segments, leases and letters leave the journal; marks and
-        shards stay, because the stream goes on and control keeps its place in it. The destination is emptied.
+        Faults are lifted, the state machine's executions and the mapping stopped, the functions' processes
+        ended once no lease is left, or after a while. Run, segments, leases and letters leave the journal;
+        marks and shards stay, because the stream goes on and control keeps its place in it. The destination
+        is emptied.
         """
         self.set_rules([])
         for kind in FUNCTIONS:
@@ -230,9 +231,9 @@ class Stand:
         give_up = time.monotonic() + _LEASE_PATIENCE_SECONDS
         while self.journal_items("lease") and time.monotonic() < give_up:
             time.sleep(0.1)
-        if self.journal_items("lease"):
-            for kind in ("backfill", "replicator"):
-                kill_function(self.function_name(kind))
+        # A run begins with new processes, which have to assume the destination's role.
+        for kind in FUNCTIONS:
+            kill_function(self.function_name(kind))
         for partition in ("segment", "lease", "letter", "letter-image"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
