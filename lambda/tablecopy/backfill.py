@@ -13,7 +13,7 @@ from typing import TypeVar
 from tablecopy import log
 from tablecopy.capacity import TokenBucket
 from tablecopy.clock import Clock, OutOfTime
-from tablecopy.delivery import WRITERS, Batch, Delivery
+from tablecopy.delivery import WRITERS, Delivery, Part
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.letters import Letters, Origin
 from tablecopy.journal.run import Phase, Run, RunRecord
@@ -175,7 +175,7 @@ class _Flight:
     items: int
     wire_bytes: int
     last_key: Json | None
-    batches: list[Batch]
+    parts: list[Part]
     began: float
 
 
@@ -210,9 +210,9 @@ class _Passage:
         """Start writing a page."""
         self._watch.look_if_due()
         began = self._clock.now()
-        batches = delivery.begin([put(item) for item in page.items])
+        parts = delivery.begin([put(item) for item in page.items])
         size = sum(map(len, page.items))
-        self._flights.append(_Flight(len(page.items), size, page.last_key, batches, began))
+        self._flights.append(_Flight(len(page.items), size, page.last_key, parts, began))
 
     def land(self, leave: int = 0) -> None:
         """Wait until all pages but the last ``leave`` are written, and note each.
@@ -222,7 +222,7 @@ class _Passage:
         """
         while len(self._flights) > leave:
             flight = self._flights[0]
-            unwritten = self.await_(flight.batches)
+            unwritten = self.await_(flight.parts)
             if any(unwritten):
                 raise OutOfTime
             self.segment = replace(

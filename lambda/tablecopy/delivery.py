@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -9,11 +10,11 @@ from types import TracebackType
 from tablecopy.writer import BatchWriter, Refused, Unwritten
 from tablecopy.writes import batches
 
-# With 5 ms a call this many calls keep one core busy (docs/benchmarks.md).
-WRITERS = 16
+# With 5 ms a call this many calls keep one core busy (docs/benchmarks.md, figure backfill_overlap).
+WRITERS = 24
 
-Batch = Future[frozenset[bytes]]
-"""A batch under way; its result is what of it was not written in time."""
+Part = Future[frozenset[bytes]]
+"""A part of some requests under way; its result is what of it was not written in time."""
 
 
 class Delivery:
@@ -30,6 +31,8 @@ class Delivery:
     def __init__(self, writer: BatchWriter, put_aside: Callable[[Refused], None], writers: int) -> None:
         self._writer = writer
         self._put_aside = put_aside
+        self._writers = writers
+        self._left = False
         self._pool = ThreadPoolExecutor(writers)
 
     def __enter__(self) -> Delivery:
@@ -41,11 +44,25 @@ class Delivery:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # Left early, for an error: nobody asks any more what was written.
+        self._left = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def begin(self, requests: Sequence[bytes]) -> list[Batch]:
+    def begin(self, requests: Sequence[bytes]) -> list[Part]:
         """Start writing ``requests``, each key of which occurs once."""
-        return [self._pool.submit(self._write, batch) for batch in batches(requests)]
+        waiting = deque(batches(requests))
+        # Threads take the next batch themselves: a future for each would cost more than a tenth of its call.
+        return [self._pool.submit(self._write_all, waiting) for _ in range(min(self._writers, len(waiting)))]
+
+    def _write_all(self, waiting: deque[list[bytes]]) -> frozenset[bytes]:
+        unwritten: frozenset[bytes] = frozenset()
+        while not self._left:
+            try:
+                batch = waiting.popleft()
+            except IndexError:
+                break
+            unwritten |= self._write(batch)
+        return unwritten
 
     def _write(self, batch: Sequence[bytes]) -> frozenset[bytes]:
         try:

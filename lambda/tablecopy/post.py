@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, NoCredentialsError, ResponseStreamingError
 from botocore.session import Session
 
@@ -54,14 +55,17 @@ class Post:
             endpoint_url, *timeouts, verify=session.get_config_variable("ca_bundle") or True
         )
 
-    def sign_in(self) -> None:
-        """Get credentials now if there are none or they are due, however long it takes to assume the role."""
+    def sign_in(self) -> ReadOnlyCredentials:
+        """The credentials for a call made now; assuming the role for them may take a while."""
         if self._credentials is None:
             raise NoCredentialsError
-        self._credentials.get_frozen_credentials()
+        credentials: ReadOnlyCredentials = self._credentials.get_frozen_credentials()
+        return credentials
 
-    def send(self, operation: str, body: bytes) -> bytes:
+    def send(self, operation: str, body: bytes, credentials: ReadOnlyCredentials | None = None) -> bytes:
         """Send ``body`` to ``operation`` (as the API spells it, such as ``Scan``) once.
+
+        With ``credentials`` (of ``sign_in``) nothing comes before it.
 
         Raises
         ------
@@ -70,12 +74,10 @@ class Post:
         botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError
             No whole answer came; what was asked for may have happened, and may still happen.
         """
-        if self._credentials is None:
-            raise NoCredentialsError
         request = AWSRequest(
             "POST", self._url, headers=_HEADERS | {"X-Amz-Target": _TARGET + operation}, data=body
         )
-        SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(request)
+        SigV4Auth(credentials or self.sign_in(), "dynamodb", self._region).add_auth(request)
         response = self._connections.post(body, dict(request.headers.items()))
         if response.status >= 300:
             raise _error(operation, response.status, response.content)

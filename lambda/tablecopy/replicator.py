@@ -101,9 +101,9 @@ class Replicator:
         letterbox = Letterbox(self._letters, Origin.STREAM, key_names, numbers)
         try:
             with Delivery(writer, letterbox.put, self._writers) as delivery:
-                batches = delivery.begin(list(by_request))
+                parts = delivery.begin(list(by_request))
                 self._marks.keep([_sequence_number(record) for record in records])
-                left = [request for batch in batches for request in batch.result()]
+                left = [request for part in parts for request in part.result()]
         finally:
             writer.settle(deadline)
         unwritten = {by_request[request].token for request in left}

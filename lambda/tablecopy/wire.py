@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, ResponseStreamingError
 from botocore.model import OperationModel
 from botocore.session import Session
@@ -98,17 +99,17 @@ class Wire:
             response: Json = getattr(self._client, operation)(Body=encoded)
         return response
 
-    def post(self, operation: str, body: bytes) -> bytes:
+    def post(self, operation: str, body: bytes, credentials: ReadOnlyCredentials | None = None) -> bytes:
         """Send ``body`` to ``operation`` (as the API spells it) once, and return the body of its answer.
 
         Raises as ``call`` does, and botocore.exceptions.ConnectionError when no connection came about.
         """
         with self._renewing():
-            return self._post.send(operation, body)
+            return self._post.send(operation, body, credentials)
 
-    def sign_in(self) -> None:
-        """Get the credentials for the next calls now, however long that takes."""
-        self._post.sign_in()
+    def sign_in(self) -> ReadOnlyCredentials:
+        """The credentials for a call of ``post`` made now; getting them may take a while."""
+        return self._post.sign_in()
 
     @contextmanager
     def _renewing(self) -> Iterator[None]:

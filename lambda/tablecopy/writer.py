@@ -152,10 +152,10 @@ class BatchWriter:
     def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
         """Send once; what was not processed, and the units consumed. Raises OutOfTime past the deadline."""
         # Assuming the role may take as long as it likes, so that the deadline is looked at behind it again.
-        self._wire.sign_in()
+        credentials = self._wire.sign_in()
         if self._clock.now() >= self._deadline:
             raise OutOfTime
-        answer = self._wire.post("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}")
+        answer = self._wire.post("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
         response = document(answer)
         if response is None:
             # Read as success, an answer cut short would hide the unprocessed items it was about to name.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from tablecopy.backfill import Worker
 from tablecopy.clock import Clock
 from tablecopy.delivery import WRITERS
@@ -36,6 +38,9 @@ _WORKER = Worker(
     _CLOCK,
 )
 _REDRIVE = Redrive(_RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _SHARES, _WRITER_FOR, _CLOCK)
+
+# What was loaded until now stays. Looking through all of it again and again took a twentieth of the time.
+gc.freeze()
 
 
 def handle(event: Json, context: Context) -> Json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from tablecopy.capacity import Unlimited
 from tablecopy.clock import Clock
 from tablecopy.delivery import WRITERS
@@ -24,6 +26,9 @@ _REPLICATOR = Replicator(
     # Changes are not held back: what they wait for, they wait for in a stream that keeps them for a day.
     writer_factory(_SETTINGS, _CLOCK, "replicator", Unlimited(_CLOCK)),
 )
+
+# What was loaded until now stays. Looking through all of it again and again took a twentieth of the time.
+gc.freeze()
 
 
 def handle(event: Json, context: Context) -> Json:

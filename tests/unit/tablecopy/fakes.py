@@ -113,7 +113,7 @@ class FakeDestination(Wire):
     def sign_in(self) -> None:
         self.on_sign_in()
 
-    def post(self, operation: str, body: bytes) -> bytes:
+    def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         assert operation == "BatchWriteItem"
         request = json.loads(body)
         assert request["ReturnConsumedCapacity"] == "INDEXES"
@@ -168,7 +168,7 @@ class FakeSource(Wire):
         self.on_scan: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
 
-    def post(self, operation: str, body: bytes) -> bytes:
+    def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         assert operation == "Scan"
         request = json.loads(body)
         assert request["ConsistentRead"] is True
@@ -228,9 +228,9 @@ class WatchedWire(Wire):
     def sign_in(self) -> None:
         self.wire.sign_in()
 
-    def post(self, operation: str, body: bytes) -> bytes:
+    def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         self.before(operation)
-        answer = self.wire.post(operation, body)
+        answer = self.wire.post(operation, body, credentials)
         self.after(operation)
         return answer
 

@@ -333,11 +333,11 @@ class TestTime:
         later_page_is_written = threading.Event()
 
         class Slow(FakeDestination):
-            def post(self, operation: str, body: bytes) -> bytes:
+            def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
                 if encode(items(6)[0]) in body:
                     assert later_page_is_written.wait(20)
                     raise client_error("ThrottlingException")
-                answer = super().post(operation, body)
+                answer = super().post(operation, body, credentials)
                 later_page_is_written.set()
                 return answer
 

@@ -316,8 +316,8 @@ def test_what_indexes_consumed_is_charged_too(clock: FakeClock) -> None:
     ]
 
     class Indexed(FakeDestination):
-        def post(self, operation: str, body: bytes) -> bytes:
-            super().post(operation, body)
+        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+            super().post(operation, body, credentials)
             return encode({"UnprocessedItems": {}, "ConsumedCapacity": consumed})
 
     capacity = Recording(clock)
@@ -376,7 +376,7 @@ def test_a_server_error_is_settled_like_a_call_without_an_answer(clock: FakeCloc
 @pytest.mark.parametrize("body", [b"", b'{"UnprocessedItems":{"copy":[{"Put', b"null", b"<html></html>"])
 def test_an_answer_cut_short_is_no_answer(clock: FakeClock, body: bytes) -> None:
     class Cut(FakeDestination):
-        def post(self, operation: str, request: bytes) -> bytes:
+        def post(self, operation: str, request: bytes, credentials: object = None) -> bytes:
             answer = super().post(operation, request)
             return body if len(self.calls) == 1 else answer
 
@@ -394,9 +394,11 @@ def test_what_is_sent_again_is_spelled_as_before(clock: FakeClock) -> None:
 
         bodies: ClassVar[list[bytes]] = []
 
-        def post(self, operation: str, body: bytes) -> bytes:
+        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
             self.bodies.append(body)
-            return json.dumps(json.loads(super().post(operation, body)), indent=1, sort_keys=True).encode()
+            return json.dumps(
+                json.loads(super().post(operation, body, credentials)), indent=1, sort_keys=True
+            ).encode()
 
     request = put(b'{ "v" : {"N" : "1.00"},"pk": {"S":"\\u00e9"} }')
     writer(Respelling(faults=[leave(0)]), clock).write([request])
