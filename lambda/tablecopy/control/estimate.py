@@ -21,8 +21,8 @@ _NEW_TABLE_WRITE_UNITS = 4_000
 """Write units per second of a new on-demand table (Developer Guide, On-demand capacity mode)."""
 
 # A worker copies 50,000 items of 360 B, or 70 MB of larger ones, per second of a core (docs/benchmarks.md,
-# figure backfill); a fifth less is reckoned with, since TLS is not in that figure. With 512 MB of memory it has
-# 512 / 1769 of a core (Lambda, Configuring memory).
+# figure backfill); a fifth less is reckoned with, since TLS is not in that figure. With 512 MB of memory it
+# has 512 / 1769 of a core (Lambda, Configuring memory).
 _CORES = 512 / 1769
 WORKER_ITEMS_PER_SECOND = 40_000 * _CORES
 WORKER_BYTES_PER_SECOND = 56_000_000 * _CORES
