@@ -9,7 +9,6 @@ from typing import Protocol
 
 from tablecopy.capacity import Capacity
 from tablecopy.clock import Clock
-from tablecopy.delivery import WRITERS
 from tablecopy.journal.store import Store
 from tablecopy.sessions import RoleSession, own_session
 from tablecopy.settings import Settings
@@ -55,7 +54,6 @@ def writer_factory(its: Settings, clock: Clock, function: str, capacity: Capacit
         its.destination_region,
         connect_timeout=3,
         read_timeout=WRITE_TIMEOUT_SECONDS - 3,
-        connections=WRITERS,
     )
 
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
