@@ -107,10 +107,10 @@ class Replicator:
         finally:
             writer.settle(deadline)
         unwritten = {by_request[request].token for request in left}
-        for change in changes:
-            superseded = letters and change.token not in unwritten | letterbox.tokens
-            if superseded and name(change.token) in letters:
-                self._letters.settle(change.token)
+        if letters:
+            for token in {change.token for change in changes} - unwritten - letterbox.tokens:
+                if name(token) in letters:
+                    self._letters.settle(token)
         return unwritten
 
 
