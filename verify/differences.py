@@ -12,7 +12,6 @@ from deepdiff import DeepDiff
 from sides.items import Item, to_json
 from verify.canonical import canonical, number
 
-Kind: TypeAlias = Literal["missing", "different", "extra"]
 Change: TypeAlias = Literal["type_changed", "value_changed", "added", "removed"]
 
 # The tree of DeepDiff, in the words of this module. Lists are compared position by position.
@@ -68,36 +67,6 @@ class PathChange:
             record["source"] = to_json(self.source)
         if self.destination is not None:
             record["destination"] = to_json(self.destination)
-        return record
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One key that the two tables do not agree on.
-
-    Parameters
-    ----------
-    kind
-        ``"missing"`` (only the source has the item), ``"different"`` or ``"extra"`` (only the destination).
-    key
-        Primary key in DynamoDB JSON, binary values as ``bytes``.
-    paths
-        What differs, for ``"different"``.
-    moving
-        One of the two items changed between the scan and the recheck: this may be a change underway.
-    """
-
-    kind: Kind
-    key: Item
-    paths: tuple[PathChange, ...] = ()
-    moving: bool = False
-
-    def record(self) -> dict[str, Any]:
-        """Return the JSON Lines record; see docs/verify.md for its schema."""
-        record: dict[str, Any] = {"type": "difference", "kind": self.kind, "key": to_json(self.key)}
-        if self.kind == "different":
-            record["paths"] = [path.record() for path in self.paths]
-        record["moving"] = self.moving
         return record
 
 
