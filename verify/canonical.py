@@ -1,7 +1,6 @@
 """One spelling for everything DynamoDB calls equal, and its digest.
 
-Items stay in DynamoDB's own JSON as boto3's low-level client returns it: ``{"N": "12.50"}``, binary
-values as ``bytes``. Two items are equal exactly when their canonical text is equal:
+Items stay in DynamoDB's own JSON as it is on the wire: ``{"N": "12.50"}``, binary values as base64 text. Two items are equal exactly when their canonical text is equal:
 
 * types count: ``{"N": "1"}`` is not ``{"S": "1"}``, and a missing attribute is neither NULL nor ``""``;
 * numbers by value, exactly: ``1``, ``1.0`` and ``1E0`` are one number, two numbers of 38 digits that
@@ -14,6 +13,7 @@ Every variable-length part carries its length, so that no two different items sh
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import blake2b
@@ -67,13 +67,13 @@ def canonical(value: Mapping[str, Any]) -> str:
     if kind == "NULL":
         return "0"
     if kind == "B":
-        return f"B{len(content)}:{content.hex()}"
+        return f"B{_binary(content)};"
     if kind == "SS":
         return _set("s", [f"{len(element)}:{element}" for element in content])
     if kind == "NS":
         return _set("n", [f"{number(element)};" for element in content])
     if kind == "BS":
-        return _set("b", [f"{len(element)}:{element.hex()}" for element in content])
+        return _set("b", [f"{_binary(element)};" for element in content])
     raise ValueError(f"DynamoDB has no attribute type {kind!r}")
 
 
@@ -117,6 +117,10 @@ def _attributes(content: Mapping[str, Any]) -> str:
         else:
             parts.append(f"{len(name)}:{name}{canonical(value)}")
     return "".join(parts)
+
+
+def _binary(content: str) -> str:
+    return b64decode(content).hex()
 
 
 def _set(mark: str, elements: list[str]) -> str:

@@ -1,299 +1,371 @@
-"""Comparing two tables: scan both, pair by digest, read again what does not pair."""
+"""Comparing two tables: scan both, pair the rows, read again what does not pair."""
 
 from __future__ import annotations
 
+import random
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from sides import UserError
-from sides.items import Item
-from verify.canonical import digest
-from verify.differences import Difference, Kind, changed_paths
-from verify.ledger import Candidate, Ledger, SideName
-from verify.parallel import run_all
-from verify.scan import BATCH_KEYS, Table
+from tablecopy.clock import Clock
+from verify import match
+from verify.blocks import Blocks
+from verify.budget import Budget, ReadCapacity, Unlimited
+from verify.definition import compare_definitions
+from verify.findings import Finding
+from verify.letters import Letters
+from verify.options import Options
+from verify.progress import Progress, Stage
+from verify.recheck import Candidate, Generation, Rechecked, Rules, paired, recorded, still_open
+from verify.results import Comparison, Difference, Kind, Letter, Sample, SideResult
+from verify.scan import Reached, ScanPlan, reached_by
+from verify.table import Table
+from verify.work import WorkDirectory
+from verify.workers import SIDES, Job, SideName, Tally, scan_in_processes, scan_in_threads
 
-Verdict: TypeAlias = Literal["equal", "different", "unsettled"]
+# So many candidates are read again whatever they are; of more, those that only one side has are believed to
+# be what the scans have seen once nothing writes any more: single reads cost many times what a scan does.
+_ALWAYS_REREAD = 10_000
 
-DEFAULT_SEGMENTS = 4
-"""Threads for each side. Python reads pages on one core; a few threads hide the waiting for the network."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a comparison is.
-
-    Parameters
-    ----------
-    stage
-        ``"scan"`` or ``"recheck"``.
-    source_items, destination_items
-        Items scanned so far.
-    candidates, rechecked
-        Keys to read again, and how many of them have been.
-    seconds
-        Since the start.
-    """
-
-    stage: Literal["scan", "recheck"]
-    source_items: int
-    destination_items: int
-    candidates: int
-    rechecked: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison found.
-
-    Parameters
-    ----------
-    source, destination
-        ARNs of the tables.
-    differences
-        Sorted by key.
-    source_items, destination_items
-        Items scanned.
-    settled
-        Candidates that were equal, or gone from both sides, when they were read again.
-    writes_stopped
-        Whether the caller said that nothing writes to either table.
-    seconds
-        Duration.
-    source_units, destination_units
-        Read capacity units consumed, as DynamoDB reports them.
-    """
-
-    source: str
-    destination: str
-    differences: Sequence[Difference]
-    source_items: int
-    destination_items: int
-    settled: int
-    writes_stopped: bool
-    seconds: float
-    source_units: float
-    destination_units: float
-
-    @property
-    def verdict(self) -> Verdict:
-        """``"equal"``, ``"different"``, or ``"unsettled"`` when another look is needed to tell.
-
-        Under writes, a difference of which neither item changed between the scan and the recheck counts;
-        one that moved may be a change underway. With writes stopped every difference counts, and one
-        that moved or settled says that something still writes.
-        """
-        if self.writes_stopped:
-            if self.differences:
-                return "different"
-            return "unsettled" if self.settled else "equal"
-        if not self.differences:
-            return "equal"
-        return "unsettled" if all(difference.moving for difference in self.differences) else "different"
-
-    def count(self, kind: Kind) -> int:
-        """How many differences are of one kind."""
-        return sum(difference.kind == kind for difference in self.differences)
-
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Yield what JSON Lines print: a record per difference, and the summary last."""
-        for difference in self.differences:
-            yield difference.record()
-        yield self.summary()
-
-    def summary(self) -> dict[str, Any]:
-        """Return the summary record; see docs/verify.md for its schema."""
-        return {
-            "type": "summary",
-            "verdict": self.verdict,
-            "source": self.source,
-            "destination": self.destination,
-            "source_items": self.source_items,
-            "destination_items": self.destination_items,
-            "missing": self.count("missing"),
-            "different": self.count("different"),
-            "extra": self.count("extra"),
-            "moving": sum(difference.moving for difference in self.differences),
-            "settled": self.settled,
-            "writes_stopped": self.writes_stopped,
-            "seconds": round(self.seconds, 3),
-            "consumed_capacity": {"source": self.source_units, "destination": self.destination_units},
-        }
+_PAIRED = "candidates.rows"
+_DIFFERENCES = "differences.rows"
+_TICK_SECONDS = 0.2
 
 
 def compare(
     source: Table,
     destination: Table,
+    options: Options | None = None,
     *,
-    segments: int = DEFAULT_SEGMENTS,
-    writes_stopped: bool = False,
-    values: bool = False,
+    letters: Letters | None = None,
+    lag: Callable[[], float] = lambda: 0.0,
+    work: WorkDirectory | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    clock: Clock | None = None,
 ) -> Comparison:
     """Compare two tables item by item.
 
-    Both are scanned once, at the same time and in whatever order DynamoDB returns. Of each item a digest
-    of its canonical form is kept until its counterpart turns up. What does not pair is read again from
-    both sides with consistent reads, and only what still differs is reported.
+    Both are scanned once, at the same time and in whatever order DynamoDB returns. Of each item its key and a
+    digest of its canonical form go to disk, where DuckDB pairs them; what does not pair is read again from
+    both sides with consistent reads (see `recheck`). Memory grows neither with the tables nor with what
+    differs.
 
     Parameters
     ----------
     source, destination
         The tables; see `Table.connect`.
-    segments
-        Segments of the parallel scan, and threads, for each side.
-    writes_stopped
-        Nothing writes to either table: scan consistently, and give no difference the benefit of the doubt.
-    values
-        Whether the result holds the values of attributes that differ.
+    options
+        How to compare.
+    letters
+        Open dead letters of the copy.
+    lag
+        How far behind the source the copy is at the moment, in seconds, as far as anybody knows. A recheck
+        waits for longer than that, too.
+    work
+        Where to keep what was read, for another process to go on with; a temporary directory unless given.
     on_progress
         Called several times a second, in the caller's thread.
+    clock
+        Tells the time, and waits between two rechecks.
 
     Returns
     -------
     Comparison
+        Its differences are on disk in ``work``.
 
     Raises
     ------
     sides.UserError
         The tables cannot be compared (one table on both sides, different keys), or a call failed.
+    OSError
+        The disk is full, for example.
     """
+    options = options or Options()
     if source.is_same_as(destination):
         raise UserError(f"source and destination are the same table, {source.arn}")
-    if source.key_schema != destination.key_schema:
+    if source.keys != destination.keys:
         raise UserError(
-            f"the primary keys differ: {source.key_schema} at the source, "
-            f"{destination.key_schema} at the destination; such tables cannot be compared"
+            f"the primary keys differ: {source.keys} at the source, {destination.keys} at the destination; "
+            "such tables cannot be compared"
         )
-    return _Run(source, destination, segments, writes_stopped, values, on_progress).result()
+    keeper = None
+    if work is None:
+        keeper = tempfile.TemporaryDirectory(prefix="verify-")
+        work = WorkDirectory(Path(keeper.name), {}, resume=False)
+    tables: dict[SideName, Table] = {"source": source, "destination": destination}
+    run = _Run(tables, options, letters or Letters(), lag, work, on_progress, clock or Clock())
+    return run.result(keeper)
+
+
+class Differences(Collection[Difference]):
+    """Differences in a file, in the order of their keys. Read anew whenever they are iterated.
+
+    Parameters
+    ----------
+    path
+        A file of `match.order`.
+    count
+        How many there are.
+    letters
+        Dead letters to put beside them.
+    keeper
+        What the file lives in, if it is to go when nobody needs it any more.
+    """
+
+    def __init__(self, path: Path, count: int, letters: Letters, keeper: object) -> None:
+        self._path = path
+        self._count = count
+        self._letters = letters
+        self._keeper = keeper
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Difference]:
+        for difference in recorded(self._path):
+            letter = self._letters.of(difference.key)
+            yield replace(difference, letter=letter) if letter else difference
+
+    def __contains__(self, difference: object) -> bool:
+        return any(difference == one for one in self)
 
 
 class _Run:
     def __init__(
         self,
-        source: Table,
-        destination: Table,
-        segments: int,
-        writes_stopped: bool,
-        values: bool,
+        tables: Mapping[SideName, Table],
+        options: Options,
+        letters: Letters,
+        lag: Callable[[], float],
+        work: WorkDirectory,
         on_progress: Callable[[Progress], None],
+        clock: Clock,
     ) -> None:
-        self._tables: dict[SideName, Table] = {"source": source, "destination": destination}
-        self._segments = segments
-        self._writes_stopped = writes_stopped
-        self._values = values
+        self._tables = tables
+        self._options = options
+        self._letters = letters
+        self._lag = lag
+        self._work = work
         self._on_progress = on_progress
-        self._started = time.monotonic()
+        self._clock = clock
+        self._began = time.monotonic()
         self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._ledger = Ledger()
-        self._units: dict[SideName, float] = {"source": 0.0, "destination": 0.0}
-        self._rechecked = 0
+        self._budgets: dict[SideName, Budget] = {
+            side: _budget(options.read_capacity.get(side)) for side in SIDES
+        }
+        self._sample = self._sampled()
+        self._plan = self._planned()
+        self._jobs = [
+            Job(side, segment, work.file(f"{side}-{segment:06d}.rows"))
+            for segment in self._plan.segments
+            for side in SIDES
+        ]
+        self._tally = Tally(len(self._jobs))
+        self._resumed = 0
+        self._generations: list[Rechecked] = []
 
-    def result(self) -> Comparison:
+    def result(self, keeper: object) -> Comparison:
         self._scan()
-        order = self._tables["source"].key_schema.order
-        candidates = sorted(self._ledger.candidates(), key=lambda candidate: order(candidate.key))
-        differences = self._recheck(candidates)
+        candidates = self._pair()
+        counts, unsettled = self._recheck(candidates)
+        source, destination = (self._side_result(side) for side in SIDES)
+        differences = Differences(
+            self._work.file(_DIFFERENCES), sum(counts.values()), self._letters, keeper or self._work
+        )
         return Comparison(
-            source=self._tables["source"].arn,
-            destination=self._tables["destination"].arn,
+            source=source,
+            destination=destination,
             differences=differences,
-            source_items=self._ledger.items("source"),
-            destination_items=self._ledger.items("destination"),
-            settled=len(candidates) - len(differences),
-            writes_stopped=self._writes_stopped,
-            seconds=time.monotonic() - self._started,
-            source_units=self._units["source"],
-            destination_units=self._units["destination"],
+            counts=counts,
+            unsettled=unsettled,
+            settled=sum(generation.settled for generation in self._generations),
+            findings=self._findings(),
+            letters=self._other_letters(differences),
+            generations=len(self._generations),
+            lag_seconds=self._options.lag_seconds,
+            writes_stopped=self._options.writes_stopped,
+            sample=self._sample,
+            filter_expression=self._options.filter.expression if self._options.filter else None,
+            ignored=self._options.ignored,
+            started=self._work.started,
+            seconds=self._clock.now() - self._work.started,
+        )
+
+    def _sampled(self) -> Sample | None:
+        if self._options.sample is None:
+            return None
+        segments, of = self._options.of_segments()
+        # The same segments again when the comparison is resumed, others the next time.
+        return Sample(self._options.sample, segments, of, seed=int(self._work.started))
+
+    def _planned(self) -> ScanPlan:
+        segments = range(self._options.segments)
+        of = self._options.segments
+        if self._sample:
+            of = self._sample.of
+            segments = sorted(random.Random(self._sample.seed).sample(range(of), self._sample.segments))  # type: ignore[assignment]
+        return ScanPlan(
+            tuple(segments),
+            of,
+            consistent=self._options.writes_stopped,
+            filter=self._options.filter,
+            ignored=self._options.ignored,
+            expiry=self._tables["source"].expiry,
         )
 
     def _scan(self) -> None:
-        # The same segment of both sides side by side: with one key schema DynamoDB tends to return both in
-        # the same order, and pairs then meet soon. Nothing but memory depends on it.
-        tasks = [
-            self._segment_task(side, segment) for segment in range(self._segments) for side in self._tables
-        ]
-        run_all(tasks, stop=self._stop, tick=lambda: self._report("scan", 0))
-
-    def _segment_task(self, side: SideName, segment: int) -> Callable[[], None]:
-        def read() -> None:
-            pages = self._tables[side].scan(
-                segment, self._segments, consistent=self._writes_stopped, stop=self._stop
+        if self._work.resumed:
+            for number, job in enumerate(self._jobs):
+                self._tally.set(number, _reached(job.path))
+            self._resumed = sum(self._reached(side).items for side in SIDES)
+        if self._work.marked("scan"):
+            return
+        plan, jobs, tally, budgets = self._plan, self._jobs, self._tally, self._budgets
+        if self._options.processes > 1:
+            scan_in_processes(
+                self._tables,
+                plan,
+                jobs,
+                tally,
+                budgets,
+                processes=min(self._options.processes, len(jobs)),
+                tick=lambda: self._report("scan"),
             )
-            for page in pages:
-                self._ledger.add(side, page.entries)
-                self._count_units(side, page.consumed)
-
-        return read
-
-    def _recheck(self, candidates: Sequence[Candidate]) -> list[Difference]:
-        batches = [candidates[at : at + BATCH_KEYS] for at in range(0, len(candidates), BATCH_KEYS)]
-        results: list[list[Difference]] = [[] for _ in batches]
-        positions = iter(range(len(batches)))
-
-        def work() -> None:
-            while not self._stop.is_set():
-                with self._lock:
-                    position = next(positions, None)
-                if position is None:
-                    return
-                results[position] = self._recheck_batch(batches[position])
-                with self._lock:
-                    self._rechecked += len(batches[position])
-
-        workers = [work] * min(self._segments, len(batches))
-        run_all(workers, stop=self._stop, tick=lambda: self._report("recheck", len(candidates)))
-        return [difference for result in results for difference in result]
-
-    def _recheck_batch(self, batch: Sequence[Candidate]) -> list[Difference]:
-        now: dict[SideName, dict[bytes, Item]] = {}
-        for side, table in self._tables.items():
-            now[side], units = table.get([candidate.key for candidate in batch], stop=self._stop)
-            self._count_units(side, units)
-        found = []
-        for candidate in batch:
-            difference = self._judge(
-                candidate, now["source"].get(candidate.key), now["destination"].get(candidate.key)
+        else:
+            scan_in_threads(
+                self._tables, plan, jobs, tally, budgets, stop=self._stop, tick=lambda: self._report("scan")
             )
-            if difference is not None:
-                found.append(difference)
-        return found
+        self._work.mark("scan")
 
-    def _judge(
-        self, candidate: Candidate, source: Item | None, destination: Item | None
-    ) -> Difference | None:
-        mine = None if source is None else digest(source)
-        theirs = None if destination is None else digest(destination)
-        if mine == theirs:
-            return None
-        moving = (mine, theirs) != (candidate.source, candidate.destination)
-        key_of = self._tables["source"].key_schema.key_of
-        if source is not None and destination is not None:
-            paths = changed_paths(source, destination, values=self._values)
-            return Difference("different", key_of(source), paths, moving)
-        if source is not None:
-            return Difference("missing", key_of(source), moving=moving)
-        if destination is not None:
-            return Difference("extra", key_of(destination), moving=moving)
-        return None
+    def _pair(self) -> Path:
+        path = self._work.file(_PAIRED)
+        if not path.exists():
+            self._report("match")
+            source, destination = ([job.path for job in self._jobs if job.side == side] for side in SIDES)
+            match.pair(source, destination, path)
+        return path
 
-    def _count_units(self, side: SideName, units: float) -> None:
-        with self._lock:
-            self._units[side] += units
+    def _recheck(self, candidates: Path) -> tuple[dict[Kind, int], int]:
+        count = match.lines(candidates)
+        files: list[Path] = []
+        last: Path | None = None
+        left = count
+        most = 1 if self._options.writes_stopped else self._options.generations
+        while left and len(files) < most:
+            if last is not None:
+                self._wait(left)
+            source = paired(candidates) if last is None else still_open(last)
+            last = self._work.file(f"recheck-{len(files) + 1}.rows")
+            self._generation(last, source, left, count)
+            files.append(last)
+            left = sum(match.count(last, "open").values())
+        if not self._work.file(_DIFFERENCES).exists():
+            match.order(files, last, self._work.file(_DIFFERENCES))
+        open_now = match.count(last, "open") if last else {}
+        counts: dict[Kind, int] = {}
+        for found in (open_now, *(match.count(path, "standing") for path in files)):
+            for kind, number in found.items():
+                counts[kind] = counts.get(kind, 0) + number  # type: ignore[index, call-overload]
+        return counts, sum(open_now.values())
 
-    def _report(self, stage: Literal["scan", "recheck"], candidates: int) -> None:
+    def _generation(self, path: Path, candidates: Iterator[Candidate], left: int, count: int) -> None:
+        number = len(self._generations) + 1
+        partial = self._sample is not None or self._options.filter is not None
+        rules = Rules(
+            writes_stopped=self._options.writes_stopped,
+            take_word=self._options.writes_stopped
+            and count > _ALWAYS_REREAD
+            and not partial
+            and not self._options.for_repair,
+            partial=partial,
+            values=self._options.values,
+            ignored=frozenset(self._options.ignored),
+            expiry=self._plan.expiry,
+        )
+        generation = Generation(self._tables, self._budgets, rules, path, self._clock.now)
+        self._generations.append(
+            generation.run(
+                candidates,
+                stop=self._stop,
+                tick=lambda keys: self._report("recheck", left, keys, generation=number),
+            )
+        )
+
+    def _wait(self, left: int) -> None:
+        """Until changes that were underway in the last generation must have arrived."""
+        until = self._generations[-1].ended + max(self._options.lag_seconds, self._lag())
+        while (wait := until - self._clock.now()) > 0:
+            self._report("wait", left, generation=len(self._generations) + 1, wait_seconds=wait)
+            self._clock.sleep(min(wait, _TICK_SECONDS))
+
+    def _findings(self) -> list[Finding]:
+        source, destination = (self._tables[side].definition for side in SIDES)
+        return compare_definitions(source, destination) if source and destination else []
+
+    def _other_letters(self, differences: Differences) -> list[Letter]:
+        if self._letters.others():
+            # Those beside a difference are found by going through all of these.
+            deque(differences, maxlen=0)
+        return self._letters.others()
+
+    def _side_result(self, side: SideName) -> SideResult:
+        reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
+        return SideResult(
+            self._tables[side].arn,
+            sum(each.items for each in reached),
+            self._units(side),
+            tuple(each.items for each in reached),
+        )
+
+    def _units(self, side: SideName) -> float:
+        rechecks = sum(generation.units[side] for generation in self._generations)
+        return self._reached(side).units + rechecks
+
+    def _reached(self, side: SideName) -> Reached:
+        reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
+        return Reached(sum(each.items for each in reached), sum(each.units for each in reached))
+
+    def _report(
+        self,
+        stage: Stage,
+        candidates: int = 0,
+        rechecked: int = 0,
+        *,
+        generation: int = 0,
+        wait_seconds: float = 0.0,
+    ) -> None:
+        source, destination = (self._reached(side) for side in SIDES)
         self._on_progress(
             Progress(
                 stage,
-                self._ledger.items("source"),
-                self._ledger.items("destination"),
-                candidates,
-                self._rechecked,
-                time.monotonic() - self._started,
+                source_items=source.items,
+                destination_items=destination.items,
+                source_total=self._tables["source"].items,
+                destination_total=self._tables["destination"].items,
+                source_units=self._units("source"),
+                destination_units=self._units("destination"),
+                candidates=candidates,
+                rechecked=rechecked,
+                generation=generation,
+                wait_seconds=wait_seconds,
+                seconds=time.monotonic() - self._began,
+                resumed_items=self._resumed,
             )
         )
+
+
+def _budget(rate: float | None) -> Budget:
+    return Unlimited() if rate is None else ReadCapacity(rate)
+
+
+def _reached(path: Path) -> Reached:
+    if not path.exists():
+        return Reached(0, 0.0)
+    blocks = Blocks(path)
+    blocks.close()
+    return reached_by(blocks)

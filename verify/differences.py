@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -155,7 +156,7 @@ def _path_order(path: tuple[str | int, ...]) -> tuple[tuple[int, str], ...]:
 # DeepDiff compares Python objects. Each type of DynamoDB gets a Python type of its own, so that it sees a
 # change of type as one, and each value a form that it takes as it is: numbers as exact decimals in their
 # one canonical spelling, strings as JSON (it would compute a text diff of lines, and cannot hash a lone
-# surrogate) and binary values as hexadecimal (it decodes bytes as text).
+# surrogate) and binary values as hexadecimal, so that two spellings of the same bytes are one.
 
 
 class _Binary(str):
@@ -189,12 +190,12 @@ def _model(value: Item) -> Any:
     if kind == "NULL":
         return None
     if kind == "B":
-        return _Binary(content.hex())
+        return _Binary(b64decode(content).hex())
     if kind == "SS":
         return _StringSet(_text(element) for element in content)
     if kind == "NS":
         return _NumberSet(Decimal(number(element)) for element in content)
-    return _BinarySet(element.hex() for element in content)
+    return _BinarySet(b64decode(element).hex() for element in content)
 
 
 def _text(content: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from sides.items import Item
-from verify.canonical import number
+from verify.canonical import canonical, number
+
+# Larger than any exponent of a DynamoDB number (-130 to 125).
+_EXPONENT_BIAS = 0x8000
 
 
 @dataclass(frozen=True)
@@ -36,43 +39,44 @@ class KeySchema:
         elements = sorted(description["KeySchema"], key=lambda element: str(element["KeyType"]))
         return cls(tuple((element["AttributeName"], types[element["AttributeName"]]) for element in elements))
 
-    def pack(self, item: Item) -> bytes:
-        """Pack the key of an item into bytes that equal keys, and only these, share.
-
-        Numbers count by value, as they do for DynamoDB. `unpack` is the way back.
-        """
-        parts = []
-        for name, kind in self.attributes:
-            content = item[name][kind]
-            if kind == "N":
-                content = number(content)
-            elif kind == "B":
-                content = base64.b64encode(content).decode("ascii")
-            parts.append(content)
-        return json.dumps(parts).encode("ascii")
+    def of_row(self, partition: str, sort: str) -> dict[str, Any]:
+        """The key whose parts a row spells as JSON; ``sort`` does not matter where there is no sort key."""
+        parts = (partition, sort)
+        return {
+            name: {kind: json.loads(part)}
+            for (name, kind), part in zip(self.attributes, parts, strict=False)
+        }
 
     def key_of(self, item: Item) -> dict[str, Any]:
         """Return the primary key of an item, spelled as the item has it."""
         return {name: item[name] for name, _ in self.attributes}
 
-    def unpack(self, packed: bytes) -> dict[str, dict[str, Any]]:
-        """Return the key as DynamoDB JSON."""
-        key: dict[str, dict[str, Any]] = {}
-        for (name, kind), content in zip(self.attributes, json.loads(packed), strict=True):
-            key[name] = {kind: base64.b64decode(content) if kind == "B" else content}
-        return key
+    def identity(self, item: Item) -> str:
+        """Text that equal keys, and only these, share. Numbers count by value, as they do for DynamoDB."""
+        return "".join(canonical(item[name]) for name, _ in self.attributes)
 
-    def order(self, packed: bytes) -> tuple[Any, ...]:
-        """Sort key for packed keys: numbers by value, strings and binary values by their bytes."""
-        parts: list[Any] = []
-        for (_, kind), content in zip(self.attributes, json.loads(packed), strict=True):
-            if kind == "N":
-                parts.append(Decimal(content))
-            elif kind == "B":
-                parts.append(base64.b64decode(content))
-            else:
-                parts.append(content.encode("utf-8", "surrogatepass"))
-        return tuple(parts)
+    def order(self, key: Item) -> bytes:
+        """Bytes whose order is that of the keys: numbers by value, strings and binary values by their bytes."""
+        return b"".join(_ordered(kind, key[name][kind]) for name, kind in self.attributes)
 
     def __str__(self) -> str:
         return ", ".join(f"{name} ({kind})" for name, kind in self.attributes)
+
+
+def _ordered(kind: str, content: str) -> bytes:
+    if kind == "N":
+        return _ordered_number(content)
+    raw = b64decode(content) if kind == "B" else content.encode("utf-8", "surrogatepass")
+    # Ends below every byte that may follow, so that a prefix comes first.
+    return raw.replace(b"\0", b"\0\xff") + b"\0\0"
+
+
+def _ordered_number(content: str) -> bytes:
+    value = Decimal(number(content))
+    if not value:
+        return b"\x80"
+    digits = "".join(map(str, value.as_tuple().digits)).rstrip("0")
+    size = (value.adjusted() + _EXPONENT_BIAS).to_bytes(2, "big") + digits.encode("ascii") + b"\0"
+    if value > 0:
+        return b"\xc0" + size
+    return b"\x40" + bytes(0xFF - byte for byte in size)

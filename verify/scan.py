@@ -1,178 +1,161 @@
-"""Reading a table: its key schema, its segments, single items."""
+"""Scanning a table, segment by segment, into files of rows."""
 
 from __future__ import annotations
 
-import random
+import json
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-from sides import Side, UserError
-from sides.errors import explained
-from sides.items import Item
-from verify.canonical import digest
-from verify.keys import KeySchema
+from verify.blocks import Blocks
+from verify.budget import Budget, ReadCapacity
+from verify.pages import Reader
+from verify.table import Filter, Table
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+# A page is 1 MB at most (DynamoDB API reference, Scan), and a unit is 4 KB, twice that if eventually consistent.
+_PAGE_BYTES = 1024 * 1024
+UNIT_BYTES = 4096
 
-BATCH_KEYS = 100
-"""Keys of one BatchGetItem call at most (DynamoDB API reference)."""
-
-# A wrong region or endpoint shows in the first call; retrying that for a minute helps nobody.
-_PROBE_ATTEMPTS = 3
-_LONGEST_PAUSE_SECONDS = 5.0
+# So that a budget is kept to the second, a page costs at most this part of what a second allows.
+_PAGE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Page:
-    """One page of a scan.
+class ScanPlan:
+    """How a table is scanned.
 
     Parameters
     ----------
-    entries
-        Packed key and digest of each item.
-    consumed
-        Read capacity units it took.
+    segments
+        Numbers of the segments that are read.
+    of
+        How many there are (TotalSegments, at most 1,000,000).
+    consistent
+        Strongly consistent reads, at twice the capacity.
+    filter
+        Which items are read.
+    ignored
+        Names of attributes that do not count.
+    expiry
+        Name of the time to live attribute; ``None`` if there is none.
     """
 
-    entries: Sequence[tuple[bytes, bytes]]
-    consumed: float
+    segments: tuple[int, ...]
+    of: int
+    consistent: bool
+    filter: Filter | None = None
+    ignored: tuple[str, ...] = ()
+    expiry: str | None = None
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table that can be read. Made by `connect` or `describe`.
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far the scan of a segment is: items and read units so far."""
+
+    items: int
+    units: float
+
+
+class SegmentScan:
+    """One segment's scan into one file. What the file holds already is not read again.
 
     Parameters
     ----------
-    side
-        Where the table is; errors name it.
-    client
-        Low-level DynamoDB client on that side.
-    arn
-        ARN of the table.
-    key_schema
-        Its primary key.
+    table
+        What is scanned.
+    plan
+        How.
+    segment
+        Which part.
+    path
+        The file of rows.
+    budget
+        The side's read capacity.
     """
 
-    side: Side
-    client: DynamoDBClient
-    arn: str
-    key_schema: KeySchema
+    def __init__(self, table: Table, plan: ScanPlan, segment: int, path: Path, budget: Budget) -> None:
+        self._table = table
+        self._plan = plan
+        self._segment = segment
+        self._path = path
+        self._budget = budget
 
-    @classmethod
-    def connect(cls, side: Side, *, connections: int = 10) -> Table:
-        """Sign in on a side and look the table up.
-
-        Parameters
-        ----------
-        side
-            Names the table and how to reach it.
-        connections
-            How many threads will read at once.
+    def run(self, stop: threading.Event, on_page: Callable[[Reached], None]) -> None:
+        """Read the segment to its end.
 
         Raises
         ------
+        budget.Stopped
+            ``stop`` was set; the file holds all that was read.
         sides.UserError
-            The table does not exist or cannot be reached.
+            The table cannot be read.
+        OSError
+            The file cannot be written.
         """
-        cls.describe(side, side.client("dynamodb", attempts=_PROBE_ATTEMPTS))
-        return cls.describe(side, side.client("dynamodb", connections=connections))
+        blocks = Blocks(self._path)
+        try:
+            self._read(blocks, stop, on_page)
+        finally:
+            blocks.close()
 
-    @classmethod
-    def describe(cls, side: Side, client: DynamoDBClient) -> Table:
-        """Look the table up with a client of the caller's.
-
-        Raises
-        ------
-        sides.UserError
-            The table does not exist or cannot be reached.
-        """
-        if side.table_name is None:
-            raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
-        with explained(side):
-            description = client.describe_table(TableName=side.table_name)["Table"]
-        return cls(side, client, description["TableArn"], KeySchema.of(description))
-
-    @property
-    def name(self) -> str:
-        """Name of the table."""
-        return self.arn.rpartition("/")[2]
-
-    def is_same_as(self, other: Table) -> bool:
-        """Whether both are one table. Two local AWS may hold the same ARN: the endpoint counts too."""
-        return self.arn == other.arn and self.client.meta.endpoint_url == other.client.meta.endpoint_url
-
-    def scan(self, segment: int, segments: int, *, consistent: bool, stop: threading.Event) -> Iterator[Page]:
-        """Read one segment of the table, page by page, until its end or `stop`.
-
-        Parameters
-        ----------
-        segment, segments
-            Which part of how many, from 0.
-        consistent
-            Strongly consistent reads, at twice the capacity.
-        stop
-            Set to end between two pages.
-        """
-        start: Item | None = None
-        while not stop.is_set():
-            more: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": start}
-            with explained(self.side):
-                response = self.client.scan(
-                    TableName=self.name,
-                    Segment=segment,
-                    TotalSegments=segments,
-                    ConsistentRead=consistent,
-                    ReturnConsumedCapacity="TOTAL",
-                    **more,
-                )
-            pack = self.key_schema.pack
-            yield Page([(pack(item), digest(item)) for item in response["Items"]], _units(response))
-            start = response.get("LastEvaluatedKey")
-            if not start:
+    def _read(self, blocks: Blocks, stop: threading.Event, on_page: Callable[[Reached], None]) -> None:
+        reached = reached_by(blocks)
+        on_page(reached)
+        last: str | None = blocks.checkpoints[-1]["last_key"] if blocks.checkpoints else None
+        if blocks.checkpoints and last is None:
+            return
+        reader = Reader(self._table.keys, self._plan.ignored, self._plan.expiry)
+        head = self._request()
+        while True:
+            start = b"" if last is None else b',"ExclusiveStartKey":' + last.encode()
+            page = self._table.page(head + start + b"}", reader, budget=self._budget, stop=stop)
+            last = None if page.last_key is None else page.last_key.decode()
+            reached = Reached(reached.items + page.items, reached.units + page.units)
+            blocks.append(
+                page.rows,
+                {
+                    "items": page.items,
+                    "units": page.units,
+                    "last_key": last,
+                    "at": round(time.time(), 3),
+                },
+            )
+            on_page(reached)
+            if last is None:
                 return
 
-    def get(self, packed_keys: Sequence[bytes], *, stop: threading.Event) -> tuple[dict[bytes, Item], float]:
-        """Read single items, strongly consistent.
+    def _request(self) -> bytes:
+        """The body of the Scan call but for its end: the start key of each page is passed on as it came."""
+        request = {
+            "TableName": self._table.name,
+            "Segment": self._segment,
+            "TotalSegments": self._plan.of,
+            "ConsistentRead": self._plan.consistent,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if self._plan.filter:
+            request |= self._plan.filter.request()
+        limit = self._page_items()
+        if limit is not None:
+            request["Limit"] = limit
+        return json.dumps(request).encode("ascii")[:-1]
 
-        Parameters
-        ----------
-        packed_keys
-            At most `BATCH_KEYS` packed keys.
-        stop
-            Set to give up between two calls.
-
-        Returns
-        -------
-        tuple
-            Packed key to item, for the items there are; read capacity units.
-        """
-        items: dict[bytes, Item] = {}
-        units = 0.0
-        wanted: Any = [self.key_schema.unpack(packed) for packed in packed_keys]
-        failures = 0
-        while wanted and not stop.is_set():
-            with explained(self.side):
-                response: Any = self.client.batch_get_item(
-                    RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}},
-                    ReturnConsumedCapacity="TOTAL",
-                )
-            units += sum(_units({"ConsumedCapacity": part}) for part in response.get("ConsumedCapacity", []))
-            found = response.get("Responses", {}).get(self.name, [])
-            items.update((self.key_schema.pack(item), item) for item in found)
-            wanted = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-            if wanted:
-                # More than 16 MB, or throttled: then nothing came, and asking at once would not help.
-                failures = 0 if found else failures + 1
-                stop.wait(
-                    random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.05 * 2**failures)) if failures else 0
-                )
-        return items, units
+    def _page_items(self) -> int | None:
+        """Items of a page that a budget can bear; ``None`` where a whole page is not too much."""
+        if not isinstance(self._budget, ReadCapacity) or not self._table.items:
+            return None
+        unit = UNIT_BYTES if self._plan.consistent else 2 * UNIT_BYTES
+        page_bytes = max(unit, self._budget.rate * _PAGE_SHARE * unit)
+        if page_bytes >= _PAGE_BYTES:
+            return None
+        return max(1, int(page_bytes / max(1.0, self._table.size / self._table.items)))
 
 
-def _units(response: Any) -> float:
-    # A local AWS may leave the capacity out.
-    return float((response.get("ConsumedCapacity") or {}).get("CapacityUnits") or 0)
+def reached_by(blocks: Blocks) -> Reached:
+    """How far the scan is that has written these blocks."""
+    return Reached(
+        sum(checkpoint["items"] for checkpoint in blocks.checkpoints),
+        sum(checkpoint["units"] for checkpoint in blocks.checkpoints),
+    )

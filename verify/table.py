@@ -1,0 +1,214 @@
+"""A table that can be read: its description, pages of its scan, single items."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sides import Side, UserError
+from sides.errors import explained
+from sides.items import Item
+from verify.budget import Budget
+from verify.calls import Calls, Send, sender
+from verify.described import Definition, read_definition
+from verify.keys import KeySchema
+from verify.pages import BadPage, Page, Reader
+
+BATCH_KEYS = 100
+"""Keys of one BatchGetItem call at most (DynamoDB API reference)."""
+
+# A wrong region or endpoint shows in the first call; retrying that for a minute helps nobody.
+_PROBE_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Restricts a scan, as the parameters of Scan with these names do.
+
+    Parameters
+    ----------
+    expression
+        ``FilterExpression``.
+    names, values
+        ``ExpressionAttributeNames`` and ``ExpressionAttributeValues``, the latter in DynamoDB JSON.
+    """
+
+    expression: str
+    names: Mapping[str, str] | None = None
+    values: Mapping[str, Any] | None = None
+
+    def request(self) -> dict[str, Any]:
+        """The parameters of Scan."""
+        request: dict[str, Any] = {"FilterExpression": self.expression}
+        if self.names:
+            request["ExpressionAttributeNames"] = self.names
+        if self.values:
+            request["ExpressionAttributeValues"] = self.values
+        return request
+
+
+@dataclass(frozen=True)
+class Found:
+    """An item as it was read again.
+
+    Parameters
+    ----------
+    item
+        In DynamoDB JSON.
+    digests
+        In hexadecimal, those that a scan of this item may enter: see `Reader.digests`.
+    """
+
+    item: Item
+    digests: tuple[str, ...]
+
+
+class Table:
+    """A table that can be read. Made by `connect`, or with a way to send calls of the caller's.
+
+    Parameters
+    ----------
+    side
+        Where the table is; errors name it.
+    send
+        Sends calls there.
+    endpoint_url
+        Where `send` sends them to.
+    description
+        ``Table`` of DescribeTable.
+    definition
+        What else the table is set to, if it is to be compared.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        send: Send,
+        endpoint_url: str,
+        description: Mapping[str, Any],
+        definition: Definition | None = None,
+    ) -> None:
+        self.side = side
+        self.calls = Calls(side, send)
+        self.endpoint_url = endpoint_url
+        self.description = description
+        self.definition = definition
+        self.arn: str = description["TableArn"]
+        self.name = self.arn.rpartition("/")[2]
+        self.keys = KeySchema.of(description)
+
+    @classmethod
+    def connect(cls, side: Side) -> Table:
+        """Sign in on a side and look the table up.
+
+        Raises
+        ------
+        sides.UserError
+            The table does not exist or cannot be reached.
+        """
+        if side.table_name is None:
+            raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
+        client = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
+        with explained(side):
+            description = client.describe_table(TableName=side.table_name)["Table"]
+        return cls(side, *sender(side), description, read_definition(client, side.table_name, side))
+
+    @property
+    def items(self) -> int:
+        """How many items it holds, as AWS has counted them in the last six hours."""
+        return int(self.description.get("ItemCount", 0))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its items, counted like `items`."""
+        return int(self.description.get("TableSizeBytes", 0))
+
+    @property
+    def table_id(self) -> str:
+        """Tells it from a table of that name that was there before."""
+        return str(self.description.get("TableId", ""))
+
+    @property
+    def expiry(self) -> str | None:
+        """Name of the time to live attribute, while it is on."""
+        found = self.definition.time_to_live if self.definition else None
+        return found if isinstance(found, str) else None
+
+    def is_same_as(self, other: Table) -> bool:
+        """Whether both are one table. Two local AWS may hold the same ARN: the endpoint counts too."""
+        return self.arn == other.arn and self.endpoint_url == other.endpoint_url
+
+    def page(self, request: bytes, reader: Reader, *, budget: Budget, stop: threading.Event) -> Page:
+        """Read one page of a scan.
+
+        Parameters
+        ----------
+        request
+            Body of the Scan call.
+        reader
+            Turns its answer into rows.
+        """
+
+        def read(body: bytes) -> tuple[Page, float]:
+            page = reader.page(body)
+            return page, page.units
+
+        return self.calls.answer("Scan", request, read, budget=budget, stop=stop)
+
+    def get(
+        self, keys: Sequence[Item], reader: Reader, *, budget: Budget, stop: threading.Event
+    ) -> tuple[dict[str, Found], float]:
+        """Read single items, strongly consistent.
+
+        Parameters
+        ----------
+        keys
+            At most `BATCH_KEYS`, no two of them equal.
+
+        Returns
+        -------
+        tuple
+            `KeySchema.identity` of the key to what is there, for the items there are; read capacity units.
+        """
+        found: dict[str, Found] = {}
+        units = 0.0
+        wanted = list(keys)
+        read = partial(self._read_batch, reader)
+        while wanted:
+            request = {
+                "RequestItems": {self.name: {"Keys": wanted, "ConsistentRead": True}},
+                "ReturnConsumedCapacity": "TOTAL",
+            }
+            answer, consumed, wanted = self.calls.answer(
+                "BatchGetItem", json.dumps(request).encode("ascii"), read, budget=budget, stop=stop
+            )
+            found |= answer
+            units += consumed
+        return found, units
+
+    def _read_batch(
+        self, reader: Reader, body: bytes
+    ) -> tuple[tuple[dict[str, Found], float, list[Item]], float]:
+        try:
+            answer = json.loads(body)
+            items = answer["Responses"].get(self.name, [])
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            units = sum(part["CapacityUnits"] for part in answer.get("ConsumedCapacity") or [])
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise BadPage("no answer of BatchGetItem") from error
+        if left and not items:
+            # DynamoDB names keys it had no throughput for, and calls it a success while one was read.
+            raise ClientError(
+                {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}}, "BatchGetItem"
+            )
+        digests = reader.digests(body, self.name)
+        found = {
+            self.keys.identity(item): Found(item, several) for item, several in zip(items, digests, strict=True)
+        }
+        return (found, units, left), units
