@@ -1,0 +1,148 @@
+"""A table as a repair uses it: one item at a time, read consistently, written under a condition."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from sides import Side
+from sides.errors import explained
+from sides.items import Item, to_json
+from verify.canonical import digest
+from verify.keys import KeySchema
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+# A wrong region or endpoint shows in the first call; retrying that for a minute helps nobody.
+_PROBE_ATTEMPTS = 3
+
+# Something else has written the item since, is writing it in a transaction, or in another region.
+_OVERTAKEN = {
+    "ConditionalCheckFailedException",
+    "TransactionConflictException",
+    "ReplicatedWriteConflictException",
+}
+# The item as it is will never be taken, whatever becomes of others.
+_REFUSED = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
+
+
+class Overtaken(Exception):
+    """The condition of a write does not hold (any more)."""
+
+
+class Refused(Exception):
+    """DynamoDB refuses this item for good. The message is DynamoDB's, in one line."""
+
+
+@dataclass(frozen=True)
+class LiveTable:
+    """A table that can be read and written.
+
+    Every method raises `sides.UserError` where the table cannot be used at all.
+
+    Parameters
+    ----------
+    side
+        Where the table is; errors name it.
+    client
+        Low-level DynamoDB client on that side.
+    arn, table_id
+        As DescribeTable gives them.
+    key_names
+        The key attributes, the partition key first.
+    """
+
+    side: Side
+    client: DynamoDBClient
+    arn: str
+    table_id: str | None
+    key_names: tuple[str, ...]
+
+    @classmethod
+    def connect(cls, side: Side, *, connections: int) -> LiveTable:
+        """Sign in on a side and look the table up; ``connections`` threads will use it."""
+        probe = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
+        with explained(side):
+            description = probe.describe_table(TableName=side.table_name)["Table"]
+        return cls(
+            side,
+            side.client("dynamodb", connections=connections),
+            description["TableArn"],
+            description.get("TableId"),
+            tuple(name for name, _ in KeySchema.of(description).attributes),
+        )
+
+    def read(self, key: Item) -> dict[str, Any] | None:
+        """Read an item, consistently.
+
+        Parameters
+        ----------
+        key
+            In DynamoDB JSON; binary values are base64 text.
+
+        Returns
+        -------
+        dict or None
+            As boto3 gives it, with binary values as bytes.
+
+        Raises
+        ------
+        Refused
+            The table has no such keys.
+        """
+        response = self._call("get_item", Key=_decoded(key), ConsistentRead=True)
+        item: dict[str, Any] | None = response.get("Item")
+        return item
+
+    def put(self, item: Item, condition: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Write an item under a condition; returns what it replaced.
+
+        Raises
+        ------
+        Overtaken, Refused
+        """
+        response = self._call("put_item", Item=item, ReturnValues="ALL_OLD", **condition)
+        return response.get("Attributes")
+
+    def delete(self, key: Item, condition: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Delete an item under a condition; returns what it was.
+
+        Raises
+        ------
+        Overtaken, Refused
+        """
+        response = self._call("delete_item", Key=_decoded(key), ReturnValues="ALL_OLD", **condition)
+        return response.get("Attributes")
+
+    def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        with explained(self.side):
+            try:
+                response: dict[str, Any] = getattr(self.client, operation)(
+                    TableName=self.side.table_name, **parameters
+                )
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in _OVERTAKEN:
+                    raise Overtaken from error
+                if code in _REFUSED:
+                    message = " ".join(error.response["Error"].get("Message", "").split())
+                    raise Refused(f"{self.side.name}: {code}: {message}") from error
+                raise
+        return response
+
+
+def digest_of(item: Item | None) -> str | None:
+    """Digest an item that boto3 read as a plan does; ``None`` for none."""
+    return None if item is None else digest(to_json(item)).hex()
+
+
+def _decoded(key: Item) -> dict[str, Any]:
+    return {
+        name: {kind: base64.b64decode(content) if kind == "B" else content for kind, content in value.items()}
+        for name, value in key.items()
+    }

@@ -1,0 +1,223 @@
+"""``verify repair``: the command line of the repair."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from operate.function import ControlFunction
+from sides import Side, UserError
+from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
+from sides.output import EXIT_UNSETTLED, Progress, Style, emit, printable, run
+from sides.terraform import read_outputs, tables_of
+from verify.guard import ControlGuard, Guard, Moved, SourceGuard
+from verify.live_table import LiveTable
+from verify.plan import Plan, read_plan
+from verify.repair import THREADS, Outcome, Repair
+from verify.repair_output import Summary, TextReport, progress_text
+
+PROGRAM = "verify repair"
+
+_DEFAULT_LIMIT = 20
+
+_EPILOG = """\
+Without --apply nothing is written. With neither --source nor --destination, both tables and the control
+function are read from the Terraform outputs of --from-terraform DIR or, without it, of the current directory.
+
+exit codes: 0 every action is done (or would be), 2 trouble, 3 something has changed (verify again),
+130 interrupted
+
+example:
+  verify repair plan.jsonl --from-terraform infra --writes-stopped --apply
+"""
+
+
+def main(argv: Sequence[str] | None = None, *, pause: Callable[[float], None] = time.sleep) -> int:
+    """Run ``verify repair``.
+
+    Parameters
+    ----------
+    argv
+        Arguments after the word ``repair``.
+    pause
+        Waits that many seconds.
+
+    Returns
+    -------
+    int
+        0 done, 2 trouble, 3 something has changed, 130 interrupted.
+    """
+    return run(PROGRAM, lambda arguments: _repair(arguments, pause), argv)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Apply a repair plan that verify --plan wrote: make the destination what the source is.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # An abbreviation that works today could mean two flags tomorrow.
+        allow_abbrev=False,
+    )
+    result.add_argument("plan", metavar="FILE", help="the plan")
+    result.add_argument("--apply", action="store_true", help="write; without it, only say what would be done")
+    result.add_argument(
+        "--writes-stopped", action="store_true", help="nothing but this repair writes to either table"
+    )
+    result.add_argument(
+        "--control-function",
+        metavar="NAME",
+        help="name or ARN of the copy's control function, which says whether the replicator is held",
+    )
+    result.add_argument(
+        "--limit",
+        type=_limit,
+        default=_DEFAULT_LIMIT,
+        metavar="N",
+        help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
+    )
+    add_output_options(result)
+    add_terraform_option(result)
+    add_side_options(result, "source", table=True)
+    add_side_options(result, "destination", table=True)
+    return result
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the tables are, and who knows about their copy."""
+
+    source: Side
+    destination: Side
+    control_function: str | None
+
+
+def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
+    flags = parser()
+    options = flags.parse_args(arguments)
+    with read_plan(options.plan) as plan:
+        places = _places(flags, options)
+        source = LiveTable.connect(places.source, connections=THREADS)
+        destination = LiveTable.connect(places.destination, connections=THREADS)
+        _check_tables(plan, source, destination)
+        repair = Repair(source, destination, write=options.apply)
+        guard = _guard(places, plan, repair, options.writes_stopped, pause)
+        if options.apply:
+            print(f"{PROGRAM}: making sure that nothing else writes (up to two minutes) ...", file=sys.stderr)
+            try:
+                guard.before()
+            except Moved as moved:
+                reason = printable(str(moved))
+                print(f"{PROGRAM}: nothing was written: {reason}; verify again", file=sys.stderr)
+                return EXIT_UNSETTLED
+        else:
+            _tell_obstacle(guard)
+        return _go(plan, repair, guard, options)
+
+
+def _go(plan: Plan, repair: Repair, guard: Guard, options: argparse.Namespace) -> int:
+    summary = Summary(plan.header, applied=options.apply)
+    report = None if options.format == "jsonl" else TextReport(options.limit)
+    progress = Progress()
+    try:
+        for outcome in repair.outcomes(plan.actions()):
+            summary.counts[outcome.result] += 1
+            _tell(outcome, report)
+            progress.update(progress_text(summary))
+        if summary.counts["done"]:
+            progress.update("looking whether anything else has written meanwhile")
+            try:
+                guard.after()
+            except Moved as moved:
+                summary.moved = str(moved)
+    except BaseException:
+        # What was written so far is worth knowing, all the more when something went wrong.
+        progress.clear()
+        if report:
+            _print_report(report, summary, whole=False)
+        raise
+    progress.clear()
+    if report:
+        _print_report(report, summary, whole=True)
+    else:
+        emit(summary.record())
+    return summary.exit_code
+
+
+def _tell(outcome: Outcome, report: TextReport | None) -> None:
+    if report:
+        report.add(outcome)
+    else:
+        emit(outcome.record())
+        # What was written has to be on record even if this process is killed next.
+        sys.stdout.flush()
+
+
+def _print_report(report: TextReport, summary: Summary, *, whole: bool) -> None:
+    for line in report.lines(summary, Style(sys.stdout), whole=whole):
+        print(line)
+
+
+def _tell_obstacle(guard: Guard) -> None:
+    try:
+        guard.look()
+    except UserError as error:
+        print(f"{PROGRAM}: note: --apply would be refused now: {printable(str(error))}", file=sys.stderr)
+
+
+def _check_tables(plan: Plan, source: LiveTable, destination: LiveTable) -> None:
+    header = plan.header
+    for table, arn, table_id in (
+        (source, header.source, header.source_table_id),
+        (destination, header.destination, header.destination_table_id),
+    ):
+        side = table.side.name
+        if table.arn != arn:
+            raise UserError(f"{side}: the plan is for {arn}, not for {table.arn}", side)
+        if table.table_id != table_id:
+            raise UserError(
+                f"{side}: {arn} was deleted and made again since the plan was written; verify again", side
+            )
+
+
+def _guard(
+    places: _Places, plan: Plan, repair: Repair, writes_stopped: bool, pause: Callable[[float], None]
+) -> Guard:
+    if places.control_function:
+        function = ControlFunction(places.source, places.control_function)
+        return ControlGuard(function, writes_stopped=writes_stopped, pause=pause)
+    return SourceGuard(
+        lambda: repair.changed_at_source(plan.actions()), writes_stopped=writes_stopped, pause=pause
+    )
+
+
+def _places(flags: argparse.ArgumentParser, options: argparse.Namespace) -> _Places:
+    given = [options.source_table_name, options.destination_table_name]
+    directory = options.from_terraform
+    if directory is None and any(given):
+        if not all(given):
+            flags.error(
+                "give both --source and --destination, or neither (then Terraform's outputs name them)"
+            )
+        return _Places(
+            side_from_options(options, "source"),
+            side_from_options(options, "destination"),
+            options.control_function,
+        )
+    outputs = read_outputs(directory or ".")
+    source, destination = tables_of(outputs, directory or "this directory")
+    return _Places(
+        side_from_options(options, "source", source),
+        side_from_options(options, "destination", destination),
+        options.control_function or outputs.get("control_function_name"),
+    )
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return int(text)
