@@ -253,7 +253,7 @@ def _indexes(described: Any, types: Mapping[str, str], billing_mode: str | None)
         index["IndexName"]: Index(
             name=index["IndexName"],
             key=tuple(
-                (part["AttributeName"], types.get(part["AttributeName"], "?"), part["KeyType"])
+                (part["AttributeName"], types[part["AttributeName"]], part["KeyType"])
                 for part in index["KeySchema"]
             ),
             projected=_projected(index.get("Projection", {})),

@@ -1,0 +1,757 @@
+"""Definitions: what differs, which way, how bad that is, and the command that mends it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.validate import ParamValidator
+
+from sides import Side, UserError
+from verify.definition import Definition, compare_definitions, read_definition
+from verify.findings import Finding
+
+KEY_ARN = "arn:aws:kms:eu-west-1:111111111111:key/1"
+ON_DEMAND = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
+INDEX: dict[str, Any] = {
+    "IndexName": "by-day",
+    "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
+def described(**changes: Any) -> dict[str, Any]:
+    return {
+        "TableName": "orders",
+        "AttributeDefinitions": [
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "day", "AttributeType": "S"},
+            {"AttributeName": "hour", "AttributeType": "N"},
+        ],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        **ON_DEMAND,
+        **changes,
+    }
+
+
+def throughput(read: int, write: int) -> dict[str, Any]:
+    return {"ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": write}}
+
+
+def maximum(read: int, write: int) -> dict[str, Any]:
+    return {"OnDemandThroughput": {"MaxReadRequestUnits": read, "MaxWriteRequestUnits": write}}
+
+
+def warm(read: int, write: int) -> dict[str, Any]:
+    return {"WarmThroughput": {"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write, "Status": "ACTIVE"}}
+
+
+def provisioned(read: int, write: int, **changes: Any) -> dict[str, Any]:
+    return described(BillingModeSummary={"BillingMode": "PROVISIONED"}, **throughput(read, write), **changes)
+
+
+def index(**changes: Any) -> dict[str, Any]:
+    return {**INDEX, **changes}
+
+
+def includes(*names: str) -> dict[str, Any]:
+    if not names:
+        return index(Projection={"ProjectionType": "KEYS_ONLY"})
+    return index(Projection={"ProjectionType": "INCLUDE", "NonKeyAttributes": list(names)})
+
+
+def with_index(described_index: dict[str, Any], kind: str = "Global") -> dict[str, Any]:
+    return described(**{f"{kind}SecondaryIndexes": [described_index]})
+
+
+def encrypted(key: str | None = KEY_ARN) -> dict[str, Any]:
+    sse = {"Status": "ENABLED", "SSEType": "KMS"}
+    return described(SSEDescription={**sse, "KMSMasterKeyArn": key} if key else sse)
+
+
+def streaming(view_type: str) -> dict[str, Any]:
+    return described(StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type})
+
+
+def error(code: str, operation: str = "Any") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
+
+
+class FakeClient:
+    """A DynamoDB client that answers with what it was given; an exception in its place is raised."""
+
+    def __init__(
+        self,
+        arn: str,
+        table: Any,
+        expires_by: Any,
+        recovery: Any,
+        tag_pages: list[dict[str, str]] | Exception,
+    ) -> None:
+        self._arn = arn
+        self._table = table
+        self._expires_by = expires_by
+        self._recovery = recovery
+        self._tag_pages = tag_pages
+
+    def describe_table(self, **request: Any) -> Any:
+        assert request == {"TableName": "orders"}
+        return {"Table": {**_answer(self._table), "TableArn": self._arn}}
+
+    def describe_time_to_live(self, **request: Any) -> Any:
+        assert request == {"TableName": "orders"}
+        name = _answer(self._expires_by)
+        on = {"TimeToLiveStatus": "ENABLED", "AttributeName": name}
+        return {"TimeToLiveDescription": on if name else {"TimeToLiveStatus": "DISABLED"}}
+
+    def describe_continuous_backups(self, **request: Any) -> Any:
+        assert request == {"TableName": "orders"}
+        recovery = _answer(self._recovery) or {"PointInTimeRecoveryStatus": "DISABLED"}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
+
+    def list_tags_of_resource(self, **request: Any) -> Any:
+        assert request["ResourceArn"] == self._arn
+        pages: Any = _answer(self._tag_pages)
+        number = int(request.get("NextToken", "0"))
+        more = {"NextToken": str(number + 1)} if number + 1 < len(pages) else {}
+        return {"Tags": [{"Key": key, "Value": value} for key, value in pages[number].items()], **more}
+
+
+def _answer(value: Any) -> Any:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+class FakeSide(Side):
+    """A side whose KMS says who manages the key; an exception in the manager's place is raised."""
+
+    def client(self, service: str, **options: Any) -> Any:
+        assert service == "kms"
+        return self
+
+    def describe_key(self, **request: Any) -> Any:
+        manager = _answer(MANAGERS[request["KeyId"]])
+        return {"KeyMetadata": {"KeyManager": manager}}
+
+
+MANAGERS: dict[str, Any] = {
+    KEY_ARN: "CUSTOMER",
+    f"{KEY_ARN}-other": "CUSTOMER",
+    f"{KEY_ARN}-aws": "AWS",
+    f"{KEY_ARN}-denied": error("AccessDeniedException", "DescribeKey"),
+    f"{KEY_ARN}-unreachable": EndpointConnectionError(endpoint_url="http://localhost"),
+}
+
+
+def read(
+    name: str,
+    table: Any = None,
+    *,
+    expires_by: Any = None,
+    recovery: Any = None,
+    tags: Any = None,
+    side: Side | None = None,
+) -> Definition:
+    account = "111111111111" if name == "source" else "222222222222"
+    client: Any = FakeClient(
+        f"arn:aws:dynamodb:eu-west-1:{account}:table/orders",
+        table if table is not None else described(),
+        expires_by,
+        recovery,
+        tags if tags is not None else [{}],
+    )
+    return read_definition(client, "orders", side or FakeSide(name))
+
+
+def compare(source: Any = None, destination: Any = None) -> list[Finding]:
+    """Compare two described tables, or two sets of arguments of `read`."""
+    sides = []
+    for name, given in (("source", source), ("destination", destination)):
+        arguments = given if given is None or "TableName" not in given else {"table": given}
+        sides.append(read(name, **(arguments or {})))
+    return compare_definitions(sides[0], sides[1])
+
+
+def one(source: Any = None, destination: Any = None) -> Finding:
+    found = [finding for finding in compare(source, destination) if finding.aspect != "auto_scaling"]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def request_of(command: str | None) -> tuple[str, str, dict[str, Any]]:
+    """Read a command of the AWS CLI as a shell and the CLI would: service, operation, parameters."""
+    assert command is not None
+    words = shlex.split(command)
+    assert words[0] == "aws"
+    service, operation = words[1:3]
+    parameters: dict[str, Any] = {}
+    rest = words[3:]
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        name = "".join(word.title() for word in option.removeprefix("--").split("-"))
+        name = name.replace("Sse", "SSE")
+        if option in {"--region", "--profile", "--endpoint-url"}:
+            rest.pop(0)
+        elif option in {"--deletion-protection-enabled", "--no-deletion-protection-enabled"}:
+            parameters["DeletionProtectionEnabled"] = not option.startswith("--no-")
+        else:
+            parameters[name] = _value(value if equals else rest.pop(0))
+    client = boto3.client(service, region_name="eu-west-1")  # type: ignore[call-overload]
+    method = operation.replace("-", "_")
+    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
+    report = ParamValidator().validate(parameters, model.input_shape)
+    assert not report.has_errors(), report.generate_report()
+    return service, method, parameters
+
+
+def _value(text: str) -> Any:
+    if text[0] in "[{":
+        return json.loads(text)
+    if re.fullmatch(r"(\w+=[-\w.]+)(,\w+=[-\w.]+)*", text):
+        return {name: _plain(value) for name, value in (part.split("=") for part in text.split(","))}
+    return text
+
+
+def _plain(text: str) -> Any:
+    return json.loads(text) if re.fullmatch(r"true|false|-?\d+", text) else text
+
+
+def parameters(command: str | None) -> dict[str, Any]:
+    _, _, found = request_of(command)
+    return {name: value for name, value in found.items() if name != "TableName"}
+
+
+def test_equal_tables_have_no_findings() -> None:
+    assert compare() == []
+    full = {
+        "table": described(
+            **maximum(5, -1),
+            **warm(10, 10),
+            GlobalSecondaryIndexes=[index()],
+            LocalSecondaryIndexes=[index(IndexName="local")],
+        ),
+        "expires_by": "ttl",
+        "recovery": {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 7},
+        "tags": [{"a": "1"}],
+    }
+    assert compare(full, full) == []
+
+
+@pytest.mark.parametrize(
+    ("poorer", "richer", "aspect", "poorer_destination", "richer_destination"),
+    [
+        (described(), with_index(index()), "global_index by-day", "data", "cost"),
+        (described(), with_index(index(), "Local"), "local_index by-day", "data", "cost"),
+        (
+            with_index(includes("a")),
+            with_index(index()),
+            "global_index by-day: projection",
+            "data",
+            "cost",
+        ),
+        (
+            with_index(includes(), "Local"),
+            with_index(includes("a"), "Local"),
+            "local_index by-day: projection",
+            "data",
+            "cost",
+        ),
+        (
+            with_index(includes("a", "b")),
+            with_index(includes("a", "c")),
+            "global_index by-day: projection",
+            "data",
+            "data",
+        ),
+        (
+            with_index(index()),
+            with_index(index(KeySchema=[{"AttributeName": "hour", "KeyType": "HASH"}])),
+            "global_index by-day: key",
+            "data",
+            "data",
+        ),
+        (provisioned(5, 5), provisioned(5, 6), "provisioned_throughput", "data", "cost"),
+        (provisioned(5, 5), provisioned(6, 5), "provisioned_throughput", "data", "cost"),
+        (provisioned(5, 6), provisioned(6, 5), "provisioned_throughput", "data", "data"),
+        (
+            provisioned(5, 5, GlobalSecondaryIndexes=[index(**throughput(1, 1))]),
+            provisioned(5, 5, GlobalSecondaryIndexes=[index(**throughput(1, 2))]),
+            "global_index by-day: provisioned_throughput",
+            "data",
+            "cost",
+        ),
+        (provisioned(5, 5), described(), "billing_mode", "data", "cost"),
+        (described(**maximum(5, 5)), described(), "on_demand_maximum", "data", "cost"),
+        (described(**maximum(5, 5)), described(**maximum(5, -1)), "on_demand_maximum", "data", "cost"),
+        (
+            with_index(index(**maximum(5, 5))),
+            with_index(index(**maximum(6, 5))),
+            "global_index by-day: on_demand_maximum",
+            "data",
+            "cost",
+        ),
+        (described(**warm(5, 5)), described(**warm(6, 5)), "warm_throughput", "data", "cosmetic"),
+        (described(**warm(5, 6)), described(**warm(6, 5)), "warm_throughput", "data", "data"),
+        (
+            with_index(index(**warm(5, 5))),
+            with_index(index(**warm(5, 6))),
+            "global_index by-day: warm_throughput",
+            "data",
+            "cosmetic",
+        ),
+        (
+            described(),
+            described(TableClassSummary={"TableClass": "STANDARD_INFREQUENT_ACCESS"}),
+            "table_class",
+            "cost",
+            "cost",
+        ),
+        (
+            described(),
+            described(DeletionProtectionEnabled=True),
+            "deletion_protection",
+            "data",
+            "cosmetic",
+        ),
+        (described(), encrypted(f"{KEY_ARN}-aws"), "encryption", "data", "cost"),
+        (described(), encrypted(), "encryption", "data", "cost"),
+        (described(), encrypted(f"{KEY_ARN}-denied"), "encryption", "data", "cost"),
+        (encrypted(f"{KEY_ARN}-aws"), encrypted(), "encryption", "data", "cost"),
+        (described(), streaming("KEYS_ONLY"), "stream", "data", "cosmetic"),
+        (streaming("KEYS_ONLY"), streaming("NEW_IMAGE"), "stream", "data", "cosmetic"),
+        (streaming("OLD_IMAGE"), streaming("NEW_IMAGE"), "stream", "data", "data"),
+        (streaming("NEW_IMAGE"), streaming("NEW_AND_OLD_IMAGES"), "stream", "data", "cosmetic"),
+        ({}, {"expires_by": "ttl"}, "time_to_live", "cost", "data"),
+        ({"expires_by": "a"}, {"expires_by": "b"}, "time_to_live", "data", "data"),
+        (
+            {},
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED"}},
+            "point_in_time_recovery",
+            "data",
+            "cost",
+        ),
+        (
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 7}},
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED"}},
+            "point_in_time_recovery",
+            "data",
+            "cosmetic",
+        ),
+        ({"tags": [{"a": "1"}]}, {"tags": [{"a": "2"}]}, "tags", "cosmetic", "cosmetic"),
+    ],
+)
+def test_each_rule_in_both_directions(
+    poorer: Any, richer: Any, aspect: str, poorer_destination: str, richer_destination: str
+) -> None:
+    forth, back = one(richer, poorer), one(poorer, richer)
+    assert (forth.aspect, forth.severity) == (aspect, poorer_destination)
+    assert (back.aspect, back.severity) == (aspect, richer_destination)
+    assert (forth.source, forth.destination) == (back.destination, back.source)
+    assert forth.text.endswith(".")
+    assert json.loads(json.dumps(forth.record())) == {
+        "type": "finding",
+        "aspect": aspect,
+        "severity": poorer_destination,
+        "source": forth.source,
+        "destination": forth.destination,
+        "text": forth.text,
+        "mend": forth.mend,
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        # What AWS leaves out is what it has by default.
+        (
+            described(
+                TableClassSummary={"TableClass": "STANDARD"},
+                DeletionProtectionEnabled=False,
+                SSEDescription={"Status": "DISABLED"},
+                StreamSpecification={"StreamEnabled": False},
+                **maximum(-1, -1),
+            ),
+            described(),
+        ),
+        # A key belongs to its account: another one is no difference.
+        (encrypted(), encrypted(f"{KEY_ARN}-other")),
+        (described(SSEDescription={"Status": "ENABLED", "SSEType": "AES256"}), described()),
+        # Attributes without order; definitions that no key uses.
+        (with_index(includes("a", "b")), with_index(includes("b", "a"))),
+        (described(), described(AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])),
+        # Not reported by both sides: not comparable.
+        (described(**warm(5, 5)), described()),
+        ({"tags": [{"aws:cloudformation:stack": "a", "b": "1"}]}, {"tags": [{"b": "1"}]}),
+        (
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 35}},
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED"}},
+        ),
+    ],
+)
+def test_what_is_no_difference(source: Any, destination: Any) -> None:
+    assert compare(source, destination) == []
+    assert compare(destination, source) == []
+
+
+def test_the_type_of_an_index_key_counts() -> None:
+    other = with_index(index())
+    other["AttributeDefinitions"] = [{"AttributeName": "day", "AttributeType": "N"}]
+    found = one(with_index(index()), other)
+    assert (found.aspect, found.severity) == ("global_index by-day: key", "data")
+    assert found.destination == [{"name": "day", "type": "N", "role": "HASH"}]
+
+
+def test_a_table_that_never_was_on_demand_does_not_say_so() -> None:
+    silent = provisioned(5, 5)
+    del silent["BillingModeSummary"]
+    assert [finding.aspect for finding in compare(silent, provisioned(5, 5))] == ["auto_scaling"]
+
+
+def test_findings_come_by_severity_then_by_aspect() -> None:
+    source = {
+        "table": described(GlobalSecondaryIndexes=[index()], DeletionProtectionEnabled=True),
+        "expires_by": "ttl",
+        "tags": [{"a": "1"}],
+    }
+    destination = {
+        "table": described(TableClassSummary={"TableClass": "STANDARD_INFREQUENT_ACCESS"}),
+        "tags": [{"b": "1"}],
+    }
+    assert [(finding.severity, finding.aspect) for finding in compare(source, destination)] == [
+        ("data", "deletion_protection"),
+        ("data", "global_index by-day"),
+        ("cost", "table_class"),
+        ("cost", "time_to_live"),
+        ("cosmetic", "tags"),
+        ("cosmetic", "tags: extra"),
+    ]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "UnknownOperationException"])
+@pytest.mark.parametrize(
+    ("argument", "aspect", "permission"),
+    [
+        ("expires_by", "time_to_live", "dynamodb:DescribeTimeToLive"),
+        ("recovery", "point_in_time_recovery", "dynamodb:DescribeContinuousBackups"),
+        ("tags", "tags", "dynamodb:ListTagsOfResource"),
+    ],
+)
+def test_what_may_not_be_read_is_unknown(argument: str, aspect: str, permission: str, code: str) -> None:
+    known = {"expires_by": "ttl", "recovery": {"PointInTimeRecoveryStatus": "ENABLED"}, "tags": [{"a": "1"}]}
+    values = {"expires_by": "ttl", "recovery": {"days": 35}, "tags": {"a": "1"}}
+    found = one({**known, argument: error(code)}, known)
+    assert (found.aspect, found.severity) == (aspect, "cosmetic")
+    assert (found.source, found.destination) == ("unknown", values[argument])
+    assert permission in found.text
+    assert "source" in found.text
+    denied = f"allow {permission} at the source, then verify again"
+    assert found.mend == (denied if code == "AccessDeniedException" else None)
+    both = one({**known, argument: error(code)}, {**known, argument: error(code)})
+    assert (both.source, both.destination) == ("unknown", "unknown")
+    assert both.text.count(permission) == 2
+
+
+@pytest.mark.parametrize("key", [f"{KEY_ARN}-denied", f"{KEY_ARN}-unreachable", None])
+def test_which_kind_of_kms_key_it_is_may_stay_unknown(key: str | None) -> None:
+    found = one(encrypted(), encrypted(key))
+    assert (found.aspect, found.severity) == ("encryption", "cosmetic")
+    assert (found.source, found.destination) == ("customer", "kms")
+    assert "kms:DescribeKey" in found.text
+    denied = "allow kms:DescribeKey at the destination, then verify again"
+    assert found.mend == (denied if key and key.endswith("denied") else None)
+
+
+@pytest.mark.parametrize("argument", ["table", "expires_by", "recovery", "tags"])
+def test_other_errors_are_errors_and_name_the_side(argument: str) -> None:
+    with pytest.raises(UserError, match=r"^source: .*ThrottlingException"):
+        read("source", **{argument: error("ThrottlingException")})
+
+
+def test_a_table_that_may_not_be_described_is_an_error() -> None:
+    with pytest.raises(UserError, match=r"^source: DescribeTable is not allowed"):
+        read("source", error("AccessDeniedException", "DescribeTable"))
+
+
+def test_all_pages_of_tags_are_read() -> None:
+    found = one({"tags": [{"a": "1"}, {}, {"b": "2"}]}, {"tags": [{"a": "1"}]})
+    assert found.source == {"b": "2"}
+
+
+def test_auto_scaling_is_said_not_to_be_compared() -> None:
+    source = provisioned(5, 5, GlobalSecondaryIndexes=[index(**throughput(1, 1))])
+    (found,) = compare(source, source)
+    assert (found.aspect, found.severity) == ("auto_scaling", "cosmetic")
+    assert found.mend is not None
+    commands = found.mend.split(" && ")
+    assert len(commands) == 2
+    assert request_of(commands[0]) == (
+        "application-autoscaling",
+        "describe_scalable_targets",
+        {"ServiceNamespace": "dynamodb", "ResourceIds": ["table/orders", "table/orders/index/by-day"]},
+    )
+    only = compare(source, described(GlobalSecondaryIndexes=[index()]))
+    assert [finding.aspect for finding in only] == ["billing_mode", "auto_scaling"]
+    assert only[1].destination is None
+    assert only[1].mend == commands[0]
+    assert compare() == []
+
+
+def test_time_to_live_stays_off_until_the_cutover() -> None:
+    found = one({"expires_by": "ttl"}, {})
+    assert "until the cutover" in found.text
+    assert found.mend == (
+        "at the cutover: aws dynamodb update-time-to-live --table-name orders "
+        "--time-to-live-specification Enabled=true,AttributeName=ttl --region eu-west-1"
+    )
+    off = one({}, {"expires_by": "ttl"}).mend
+    assert parameters(off) == {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": "ttl"}}
+
+
+def test_warm_throughput_is_only_ever_raised() -> None:
+    found = one(described(**warm(5, 6)), described(**warm(7, 5)))
+    assert "Terraform's AWS provider 5.x cannot set it" in found.text
+    assert found.mend == (
+        "aws dynamodb update-table --table-name orders "
+        "--warm-throughput ReadUnitsPerSecond=7,WriteUnitsPerSecond=6 --region eu-west-1"
+    )
+    assert one(described(**warm(5, 5)), described(**warm(7, 5))).mend is None
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "expected"),
+    [
+        (
+            with_index(includes("b", "a")),
+            described(),
+            {
+                "AttributeDefinitions": [{"AttributeName": "day", "AttributeType": "S"}],
+                "GlobalSecondaryIndexUpdates": [
+                    {
+                        "Create": {
+                            "IndexName": "by-day",
+                            "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}],
+                            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["a", "b"]},
+                        }
+                    }
+                ],
+            },
+        ),
+        (
+            described(),
+            with_index(index()),
+            {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "by-day"}}]},
+        ),
+        (
+            with_index(index(**maximum(5, -1))),
+            with_index(index()),
+            {"GlobalSecondaryIndexUpdates": [{"Update": {"IndexName": "by-day", **maximum(5, -1)}}]},
+        ),
+        (described(**maximum(5, 6)), described(), maximum(5, 6)),
+        (described(), described(**maximum(5, 6)), maximum(-1, -1)),
+        (provisioned(5, 6), provisioned(1, 1), throughput(5, 6)),
+        (
+            described(),
+            described(TableClassSummary={"TableClass": "STANDARD_INFREQUENT_ACCESS"}),
+            {"TableClass": "STANDARD"},
+        ),
+        (described(DeletionProtectionEnabled=True), described(), {"DeletionProtectionEnabled": True}),
+        (described(), described(DeletionProtectionEnabled=True), {"DeletionProtectionEnabled": False}),
+        (described(), encrypted(), {"SSESpecification": {"Enabled": False}}),
+        (
+            encrypted(f"{KEY_ARN}-aws"),
+            described(),
+            {"SSESpecification": {"Enabled": True, "SSEType": "KMS"}},
+        ),
+        (
+            streaming("KEYS_ONLY"),
+            described(),
+            {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}},
+        ),
+        (described(), streaming("KEYS_ONLY"), {"StreamSpecification": {"StreamEnabled": False}}),
+        (
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 7}},
+            {},
+            {
+                "PointInTimeRecoverySpecification": {
+                    "PointInTimeRecoveryEnabled": True,
+                    "RecoveryPeriodInDays": 7,
+                }
+            },
+        ),
+        (
+            {},
+            {"recovery": {"PointInTimeRecoveryStatus": "ENABLED"}},
+            {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False}},
+        ),
+    ],
+)
+def test_commands_give_the_destination_what_the_source_has(
+    source: Any, destination: Any, expected: dict[str, Any]
+) -> None:
+    assert parameters(one(source, destination).mend) == expected
+
+
+def test_an_index_made_at_a_provisioned_table_gets_units() -> None:
+    own = index(**throughput(1, 2))
+    (create,) = parameters(one(provisioned(5, 5, GlobalSecondaryIndexes=[own]), provisioned(5, 5)).mend)[
+        "GlobalSecondaryIndexUpdates"
+    ]
+    assert create["Create"]["ProvisionedThroughput"] == throughput(1, 2)["ProvisionedThroughput"]
+    found = {finding.aspect: finding for finding in compare(with_index(index()), provisioned(5, 6))}
+    (create,) = parameters(found["global_index by-day"].mend)["GlobalSecondaryIndexUpdates"]
+    assert create["Create"]["ProvisionedThroughput"] == throughput(5, 6)["ProvisionedThroughput"]
+
+
+def test_an_index_made_on_demand_gets_its_maximum() -> None:
+    (create,) = parameters(one(with_index(index(**maximum(5, -1))), described()).mend)[
+        "GlobalSecondaryIndexUpdates"
+    ]
+    assert create["Create"]["OnDemandThroughput"] == maximum(5, -1)["OnDemandThroughput"]
+
+
+def test_provisioning_provisions_the_indexes_too() -> None:
+    own, other = index(**throughput(1, 2)), index(IndexName="other")
+    source = provisioned(5, 6, GlobalSecondaryIndexes=[own])
+    destination = described(GlobalSecondaryIndexes=[index(), other])
+    found = {finding.aspect: finding for finding in compare(source, destination)}
+    assert parameters(found["billing_mode"].mend) == {
+        "BillingMode": "PROVISIONED",
+        **throughput(5, 6),
+        "GlobalSecondaryIndexUpdates": [
+            {"Update": {"IndexName": "by-day", **throughput(1, 2)}},
+            {"Update": {"IndexName": "other", **throughput(5, 6)}},
+        ],
+    }
+    assert parameters(one(described(), provisioned(5, 6)).mend) == {"BillingMode": "PAY_PER_REQUEST"}
+
+
+def test_tags_are_set_and_taken_away() -> None:
+    hostile = {"file:///etc/passwd": "it's; $(reboot)", "--x": "a,b=c"}
+    set_them = one({"tags": [hostile]}, {}).mend
+    _, method, found = request_of(set_them)
+    assert method == "tag_resource"
+    assert {tag["Key"]: tag["Value"] for tag in found["Tags"]} == hostile
+    assert found["ResourceArn"] == "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+    # One key by itself would be read as a file, or as an option, were it not JSON.
+    for key in hostile:
+        _, method, found = request_of(one({}, {"tags": [{key: "1"}]}).mend)
+        assert (method, found["TagKeys"]) == ("untag_resource", [key])
+
+
+@pytest.mark.parametrize(
+    "evil", ["\x1b[2J", "\x07", "\x9b31m", "\u202egnp.exe", "a\nb", "\x7f", "'; reboot #"]
+)
+def test_names_steer_neither_terminal_nor_shell(evil: str) -> None:
+    expires = [one({}, {"expires_by": evil}), one({"expires_by": evil}, {})]
+    off = parameters(expires[0].mend)
+    assert off["TimeToLiveSpecification"]["AttributeName"] == evil
+    tags = [one({"tags": [{evil: evil}]}, {}), one({}, {"tags": [{evil: evil}]})]
+    assert parameters(tags[1].mend)["TagKeys"] == [evil]
+    named = with_index(index(IndexName=f"by-{evil}", KeySchema=[{"AttributeName": evil, "KeyType": "HASH"}]))
+    named["AttributeDefinitions"] = [{"AttributeName": evil, "AttributeType": "S"}]
+    indexes = [one(named, described()), one(described(), named)]
+    created = parameters(indexes[0].mend)
+    assert created["AttributeDefinitions"] == [{"AttributeName": evil, "AttributeType": "S"}]
+    projections = compare(with_index(includes(evil)), with_index(includes("a")))
+    for finding in [*expires, *tags, *indexes, *projections]:
+        assert finding.aspect.isprintable()
+        assert finding.text.isprintable()
+        assert finding.mend is not None
+        assert finding.mend.isprintable()
+
+
+def test_commands_lead_to_the_account_of_the_table() -> None:
+    side = Side("destination", region="eu-central-1", profile="new one", endpoint_url="http://localhost:1")
+    here, there = read("source", described(DeletionProtectionEnabled=True)), read("destination", side=side)
+    (found,) = compare_definitions(here, there)
+    assert found.mend == (
+        "aws dynamodb update-table --table-name orders --deletion-protection-enabled "
+        "--region eu-central-1 --profile 'new one' --endpoint-url http://localhost:1"
+    )
+
+
+def test_a_table_whose_name_begins_with_a_dash() -> None:
+    there = dataclasses.replace(read("destination"), name="--x")
+    (found,) = compare_definitions(read("source", described(DeletionProtectionEnabled=True)), there)
+    assert found.mend is not None
+    assert found.mend.startswith("aws dynamodb update-table --table-name=--x --deletion")
+
+
+def test_real_tables_are_mended_by_the_commands(moto_account: Callable[..., tuple[Any, Any]]) -> None:
+    source, destination = moto_account()
+    sides = (Side("source", region="eu-west-1"), Side("destination", region="eu-central-1"))
+
+    def findings() -> list[Finding]:
+        return compare_definitions(
+            read_definition(source, "orders", sides[0]), read_definition(destination, "orders", sides[1])
+        )
+
+    found = findings()
+    assert [(finding.severity, finding.aspect) for finding in found] == [
+        ("data", "deletion_protection"),
+        ("data", "encryption"),
+        ("data", "global_index by-day"),
+        ("data", "point_in_time_recovery"),
+        ("data", "stream"),
+        ("cost", "time_to_live"),
+        ("cosmetic", "tags"),
+    ]
+    for finding in found:
+        if finding.aspect == "encryption":
+            continue
+        assert finding.mend is not None
+        _, method, request = request_of(finding.mend.removeprefix("at the cutover: "))
+        getattr(destination, method)(**request)
+    assert [finding.aspect for finding in findings()] == ["encryption"]
+    assert found[1].destination == "aws_owned"
+    assert found[1].source == "customer"
+
+
+@pytest.fixture
+def moto_account(aws: None) -> Callable[..., tuple[Any, Any]]:
+    """A table with everything, and one of its name with nothing, in two regions."""
+
+    def create() -> tuple[Any, Any]:
+        source = boto3.client("dynamodb", region_name="eu-west-1")
+        destination = boto3.client("dynamodb", region_name="eu-central-1")
+        key = boto3.client("kms", region_name="eu-west-1").create_key()["KeyMetadata"]["Arn"]
+        plain: Any = {
+            "TableName": "orders",
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        }
+        destination.create_table(**plain)
+        source.create_table(
+            **{
+                **plain,
+                "AttributeDefinitions": [
+                    *plain["AttributeDefinitions"],
+                    {"AttributeName": "day", "AttributeType": "S"},
+                ],
+                "GlobalSecondaryIndexes": [INDEX],
+                "DeletionProtectionEnabled": True,
+                "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+                "SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
+                # More than moto puts on a page.
+                "Tags": [{"Key": f"tag {number:02}", "Value": "x,y"} for number in range(25)],
+            }
+        )
+        source.update_time_to_live(
+            TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
+        )
+        source.update_continuous_backups(
+            TableName="orders",
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
+        )
+        return source, destination
+
+    return create
