@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from typing import Any
 
 import pytest
 
 from sides.output import Style
-from verify import Comparison, Difference, PathChange, Progress
-from verify.report import path_text, progress_text, text_report
-
-EQUAL = Comparison(
-    source="arn:aws:dynamodb:eu-west-1:111111111111:table/cities",
-    destination="arn:aws:dynamodb:eu-central-1:222222222222:table/cities-new",
-    differences=(),
-    source_items=33_421,
-    destination_items=33_421,
-    settled=0,
-    writes_stopped=False,
-    seconds=12.34,
-    source_units=1024.5,
-    destination_units=1024.5,
+from tests.unit.verify.report.comparisons import (
+    EQUAL,
+    EVIL,
+    NO_RECOVERY,
+    NOON,
+    PATHS,
+    PROVISIONED,
+    SAMPLE,
+    UNTAGGED,
+    VALUES,
+    Streamed,
+    expired,
+    hostile,
+    key,
+    letter,
+    with_differences,
 )
+from verify.report.text import text_report
+from verify.results import KINDS, Comparison, Difference
 
-
-def key(number: int) -> dict[str, Any]:
-    return {"country": {"S": "DE"}, "id": {"N": str(number)}}
+NEXT = "Next: if the copy was still catching up, let it drain and verify again; what stands then is real."
 
 
 def report(comparison: Comparison, limit: int = 20) -> list[str]:
     return list(text_report(comparison, Style(io.StringIO()), limit))
-
-
-def with_differences(*differences: Difference, **changes: Any) -> Comparison:
-    return dataclasses.replace(EQUAL, differences=differences, **changes)
 
 
 def test_equal() -> None:
@@ -44,32 +41,21 @@ def test_equal() -> None:
         "",
         "  source       cities      111111111111 eu-west-1     33,421 items, 1,024 read units",
         "  destination  cities-new  222222222222 eu-central-1  33,421 items, 1,024 read units",
-        "  12.3 s",
+        "  2026-11-23 12:00:00 UTC, 12 s",
         "",
         "Next: before the cutover, stop the writers, let the copy drain, verify with --writes-stopped.",
     ]
 
 
 def test_differences_come_in_groups() -> None:
-    paths = (
-        PathChange(("address", "zip"), "value_changed", "S", "S"),
-        PathChange(("lines", 3), "added", None, "S"),
-        PathChange(("n",), "type_changed", "N", "S"),
-        PathChange(("old",), "removed", "S", None),
-        PathChange(("tags",), "value_changed", "SS", "SS", elements_added=1, elements_removed=2),
-    )
     lines = report(
         with_differences(
             Difference("missing", key(1)),
-            Difference("different", key(2), paths),
-            Difference("extra", key(3), moving=True),
-            settled=1,
+            Difference("different", key(2), PATHS),
+            Difference("extra", key(3), standing=False),
         )
     )
-    assert lines[0] == "Different: 1 missing, 1 different, 1 extra."
-    assert lines[4] == (
-        "  12.3 s; 1 item differed in the scan and no longer did when read again (changes underway)"
-    )
+    assert lines[0] == "Different: 1 missing, 1 different, 1 extra (1 still changing)."
     assert lines[6:] == [
         "Missing at the destination (1)",
         '  country="DE"  id=1',
@@ -83,88 +69,143 @@ def test_differences_come_in_groups() -> None:
         "      tags         set changed (2 only at the source, 1 only at the destination)",
         "",
         "Extra at the destination (1)",
-        '  country="DE"  id=3  (changed during the comparison)',
+        '  country="DE"  id=3  still changing',
         "",
-        "Next: if the copy was still catching up, let it drain and verify again; what stands then is real.",
+        NEXT,
     ]
 
 
 def test_values_where_they_were_asked_for() -> None:
-    paths = (
-        PathChange(("a",), "value_changed", "S", "S", {"S": "x\x1b"}, {"S": "y"}),
-        PathChange(("b",), "added", None, "L", None, {"L": [{"N": "1"}, {"B": b"1"}]}),
-        PathChange(("c",), "removed", "N", None, {"N": "1"}, None),
-    )
-    lines = report(with_differences(Difference("different", key(1), paths)))
+    lines = report(with_differences(Difference("different", key(1), VALUES)))
     assert '      a  value changed: "x\\u001b" -> "y"' in lines
     assert '      b  only at the destination: {"L": [{"N": "1"}, {"B": "MQ=="}]}' in lines
     assert "      c  only at the source: 1" in lines
 
 
-def test_long_groups_are_cut_and_say_so() -> None:
-    many = with_differences(*(Difference("missing", key(n)) for n in range(30)))
-    lines = report(many, limit=2)
-    assert "Missing at the destination (30)" in lines
-    assert "  ... and 28 more (--limit 0 or --format jsonl lists them all)" in lines
-    assert sum(line.startswith("  country") for line in lines) == 2
-    assert sum(line.startswith("  country") for line in report(many, limit=0)) == 30
-
-
-@pytest.mark.parametrize(
-    ("comparison", "headline", "step"),
-    [
-        (
-            dataclasses.replace(EQUAL, writes_stopped=True),
-            "Equal: 33,421 items compared, none differs.",
-            "seal the copy, then move the writers",
-        ),
-        (
-            with_differences(Difference("extra", key(1), moving=True)),
-            "Unsettled: 1 extra, each on an item that changed during the comparison.",
-            "verify again in a moment",
-        ),
-        (
-            dataclasses.replace(EQUAL, writes_stopped=True, settled=2),
-            "Unsettled: no difference is left, but 2 items changed during the comparison, "
-            "although writes should have stopped.",
-            "find what still writes",
-        ),
-        (
-            with_differences(Difference("extra", key(1)), writes_stopped=True),
-            "Different: 1 extra.",
-            "do not move the writers",
-        ),
-    ],
-)
-def test_every_verdict_has_its_headline_and_next_step(
-    comparison: Comparison, headline: str, step: str
-) -> None:
-    lines = report(comparison)
-    assert lines[0] == headline
-    assert step in lines[-1]
-
-
-@pytest.mark.parametrize("evil", ["\x1b[2J", "\x07", "\x9b31m", "\u202egnp.exe", "a\nb", "\x7f", "\u2028"])
-def test_a_key_cannot_steer_the_terminal(evil: str) -> None:
-    changes = (
-        PathChange((evil, 0, evil), "value_changed", "S", "S", {"S": evil}, {"M": {evil: {"S": evil}}}),
+def test_a_difference_that_was_read_again_says_when() -> None:
+    seen = {"first_seen": NOON, "last_seen": NOON + 12}
+    lines = report(
+        with_differences(
+            Difference("missing", key(1), **seen, checks=2),
+            Difference("missing", key(2), **seen, checks=2, standing=False),
+            Difference("missing", key(3), **seen),
+        )
     )
-    lines = report(with_differences(Difference("different", {evil: {"S": evil}}, changes)))
-    assert all(line.isprintable() for line in lines)
-    assert evil not in "".join(lines)
+    when = "(seen 2026-11-23 12:00:00 to 12:00:12 UTC, read again 2 times)"
+    assert lines[7:10] == [
+        f'  country="DE"  id=1  {when}',
+        f'  country="DE"  id=2  still changing  {when}',
+        '  country="DE"  id=3',
+    ]
 
 
-def test_paths_are_unambiguous() -> None:
-    assert path_text(("a", "b", 0, "c.d", 'e"f')) == 'a.b[0]["c.d"]["e\\"f"]'
-    assert path_text(("a.b",)) != path_text(("a", "b"))
+def test_expired_items_are_no_difference() -> None:
+    lines = report(with_differences(expired(1), expired(2, standing=False)))
+    assert lines[0].startswith("Equal: ")
+    assert lines[6:9] == [
+        "Expired (2)  TTL has passed, DynamoDB may delete these at any moment: not a difference",
+        '  country="DE"  id=1  (expired 2026-11-23 11:00:00 UTC, only at the source)',
+        '  country="DE"  id=2  (expired 2026-11-23 11:00:00 UTC, only at the source)',
+    ]
 
 
-def test_progress_says_what_is_underway() -> None:
-    scan = Progress("scan", 12_000, 11_000, 0, 0, 2.0)
+def test_a_sample_is_never_called_equal() -> None:
+    lines = report(dataclasses.replace(EQUAL, sample=SAMPLE))
+    assert lines[0].startswith("Sample: 10% (51 of 512 segments)")
+    assert "equal" not in "\n".join(lines).lower()
+    assert "  sample       10% (51 of 512 segments), seed 7" in lines
+    assert "10% (51 of 512 segments)" in report(with_differences(expired(1), sample=SAMPLE))[0]
     assert (
-        progress_text(scan)
-        == "scanning: 12,000 items of the source, 11,000 of the destination, 11,500 items/s"
+        "10% (51 of 512 segments)"
+        in report(with_differences(Difference("missing", key(1)), sample=SAMPLE))[0]
     )
-    assert progress_text(dataclasses.replace(scan, stage="recheck", candidates=300, rechecked=100)) == (
-        "rechecking: 100 of 300 candidates (12,000 items of the source, 11,000 of the destination)"
-    )
+
+
+def test_filter_and_ignored_attributes_are_named() -> None:
+    lines = report(dataclasses.replace(EQUAL, filter_expression="a = :a", ignored=("b", "c")))
+    assert lines[4:6] == ["  filter       a = :a", "  ignored      b, c"]
+
+
+def test_a_dead_letter_stands_beside_its_item() -> None:
+    lines = report(with_differences(Difference("missing", key(77), letter=letter())))
+    assert lines[7:9] == [
+        '  country="DE"  id=77',
+        "      dead letter  ValidationException: Type mismatch for Index Key "
+        "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+    ]
+    assert lines[10].startswith("Next: the destination refuses 1 item (dead letters)")
+    assert lines[11] == NEXT.replace("Next:", "     ")
+
+
+def test_other_dead_letters_have_a_group() -> None:
+    lines = report(dataclasses.replace(EQUAL, letters=(letter(), letter(key=key(78)))), limit=1)
+    assert lines[6:10] == [
+        "Dead letters of other items (2)",
+        '  country="DE"  id=77',
+        "      ValidationException: Type mismatch for Index Key "
+        "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+        "  ... and 1 more (--limit 0 or --format jsonl lists them all)",
+    ]
+    assert "refuses 2 items" in lines[-2]
+
+
+def test_findings_come_worst_first_and_say_how_to_mend_them() -> None:
+    comparison = dataclasses.replace(EQUAL, findings=(UNTAGGED, PROVISIONED, NO_RECOVERY))
+    assert report(comparison)[6:11] == [
+        "Definitions of the tables (3)",
+        "  can lose data   point_in_time_recovery: "
+        "The source can be restored to any second, the destination cannot.",
+        "                  mend: aws dynamodb update-continuous-backups --table-name cities-new",
+        "  can cost money  billing_mode: The destination is provisioned.",
+        "  cosmetic        tags: The destination lacks the tag team.",
+    ]
+    assert "  ... and 2 more (--limit 0 or --format jsonl lists them all)" in report(comparison, limit=1)
+
+
+@pytest.mark.parametrize("limit", [2, 1_500])
+def test_long_groups_are_cut_and_say_so(limit: int) -> None:
+    many = with_differences(*(Difference("missing", key(n)) for n in range(2_000)))
+    lines = report(many, limit)
+    assert "Missing at the destination (2,000)" in lines
+    assert f"  ... and {2_000 - limit:,} more (--limit 0 or --format jsonl lists them all)" in lines
+    assert sum(line.startswith("  country") for line in lines) == limit
+    assert sum(line.startswith("  country") for line in report(many, limit=0)) == 2_000
+
+
+@pytest.mark.parametrize("limit", [2, 1_500])
+def test_dead_letters_beyond_the_limit_count(limit: int) -> None:
+    refused = (Difference("missing", key(n), letter=letter()) for n in range(2_000))
+    assert "refuses 2,000 items" in report(with_differences(*refused), limit)[-2]
+
+
+def test_differences_are_streamed() -> None:
+    made = Streamed(8_000, lambda number: Difference(KINDS[number % 4], key(number), expires=0))
+    comparison = dataclasses.replace(EQUAL, differences=made, counts=dict.fromkeys(KINDS, 2_000))
+    report(comparison, limit=20)
+    assert made.passes == 1
+    lines = text_report(comparison, Style(io.StringIO()), 0)
+    made.made = 0
+    while not next(lines).startswith("  country"):
+        pass
+    assert made.made == 1
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_nothing_steers_the_terminal(evil: str) -> None:
+    lines = report(hostile(evil))
+    assert all(line.isprintable() for line in lines)
+    if not evil.isprintable():
+        assert evil not in "".join(lines)
+
+
+def test_colours_say_the_verdict() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def first(comparison: Comparison) -> str:
+        return next(text_report(comparison, Style(Terminal()), 20))
+
+    assert first(EQUAL).startswith("\x1b[1;32mEqual:")
+    assert first(with_differences(Difference("missing", key(1)))).startswith("\x1b[1;31mDifferent:")
+    assert first(dataclasses.replace(EQUAL, sample=SAMPLE)).startswith("\x1b[1;33mSample:")
