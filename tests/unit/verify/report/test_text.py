@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_values_where_they_were_asked_for() -> None:
 
 
 def test_a_difference_that_was_read_again_says_when() -> None:
-    seen = {"first_seen": NOON, "last_seen": NOON + 12}
+    seen: dict[str, Any] = {"first_seen": NOON, "last_seen": NOON + 12}
     lines = report(
         with_differences(
             Difference("missing", key(1), **seen, checks=2),
