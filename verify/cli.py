@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from sides import Side, UserError
-from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
-from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Style, emit, run
-from sides.terraform import read_outputs, tables_of
-from verify.compare import DEFAULT_SEGMENTS, Verdict, compare
-from verify.report import progress_text, text_report
-from verify.scan import Table
+from sides import UserError
+from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Style, emit, printable, run
+from verify import repair_cli
+from verify.compare import compare
+from verify.control import lag_of
+from verify.estimate import DEFAULT_CURRENCY, estimate
+from verify.flags import Places, options_of, parser, places_of
+from verify.letters import Letters, letters_of
+from verify.options import Options
+from verify.plan import write_plan
+from verify.report.html import write_html
+from verify.report.junit import write_junit
+from verify.report.progress import progress_text
+from verify.report.text import text_report
+from verify.results import Comparison, Verdict
+from verify.table import Table
+from verify.work import WorkDirectory, default_directory
 
 _EXIT_CODES: dict[Verdict, int] = {
     "equal": EXIT_OK,
     "different": EXIT_DIFFERENT,
     "unsettled": EXIT_UNSETTLED,
+    # It says nothing about the rest: a pipeline must not take it for equal.
+    "sampled": EXIT_UNSETTLED,
 }
-_MAX_SEGMENTS = 256
-_DEFAULT_LIMIT = 20
 
-_DESCRIPTION = "Compare two DynamoDB tables item by item and report what is missing, different or extra."
-_EPILOG = """\
-With neither --source nor --destination, both tables are read from the Terraform outputs of
---from-terraform DIR or, without it, of the current directory.
+# Smaller tables are compared before further processes have started.
+_WORTH_PROCESSES_BYTES = 64_000_000
 
-exit codes: 0 equal, 1 different, 2 trouble, 3 not settled (verify again), 130 interrupted
-
-example:
-  verify --source orders --source-profile old --destination orders --destination-profile new
-"""
+# What a core reads of items of some hundred bytes (docs/benchmarks.md, figure verify), TLS reckoned in.
+_ITEMS_PER_CORE_SECOND = 100_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,101 +50,119 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 equal, 1 different, 2 trouble, 3 not settled, 130 interrupted.
     """
-    return run("verify", _verify, argv)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Build the parser of the command line."""
-    result = argparse.ArgumentParser(
-        prog="verify",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        # An abbreviation that works today could mean two flags tomorrow.
-        allow_abbrev=False,
-    )
-    result.add_argument(
-        "--writes-stopped",
-        action="store_true",
-        help="nothing writes to either table: read consistently (twice the units), every difference counts",
-    )
-    result.add_argument(
-        "--segments",
-        type=_segments,
-        default=DEFAULT_SEGMENTS,
-        metavar="N",
-        help=f"segments of the parallel scan, each side, 1 to {_MAX_SEGMENTS} (default: {DEFAULT_SEGMENTS})",
-    )
-    result.add_argument(
-        "--show-values", action="store_true", help="print the values of attributes that differ, too"
-    )
-    result.add_argument(
-        "--limit",
-        type=_limit,
-        default=_DEFAULT_LIMIT,
-        metavar="N",
-        help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
-    )
-    add_output_options(result)
-    add_terraform_option(result)
-    add_side_options(result, "source", table=True)
-    add_side_options(result, "destination", table=True)
-    return result
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["repair"]:
+        return repair_cli.main(arguments[1:])
+    return run("verify", _verify, arguments)
 
 
 def _verify(arguments: Sequence[str]) -> int:
     flags = parser()
-    options = flags.parse_args(arguments)
-    source, destination = _sides(flags, options)
-    progress = Progress()
+    given = flags.parse_args(arguments)
+    options = options_of(flags, given)
+    places = places_of(flags, given)
+    source, destination = Table.connect(places.source), Table.connect(places.destination)
+    processes = given.processes or _processes(source, destination)
+    if given.command == "estimate":
+        return _estimate(source, destination, options, given, processes)
+    letters = letters_of(places.source, places.control_function)
+    if letters.note:
+        print(f"verify: {printable(letters.note)}", file=sys.stderr)
+    base = given.work_dir or default_directory()
+    work = WorkDirectory(base, options.identity(source, destination), resume=given.resume)
     try:
-        comparison = compare(
-            Table.connect(source, connections=options.segments),
-            Table.connect(destination, connections=options.segments),
-            segments=options.segments,
-            writes_stopped=options.writes_stopped,
-            values=options.show_values,
-            on_progress=lambda state: progress.update(progress_text(state)),
-        )
-    finally:
-        progress.clear()
-    if options.format == "jsonl":
-        for record in comparison.records():
-            emit(record)
-    else:
-        for line in text_report(comparison, Style(sys.stdout), options.limit):
-            print(line)
+        comparison = _compared(source, destination, options.over(processes), places, letters, work)
+        _write_files(given, comparison, source, destination)
+        if given.format == "jsonl":
+            for record in comparison.records():
+                emit(record)
+        else:
+            for line in text_report(comparison, Style(sys.stdout), given.limit):
+                print(line)
+    except BaseException:
+        work.release()
+        raise
+    work.remove()
     return _EXIT_CODES[comparison.verdict]
 
 
-def _sides(flags: argparse.ArgumentParser, options: argparse.Namespace) -> tuple[Side, Side]:
-    given = [options.source_table_name, options.destination_table_name]
-    directory = options.from_terraform
-    if directory is None and any(given):
-        if not all(given):
-            flags.error(
-                "give both --source and --destination, or neither (then Terraform's outputs name them)"
-            )
-        return side_from_options(options, "source"), side_from_options(options, "destination")
-    if directory is None:
-        try:
-            source, destination = tables_of(read_outputs("."), "this directory")
-        except UserError as error:
-            raise UserError(f"no tables given (--source and --destination), and {error}") from error
-    else:
-        source, destination = tables_of(read_outputs(directory), directory)
-    return side_from_options(options, "source", source), side_from_options(
-        options, "destination", destination
+def _compared(
+    source: Table,
+    destination: Table,
+    options: Options,
+    places: Places,
+    letters: Letters,
+    work: WorkDirectory,
+) -> Comparison:
+    progress = Progress()
+    try:
+        return compare(
+            source,
+            destination,
+            options,
+            letters=letters,
+            lag=lag_of(places.source, places.control_function),
+            work=work,
+            on_progress=lambda state: progress.update(progress_text(state)),
+        )
+    except KeyboardInterrupt:
+        progress.clear()
+        print("verify: what was read is kept; the same command with --resume goes on", file=sys.stderr)
+        raise
+    except UserError as error:
+        raise UserError(f"{error}; what was read is kept: mend it and go on with --resume", error.side) from error
+    except OSError as error:
+        raise UserError(_disk_trouble(error, work.path)) from error
+    finally:
+        progress.clear()
+
+
+def _write_files(
+    given: argparse.Namespace, comparison: Comparison, source: Table, destination: Table
+) -> None:
+    if given.html:
+        write_html(given.html, comparison)
+    if given.junit:
+        write_junit(given.junit, comparison)
+    if given.repair_plan:
+        write_plan(
+            given.repair_plan,
+            comparison,
+            source_table_id=source.table_id,
+            destination_table_id=destination.table_id,
+        )
+
+
+def _estimate(
+    source: Table, destination: Table, options: Options, given: argparse.Namespace, processes: int
+) -> int:
+    found = estimate(
+        source.description,
+        destination.description,
+        writes_stopped=options.writes_stopped,
+        read_capacity=options.read_capacity,
+        price_per_million=given.price_per_million,
+        currency=DEFAULT_CURRENCY,
+        segments=options.segments,
+        items_per_second=_ITEMS_PER_CORE_SECOND * processes,
     )
+    if given.format == "jsonl":
+        emit(found.record())
+    else:
+        print(*found.lines(), sep="\n")
+    return EXIT_OK
 
 
-def _segments(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_SEGMENTS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_SEGMENTS}")
-    return int(text)
+def _processes(source: Table, destination: Table) -> int:
+    if source.size + destination.size < _WORTH_PROCESSES_BYTES:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _limit(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return int(text)
+def _disk_trouble(error: OSError, directory: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            f"no space left in {directory} ({error.strerror}); free some and go on with --resume, "
+            "or begin again in another directory with --work-dir"
+        )
+    return f"cannot work in {directory}: {error.strerror or error}; name another directory with --work-dir"

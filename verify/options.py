@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from sides import UserError
-from verify.table import Filter
+from verify.table import Filter, Table
 from verify.workers import SideName
 
 DEFAULT_SEGMENTS = 4
@@ -77,3 +78,18 @@ class Options:
             return self.segments, self.segments
         of = min(_MAX_SEGMENTS, math.ceil(self.segments / self.sample))
         return max(1, round(of * self.sample)), of
+
+    def over(self, processes: int) -> Options:
+        """The same with another number of processes."""
+        return replace(self, processes=processes)
+
+    def identity(self, source: Table, destination: Table) -> dict[str, Any]:
+        """What makes a comparison the very same as another, so that it can go on where that one ended."""
+        how = asdict(self)
+        # Where and how fast it is read does not matter for what is read.
+        for name in ("processes", "read_capacity", "lag_seconds"):
+            del how[name]
+        return {
+            "tables": [[table.arn, table.table_id, table.endpoint_url] for table in (source, destination)],
+            "how": how,
+        }

@@ -1,0 +1,212 @@
+"""The text for people: a headline, groups, the next step; nothing in a key steers a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Any
+
+import pytest
+
+from sides.output import Style
+from tests.unit.verify.report.comparisons import (
+    EQUAL,
+    EVIL,
+    NO_RECOVERY,
+    NOON,
+    PATHS,
+    PROVISIONED,
+    SAMPLE,
+    UNTAGGED,
+    VALUES,
+    Streamed,
+    expired,
+    hostile,
+    key,
+    letter,
+    with_differences,
+)
+from verify.report.text import text_report
+from verify.results import KINDS, Comparison, Difference
+
+NEXT = "Next: if the copy was still catching up, let it drain and verify again; what stands then is real."
+
+
+def report(comparison: Comparison, limit: int = 20) -> list[str]:
+    return list(text_report(comparison, Style(io.StringIO()), limit))
+
+
+def test_equal() -> None:
+    assert report(EQUAL) == [
+        "Equal: 33,421 items compared, none differs.",
+        "",
+        "  source       cities      111111111111 eu-west-1     33,421 items, 1,024 read units",
+        "  destination  cities-new  222222222222 eu-central-1  33,421 items, 1,024 read units",
+        "  2026-11-23 12:00:00 UTC, 12 s",
+        "",
+        "Next: before the cutover, stop the writers, let the copy drain, verify with --writes-stopped.",
+    ]
+
+
+def test_differences_come_in_groups() -> None:
+    lines = report(
+        with_differences(
+            Difference("missing", key(1)),
+            Difference("different", key(2), PATHS),
+            Difference("extra", key(3), standing=False),
+        )
+    )
+    assert lines[0] == "Different: 1 missing, 1 different, 1 extra (1 still changing)."
+    assert lines[6:] == [
+        "Missing at the destination (1)",
+        '  country="DE"  id=1',
+        "",
+        "Different (1)",
+        '  country="DE"  id=2',
+        "      address.zip  value changed",
+        "      lines[3]     only at the destination",
+        "      n            type changed (N at the source, S at the destination)",
+        "      old          only at the source",
+        "      tags         set changed (2 only at the source, 1 only at the destination)",
+        "",
+        "Extra at the destination (1)",
+        '  country="DE"  id=3  still changing',
+        "",
+        NEXT,
+    ]
+
+
+def test_values_where_they_were_asked_for() -> None:
+    lines = report(with_differences(Difference("different", key(1), VALUES)))
+    assert '      a  value changed: "x\\u001b" -> "y"' in lines
+    assert '      b  only at the destination: {"L": [{"N": "1"}, {"B": "MQ=="}]}' in lines
+    assert "      c  only at the source: 1" in lines
+
+
+def test_a_difference_that_was_read_again_says_when() -> None:
+    seen: dict[str, Any] = {"first_seen": NOON, "last_seen": NOON + 12}
+    lines = report(
+        with_differences(
+            Difference("missing", key(1), **seen, checks=2),
+            Difference("missing", key(2), **seen, checks=2, standing=False),
+            Difference("missing", key(3), **seen),
+        )
+    )
+    when = "(seen 2026-11-23 12:00:00 to 12:00:12 UTC, read again 2 times)"
+    assert lines[7:10] == [
+        f'  country="DE"  id=1  {when}',
+        f'  country="DE"  id=2  still changing  {when}',
+        '  country="DE"  id=3',
+    ]
+
+
+def test_expired_items_are_no_difference() -> None:
+    lines = report(with_differences(expired(1), expired(2, standing=False)))
+    assert lines[0].startswith("Equal: ")
+    assert lines[6:9] == [
+        "Expired (2)  TTL has passed, DynamoDB may delete these at any moment: not a difference",
+        '  country="DE"  id=1  (expired 2026-11-23 11:00:00 UTC, only at the source)',
+        '  country="DE"  id=2  (expired 2026-11-23 11:00:00 UTC, only at the source)',
+    ]
+
+
+def test_a_sample_is_never_called_equal() -> None:
+    lines = report(dataclasses.replace(EQUAL, sample=SAMPLE))
+    assert lines[0].startswith("Sample: 10% (51 of 512 segments)")
+    assert "equal" not in "\n".join(lines).lower()
+    assert "  sample       10% (51 of 512 segments), seed 7" in lines
+    assert "10% (51 of 512 segments)" in report(with_differences(expired(1), sample=SAMPLE))[0]
+    assert (
+        "10% (51 of 512 segments)"
+        in report(with_differences(Difference("missing", key(1)), sample=SAMPLE))[0]
+    )
+
+
+def test_filter_and_ignored_attributes_are_named() -> None:
+    lines = report(dataclasses.replace(EQUAL, filter_expression="a = :a", ignored=("b", "c")))
+    assert lines[4:6] == ["  filter       a = :a", "  ignored      b, c"]
+
+
+def test_a_dead_letter_stands_beside_its_item() -> None:
+    lines = report(with_differences(Difference("missing", key(77), letter=letter())))
+    assert lines[7:9] == [
+        '  country="DE"  id=77',
+        "      dead letter  ValidationException: Type mismatch for Index Key "
+        "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+    ]
+    assert lines[10].startswith("Next: the destination refuses 1 item (dead letters)")
+    assert lines[11] == NEXT.replace("Next:", "     ")
+
+
+def test_other_dead_letters_have_a_group() -> None:
+    lines = report(dataclasses.replace(EQUAL, letters=(letter(), letter(key=key(78)))), limit=1)
+    assert lines[6:10] == [
+        "Dead letters of other items (2)",
+        '  country="DE"  id=77',
+        "      ValidationException: Type mismatch for Index Key "
+        "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+        "  ... and 1 more (--limit 0 or --format jsonl lists them all)",
+    ]
+    assert "refuses 2 items" in lines[-2]
+
+
+def test_findings_come_worst_first_and_say_how_to_mend_them() -> None:
+    comparison = dataclasses.replace(EQUAL, findings=(UNTAGGED, PROVISIONED, NO_RECOVERY))
+    assert report(comparison)[6:11] == [
+        "Definitions of the tables (3)",
+        "  can lose data   point_in_time_recovery: "
+        "The source can be restored to any second, the destination cannot.",
+        "                  mend: aws dynamodb update-continuous-backups --table-name cities-new",
+        "  can cost money  billing_mode: The destination is provisioned.",
+        "  cosmetic        tags: The destination lacks the tag team.",
+    ]
+    assert "  ... and 2 more (--limit 0 or --format jsonl lists them all)" in report(comparison, limit=1)
+
+
+@pytest.mark.parametrize("limit", [2, 1_500])
+def test_long_groups_are_cut_and_say_so(limit: int) -> None:
+    many = with_differences(*(Difference("missing", key(n)) for n in range(2_000)))
+    lines = report(many, limit)
+    assert "Missing at the destination (2,000)" in lines
+    assert f"  ... and {2_000 - limit:,} more (--limit 0 or --format jsonl lists them all)" in lines
+    assert sum(line.startswith("  country") for line in lines) == limit
+    assert sum(line.startswith("  country") for line in report(many, limit=0)) == 2_000
+
+
+@pytest.mark.parametrize("limit", [2, 1_500])
+def test_dead_letters_beyond_the_limit_count(limit: int) -> None:
+    refused = (Difference("missing", key(n), letter=letter()) for n in range(2_000))
+    assert "refuses 2,000 items" in report(with_differences(*refused), limit)[-2]
+
+
+def test_differences_are_streamed() -> None:
+    made = Streamed(8_000, lambda number: Difference(KINDS[number % 4], key(number), expires=0))
+    comparison = dataclasses.replace(EQUAL, differences=made, counts=dict.fromkeys(KINDS, 2_000))
+    report(comparison, limit=20)
+    assert made.passes == 1
+    lines = text_report(comparison, Style(io.StringIO()), 0)
+    made.made = 0
+    while not next(lines).startswith("  country"):
+        pass
+    assert made.made == 1
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_nothing_steers_the_terminal(evil: str) -> None:
+    lines = report(hostile(evil))
+    assert all(line.isprintable() for line in lines)
+    if not evil.isprintable():
+        assert evil not in "".join(lines)
+
+
+def test_colours_say_the_verdict() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def first(comparison: Comparison) -> str:
+        return next(text_report(comparison, Style(Terminal()), 20))
+
+    assert first(EQUAL).startswith("\x1b[1;32mEqual:")
+    assert first(with_differences(Difference("missing", key(1)))).startswith("\x1b[1;31mDifferent:")
+    assert first(dataclasses.replace(EQUAL, sample=SAMPLE)).startswith("\x1b[1;33mSample:")

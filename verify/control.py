@@ -1,0 +1,43 @@
+"""What the copy's control function knows, for a comparison while the copy runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from operate.function import ControlFunction
+from sides import Side, UserError
+
+# A replicator that is further behind has stopped, rather than that it is slow.
+_LONGEST_LAG_SECONDS = 600.0
+
+# An age is of the moment of control's last look, at most a minute ago.
+_LOOK_SECONDS = 60.0
+
+
+def lag_of(side: Side, control_function: str | None) -> Callable[[], float]:
+    """How to ask how far behind the source the destination is.
+
+    Parameters
+    ----------
+    side
+        The source side, in whose account the function is.
+    control_function
+        Its name or ARN; ``None`` where the tables belong to no copy that is known.
+
+    Returns
+    -------
+    callable
+        Returns seconds: 0 while there is nothing to apply, or nobody to ask.
+    """
+    if control_function is None:
+        return lambda: 0.0
+    name = control_function
+
+    def lag() -> float:
+        try:
+            age = float(ControlFunction(side, name).status().get("oldest_unapplied_age", 0.0))
+        except (UserError, ValueError, TypeError):
+            return 0.0
+        return min(age + _LOOK_SECONDS, _LONGEST_LAG_SECONDS) if age else 0.0
+
+    return lag

@@ -1,0 +1,292 @@
+"""The flags of ``verify`` and ``verify estimate``, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sides import Side, UserError
+from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
+from sides.terraform import read_outputs, tables_of
+from verify.estimate import DEFAULT_PRICE_PER_MILLION
+from verify.options import DEFAULT_LAG_SECONDS, DEFAULT_SEGMENTS, Options
+from verify.table import Filter
+
+_MAX_SEGMENTS = 256
+_DEFAULT_LIMIT = 20
+
+_DESCRIPTION = "Compare two DynamoDB tables item by item and report what is missing, different or extra."
+_EPILOG = """\
+With neither --source nor --destination, both tables are read from the Terraform outputs of
+--from-terraform DIR or, without it, of the current directory.
+
+verify estimate ...     say what it takes (read units, money, time) before anything is read
+verify repair FILE ...  apply a plan written by --repair-plan; see verify repair --help
+
+exit codes: 0 equal, 1 different, 2 trouble, 3 not settled (verify again) or a sample, 130 interrupted
+
+examples:
+  verify --source orders --source-profile old --destination orders --destination-profile new
+  verify --writes-stopped --repair-plan plan.jsonl --html report.html
+"""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tables are, and who knows about their copy."""
+
+    source: Side
+    destination: Side
+    control_function: str | None
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog="verify",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # An abbreviation that works today could mean two flags tomorrow.
+        allow_abbrev=False,
+    )
+    result.add_argument("command", nargs="?", choices=["estimate"], help=argparse.SUPPRESS)
+    _add_comparing(result)
+    _add_restricting(result)
+    _add_working(result)
+    _add_reporting(result)
+    add_terraform_option(result)
+    result.add_argument(
+        "--control-function",
+        metavar="NAME",
+        help="name or ARN of the copy's control function, for dead letters and the lag "
+        "(default: the Terraform outputs')",
+    )
+    for side in ("source", "destination"):
+        add_side_options(result, side, table=True)
+        result.add_argument(
+            f"--{side}-read-capacity",
+            type=_units,
+            metavar="UNITS",
+            help=f"read capacity units per second to keep to at the {side}",
+        )
+    return result
+
+
+def options_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
+    """How to compare, as the flags say."""
+    if given.filter_expression is None and (
+        given.expression_attribute_names or given.expression_attribute_values
+    ):
+        flags.error("--expression-attribute-names and -values belong to a --filter-expression")
+    if given.repair_plan and given.ignore_attribute:
+        flags.error("--repair-plan writes whole items, it does not go with --ignore-attribute")
+    restriction = None
+    if given.filter_expression is not None:
+        restriction = Filter(
+            given.filter_expression, given.expression_attribute_names, given.expression_attribute_values
+        )
+    return Options(
+        writes_stopped=given.writes_stopped,
+        segments=given.segments,
+        lag_seconds=given.lag,
+        read_capacity={
+            "source": given.source_read_capacity,
+            "destination": given.destination_read_capacity,
+        },
+        values=given.show_values,
+        ignored=tuple(given.ignore_attribute),
+        filter=restriction,
+        sample=given.sample,
+        for_repair=given.repair_plan is not None,
+    )
+
+
+def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Places:
+    """The two tables and the control function, from the flags or Terraform's outputs.
+
+    Raises
+    ------
+    sides.UserError
+        Nothing names the tables.
+    """
+    names = [given.source_table_name, given.destination_table_name]
+    directory = given.from_terraform
+    if directory is None and any(names):
+        if not all(names):
+            flags.error(
+                "give both --source and --destination, or neither (then Terraform's outputs name them)"
+            )
+        return Places(
+            side_from_options(given, "source"),
+            side_from_options(given, "destination"),
+            given.control_function,
+        )
+    outputs = _outputs(directory)
+    source, destination = tables_of(outputs, directory or "this directory")
+    return Places(
+        side_from_options(given, "source", source),
+        side_from_options(given, "destination", destination),
+        given.control_function or outputs.get("control_function_name"),
+    )
+
+
+def _outputs(directory: str | None) -> dict[str, Any]:
+    if directory is not None:
+        return read_outputs(directory)
+    try:
+        outputs = read_outputs(".")
+        tables_of(outputs, "this directory")
+    except UserError as error:
+        raise UserError(f"no tables given (--source and --destination), and {error}") from error
+    return outputs
+
+
+def _add_comparing(result: argparse.ArgumentParser) -> None:
+    result.add_argument(
+        "--writes-stopped",
+        action="store_true",
+        help="nothing writes to either table: read consistently (twice the units), every difference counts",
+    )
+    result.add_argument(
+        "--lag",
+        type=_seconds,
+        default=DEFAULT_LAG_SECONDS,
+        metavar="SECONDS",
+        help="longer than a change takes to arrive: what differs is read again after that "
+        f"(default: {DEFAULT_LAG_SECONDS:g})",
+    )
+
+
+def _add_restricting(result: argparse.ArgumentParser) -> None:
+    result.add_argument(
+        "--ignore-attribute",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="leave a top-level attribute out of the comparison; may be given several times",
+    )
+    result.add_argument(
+        "--filter-expression", metavar="TEXT", help="compare only items that this holds for on either side"
+    )
+    result.add_argument(
+        "--expression-attribute-names", type=_object, metavar="JSON", help="names in the filter expression"
+    )
+    result.add_argument(
+        "--expression-attribute-values", type=_object, metavar="JSON", help="values in the filter expression"
+    )
+    result.add_argument(
+        "--sample",
+        type=_fraction,
+        metavar="FRACTION",
+        help="compare only this part of the tables, such as 0.05; never says equal",
+    )
+
+
+def _add_working(result: argparse.ArgumentParser) -> None:
+    result.add_argument(
+        "--segments",
+        type=_segments,
+        default=DEFAULT_SEGMENTS,
+        metavar="N",
+        help="segments of the parallel scan, each side, read at the same time, "
+        f"1 to {_MAX_SEGMENTS} (default: {DEFAULT_SEGMENTS})",
+    )
+    result.add_argument(
+        "--processes",
+        type=_segments,
+        metavar="N",
+        help="processes that scan (default: the cores, or 1 for small tables)",
+    )
+    result.add_argument(
+        "--resume", action="store_true", help="go on with a comparison that was interrupted or failed"
+    )
+    result.add_argument(
+        "--work-dir",
+        type=Path,
+        metavar="DIR",
+        help="where to keep digests while comparing (default: verify in the user's cache directory)",
+    )
+
+
+def _add_reporting(result: argparse.ArgumentParser) -> None:
+    result.add_argument(
+        "--show-values", action="store_true", help="print the values of attributes that differ, too"
+    )
+    result.add_argument(
+        "--limit",
+        type=_limit,
+        default=_DEFAULT_LIMIT,
+        metavar="N",
+        help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
+    )
+    result.add_argument("--html", type=Path, metavar="FILE", help="write a page to read and to drill into")
+    result.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML for a pipeline")
+    result.add_argument(
+        "--repair-plan", type=Path, metavar="FILE", help="write a plan for verify repair, to be reviewed"
+    )
+    result.add_argument(
+        "--price-per-million",
+        type=_seconds,
+        default=DEFAULT_PRICE_PER_MILLION,
+        metavar="USD",
+        help="price of a million read request units, for estimate "
+        f"(default: {DEFAULT_PRICE_PER_MILLION:g})",
+    )
+    add_output_options(result)
+
+
+def _segments(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_SEGMENTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_SEGMENTS}")
+    return int(text)
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    number = _number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return number
+
+
+def _units(text: str) -> float:
+    number = _number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return number
+
+
+def _fraction(text: str) -> float:
+    number = _number(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a fraction above 0 and below 1, such as 0.05")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return found

@@ -1,0 +1,174 @@
+"""The report for people on a terminal: a headline, groups, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sides.items import key_text
+from sides.output import Style, printable
+from verify.findings import Finding
+from verify.report.paths import change_text, path_text
+from verify.report.wording import (
+    EXPIRED_NOTE,
+    SEVERITIES,
+    STILL_CHANGING,
+    TITLES,
+    count_text,
+    expiry_text,
+    headline,
+    how_read,
+    letter_text,
+    next_steps,
+    place,
+    restrictions,
+    seen_text,
+)
+from verify.results import Comparison, Difference, Kind, Letter, SideResult
+
+# Up to so many differences of each kind are held in memory, to go through all of them only once.
+_HELD = 1_000
+
+
+def text_report(comparison: Comparison, style: Style, limit: int) -> Iterator[str]:
+    """Yield the lines of the text report.
+
+    Goes through the differences once if ``limit`` is small, else once for each kind of which there are
+    any, and never holds more than a thousand of a kind.
+
+    Parameters
+    ----------
+    comparison
+        What was found.
+    style
+        Colours of the stream.
+    limit
+        How many things of each group to list; 0 lists them all.
+    """
+    yield _headline(comparison, style)
+    yield ""
+    yield from _restricted_to(comparison, style)
+    refused = _Refused(len(comparison.letters))
+    for kind, group in _groups(comparison, limit, refused):
+        yield ""
+        yield _title(comparison, kind, style)
+        for difference in group:
+            yield from _difference(difference, style)
+        yield from _more(comparison.count(kind), limit, style)
+    yield from _findings(comparison.findings, style, limit)
+    yield from _letters(comparison.letters, style, limit)
+    yield ""
+    margin = style.bold("Next:")
+    for step in next_steps(comparison, refused.count):
+        yield f"{margin} {step}"
+        margin = "     "
+
+
+@dataclass
+class _Refused:
+    # Dead letters met so far. Those beside differences are known only once these have been gone through.
+    count: int
+
+    def seeing(self, differences: Iterable[Difference]) -> Iterator[Difference]:
+        for difference in differences:
+            self.count += difference.letter is not None
+            yield difference
+
+
+def _groups(
+    comparison: Comparison, limit: int, refused: _Refused
+) -> Iterator[tuple[Kind, Iterable[Difference]]]:
+    kinds = [kind for kind in TITLES if comparison.count(kind)]
+    if 0 < limit <= _HELD:
+        held: dict[Kind, list[Difference]] = {kind: [] for kind in kinds}
+        for difference in refused.seeing(comparison.differences):
+            if len(held[difference.kind]) < limit:
+                held[difference.kind].append(difference)
+        yield from held.items()
+        return
+    for kind in kinds:
+        group = refused.seeing(difference for difference in comparison.differences if difference.kind == kind)
+        yield kind, islice(group, limit or None)
+        # Beyond the limit only the dead letters are of interest.
+        for _ in group:
+            pass
+
+
+def _headline(comparison: Comparison, style: Style) -> str:
+    said = headline(comparison)
+    paint = {"equal": style.green, "different": style.red}.get(comparison.verdict, style.yellow)
+    return f"{paint(f'{said.word}:')} {said.text}"
+
+
+def _restricted_to(comparison: Comparison, style: Style) -> Iterator[str]:
+    rows = [_side("source", comparison.source), _side("destination", comparison.destination)]
+    label_width, name_width, place_width = (max(len(row[column]) for row in rows) for column in range(3))
+    for label, name, where, read in rows:
+        yield (
+            f"  {label.ljust(label_width)}  {name.ljust(name_width)}  "
+            f"{style.dim(where.ljust(place_width))}  {read}"
+        )
+    for label, text in restrictions(comparison):
+        yield f"  {style.yellow(label.ljust(label_width))}  {text}"
+    yield style.dim(f"  {how_read(comparison)}")
+
+
+def _side(label: str, side: SideResult) -> tuple[str, str, str, str]:
+    name, account, region = place(side.arn)
+    spent = f", {side.units:,.0f} read units" if side.units else ""
+    return label, name, f"{account} {region}", f"{count_text(side.items, 'item')}{spent}"
+
+
+def _title(comparison: Comparison, kind: Kind, style: Style) -> str:
+    title = style.bold(f"{TITLES[kind]} ({comparison.count(kind):,})")
+    return f"{title}  {style.dim(EXPIRED_NOTE)}" if kind == "expired" else title
+
+
+def _difference(difference: Difference, style: Style) -> Iterator[str]:
+    line = f"  {key_text(difference.key)}"
+    if not difference.standing and difference.kind != "expired":
+        line += f"  {style.yellow(STILL_CHANGING)}"
+    notes = [note for note in (expiry_text(difference), seen_text(difference)) if note]
+    if notes:
+        line += style.dim(f"  ({'; '.join(notes)})")
+    yield line
+    rows = [(path_text(path.path), change_text(path)) for path in difference.paths]
+    width = min(40, max((len(name) for name, _ in rows), default=0))
+    for name, change in rows:
+        yield f"      {name:<{width}}  {change}"
+    if difference.letter is not None:
+        yield f"      {style.red('dead letter')}  {letter_text(difference.letter)}"
+
+
+def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator[str]:
+    if not findings:
+        return
+    paints = {"data": style.red, "cost": style.yellow, "cosmetic": style.dim}
+    width = max(len(SEVERITIES[finding.severity]) for finding in findings)
+    yield ""
+    yield style.bold(f"Definitions of the tables ({len(findings):,})")
+    ranks = list(SEVERITIES)
+    worst_first = sorted(findings, key=lambda finding: ranks.index(finding.severity))
+    for finding in worst_first[: limit or None]:
+        severity = paints[finding.severity](SEVERITIES[finding.severity].ljust(width))
+        yield f"  {severity}  {printable(finding.aspect)}: {printable(finding.text)}"
+        if finding.mend is not None:
+            yield f"  {' ' * width}  {style.dim('mend:')} {printable(finding.mend)}"
+    yield from _more(len(findings), limit, style)
+
+
+def _letters(letters: Sequence[Letter], style: Style, limit: int) -> Iterator[str]:
+    if not letters:
+        return
+    yield ""
+    yield style.bold(f"Dead letters of other items ({len(letters):,})")
+    for letter in letters[: limit or None]:
+        yield f"  {key_text(letter['key'])}"
+        yield f"      {letter_text(letter)}"
+    yield from _more(len(letters), limit, style)
+
+
+def _more(count: int, limit: int, style: Style) -> Iterator[str]:
+    if limit and count > limit:
+        yield style.dim(f"  ... and {count - limit:,} more (--limit 0 or --format jsonl lists them all)")
