@@ -110,7 +110,9 @@ def _compared(
         print("verify: what was read is kept; the same command with --resume goes on", file=sys.stderr)
         raise
     except UserError as error:
-        raise UserError(f"{error}; what was read is kept: mend it and go on with --resume", error.side) from error
+        raise UserError(
+            f"{error}; what was read is kept: mend it and go on with --resume", error.side
+        ) from error
     except OSError as error:
         raise UserError(_disk_trouble(error, work.path)) from error
     finally:

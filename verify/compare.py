@@ -28,10 +28,6 @@ from verify.table import Table
 from verify.work import WorkDirectory
 from verify.workers import SIDES, Job, SideName, Tally, scan_in_processes, scan_in_threads
 
-# So many candidates are read again whatever they are; of more, those that only one side has are believed to
-# be what the scans have seen once nothing writes any more: single reads cost many times what a scan does.
-_ALWAYS_REREAD = 10_000
-
 _PAIRED = "candidates.rows"
 _DIFFERENCES = "differences.rows"
 _TICK_SECONDS = 0.2
@@ -279,7 +275,7 @@ class _Run:
         rules = Rules(
             writes_stopped=self._options.writes_stopped,
             take_word=self._options.writes_stopped
-            and count > _ALWAYS_REREAD
+            and count > self._options.reread
             and not partial
             and not self._options.for_repair,
             partial=partial,

@@ -111,7 +111,7 @@ def estimate(
     destination_description: Mapping[str, Any],
     *,
     writes_stopped: bool,
-    read_capacity: Mapping[str, float | None],
+    read_capacity: Mapping[Any, float | None],
     price_per_million: float,
     currency: str,
     segments: int,

@@ -233,8 +233,7 @@ def _add_reporting(result: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=DEFAULT_PRICE_PER_MILLION,
         metavar="USD",
-        help="price of a million read request units, for estimate "
-        f"(default: {DEFAULT_PRICE_PER_MILLION:g})",
+        help=f"price of a million read request units, for estimate (default: {DEFAULT_PRICE_PER_MILLION:g})",
     )
     add_output_options(result)
 

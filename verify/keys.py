@@ -43,8 +43,7 @@ class KeySchema:
         """The key whose parts a row spells as JSON; ``sort`` does not matter where there is no sort key."""
         parts = (partition, sort)
         return {
-            name: {kind: json.loads(part)}
-            for (name, kind), part in zip(self.attributes, parts, strict=False)
+            name: {kind: json.loads(part)} for (name, kind), part in zip(self.attributes, parts, strict=False)
         }
 
     def key_of(self, item: Item) -> dict[str, Any]:

@@ -45,6 +45,9 @@ class Options:
         Compares only items that it holds for on at least one side.
     sample
         Compares only this fraction of the tables (more than 0, less than 1).
+    reread
+        With writes stopped: so many candidates are read again whatever they are. Of more, those that only one
+        side has are believed to be what the scan saw, since single reads cost many times what a scan does.
     for_repair
         A repair plan is to be made: every difference is read again, so that its digests are known.
 
@@ -64,6 +67,7 @@ class Options:
     ignored: tuple[str, ...] = ()
     filter: Filter | None = None
     sample: float | None = None
+    reread: int = 10_000
     for_repair: bool = False
 
     def __post_init__(self) -> None:

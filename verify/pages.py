@@ -100,6 +100,7 @@ class _Batch(Struct):
 _decode_any = msgspec.json.Decoder(_ScannedAny).decode
 _encode_lines = msgspec.json.Encoder(order="deterministic").encode_lines
 
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of a Scan.

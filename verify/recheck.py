@@ -218,15 +218,11 @@ class Generation:
         at = round(self._now(), 3)
         return b"".join(lines), {"keys": len(asked), "settled": settled, "at": at, **units}
 
-    def _different(
-        self, candidate: Candidate, key: Item, seen: _Seen
-    ) -> tuple[Candidate, State, Difference]:
+    def _different(self, candidate: Candidate, key: Item, seen: _Seen) -> tuple[Candidate, State, Difference]:
         now = self._now()
         kind, paths, expires = self._kind(seen)
         stays = candidate.checks > 0 and seen.still and self._unmoved(candidate, seen)
-        state: State = (
-            "standing" if self._rules.writes_stopped or stays or kind == "expired" else "open"
-        )
+        state: State = "standing" if self._rules.writes_stopped or stays or kind == "expired" else "open"
         following = replace(
             candidate,
             source=seen.after.digests[0] if seen.after else None,

@@ -205,10 +205,12 @@ class Table:
         if left and not items:
             # DynamoDB names keys it had no throughput for, and calls it a success while one was read.
             raise ClientError(
-                {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}}, "BatchGetItem"
+                {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}},
+                "BatchGetItem",
             )
         digests = reader.digests(body, self.name)
         found = {
-            self.keys.identity(item): Found(item, several) for item, several in zip(items, digests, strict=True)
+            self.keys.identity(item): Found(item, several)
+            for item, several in zip(items, digests, strict=True)
         }
         return (found, units, left), units

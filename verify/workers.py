@@ -16,16 +16,16 @@ from typing import Any, Literal, TypeAlias
 
 from sides import Side, UserError
 from verify.budget import Budget, Stopped
+from verify.calls import sender
 from verify.parallel import run_all
 from verify.scan import Reached, ScanPlan, SegmentScan
-from verify.calls import sender
 from verify.table import Table
 from verify.work import join
 
 SideName: TypeAlias = Literal["source", "destination"]
 SIDES: tuple[SideName, SideName] = ("source", "destination")
 
-# More of them only take turns: a page keeps a core busy for ten milliseconds, and a call takes less than a second.
+# More of them only take turns: a page keeps a core busy for ten milliseconds, and a call takes some hundred.
 _THREADS_EACH = 32
 
 _LOOK_SECONDS = 0.2
@@ -217,7 +217,9 @@ def _work(
             return int(numbers.value) - 1
 
     try:
-        tables = {name: Table(side, *sender(side), description) for name, (side, description) in origins.items()}
+        tables = {
+            name: Table(side, *sender(side), description) for name, (side, description) in origins.items()
+        }
         share = _Share(tables, plan, jobs, tally, budgets)
         # Pages make no garbage in cycles, and looking for some costs a tenth of the time.
         gc.freeze()

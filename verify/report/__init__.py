@@ -3,11 +3,10 @@
 from verify.report.html import write_html
 from verify.report.junit import junit_report, write_junit
 from verify.report.paths import path_text
-from verify.report.progress import Progress, progress_text
+from verify.report.progress import progress_text
 from verify.report.text import text_report
 
 __all__ = [
-    "Progress",
     "junit_report",
     "path_text",
     "progress_text",

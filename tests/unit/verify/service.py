@@ -1,0 +1,267 @@
+"""DynamoDB as far as `verify` needs it: tables in memory, in a scan order of the test's choosing.
+
+`FakeTable.send` stands in for signed calls in process; `serving` serves tables over HTTP on the loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sides import Side
+from verify import KeySchema, Table
+
+Item = dict[str, Any]
+
+KEYS = (("pk", "S"), ("sk", "N"))
+
+
+class FakeTable:
+    """A table in memory.
+
+    Parameters
+    ----------
+    items
+        Its items, in the order a scan returns them.
+    name, account
+        For its ARN.
+    page_size
+        Items of a page.
+    settled
+        Called before each call with the operation's name: a test changes the table, or raises, in it.
+
+    Attributes
+    ----------
+    calls
+        Every call: operation and request.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item] = (),
+        *,
+        name: str = "cities",
+        account: str = "111111111111",
+        keys: tuple[tuple[str, str], ...] = KEYS,
+        page_size: int = 3,
+        expiry: str | None = None,
+    ) -> None:
+        self.name = name
+        self.arn = f"arn:aws:dynamodb:eu-west-1:{account}:table/{name}"
+        self.keys = keys
+        self.page_size = page_size
+        self.expiry = expiry
+        self.item_count: int | None = None
+        self.item_bytes = 100
+        self.units_per_page = 0.5
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.before: Callable[[str], None] = lambda operation: None
+        self.matches: Callable[[Item], bool] = lambda item: True
+        self.unprocessed = 0
+        self.lock = threading.RLock()
+        self._schema = KeySchema(keys)
+        self._items: dict[str, Item] = {}
+        for item in items:
+            self.put(item)
+
+    def put(self, item: Item) -> None:
+        """Write an item; one that is there keeps its place in the scan order."""
+        with self.lock:
+            self._items[self._schema.identity(item)] = item
+
+    def delete(self, key: Item) -> None:
+        """Take an item out."""
+        with self.lock:
+            self._items.pop(self._schema.identity(key), None)
+
+    def replace_all(self, items: Sequence[Item]) -> None:
+        """Hold these items and no others."""
+        with self.lock:
+            self._items.clear()
+            for item in items:
+                self.put(item)
+
+    @property
+    def items(self) -> list[Item]:
+        """What it holds."""
+        with self.lock:
+            return list(self._items.values())
+
+    def count(self, operation: str) -> int:
+        """How often an operation was called."""
+        return sum(name == operation for name, _ in self.calls)
+
+    def send(self, operation: str, body: bytes) -> bytes:
+        """Answer a call. Raises botocore's ClientError for an operation it does not know."""
+        request = json.loads(body)
+        self.before(operation)
+        with self.lock:
+            self.calls.append((operation, request))
+            answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+                "Scan": self._scan,
+                "BatchGetItem": self._batch_get,
+                "DescribeTable": lambda _: {"Table": self.description()},
+                "DescribeTimeToLive": lambda _: {"TimeToLiveDescription": self._time_to_live()},
+                "ListTagsOfResource": lambda _: {"Tags": []},
+                "DescribeContinuousBackups": lambda _: {
+                    "ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}
+                },
+            }
+            if operation not in answers:
+                error: Any = {"Error": {"Code": "UnknownOperationException", "Message": operation}}
+                raise ClientError(error, operation)
+            # As DynamoDB spells it, but for the order of names: that is the item's own.
+            return json.dumps(answers[operation](request), separators=(",", ":"), ensure_ascii=False).encode()
+
+    def description(self) -> dict[str, Any]:
+        """``Table`` of DescribeTable."""
+        count = len(self._items) if self.item_count is None else self.item_count
+        return {
+            "TableName": self.name,
+            "TableArn": self.arn,
+            "TableId": f"id-of-{self.arn}",
+            "TableStatus": "ACTIVE",
+            "ItemCount": count,
+            "TableSizeBytes": count * self.item_bytes,
+            "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+            "KeySchema": [
+                {"AttributeName": name, "KeyType": kind}
+                for (name, _), kind in zip(self.keys, ("HASH", "RANGE"), strict=False)
+            ],
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": kind} for name, kind in self.keys
+            ],
+        }
+
+    def table(self, side: str = "source") -> Table:
+        """This table as `verify` reads it, without a network."""
+        from verify.described import read_definition
+
+        definition = None
+        if self.expiry:
+            definition = read_definition(_Describing(self), self.name, Side(side))  # type: ignore[arg-type]
+        return Table(Side(side, table_name=self.name), self.send, "memory://", self.description(), definition)
+
+    def _scan(self, request: dict[str, Any]) -> dict[str, Any]:
+        mine = [
+            item
+            for identity, item in self._items.items()
+            if zlib.crc32(identity.encode()) % request["TotalSegments"] == request["Segment"]
+        ]
+        start = 0
+        if "ExclusiveStartKey" in request:
+            after = self._schema.identity(request["ExclusiveStartKey"])
+            start = 1 + [self._schema.identity(item) for item in mine].index(after)
+        page = mine[start : start + request.get("Limit", self.page_size)]
+        shown = [item for item in page if self.matches(item)] if "FilterExpression" in request else page
+        answer: dict[str, Any] = {"Items": shown, "Count": len(shown), "ScannedCount": len(page)}
+        if start + len(page) < len(mine):
+            answer["LastEvaluatedKey"] = self._schema.key_of(page[-1])
+        factor = 2 if request["ConsistentRead"] else 1
+        answer["ConsumedCapacity"] = {"TableName": self.name, "CapacityUnits": self.units_per_page * factor}
+        return answer
+
+    def _batch_get(self, request: dict[str, Any]) -> dict[str, Any]:
+        ((table, wanted),) = request["RequestItems"].items()
+        assert wanted["ConsistentRead"] is True
+        keys = wanted["Keys"]
+        assert len(keys) <= 100
+        left: dict[str, Any] = {}
+        if self.unprocessed:
+            self.unprocessed -= 1
+            left, keys = {table: {"Keys": keys[1:], "ConsistentRead": True}}, keys[:1]
+        found = [self._items.get(self._schema.identity(key)) for key in keys]
+        return {
+            "Responses": {table: [item for item in found if item is not None]},
+            "UnprocessedKeys": left,
+            "ConsumedCapacity": [{"TableName": table, "CapacityUnits": float(len(keys))}],
+        }
+
+    def _time_to_live(self) -> dict[str, Any]:
+        if self.expiry is None:
+            return {"TimeToLiveStatus": "DISABLED"}
+        return {"TimeToLiveStatus": "ENABLED", "AttributeName": self.expiry}
+
+
+class _Describing:
+    """The calls of a boto3 client that describe a table."""
+
+    def __init__(self, table: FakeTable) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation = "".join(part.capitalize() for part in name.split("_"))
+        return lambda **request: json.loads(self._table.send(operation, json.dumps(request).encode()))
+
+
+class Served:
+    """Tables that are served over HTTP, and what was asked for."""
+
+    def __init__(self, tables: Sequence[FakeTable]) -> None:
+        self.tables = {table.name: table for table in tables}
+        self.url = ""
+        self.operations: Counter[str] = Counter()
+
+    def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body."""
+        self.operations[operation] += 1
+        request = json.loads(body)
+        name = request.get("TableName") or next(iter(request.get("RequestItems", {"": None})))
+        name = name or request.get("ResourceArn", "").rpartition("/")[2]
+        table = self.tables.get(name)
+        try:
+            if table is None:
+                raise ClientError(
+                    {
+                        "Error": {
+                            "Code": "ResourceNotFoundException",
+                            "Message": "Requested resource not found",
+                        }
+                    },
+                    operation,
+                )
+            return 200, table.send(operation, body)
+        except ClientError as error:
+            found = error.response["Error"]
+            return 400, json.dumps({"__type": found["Code"], "message": found["Message"]}).encode()
+
+
+@contextmanager
+def serving(*tables: FakeTable) -> Iterator[Served]:
+    """Serve ``tables`` on 127.0.0.1 while the body runs."""
+    served = Served(tables)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, answer = served.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("x-amz-crc32", str(zlib.crc32(answer)))
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    # A client that was killed leaves connections behind: nobody waits for them.
+    ThreadingHTTPServer.daemon_threads = True
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield served
+        finally:
+            server.shutdown()
