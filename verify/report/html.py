@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sides.items import key_text, quoted
 from sides.output import printable
-from verify.findings import Finding
+from verify.findings import Finding, in_order
 from verify.report.bars import bar_figures, bars
 from verify.report.rows import embedded, rows_of
 from verify.report.wording import (
@@ -160,9 +160,8 @@ def _segments(comparison: Comparison) -> str:
 def _findings(comparison: Comparison) -> Iterator[str]:
     if not comparison.findings:
         return
-    ranks = list(SEVERITIES)
     yield f"<section><h2>Definitions of the tables <b>{len(comparison.findings):,}</b></h2>"
-    for finding in sorted(comparison.findings, key=lambda finding: ranks.index(finding.severity)):
+    for finding in in_order(comparison.findings):
         yield _finding(finding)
     yield "</section>"
 

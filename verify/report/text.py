@@ -8,7 +8,7 @@ from itertools import islice
 
 from sides.items import key_text
 from sides.output import Style, printable
-from verify.findings import Finding
+from verify.findings import Finding, in_order
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
     EXPIRED_NOTE,
@@ -148,9 +148,7 @@ def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator
     width = max(len(SEVERITIES[finding.severity]) for finding in findings)
     yield ""
     yield style.bold(f"Definitions of the tables ({len(findings):,})")
-    ranks = list(SEVERITIES)
-    worst_first = sorted(findings, key=lambda finding: ranks.index(finding.severity))
-    for finding in worst_first[: limit or None]:
+    for finding in in_order(findings)[: limit or None]:
         severity = paints[finding.severity](SEVERITIES[finding.severity].ljust(width))
         yield f"  {severity}  {printable(finding.aspect)}: {printable(finding.text)}"
         if finding.mend is not None:

@@ -25,7 +25,7 @@ SEVERITIES: dict[Severity, str] = {
     "cost": "can cost money",
     "cosmetic": "cosmetic",
 }
-"""Severities of findings in words, the worst first."""
+"""Severities of findings in words."""
 
 STILL_CHANGING = "still changing"
 

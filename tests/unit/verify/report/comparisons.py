@@ -32,9 +32,9 @@ NO_RECOVERY = Finding(
     mend="aws dynamodb update-continuous-backups --table-name cities-new",
 )
 PROVISIONED = Finding(
-    "billing_mode", "cost", "PAY_PER_REQUEST", "PROVISIONED", "The destination is provisioned."
+    "billing_mode", "cost", "PAY_PER_REQUEST", "PROVISIONED", "The destination is provisioned.", None
 )
-UNTAGGED = Finding("tags", "cosmetic", {"team": "geo"}, {}, "The destination lacks the tag team.")
+UNTAGGED = Finding("tags", "cosmetic", {"team": "geo"}, {}, "The destination lacks the tag team.", None)
 
 PATHS = (
     PathChange(("address", "zip"), "value_changed", "S", "S"),

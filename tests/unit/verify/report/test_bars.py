@@ -42,13 +42,13 @@ def test_neighbours_share_a_column_where_there_are_many() -> None:
     assert len(drawn) == 100
     # Two uneven segments do not make an even column, and the average is what is drawn.
     assert [marked(column) for column in drawn[:3]] == [False, True, False]
-    assert drawn[1].findtext("title") == "Segments 4 to 6: 6 at the source, 6 at the destination"
+    assert drawn[1].findtext("title") == "Segment 4 to 6: 6 at the source, 6 at the destination"
     assert len({heights(column) for column in drawn}) == 1
 
 
 def test_the_last_column_of_fewer_segments_is_as_high() -> None:
     drawn = columns([7] * 257, [7] * 257)
-    assert drawn[-1].findtext("title") == "Segments 256 to 257: 14 at the source, 14 at the destination"
+    assert drawn[-1].findtext("title") == "Segment 256 to 257: 14 at the source, 14 at the destination"
     assert heights(drawn[-1]) == heights(drawn[0])
 
 
@@ -66,3 +66,10 @@ def test_the_figures() -> None:
         "<tr><td>2</td><td>5</td><td>2</td><td>-3</td></tr>",
         "<tr><td>3</td><td>0</td><td>1</td><td>+1</td></tr>",
     ]
+
+
+def test_a_million_segments_have_figures_of_their_columns() -> None:
+    rows = list(bar_figures([1] * 1_000_000, [1] * 999_999))
+    assert len(rows) == 128
+    assert rows[0] == "<tr><td>1 to 7,813</td><td>7,813</td><td>7,813</td><td></td></tr>"
+    assert rows[-1] == "<tr><td>992,252 to 1,000,000</td><td>7,749</td><td>7,748</td><td>-1</td></tr>"

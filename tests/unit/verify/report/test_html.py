@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,10 @@ def test_no_key_becomes_markup(written: Any, evil: str) -> None:
     assert page.inline["script"][1:] == harmless.inline["script"][1:]
     assert len(page.data["rows"]) == 1
     assert all(line.isprintable() for line in page.source.split("\n"))
+
+
+def test_the_template_is_installed() -> None:
+    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
+    setuptools = project["tool"]["setuptools"]
+    assert "verify.report" in setuptools["packages"]
+    assert setuptools["package-data"]["verify.report"] == ["template.html"]

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from verify.report.progress import Progress, progress_text
+from verify.progress import Progress
+from verify.report.progress import progress_text
 
 SCAN = Progress(
     "scan",
