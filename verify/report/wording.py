@@ -235,7 +235,7 @@ def _after_verdict(comparison: Comparison) -> Iterator[str]:
     elif verdict == "sampled":
         yield "verify without --sample before the cutover."
     elif comparison.filter_expression is not None:
-        yield "verify without the filter before the cutover; what it leaves out was not compared."
+        yield "verify without --filter-expression before the cutover; what it leaves out was not compared."
     elif comparison.writes_stopped:
         yield "the destination holds what the source holds: seal the copy, then move the writers."
     else:

@@ -92,7 +92,7 @@ def test_every_verdict_has_its_sentence(comparison: Comparison, sentence: str) -
         (STOPPED, ["the destination holds what the source holds: seal the copy, then move the writers."]),
         (
             dataclasses.replace(STOPPED, filter_expression="a = :a"),
-            ["verify without the filter before the cutover; what it leaves out was not compared."],
+            ["verify without --filter-expression before the cutover; what it leaves out was not compared."],
         ),
         (dataclasses.replace(STOPPED, sample=SAMPLE), ["verify without --sample before the cutover."]),
         (
