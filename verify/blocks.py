@@ -1,8 +1,8 @@
 """Files of rows that only grow, block by block, and lose nothing but a block half written when killed.
 
-A block is rows and, as its last line, a trailer: ``#``, the writer's checkpoint as JSON, nothing, and the CRC-32
-of all before it. One ``write`` puts it into the file. Whatever stands behind the last whole block is cut off when
-the file is opened again.
+A block is rows and, as its last line, a trailer: ``#``, the writer's checkpoint as JSON, nothing, and the
+CRC-32 of all before it. One ``write`` puts it into the file. Whatever stands behind the last whole block is
+cut off when the file is opened again.
 """
 
 from __future__ import annotations

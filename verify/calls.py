@@ -27,7 +27,7 @@ _READ_SECONDS = 60.0
 _Found = TypeVar("_Found")
 
 Send = Callable[[str, bytes], bytes]
-"""Sends a body to an operation (as the API spells it, such as ``"Scan"``) once; raises as `Post.send` does."""
+"""Sends a body to an operation, spelled as ``"Scan"``, once; raises as `tablecopy.post.Post.send` does."""
 
 
 def sender(side: Side) -> tuple[Send, str]:

@@ -1,6 +1,7 @@
 """One spelling for everything DynamoDB calls equal, and its digest.
 
-Items stay in DynamoDB's own JSON as it is on the wire: ``{"N": "12.50"}``, binary values as base64 text. Two items are equal exactly when their canonical text is equal:
+Items stay in DynamoDB's own JSON as it is on the wire: ``{"N": "12.50"}``, binary values as base64 text.
+Two items are equal exactly when their canonical text is equal:
 
 * types count: ``{"N": "1"}`` is not ``{"S": "1"}``, and a missing attribute is neither NULL nor ``""``;
 * numbers by value, exactly: ``1``, ``1.0`` and ``1E0`` are one number, two numbers of 38 digits that

@@ -55,7 +55,7 @@ class KeySchema:
         return "".join(canonical(item[name]) for name, _ in self.attributes)
 
     def order(self, key: Item) -> bytes:
-        """Bytes whose order is that of the keys: numbers by value, strings and binary values by their bytes."""
+        """Bytes in the order of the keys: numbers by value, strings and binary values by their bytes."""
         return b"".join(_ordered(kind, key[name][kind]) for name, kind in self.attributes)
 
     def __str__(self) -> str:

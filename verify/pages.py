@@ -35,7 +35,7 @@ _MAX_LEARNED_NAMES = 64
 # Whether numbers are spelled in one way is looked at on the first page of a segment, and on every so many.
 _LOOK_AGAIN_PAGES = 16
 
-_NUMBER = rb"-?(?:0|[1-9]\d*+)(?:\.\d*[1-9])?"
+_NUMBER = rb"(?:0|-?(?:[1-9]\d*+(?:\.\d*[1-9])?|0\.\d*[1-9]))"
 _ODD_NUMBER = re.compile(rb'"N":\s*"(?!' + _NUMBER + rb'")([^"]*)"')
 _NUMBER_SET = re.compile(rb'("NS":\s*\[)([^\]]*)\]')
 _ODD_NUMBER_SET = re.compile(rb'"NS":\s*\[(?!\s*"' + _NUMBER + rb'"(?:,\s*"' + _NUMBER + rb'")*\s*\])')

@@ -92,7 +92,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """What a generation came to: keys read again, those that settled, read units of each side, when it ended."""
+    """What a generation came to: keys read again, how many settled, read units, and when it ended."""
 
     keys: int
     settled: int

@@ -14,7 +14,7 @@ from verify.budget import Budget, ReadCapacity
 from verify.pages import Reader
 from verify.table import Filter, Table
 
-# A page is 1 MB at most (DynamoDB API reference, Scan), and a unit is 4 KB, twice that if eventually consistent.
+# A page is 1 MB at most (DynamoDB API reference, Scan); a unit is 4 KB, twice that if eventually consistent.
 _PAGE_BYTES = 1024 * 1024
 UNIT_BYTES = 4096
 

@@ -201,7 +201,7 @@ def test_a_filter_restricts_what_is_compared(make_table: Any) -> None:
     source.matches = destination.matches = lambda item: item["on"]["BOOL"]
     on = Filter("#on = :yes", {"#on": "on"}, {":yes": {"BOOL": True}})
     result = compared(source, destination, Options(writes_stopped=True, filter=on))
-    # It holds for one side's item only, which is why the other side's was not seen: not missing, but different.
+    # It holds for one side's item only, which is why the other was not seen: not missing, but different.
     assert found(result) == [("different", "a", "1")]
     request = source.calls[0][1]
     assert request["FilterExpression"] == "#on = :yes"

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.canonical import digest
-from verify.differences import Difference, PathChange, changed_paths
+from verify.differences import PathChange, changed_paths
 
 names = st.sampled_from(["a", "b", "__c", "d.e", "f'g", 'h"i', "root['x']", "*"])
 leaves = st.one_of(
     st.sampled_from(["1", "2", "line\nbreak"]).map(lambda v: {"S": v}),
     st.sampled_from(["1", "2", "1.0"]).map(lambda v: {"N": v}),
-    st.sampled_from([b"1", b"\xff"]).map(lambda v: {"B": v}),
+    st.sampled_from(["MQ==", "/w=="]).map(lambda v: {"B": v}),
     st.booleans().map(lambda v: {"BOOL": v}),
     st.just({"NULL": True}),
     st.sets(st.sampled_from("xyz"), min_size=1).map(lambda v: {"SS": sorted(v)}),
@@ -71,7 +71,7 @@ def test_every_kind_of_change_has_its_word() -> None:
         "type": {"N": "1"},
         "null": {"NULL": True},
         "tags": {"SS": ["a", "b", "c"]},
-        "deep": {"M": {"list": {"L": [{"N": "1"}, {"M": {"x": {"B": b"1"}}}]}}},
+        "deep": {"M": {"list": {"L": [{"N": "1"}, {"M": {"x": {"B": "MQ=="}}}]}}},
     }
     destination = {
         "same": {"N": "1.0"},
@@ -80,7 +80,7 @@ def test_every_kind_of_change_has_its_word() -> None:
         "type": {"S": "1"},
         "null": {"S": ""},
         "tags": {"SS": ["c", "d", "a"]},
-        "deep": {"M": {"list": {"L": [{"N": "1"}, {"M": {"x": {"B": b"2"}}}, {"BOOL": True}]}}},
+        "deep": {"M": {"list": {"L": [{"N": "1"}, {"M": {"x": {"B": "Mg=="}}}, {"BOOL": True}]}}},
     }
     assert [path.record() for path in changed_paths(source, destination)] == [
         {"path": ["deep", "list", 1, "x"], "change": "value_changed"},
@@ -95,7 +95,7 @@ def test_every_kind_of_change_has_its_word() -> None:
 
 
 def test_values_only_on_request() -> None:
-    source, destination = {"b": {"B": b"1"}, "x": {"S": "s"}}, {"b": {"B": b"2"}}
+    source, destination = {"b": {"B": "MQ=="}, "x": {"S": "s"}}, {"b": {"B": "Mg=="}}
     assert changed_paths(source, destination)[0].source is None
     assert [path.record() for path in changed_paths(source, destination, values=True)] == [
         {"path": ["b"], "change": "value_changed", "source": {"B": "MQ=="}, "destination": {"B": "Mg=="}},
@@ -124,12 +124,3 @@ def test_the_largest_items_take_no_quadratic_time(
     assert changed_paths({"x": source}, {"x": destination})
     # Matching lines or elements up would take minutes.
     assert time.process_time() - started < 20
-
-
-def test_a_record_carries_its_key_as_dynamodb_json() -> None:
-    assert Difference("missing", {"pk": {"B": b"\x00"}, "sk": {"N": "1"}}).record() == {
-        "type": "difference",
-        "kind": "missing",
-        "key": {"pk": {"B": "AA=="}, "sk": {"N": "1"}},
-        "moving": False,
-    }
