@@ -326,6 +326,13 @@ class _Run:
         reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
         return Reached(sum(each.items for each in reached), sum(each.units for each in reached))
 
+    def _expected(self, side: SideName) -> int:
+        """How many items of a side the scan will see; 0 where nobody knows."""
+        if self._options.filter:
+            return 0
+        part = self._sample.segments / self._sample.of if self._sample else 1
+        return round(self._tables[side].items * part)
+
     def _report(
         self,
         stage: Stage,
@@ -341,8 +348,8 @@ class _Run:
                 stage,
                 source_items=source.items,
                 destination_items=destination.items,
-                source_total=self._tables["source"].items,
-                destination_total=self._tables["destination"].items,
+                source_total=self._expected("source"),
+                destination_total=self._expected("destination"),
                 source_units=self._units("source"),
                 destination_units=self._units("destination"),
                 candidates=candidates,

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ SIDES: tuple[SideName, SideName] = ("source", "destination")
 
 # More of them only take turns: a page keeps a core busy for ten milliseconds, and a call takes some hundred.
 _THREADS_EACH = 32
+
+_TURN_SECONDS = 0.05
 
 _LOOK_SECONDS = 0.2
 _END_SECONDS = 5.0
@@ -224,6 +227,8 @@ def _work(
         # Pages make no garbage in cycles, and looking for some costs a tenth of the time.
         gc.freeze()
         gc.disable()
+        # A thread is done with a page in some milliseconds; turns shorter than that cost another tenth.
+        sys.setswitchinterval(_TURN_SECONDS)
         threads = min(threads, _THREADS_EACH)
         run_all([lambda: share.run(take, stop)] * threads, stop=stop)
     except Stopped:
