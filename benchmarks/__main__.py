@@ -18,7 +18,17 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.figure import Figure
-from benchmarks.figures import backfill, cold_start, memory, overlap, replicator, scaling
+from benchmarks.figures import (
+    backfill,
+    cold_start,
+    memory,
+    overlap,
+    replicator,
+    scaling,
+    verify,
+    verify_engine,
+    verify_size,
+)
 from benchmarks.machine import machine
 from benchmarks.required import missed
 from benchmarks.table import text_table
@@ -32,7 +42,6 @@ class Family:
     measure: Callable[[Bench], Iterator[Figure]]
 
 
-# The comparison's figures (verify, verify_memory, verify_scaling) are to be one more family here.
 FAMILIES = (
     Family(["backfill"], backfill.measure),
     Family(["backfill_overlap"], overlap.measure),
@@ -40,6 +49,9 @@ FAMILIES = (
     Family(["worker_memory"], memory.measure),
     Family(["segments_scaling"], scaling.measure),
     Family(["cold_start"], cold_start.measure),
+    Family(["verify"], verify.measure),
+    Family(["verify_memory", "verify_scaling"], verify_size.measure),
+    Family(["verify_engine"], verify_engine.measure),
 )
 
 # The share of the cores that other programs may take before seconds mean little.

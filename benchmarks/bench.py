@@ -60,7 +60,7 @@ def ratio(
 
 def compared(
     name: str,
-    shape: str,
+    shape: str | None,
     mine: list[Measured] | SubjectFailed,
     baseline: tuple[str, list[Measured] | SubjectFailed],
     of: Callable[[Measured], float],

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 
 from benchmarks import shapes
-from benchmarks.shapes import SIZES, Item
+from benchmarks.shapes import LETTER, SIZES, Item
 
 # A Scan page ends after 1 MB of items (Scan, API reference).
 PAGE_BYTES = 1024 * 1024
@@ -25,7 +25,7 @@ class Page:
     items
         The items, as they stand between the brackets of ``Items``.
     first, count
-        Number of the first item (see Pages) and how many follow one another from there.
+        The lowest number of an item (see Pages) and how many follow one another from there.
     last_key
         The key to go on from; None on a segment's last page.
     """
@@ -41,38 +41,79 @@ class Pages:
 
     Every page has the same items but for their keys. Each key holds a number of 15 digits: 4 of the segment,
     6 of the page, 5 of the place on it.
+
+    Parameters
+    ----------
+    shape, items, seed
+        What the table holds.
+    mirrored
+        The same items as without it, but from the last to the first: the segments, their pages, and the items
+        on these; and within each item all that has no order in another one (`shapes.reordered`).
+    letter
+        What the partition keys begin with. Tables with different letters have no key in common.
     """
 
-    def __init__(self, shape: str, items: int, seed: int) -> None:
-        self._items = items
+    def __init__(
+        self, shape: str, items: int, seed: int, *, mirrored: bool = False, letter: str = LETTER
+    ) -> None:
+        self.items = items
         self.per_page = PAGE_BYTES // SIZES[shape]
+        self._mirrored = mirrored
+        self._letter = letter
         rng = random.Random(f"{seed} {shape}")
+        made = (
+            shapes.item(shape, rng, f"{_PLACE}{index:05d}", index, letter) for index in range(self.per_page)
+        )
         self._encoded = [
             json.dumps(
-                shapes.item(shape, rng, f"{_PLACE}{index:05d}", index),
-                ensure_ascii=False,
-                separators=(",", ":"),
+                shapes.reordered(item) if mirrored else item, ensure_ascii=False, separators=(",", ":")
             ).encode()
-            for index in range(self.per_page)
+            for item in made
         ]
-        self._whole = b",".join(self._encoded)
+        self._whole = self._joined(0, self.per_page)
 
     def scan(self, segment: int, total: int, after: Item | None = None, limit: int | None = None) -> Page:
         """The page of ``segment`` of ``total`` that begins behind the key ``after``, ``limit`` items at most.
 
         A page also ends where one that began at the segment's start would have ended.
         """
-        place = 0 if after is None else self._place(after) + 1
-        number, start = divmod(place, self.per_page)
-        left = self._size_of(segment, total) - place
-        count = max(0, min(self.per_page - start, left, limit or left))
-        whole = count == self.per_page
-        items = self._whole if whole else b",".join(self._encoded[start : start + count])
-        last = None
-        if count < left:
-            last = shapes.key(f"{segment:04d}{number:06d}{start + count - 1:05d}", start + count - 1)
+        if self._mirrored:
+            segment = total - 1 - segment
+        # What is still to come of the segment's items, counted from its first.
+        begin, end = 0, self._size_of(segment, total)
+        if after is not None and self._mirrored:
+            end = self._place(after)
+        elif after is not None:
+            begin = self._place(after) + 1
+        if begin >= end:
+            return Page(b"", 0, 0, None)
+        number = (end - 1 if self._mirrored else begin) // self.per_page
+        start = max(begin - number * self.per_page, 0)
+        stop = min(end - number * self.per_page, self.per_page)
+        if limit is not None and self._mirrored:
+            start = max(start, stop - limit)
+        elif limit is not None:
+            stop = min(stop, start + limit)
+        count = stop - start
         name = f"{segment:04d}{number:06d}"
+        last = None
+        if count < end - begin:
+            index = start if self._mirrored else stop - 1
+            last = shapes.key(f"{name}{index:05d}", index, self._letter)
+        items = self._whole if count == self.per_page else self._joined(start, stop)
         return Page(items.replace(_PLACE.encode(), name.encode()), int(f"{name}{start:05d}"), count, last)
+
+    def get(self, key: Item) -> bytes | None:
+        """The encoded item with that ``key``, or None if the table has none.
+
+        A key that a scan over more segments than the client's would have served is taken for one that is
+        there: what is asked for was scanned before.
+        """
+        number = key["pk"]["S"][1:]
+        index = int(number[10:])
+        if key != shapes.key(number, index, self._letter) or index >= self.per_page:
+            return None
+        return self._encoded[index].replace(_PLACE.encode(), number[:10].encode())
 
     def checksum(self, total: int) -> tuple[int, int]:
         """How many items a scan over ``total`` segments reads, and the sum of their numbers."""
@@ -88,8 +129,12 @@ class Pages:
                     break
         return items, numbers
 
+    def _joined(self, start: int, stop: int) -> bytes:
+        encoded = self._encoded[start:stop]
+        return b",".join(encoded[::-1] if self._mirrored else encoded)
+
     def _size_of(self, segment: int, total: int) -> int:
-        return self._items * (segment + 1) // total - self._items * segment // total
+        return self.items * (segment + 1) // total - self.items * segment // total
 
     def _place(self, key: Item) -> int:
         number = key["pk"]["S"]

@@ -42,6 +42,11 @@ REQUIRED = (
     Requirement("replicator_hot_key", "medium", "one write", "hot_key_writes", at_most=1),
     Requirement("worker_memory", "medium", "import boto3", "above_baseline_mb", at_most=100),
     Requirement("worker_memory", "medium", "import boto3", "growth_mb", at_most=20),
+    Requirement("verify", "medium", "boto3.resource scan", "ratio", at_least=15),
+    Requirement("verify_memory", "medium", "a tenth, other order", "peak_rss_mb", at_most=500),
+    Requirement("verify_memory", "medium", "a tenth, other keys", "peak_rss_mb", at_most=500),
+    Requirement("verify_scaling", "medium", "a tenth, other order", "ratio", at_most=11),
+    Requirement("verify_scaling", "medium", "a tenth, other keys", "ratio", at_most=11),
 )
 
 
@@ -54,7 +59,7 @@ def missed(figures: Sequence[Figure], measured: Sequence[str]) -> Iterator[str]:
         figure = found.get((requirement.name, requirement.shape, requirement.baseline))
         value: Any = None
         if figure is not None:
-            value = figure.ratio if requirement.field == "ratio" else figure.more.get(requirement.field)
+            value = {**vars(figure), **figure.more}.get(requirement.field)
         if not requirement.holds(value):
             said = "it was not measured" if value is None else f"it is {value:.4g}"
             yield f"{requirement}; {said}"

@@ -15,10 +15,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from benchmarks.pages import Pages
 from benchmarks.service import Service
+from benchmarks.shapes import LETTER
 
 STATS = "/stats"
 
@@ -29,16 +30,36 @@ _END = b"\r\n\r\n"
 # A whole page fits into the socket's buffer: it leaves in one go.
 _SEND_BUFFER = 4 * 1024 * 1024
 
+_OTHER_LETTER = "x"
+
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What a server serves: a table of ``items`` of ``shape``, answering ``delay_ms`` after each call."""
+    """What a server serves: a table of ``items`` of ``shape``, answering ``delay_ms`` after each call.
+
+    Attributes
+    ----------
+    watched
+        See Service.
+    copy
+        What there is of a second table to compare with the first: ``"mirrored"``, equal items in another
+        order (see Pages); ``"disjoint"``, besides with other keys; or nothing.
+    """
 
     shape: str
     items: int
     seed: int
     delay_ms: float = 0
     watched: int = -1
+    copy: Literal["mirrored", "disjoint"] | None = None
+
+    def service(self) -> Service:
+        """What answers the requests."""
+        copy = None
+        if self.copy is not None:
+            letter = LETTER if self.copy == "mirrored" else _OTHER_LETTER
+            copy = Pages(self.shape, self.items, self.seed, mirrored=True, letter=letter)
+        return Service(Pages(self.shape, self.items, self.seed), self.shape, self.watched, copy)
 
 
 class Connection(asyncio.Protocol):
@@ -97,9 +118,7 @@ class Connection(asyncio.Protocol):
 
 async def serve(options: ServerOptions) -> asyncio.Server:
     """A listening server on any free port of 127.0.0.1."""
-    service = Service(
-        Pages(options.shape, options.items, options.seed), options.shape, watched=options.watched
-    )
+    service = options.service()
     loop = asyncio.get_running_loop()
     return await loop.create_server(
         lambda: Connection(service, options.delay_ms / 1000, loop.call_later), "127.0.0.1", 0, backlog=256

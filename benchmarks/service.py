@@ -1,4 +1,4 @@
-"""What the loopback server answers: canned pages, writes counted, a journal in memory, a role assumed.
+"""What the loopback server answers: canned pages, items by key, writes counted, a journal in memory, a role.
 
 Bodies on the hot path are searched, not parsed: the server must cost its core less than any subject costs its
 own.
@@ -21,14 +21,27 @@ DESTINATION = "copy"
 JOURNAL = "journal"
 
 _BATCH_REQUESTS = 25
+_BATCH_KEYS = 100
 _READ_UNIT = 4096
 _WRITE_UNIT = 1024
 
 _NUMBER = re.compile(rb'"k(\d{15})"')
-_TABLE = re.compile(rb'"(?:RequestItems":\s*\{\s*|TableName":\s*)"([^"]+)"')
+_TABLE = re.compile(rb'"(?:RequestItems":\s*\{\s*|TableName":\s*|ResourceArn":\s*)"(?:arn:[^"]*/)?([^"]+)"')
 _WANTS_CAPACITY = re.compile(rb'"ReturnConsumedCapacity":\s*"(?:TOTAL|INDEXES)"')
 
 _WRITES = frozenset({"BatchWriteItem", "PutItem", "DeleteItem"})
+
+# What else is asked of a table that is compared; both tables are set alike.
+_SETTINGS: dict[str, Any] = {
+    "DescribeContinuousBackups": {
+        "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "ENABLED",
+            "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
+        }
+    },
+    "DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
+    "ListTagsOfResource": {"Tags": []},
+}
 
 _ROLE = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
 <AssumedRoleUser><AssumedRoleId>AROABENCH:bench</AssumedRoleId>
@@ -60,13 +73,18 @@ class Service:
 
     Attributes
     ----------
+    pages
+        What the source holds.
     watched
         The number of one item whose writes are counted besides.
+    copy
+        What the destination holds, where it is read. What is written is counted, but not kept.
     """
 
     pages: Pages
     shape: str
     watched: int = -1
+    copy: Pages | None = None
     served: Tally = field(default_factory=Tally)
     received: Tally = field(default_factory=Tally)
     watched_writes: int = 0
@@ -83,15 +101,20 @@ class Service:
         try:
             if table == JOURNAL:
                 return self._journal(operation, body)
-            if operation == "Scan":
-                return self._scan(body)
             if operation in _WRITES:
                 return self._write(operation, table, body)
+            pages = self.copy if table == DESTINATION else self.pages
             if operation == "DescribeTable":
-                return 200, json.dumps(_description(table)).encode()
+                return 200, json.dumps(_description(table, pages.items if pages else 0, self.shape)).encode()
+            if operation == "Scan" and pages is not None:
+                return self._scan(pages, body)
+            if operation == "BatchGetItem" and pages is not None:
+                return self._batch_get(pages, table, body)
+            if operation in _SETTINGS:
+                return 200, json.dumps(_SETTINGS[operation]).encode()
         except NotUnderstood as not_understood:
             return _refusal(str(not_understood))
-        return _refusal(f"the benchmark's server does not know {operation}")
+        return _refusal(f"the benchmark's server does not know {operation} of {table}")
 
     def stats(self) -> dict[str, Any]:
         """What was served and received so far."""
@@ -102,9 +125,9 @@ class Service:
             "calls": self.calls,
         }
 
-    def _scan(self, body: bytes) -> tuple[int, bytes]:
+    def _scan(self, pages: Pages, body: bytes) -> tuple[int, bytes]:
         request = json.loads(body)
-        page = self.pages.scan(
+        page = pages.scan(
             request.get("Segment", 0),
             request.get("TotalSegments", 1),
             request.get("ExclusiveStartKey"),
@@ -121,6 +144,21 @@ class Service:
                 "CapacityUnits": units if request.get("ConsistentRead") else units / 2,
             }
         return 200, b'{"Items":[' + page.items + b"]," + json.dumps(rest).encode()[1:]
+
+    def _batch_get(self, pages: Pages, table: str, body: bytes) -> tuple[int, bytes]:
+        request = json.loads(body)
+        wanted = request["RequestItems"][table]
+        if len(wanted["Keys"]) > _BATCH_KEYS:
+            return _refusal("Too many items requested for the BatchGetItem call")
+        found = [item for item in map(pages.get, wanted["Keys"]) if item is not None]
+        rest: dict[str, Any] = {"UnprocessedKeys": {}}
+        if request.get("ReturnConsumedCapacity", "NONE") != "NONE":
+            # What is not there costs a unit as well (API reference, BatchGetItem).
+            units = len(found) * -(-SIZES[self.shape] // _READ_UNIT) + len(wanted["Keys"]) - len(found)
+            consumed = units if wanted.get("ConsistentRead") else units / 2
+            rest["ConsumedCapacity"] = [{"TableName": table, "CapacityUnits": consumed}]
+        named = json.dumps(table).encode()
+        return 200, b'{"Responses":{%b:[%b]},' % (named, b",".join(found)) + json.dumps(rest).encode()[1:]
 
     def _write(self, operation: str, table: str, body: bytes) -> tuple[int, bytes]:
         numbers = _NUMBER.findall(body)
@@ -155,12 +193,16 @@ def _refusal(message: str) -> tuple[int, bytes]:
     return 400, json.dumps({"__type": kind, "message": message}).encode()
 
 
-def _description(table: str) -> dict[str, Any]:
+def _description(table: str, items: int, shape: str) -> dict[str, Any]:
+    account = "222222222222" if table == DESTINATION else "111111111111"
     return {
         "Table": {
             "TableName": table,
             "TableStatus": "ACTIVE",
-            "TableArn": f"arn:aws:dynamodb:eu-west-1:111111111111:table/{table}",
+            "TableArn": f"arn:aws:dynamodb:eu-west-1:{account}:table/{table}",
+            "TableId": f"00000000-0000-4000-8000-{account}",
+            "ItemCount": items,
+            "TableSizeBytes": items * SIZES[shape],
             "KeySchema": [
                 {"AttributeName": "pk", "KeyType": "HASH"},
                 {"AttributeName": "sk", "KeyType": "RANGE"},

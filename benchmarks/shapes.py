@@ -20,6 +20,9 @@ SIZES = {"small": 120, "medium": 360, "large": 4096}
 
 KEY_NAMES = ("pk", "sk")
 
+LETTER = "k"
+"""What the partition keys begin with, where nothing else is said."""
+
 _WORDS = (
     "amber",
     "birch",
@@ -39,19 +42,36 @@ _WORDS = (
 _TEXT = "".join(random.Random(0).choices(string.ascii_lowercase + "     ", k=64 * 1024))
 
 
-def key(number: str, index: int) -> Item:
-    """The key of an item: its 15-digit ``number`` behind a k, and its place on its page."""
-    return {"pk": {"S": f"k{number}"}, "sk": {"N": str(index)}}
+def key(number: str, index: int, letter: str = LETTER) -> Item:
+    """The key of an item: its 15-digit ``number`` behind a letter, and its place on its page."""
+    return {"pk": {"S": f"{letter}{number}"}, "sk": {"N": str(index)}}
 
 
-def item(shape: str, rng: random.Random, number: str, index: int) -> Item:
+def item(shape: str, rng: random.Random, number: str, index: int, letter: str = LETTER) -> Item:
     """An item of ``shape`` with that key, of exactly ``SIZES[shape]`` bytes; its attributes in any order."""
-    attributes = {**key(number, index), **_ATTRIBUTES[shape](rng)}
+    attributes = {**key(number, index, letter), **_ATTRIBUTES[shape](rng)}
     missing = SIZES[shape] - size(attributes) - len("note")
     attributes["note"] = {"S": _letters(rng, missing)}
     names = list(attributes)
     rng.shuffle(names)
     return {name: attributes[name] for name in names}
+
+
+def reordered(attributes: Item) -> Item:
+    """An equal item, or map's content: names and sets' elements, which have no order, in another one."""
+    return {name: _reordered_value(value) for name, value in reversed(attributes.items())}
+
+
+def _reordered_value(value: Item) -> Item:
+    ((kind, content),) = value.items()
+    match kind:
+        case "SS":
+            return {kind: content[::-1]}
+        case "L":
+            return {kind: [_reordered_value(element) for element in content]}
+        case "M":
+            return {kind: reordered(content)}
+    return value
 
 
 def size(attributes: Item) -> int:
@@ -85,7 +105,7 @@ def _medium(rng: random.Random) -> Item:
     """Six of its nine attributes; the others are the key's two and the note."""
     return {
         "name": {"S": " ".join(rng.sample(_WORDS, 3))},
-        "price": {"N": f"{rng.randrange(1, 100_000)}.50"},
+        "price": {"N": f"{rng.randrange(1, 100_000)}.5"},
         "active": {"BOOL": rng.random() < 0.5},
         "tags": {"SS": sorted(rng.sample(_WORDS, 3))},
         "history": {"L": [{"N": str(rng.randrange(10**6))} for _ in range(4)]},
@@ -93,10 +113,15 @@ def _medium(rng: random.Random) -> Item:
             "M": {
                 "street": {"S": rng.choice(_WORDS)},
                 "zip": {"S": f"{rng.randrange(10**5):05d}"},
-                "position": {"M": {"north": {"N": f"{rng.uniform(-90, 90):.6f}"}, "sure": {"BOOL": True}}},
+                "position": {"M": {"north": {"N": _fraction(rng)}, "sure": {"BOOL": True}}},
             }
         },
     }
+
+
+def _fraction(rng: random.Random) -> str:
+    """Up to six places, without zeros at the end: DynamoDB trims them (Developer Guide, "Number")."""
+    return f"{rng.uniform(-90, 90):.6f}".rstrip("0").rstrip(".")
 
 
 def _large(rng: random.Random) -> Item:

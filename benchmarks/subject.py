@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -88,7 +89,13 @@ class Measured:
         return self.items / self.wall_s
 
 
-def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, Any]]) -> Measured:
+def run(
+    subject: Subject,
+    server: Loopback | None,
+    tasks: Sequence[Mapping[str, Any]],
+    *,
+    timeout_s: float = _TIMEOUT_SECONDS,
+) -> Measured:
     """Run ``subject`` once for each of ``tasks``, all at the same time, and measure them together.
 
     Wall clock of several is from the first one's beginning to the last one's end, CPU and items are sums,
@@ -97,7 +104,7 @@ def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, 
     Raises
     ------
     SubjectFailed
-        It ended with an error.
+        It ended with an error, or not within ``timeout_s``.
     """
     # In this order: the pool cannot be left before the processes that its threads wait for are gone.
     with ThreadPoolExecutor(len(tasks)) as pool, _started(subject, server, tasks) as processes:
@@ -105,7 +112,7 @@ def run(subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, 
             _await_ready(subject, process)
         server_before = server.stats()["cpu_s"] if server else 0.0
         before, busy_before = time.perf_counter(), busy_seconds()
-        results = list(pool.map(lambda process: _result(subject, process), processes))
+        results = list(pool.map(lambda process: _result(subject, process, timeout_s), processes))
         busy, elapsed = busy_seconds() - busy_before, time.perf_counter() - before
     stats = server.stats() if server else None
     server_cpu_s = stats["cpu_s"] - server_before if stats else 0.0
@@ -148,7 +155,8 @@ def _started(
     finally:
         for process in processes:
             if process.poll() is None:
-                process.kill()
+                # With what it has started itself.
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 
@@ -161,6 +169,7 @@ def _start(subject: Subject, server: Loopback | None, task: Mapping[str, Any]) -
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         preexec_fn=pin(SUBJECT_CORES),
     )
 
@@ -180,11 +189,11 @@ def _await_ready(subject: Subject, process: subprocess.Popen[str]) -> None:
         raise SubjectFailed(f"{subject.name} did not start: {_last_line(errors)}")
 
 
-def _result(subject: Subject, process: subprocess.Popen[str]) -> dict[str, Any]:
+def _result(subject: Subject, process: subprocess.Popen[str], timeout_s: float) -> dict[str, Any]:
     try:
-        output, errors = process.communicate("go\n", timeout=_TIMEOUT_SECONDS)
+        output, errors = process.communicate("go\n", timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        raise SubjectFailed(f"{subject.name} was not done after {_TIMEOUT_SECONDS} s") from None
+        raise SubjectFailed(f"{subject.name} was not done after {timeout_s:g} s") from None
     if process.returncode or not output.strip():
         raise SubjectFailed(f"{subject.name} failed: {_last_line(errors)}")
     result: dict[str, Any] = json.loads(output)

@@ -8,7 +8,7 @@ from functools import partial
 from benchmarks.bench import Bench, compared
 from benchmarks.copying import ARTICLE, CLIENT, RESOURCE, TABLECOPY, copy
 from benchmarks.figure import Figure
-from benchmarks.npm import copy_dynamodb_table
+from benchmarks.npm import COPY_DYNAMODB_TABLE, copy_dynamodb_table
 from benchmarks.server import ServerOptions
 from benchmarks.shapes import SHAPES
 from benchmarks.subject import Measured, Subject, SubjectFailed
@@ -19,7 +19,7 @@ _ITEMS = {
     "boto3.client": {"small": 18_000, "medium": 12_000, "large": 3_000},
     "boto3.resource": {"small": 15_000, "medium": 9_000, "large": 2_500},
     "article": {"small": 2_500, "medium": 2_000, "large": 1_200},
-    "copy-dynamodb-table": {"small": 10_000, "medium": 8_000, "large": 2_500},
+    COPY_DYNAMODB_TABLE: {"small": 10_000, "medium": 8_000, "large": 2_500},
 }
 
 
@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     baselines: dict[str, Subject | SubjectFailed] = {
         subject.name: subject for subject in (CLIENT, RESOURCE, ARTICLE)
     }
-    baselines["copy-dynamodb-table"] = copy_dynamodb_table()
+    baselines[COPY_DYNAMODB_TABLE] = copy_dynamodb_table()
     usable = [subject for subject in baselines.values() if isinstance(subject, Subject)]
     for shape in SHAPES:
 

@@ -109,6 +109,17 @@ def test_a_bound_from_above_is_kept_as_well() -> None:
     assert "above_baseline_mb at most 100" in sentence
 
 
+def test_what_a_figure_says_of_itself_may_be_required() -> None:
+    def sizes(peak: float) -> list[Figure]:
+        return [
+            Figure("verify_memory", "medium", f"a tenth, other {which}", 1.2, peak_rss_mb=peak)
+            for which in ("order", "keys")
+        ]
+
+    assert list(missed(sizes(500.0), ["verify_memory"])) == []
+    assert len(list(missed(sizes(500.1), ["verify_memory"]))) == 2
+
+
 def test_a_figure_that_is_not_there_at_all_is_missed() -> None:
     assert len(list(missed([], ["backfill", "replicator_cpu"]))) == 3
 

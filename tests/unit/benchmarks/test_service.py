@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.pages import Pages
+from benchmarks.server import ServerOptions
 from benchmarks.service import DESTINATION, JOURNAL, SOURCE, Service
 
 
@@ -83,3 +84,66 @@ def test_a_request_without_an_operation_assumes_the_role(service: Service) -> No
     status, answer = service.answer("", b"Action=AssumeRole&Version=2011-06-15")
     assert status == 200
     assert b"<AssumeRoleResult>" in answer
+
+
+@pytest.fixture
+def compared() -> Service:
+    return ServerOptions("medium", 100, 7, copy="mirrored").service()
+
+
+def keys(*numbers: int) -> list[dict[str, Any]]:
+    return [{"sk": {"N": str(number)}, "pk": {"S": f"k{number:015d}"}} for number in numbers]
+
+
+def test_a_table_to_compare_with_has_equal_items_in_another_order(compared: Service) -> None:
+    tables = [ask(compared, "Scan", TableName=table)["Items"] for table in (SOURCE, DESTINATION)]
+    names = [[item["pk"]["S"] for item in table] for table in tables]
+    assert names[0] == names[1][::-1]
+    assert compared.stats()["served"] == {"items": 200, "sum": 2 * sum(range(100))}
+    assert compared.stats()["received"]["items"] == 0
+
+
+def test_tables_that_are_disjoint_have_no_key_in_common() -> None:
+    service = ServerOptions("medium", 100, 7, copy="disjoint").service()
+    tables = [ask(service, "Scan", TableName=table)["Items"] for table in (SOURCE, DESTINATION)]
+    source, copy = ({item["pk"]["S"] for item in table} for table in tables)
+    assert len(source) == len(copy) == 100
+    assert not source & copy
+    wanted = [{name: tables[0][0][name] for name in ("pk", "sk")}]
+    found = ask(service, "BatchGetItem", RequestItems={DESTINATION: {"Keys": wanted}})
+    assert found == {"Responses": {DESTINATION: []}, "UnprocessedKeys": {}}
+
+
+@pytest.mark.parametrize("table", [SOURCE, DESTINATION])
+def test_items_are_found_by_their_keys(compared: Service, table: str) -> None:
+    scanned = {item["pk"]["S"]: item for item in ask(compared, "Scan", TableName=table)["Items"]}
+    wanted: dict[str, Any] = {"Keys": keys(5, 99, 7), "ConsistentRead": True}
+    answer = ask(compared, "BatchGetItem", RequestItems={table: wanted}, ReturnConsumedCapacity="TOTAL")
+    assert answer["Responses"] == {table: [scanned[key["pk"]["S"]] for key in wanted["Keys"]]}
+    assert answer["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 3}]
+
+
+def test_more_keys_than_dynamodb_reads_at_once_are_refused(compared: Service) -> None:
+    body = json.dumps({"RequestItems": {SOURCE: {"Keys": keys(*range(101))}}}).encode()
+    status, answer = compared.answer("BatchGetItem", body)
+    assert (status, json.loads(answer)["__type"].rsplit("#", 1)[1]) == (400, "ValidationException")
+
+
+def test_a_destination_that_is_not_compared_cannot_be_read(service: Service) -> None:
+    status, answer = service.answer("Scan", json.dumps({"TableName": DESTINATION}).encode())
+    assert status == 400
+    assert b"does not know Scan of copy" in answer
+
+
+def test_both_tables_are_described(compared: Service) -> None:
+    descriptions = [
+        ask(compared, "DescribeTable", TableName=table)["Table"] for table in (SOURCE, DESTINATION)
+    ]
+    for description, account in zip(descriptions, ("111111111111", "222222222222"), strict=True):
+        assert (description["ItemCount"], description["TableSizeBytes"]) == (100, 36_000)
+        assert account in description["TableArn"]
+    assert descriptions[0]["TableId"] != descriptions[1]["TableId"]
+    arn = descriptions[1]["TableArn"]
+    assert ask(compared, "ListTagsOfResource", ResourceArn=arn) == {"Tags": []}
+    for operation in ("DescribeTimeToLive", "DescribeContinuousBackups"):
+        assert "DISABLED" in json.dumps(ask(compared, operation, TableName=DESTINATION))

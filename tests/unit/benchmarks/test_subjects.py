@@ -1,7 +1,10 @@
 """Subjects in processes of their own, held to the work they were to do."""
 
+import os
+import select
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,7 @@ from benchmarks.copying import ARTICLE, CLIENT, RESOURCE, TABLECOPY, copy
 from benchmarks.events import Batches
 from benchmarks.figures import replicator
 from benchmarks.server import ServerOptions
-from benchmarks.subject import Subject, SubjectFailed
+from benchmarks.subject import Subject, SubjectFailed, run
 
 MEDIUM = ServerOptions("medium", 60, seed=7)
 
@@ -66,6 +69,24 @@ def test_a_subject_that_fails_says_why(lines: list[str], message: str) -> None:
         copy(Subject("broken", script(*lines)), MEDIUM)
 
 
+def test_a_subject_that_takes_too_long_is_ended_with_all_it_has_started(tmp_path: Path) -> None:
+    fifo = tmp_path / "held"
+    os.mkfifo(fifo)
+    stuck = script(
+        "import subprocess, sys, time",
+        f"held = open({str(fifo)!r}, 'w')",
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], pass_fds=[held.fileno()])",
+        "print('ready', flush=True)",
+        "time.sleep(60)",
+    )
+    with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        with pytest.raises(SubjectFailed, match="stuck was not done"):
+            run(Subject("stuck", stuck), None, [{}], timeout_s=0.1)
+        # Its end is that of the last process which has it open.
+        assert select.select([reader], [], [], 10)[0]
+        assert reader.read() == ""
+
+
 def test_the_parts_are_added_up_and_what_they_print_goes_nowhere() -> None:
     noisy = script(
         "from benchmarks.meter import measure",
@@ -81,6 +102,7 @@ def test_the_parts_are_added_up_and_what_they_print_goes_nowhere() -> None:
     assert copy(Subject("noisy", noisy), MEDIUM).items == 70
 
 
-def test_without_node_there_is_no_baseline_from_npm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_node_there_are_no_baselines_from_npm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert "node and npm are not installed" in str(npm.copy_dynamodb_table())
+    for subject in (npm.copy_dynamodb_table(), npm.diff_tables()):
+        assert "node and npm are not installed" in str(subject)
