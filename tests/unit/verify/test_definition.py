@@ -416,23 +416,56 @@ def test_a_table_that_never_was_on_demand_does_not_say_so() -> None:
 
 
 def test_findings_come_by_severity_then_by_aspect() -> None:
-    source = {
-        "table": described(GlobalSecondaryIndexes=[index()], DeletionProtectionEnabled=True),
-        "expires_by": "ttl",
-        "tags": [{"a": "1"}],
-    }
+    source = {"table": streaming("KEYS_ONLY"), "expires_by": "ttl", "tags": [{"a": "1"}]}
     destination = {
-        "table": described(TableClassSummary={"TableClass": "STANDARD_INFREQUENT_ACCESS"}),
-        "tags": [{"b": "1"}],
+        "table": described(
+            TableClassSummary={"TableClass": "STANDARD_INFREQUENT_ACCESS"},
+            DeletionProtectionEnabled=True,
+            GlobalSecondaryIndexes=[index()],
+        ),
     }
     assert [(finding.severity, finding.aspect) for finding in compare(source, destination)] == [
-        ("data", "deletion_protection"),
-        ("data", "global_index by-day"),
+        ("data", "stream"),
+        ("cost", "global_index by-day"),
         ("cost", "table_class"),
         ("cost", "time_to_live"),
+        ("cosmetic", "deletion_protection"),
         ("cosmetic", "tags"),
-        ("cosmetic", "tags: extra"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "said", "mend"),
+    [
+        (provisioned(5, 5), provisioned(5, 4), "lower write units", "aws "),
+        (provisioned(5, 6), provisioned(6, 5), "lower write and higher read units", "aws "),
+        (provisioned(5, 5), provisioned(4, 4), "lower read and write units", "aws "),
+        (provisioned(5, 5), provisioned(5, 4), "throttled", "aws "),
+        (provisioned(5, 5), provisioned(5, 6), "higher write units provisioned", "aws "),
+        (provisioned(5, 5), provisioned(5, 6), "paid for, used or not", "aws "),
+        (described(), described(**maximum(5, 5)), "throttled", "aws "),
+        (described(**maximum(5, 5)), described(), "bounds what requests on demand can cost", "aws "),
+        (with_index(includes("a")), with_index(includes()), "lacks a:", "delete the index"),
+        (with_index(includes(), "Local"), with_index(includes("a b"), "Local"), '"a b"', "local indexes"),
+        (with_index(index()), with_index(includes("a")), "lacks all attributes that", "delete the index"),
+        (described(), with_index(index()), "are refused.", "aws "),
+        (described(), with_index(index(), "Local"), "are refused, as is what goes beyond 10 GB", "local"),
+        (described(DeletionProtectionEnabled=True), described(), "is off at the destination", "aws "),
+        (described(), described(DeletionProtectionEnabled=True), "Only the destination", "aws "),
+        (encrypted(), described(), "who may read", "choose a customer managed key"),
+        (encrypted(f"{KEY_ARN}-denied"), described(), "under a KMS key", "choose a key like the source's"),
+        (described(), encrypted(), "KMS charges", "aws "),
+        (streaming("NEW_IMAGE"), streaming("OLD_IMAGE"), "miss what NEW_IMAGE", "the view type"),
+        (streaming("KEYS_ONLY"), streaming("OLD_IMAGE"), "more than KEYS_ONLY", "the view type"),
+    ],
+)
+def test_texts_say_what_it_does_and_what_mends_it(
+    source: Any, destination: Any, said: str, mend: str
+) -> None:
+    found = one(source, destination)
+    assert said in found.text
+    assert found.mend is not None
+    assert found.mend.startswith(mend)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "UnknownOperationException"])
@@ -499,7 +532,7 @@ def test_auto_scaling_is_said_not_to_be_compared() -> None:
     )
     only = compare(source, described(GlobalSecondaryIndexes=[index()]))
     assert [finding.aspect for finding in only] == ["billing_mode", "auto_scaling"]
-    assert only[1].destination is None
+    assert (only[1].source, only[1].destination) == ("unknown", None)
     assert only[1].mend == commands[0]
     assert compare() == []
 
@@ -642,7 +675,9 @@ def test_tags_are_set_and_taken_away() -> None:
     assert found["ResourceArn"] == "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
     # One key by itself would be read as a file, or as an option, were it not JSON.
     for key in hostile:
-        _, method, found = request_of(one({}, {"tags": [{key: "1"}]}).mend)
+        extra = one({}, {"tags": [{key: "1"}]})
+        assert (extra.aspect, extra.severity) == ("tags: extra", "cosmetic")
+        _, method, found = request_of(extra.mend)
         assert (method, found["TagKeys"]) == ("untag_resource", [key])
 
 

@@ -166,6 +166,7 @@ def test_lines() -> None:
     [
         ({"currency": "\x1b[2J"}, "\\x1b[2J"),
         ({"price_per_million": 0.1}, "less than 0.01 USD"),
+        ({"price_per_million": 0.01e6 / 502}, "about 0.01 USD"),
         ({"writes_stopped": True}, "of consistent reading;"),
         ({"items_per_second": 0.2}, "2.8 h of reading"),
         ({"items_per_second": 100}, "20 s of reading"),
