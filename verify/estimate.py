@@ -179,7 +179,7 @@ def _bounds(
     side: str, table: Mapping[str, Any], units: float, read_capacity: float | None
 ) -> Iterator[_Bound]:
     if read_capacity:
-        reason = f"--read-capacity of the {side}, {read_capacity:,.10g} units a second"
+        reason = f"--{side}-read-capacity, {read_capacity:,.10g} units a second"
         yield _Bound(units / read_capacity, f"{side}_read_capacity", reason)
     provisioned = _provisioned(table)
     if provisioned:

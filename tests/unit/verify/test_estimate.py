@@ -86,7 +86,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"read_capacity": {"source": 50.2, "destination": 100.0}},
             "source_read_capacity",
-            "--read-capacity of the source, 50.2 units a second",
+            "--source-read-capacity, 50.2 units a second",
             10.0,
         ),
         (
@@ -94,7 +94,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"read_capacity": {"destination": 25.1}},
             "destination_read_capacity",
-            "--read-capacity of the destination, 25.1 units a second",
+            "--destination-read-capacity, 25.1 units a second",
             20.0,
         ),
         (
