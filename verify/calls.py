@@ -14,7 +14,7 @@ from sides.errors import explained
 from tablecopy import retry
 from tablecopy.post import Post
 from verify.budget import Budget, Stopped
-from verify.pages import BadPage
+from verify.decode import BadPage
 
 # With backoff that is some 40 s, longer than DynamoDB's own hiccups; a provisioned table may take minutes to
 # scale or to be left alone by its other readers.

@@ -157,9 +157,7 @@ class Generation:
             batches = enumerate(_batches(candidates))
 
             def work() -> None:
-                readers = {
-                    side: Reader(table.keys, self._rules.ignored) for side, table in self._tables.items()
-                }
+                readers = {side: table.reader(self._rules.ignored) for side, table in self._tables.items()}
                 while True:
                     with self._lock:
                         number, batch = next(batches, (-1, []))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from verify.blocks import Blocks
 from verify.budget import Budget, ReadCapacity
-from verify.pages import Reader
 from verify.table import Filter, Table
 
 # A page is 1 MB at most (DynamoDB API reference, Scan); a unit is 4 KB, twice that if eventually consistent.
@@ -106,7 +105,7 @@ class SegmentScan:
         last: str | None = blocks.checkpoints[-1]["last_key"] if blocks.checkpoints else None
         if blocks.checkpoints and last is None:
             return
-        reader = Reader(self._table.keys, self._plan.ignored, self._plan.expiry)
+        reader = self._table.reader(self._plan.ignored, self._plan.expiry)
         head = self._request()
         while True:
             start = b"" if last is None else b',"ExclusiveStartKey":' + last.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,9 +16,10 @@ from sides.errors import explained
 from sides.items import Item
 from verify.budget import Budget
 from verify.calls import Calls, Send, sender
+from verify.decode import BadPage, PageDecoder
 from verify.described import Definition, read_definition
 from verify.keys import KeySchema
-from verify.pages import BadPage, Page, Reader
+from verify.pages import Page, Reader
 
 BATCH_KEYS = 100
 """Keys of one BatchGetItem call at most (DynamoDB API reference)."""
@@ -102,6 +103,7 @@ class Table:
         self.arn: str = description["TableArn"]
         self.name = self.arn.rpartition("/")[2]
         self.keys = KeySchema.of(description)
+        self._decoder = PageDecoder()
 
     @classmethod
     def connect(cls, side: Side) -> Table:
@@ -143,6 +145,10 @@ class Table:
     def is_same_as(self, other: Table) -> bool:
         """Whether both are one table. Two local AWS may hold the same ARN: the endpoint counts too."""
         return self.arn == other.arn and self.endpoint_url == other.endpoint_url
+
+    def reader(self, ignored: Iterable[str] = (), expiry: str | None = None) -> Reader:
+        """What reads pages of this table, for one thread; see `Reader`."""
+        return Reader(self.keys, ignored, expiry, self._decoder)
 
     def page(self, request: bytes, reader: Reader, *, budget: Budget, stop: threading.Event) -> Page:
         """Read one page of a scan.

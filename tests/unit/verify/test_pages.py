@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.unit.verify.items import items, meaning, respelled
 from verify.canonical import number
+from verify.decode import BadPage
 from verify.keys import KeySchema
-from verify.pages import BadPage, Reader
+from verify.pages import Reader
 
 KEYS = KeySchema((("pk", "S"), ("sk", "N")))
 
