@@ -212,6 +212,7 @@ class _Run:
             filter=self._options.filter,
             ignored=self._options.ignored,
             expiry=self._tables["source"].expiry,
+            seed=self._work.seed,
         )
 
     def _scan(self) -> None:
@@ -282,6 +283,7 @@ class _Run:
             values=self._options.values,
             ignored=frozenset(self._options.ignored),
             expiry=self._plan.expiry,
+            seed=self._plan.seed,
         )
         generation = Generation(self._tables, self._budgets, rules, path, self._clock.now)
         self._generations.append(

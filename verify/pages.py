@@ -6,8 +6,9 @@ here builds an item in Python's own types, which is what reading a table spends 
 
 Items that are equal can still get different digests, where a service spells equal values differently from
 item to item (DynamoDB does not: it trims numbers, and encodes binary values and strings in one way). Such a
-pair is read again and compared exactly (`canonical`). The opposite cannot happen: the text determines the
-item, so that equal digests mean equal items.
+pair is read again and compared exactly (`canonical`). The opposite does not happen: the text determines the
+item, and the digest is XXH3 with 128 bits. Its seed is a secret of each comparison, so that nobody can make
+items for two tables that differ and share a digest.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ import re
 from binascii import hexlify
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
+
+from xxhash import xxh3_128_digest
 
 from verify.canonical import number
 from verify.decode import Decoded, PageDecoder, batch_page
 from verify.keys import KeySchema
-
-_DIGEST_BYTES = 16
 
 # Whether numbers are spelled in one way is looked at on the first page of a segment, and on every so many.
 _LOOK_AGAIN_PAGES = 16
@@ -72,6 +72,8 @@ class Reader:
         Name of the time to live attribute, if the rows are to have it.
     decoder
         What the table's readers share.
+    seed
+        Of the digests, 64 bits. Only digests of the same seed can be compared.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Reader:
         ignored: Iterable[str] = (),
         expiry: str | None = None,
         decoder: PageDecoder | None = None,
+        seed: int = 0,
     ) -> None:
         self._keys = keys.attributes
         self._ignored = frozenset(ignored) - {name for name, _ in self._keys}
         self._expiry = expiry
         self._decoder = decoder or PageDecoder()
+        self._seed = seed
         self._pages = 0
         self._respell = False
 
@@ -127,7 +131,8 @@ class Reader:
         expiries = self._expiries(decoded)
         for name in self._ignored:
             decoded.take_out(name)
-        digests = [hexlify(blake2b(text, digest_size=_DIGEST_BYTES).digest()) for text in decoded.texts()]
+        seed = self._seed
+        digests = [hexlify(xxh3_128_digest(text, seed)) for text in decoded.texts()]
         columns: list[Iterable[Any]] = [decoded.column(name, kind) for name, kind in self._keys]
         if len(columns) == 1:
             columns.append([b"-"] * len(digests))

@@ -80,6 +80,8 @@ class Rules:
         Names of attributes that do not count.
     expiry
         Name of the time to live attribute.
+    seed
+        Of the scans' digests.
     """
 
     writes_stopped: bool = False
@@ -88,6 +90,7 @@ class Rules:
     values: bool = False
     ignored: frozenset[str] = frozenset()
     expiry: str | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class Generation:
             batches = enumerate(_batches(candidates))
 
             def work() -> None:
-                readers = {side: table.reader(self._rules.ignored) for side, table in self._tables.items()}
+                readers = {side: table.reader(self._rules.ignored, seed=self._rules.seed) for side, table in self._tables.items()}
                 while True:
                     with self._lock:
                         number, batch = next(batches, (-1, []))

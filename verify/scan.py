@@ -39,6 +39,8 @@ class ScanPlan:
         Names of attributes that do not count.
     expiry
         Name of the time to live attribute; ``None`` if there is none.
+    seed
+        Of the digests.
     """
 
     segments: tuple[int, ...]
@@ -47,6 +49,7 @@ class ScanPlan:
     filter: Filter | None = None
     ignored: tuple[str, ...] = ()
     expiry: str | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class SegmentScan:
         last: str | None = blocks.checkpoints[-1]["last_key"] if blocks.checkpoints else None
         if blocks.checkpoints and last is None:
             return
-        reader = self._table.reader(self._plan.ignored, self._plan.expiry)
+        reader = self._table.reader(self._plan.ignored, self._plan.expiry, self._plan.seed)
         head = self._request()
         while True:
             start = b"" if last is None else b',"ExclusiveStartKey":' + last.encode()

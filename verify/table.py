@@ -146,9 +146,9 @@ class Table:
         """Whether both are one table. Two local AWS may hold the same ARN: the endpoint counts too."""
         return self.arn == other.arn and self.endpoint_url == other.endpoint_url
 
-    def reader(self, ignored: Iterable[str] = (), expiry: str | None = None) -> Reader:
+    def reader(self, ignored: Iterable[str] = (), expiry: str | None = None, seed: int = 0) -> Reader:
         """What reads pages of this table, for one thread; see `Reader`."""
-        return Reader(self.keys, ignored, expiry, self._decoder)
+        return Reader(self.keys, ignored, expiry, self._decoder, seed)
 
     def page(self, request: bytes, reader: Reader, *, budget: Budget, stop: threading.Event) -> Page:
         """Read one page of a scan.
