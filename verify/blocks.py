@@ -7,6 +7,7 @@ cut off when the file is opened again.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import zlib
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _MARK = b"#\t"
 
 
 class Blocks:
-    """A file of blocks, open for appending.
+    """A file of blocks, open for appending; opening it waits for whoever has it open.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class Blocks:
         self.path = path
         self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115
         self.checkpoints: list[dict[str, Any]] = []
+        # A thread of a process that is just being ended may still be about to write its last block.
+        fcntl.flock(self._file, fcntl.LOCK_EX)
         self._file.truncate(self._recover())
 
     def append(self, rows: bytes, checkpoint: dict[str, Any]) -> None:

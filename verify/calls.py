@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
@@ -101,6 +101,10 @@ class Calls:
                 if failures >= _ATTEMPTS:
                     with explained(self._side):
                         raise
+            except BotoCoreError:
+                # The session cannot sign in any more.
+                with explained(self._side):
+                    raise
             except BadPage as error:
                 failures += 1
                 if failures >= _ATTEMPTS:

@@ -6,13 +6,14 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sides import UserError
 from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Style, emit, printable, run
 from verify import repair_cli
-from verify.compare import compare
+from verify.compare import check_comparable, compare
 from verify.control import lag_of
 from verify.estimate import DEFAULT_CURRENCY, estimate
 from verify.flags import Places, options_of, parser, places_of
@@ -62,6 +63,7 @@ def _verify(arguments: Sequence[str]) -> int:
     options = options_of(flags, given)
     places = places_of(flags, given)
     source, destination = Table.connect(places.source), Table.connect(places.destination)
+    check_comparable(source, destination)
     processes = given.processes or _processes(source, destination)
     if given.command == "estimate":
         return _estimate(source, destination, options, given, processes)
@@ -69,7 +71,10 @@ def _verify(arguments: Sequence[str]) -> int:
     if letters.note:
         print(f"verify: {printable(letters.note)}", file=sys.stderr)
     base = given.work_dir or default_directory()
-    work = WorkDirectory(base, options.identity(source, destination), resume=given.resume)
+    try:
+        work = WorkDirectory(base, options.identity(source, destination), resume=given.resume)
+    except OSError as error:
+        raise UserError(_disk_trouble(error, base)) from error
     try:
         comparison = _compared(source, destination, options.over(processes), places, letters, work)
         _write_files(given, comparison, source, destination)
@@ -79,6 +84,8 @@ def _verify(arguments: Sequence[str]) -> int:
         else:
             for line in text_report(comparison, Style(sys.stdout), given.limit):
                 print(line)
+        # Not before the result has been delivered is what it was made of given up.
+        sys.stdout.flush()
     except BaseException:
         work.release()
         raise
@@ -122,17 +129,29 @@ def _compared(
 def _write_files(
     given: argparse.Namespace, comparison: Comparison, source: Table, destination: Table
 ) -> None:
-    if given.html:
-        write_html(given.html, comparison)
-    if given.junit:
-        write_junit(given.junit, comparison)
+    for path, write in ((given.html, write_html), (given.junit, write_junit)):
+        if path:
+            with _writing(path):
+                write(path, comparison)
     if given.repair_plan:
-        write_plan(
-            given.repair_plan,
-            comparison,
-            source_table_id=source.table_id,
-            destination_table_id=destination.table_id,
-        )
+        with _writing(given.repair_plan):
+            write_plan(
+                given.repair_plan,
+                comparison,
+                source_table_id=source.table_id,
+                destination_table_id=destination.table_id,
+            )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    hint = "nothing has to be read again: mend it, or name another file, and go on with --resume"
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {hint}") from error
+    except UserError as error:
+        raise UserError(f"{error}; {hint}") from error
 
 
 def _estimate(

@@ -82,13 +82,7 @@ def compare(
         The disk is full, for example.
     """
     options = options or Options()
-    if source.is_same_as(destination):
-        raise UserError(f"source and destination are the same table, {source.arn}")
-    if source.keys != destination.keys:
-        raise UserError(
-            f"the primary keys differ: {source.keys} at the source, {destination.keys} at the destination; "
-            "such tables cannot be compared"
-        )
+    check_comparable(source, destination)
     keeper = None
     if work is None:
         keeper = tempfile.TemporaryDirectory(prefix="verify-")
@@ -96,6 +90,23 @@ def compare(
     tables: dict[SideName, Table] = {"source": source, "destination": destination}
     run = _Run(tables, options, letters or Letters(), lag, work, on_progress, clock or Clock())
     return run.result(keeper)
+
+
+def check_comparable(source: Table, destination: Table) -> None:
+    """Make sure that the tables can be compared at all.
+
+    Raises
+    ------
+    sides.UserError
+        One table on both sides, or different keys.
+    """
+    if source.is_same_as(destination):
+        raise UserError(f"source and destination are the same table, {source.arn}")
+    if source.keys != destination.keys:
+        raise UserError(
+            f"the primary keys differ: {source.keys} at the source, {destination.keys} at the destination; "
+            "such tables cannot be compared"
+        )
 
 
 class Differences(Collection[Difference]):

@@ -36,7 +36,7 @@ def lag_of(side: Side, control_function: str | None) -> Callable[[], float]:
     def lag() -> float:
         try:
             age = float(ControlFunction(side, name).status().get("oldest_unapplied_age", 0.0))
-        except (UserError, ValueError, TypeError):
+        except (UserError, ValueError, LookupError, TypeError, AttributeError):
             return 0.0
         return min(age + _LOOK_SECONDS, _LONGEST_LAG_SECONDS) if age else 0.0
 

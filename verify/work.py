@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,21 @@ def join(directory: Path) -> None:
 
 
 def default_directory() -> Path:
-    """Where comparisons work unless told otherwise: ``verify`` in the user's cache (XDG base directories)."""
+    """Where comparisons work unless told otherwise: ``verify`` in the user's cache (XDG base directories).
+
+    Raises
+    ------
+    sides.UserError
+        There is no such place, as in a container that runs as a user of a number alone.
+    """
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "dynamodb-account-copy" / "verify"
+    try:
+        root = Path(cache) if cache else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise UserError(
+            "this user has no home directory to work in; name a directory with --work-dir"
+        ) from error
+    return root / "dynamodb-account-copy" / "verify"
 
 
 class WorkDirectory:
@@ -58,22 +71,25 @@ class WorkDirectory:
     ------
     sides.UserError
         Another process is at work in it, or there is nothing to resume.
+    OSError
+        It cannot be written.
     """
 
     def __init__(self, base: Path, what: Mapping[str, Any], *, resume: bool) -> None:
         text = json.dumps(what, sort_keys=True)
         self.path = base / hashlib.sha256(text.encode()).hexdigest()[:16]
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        nothing = UserError(
+            f"there is no interrupted comparison of these tables, compared in this way, in {base}; "
+            "run without --resume, or name its directory with --work-dir"
+        )
+        if resume and not self.file(_RUN).exists():
+            raise nothing
+        self._lock = self._locked()
         try:
-            self._own(self._lock)
             self._await_helpers()
             known = self._known()
             if resume and known is None:
-                raise UserError(
-                    f"there is no interrupted comparison of these tables, compared in this way, in {base}; "
-                    "run without --resume, or name its directory with --work-dir"
-                )
+                raise nothing
             if known is not None and not resume:
                 self._clear()
                 known = None
@@ -103,8 +119,26 @@ class WorkDirectory:
 
     def remove(self) -> None:
         """Delete it: the comparison is over."""
+        with suppress(OSError):
+            # All but the locks, before anybody else can take it for an own one.
+            self._clear()
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+
+    def _locked(self) -> int:
+        while True:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The directory may go at any moment: whoever had it removes it in the end.
+            with suppress(FileNotFoundError):
+                lock = os.open(self.file(_LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+                try:
+                    self._own(lock)
+                    if os.path.samestat(os.fstat(lock), os.stat(self.file(_LOCK))):
+                        return lock
+                except BaseException:
+                    os.close(lock)
+                    raise
+                os.close(lock)
 
     def _await_helpers(self) -> None:
         """The processes of a comparison that was killed end as soon as they notice."""

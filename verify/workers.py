@@ -9,7 +9,9 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -32,7 +34,9 @@ _THREADS_EACH = 32
 _TURN_SECONDS = 0.05
 
 _LOOK_SECONDS = 0.2
-_END_SECONDS = 5.0
+
+# For all processes together to write the pages in hand; calls that hang longer are not waited for.
+_END_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -130,17 +134,14 @@ def scan_in_processes(
         )
         for _ in range(processes)
     ]
-    for worker in workers:
-        worker.start()
     try:
+        with _deaf_to_interrupts():
+            for worker in workers:
+                worker.start()
         _await(workers, failures, tick)
     finally:
         telling.close()
-        for worker in workers:
-            worker.join(_END_SECONDS)
-            if worker.is_alive():
-                worker.kill()
-                worker.join()
+        _end([worker for worker in workers if worker.pid is not None])
 
 
 class _Share:
@@ -174,6 +175,28 @@ class _Share:
             scan.run(stop, lambda reached, number=number: self._tally.set(number, reached))  # type: ignore[misc]
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have the processes that are started in the block never see Ctrl-C, and this one see it after the block.
+
+    Ctrl-C reaches every process of a terminal, also one that has not come further than its imports.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(workers: Sequence[Any]) -> None:
+    give_up = time.monotonic() + _END_SECONDS
+    for worker in workers:
+        worker.join(max(0.0, give_up - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
 def _await(workers: Sequence[Any], failures: Any, tick: Callable[[], None]) -> None:
     running = {worker.sentinel: worker for worker in workers}
     while running:
@@ -190,7 +213,7 @@ def _failure(failures: Any, exit_code: int) -> Exception:
         failure: Exception = failures.get(timeout=1)
     except queue.Empty:
         what = f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
-        return UserError(f"a process that scans was ended {what}; run again with --resume to go on from here")
+        return UserError(f"a process that scans was ended {what}")
     return failure
 
 
@@ -206,11 +229,13 @@ def _work(
     failures: Any,
 ) -> None:
     """The body of a process."""
-    # Ctrl-C reaches every process of a terminal; the first one tells the others what to do.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     join(jobs[0].path.parent)
+    parent = multiprocessing.parent_process()
+    if parent is None or not parent.is_alive():
+        # It may have been gone before this one belonged to it: whoever resumes has not waited for this one.
+        os._exit(1)
     stop = threading.Event()
-    threading.Thread(target=_end_when_told, args=(told, stop), daemon=True).start()
+    threading.Thread(target=_end_when_told, args=(told, parent.sentinel, stop), daemon=True).start()
 
     def take() -> int:
         with numbers.get_lock():
@@ -249,10 +274,9 @@ def _plain(error: Exception) -> bool:
     return type(error) in (OSError, PermissionError, FileNotFoundError)
 
 
-def _end_when_told(told: Connection, stop: threading.Event) -> None:
+def _end_when_told(told: Connection, parent: int, stop: threading.Event) -> None:
     wait([told])
     stop.set()
-    parent = multiprocessing.parent_process()
-    if parent is None or not parent.is_alive():
-        # Whoever comes next is to find nobody at work on the files.
-        os._exit(1)
+    wait([parent])
+    # Whoever comes next is to find nobody at work on the files.
+    os._exit(1)
