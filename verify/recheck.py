@@ -7,20 +7,21 @@ take to arrive: only what is then as it was on both sides is a difference.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from sides.items import Item
 from verify.blocks import Blocks, rows
 from verify.budget import Budget
 from verify.canonical import canonical, digest
-from verify.differences import PathChange, changed_paths
+from verify.differences import changed_paths
 from verify.pages import Reader
 from verify.parallel import run_all
 from verify.results import Difference, Kind
@@ -160,7 +161,10 @@ class Generation:
             batches = enumerate(_batches(candidates))
 
             def work() -> None:
-                readers = {side: table.reader(self._rules.ignored, seed=self._rules.seed) for side, table in self._tables.items()}
+                rules = self._rules
+                readers = {
+                    side: table.reader(rules.ignored, seed=rules.seed) for side, table in self._tables.items()
+                }
                 while True:
                     with self._lock:
                         number, batch = next(batches, (-1, []))
@@ -309,16 +313,20 @@ class Generation:
 
     def _line(self, candidate: Candidate, state: State, difference: Difference) -> bytes:
         position = self._tables["source"].keys.order(difference.key).hex()
-        record = {
-            "partition": candidate.partition,
-            "sort": candidate.sort,
-            "source": candidate.source,
-            "destination": candidate.destination,
-            "first_seen": candidate.first_seen,
-            "checks": candidate.checks,
-            "difference": asdict(difference),
-        }
-        return f"{state}\t{difference.kind}\t{position}\t{json.dumps(record)}\n".encode("ascii")
+        outcome = Outcome(difference, candidate if state == "open" else None)
+        return f"{state}\t{difference.kind}\t{position}\t".encode("ascii") + _encode(outcome) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The record of an outcome: the difference, and the candidate as it is to be read again."""
+
+    difference: Difference
+    candidate: Candidate | None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Outcome).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,21 +355,15 @@ def paired(path: Path) -> Iterator[Candidate]:
 def still_open(path: Path) -> Iterator[Candidate]:
     """The candidates that a generation has left open, from its file."""
     for row in rows(path):
-        state, _, _, record = row.decode().split("\t")
-        if state == "open":
-            known = json.loads(record)
-            del known["difference"]
-            yield Candidate(**known)
+        candidate = _decode(row.split(b"\t")[3]).candidate
+        if candidate is not None:
+            yield candidate
 
 
 def recorded(path: Path) -> Iterator[Difference]:
     """The differences in a file of `match.order`."""
     for row in rows(path):
-        known = json.loads(row)["difference"]
-        paths = tuple(
-            PathChange(**{**change, "path": tuple(change["path"])}) for change in known.pop("paths", ())
-        )
-        yield Difference(**known, paths=paths)
+        yield _decode(row).difference
 
 
 def _batches(candidates: Iterator[Candidate]) -> Iterator[list[Candidate]]:

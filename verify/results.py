@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from sides.items import Item
@@ -232,4 +233,10 @@ class Comparison:
 
 def moment(seconds: float) -> str:
     """Write seconds since the epoch as ISO 8601 in UTC, to the second."""
+    return _moment(int(seconds))
+
+
+# Millions of differences are seen in a few seconds.
+@lru_cache(maxsize=1024)
+def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

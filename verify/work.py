@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -64,6 +65,8 @@ class WorkDirectory:
         The directory.
     started
         When the comparison began (seconds since the epoch).
+    seed
+        Of the comparison's digests: 64 random bits.
     resumed
         Whether something of an earlier process is in it.
 
@@ -94,9 +97,7 @@ class WorkDirectory:
                 self._clear()
                 known = None
             self.resumed = known is not None
-            self.started = known if known is not None else time.time()
-            if known is None:
-                self._begin(text)
+            self.started, self.seed = known or self._begin(text)
         except BaseException:
             os.close(self._lock)
             raise
@@ -162,16 +163,20 @@ class WorkDirectory:
                     ) from None
                 time.sleep(0.05)
 
-    def _known(self) -> float | None:
+    def _known(self) -> tuple[float, int] | None:
+        """When the comparison in it began, and its seed."""
         try:
-            return float(json.loads(self.file(_RUN).read_text())["started"])
+            run = json.loads(self.file(_RUN).read_text())
+            return float(run["started"]), int(run["seed"])
         except (OSError, ValueError, KeyError):
             return None
 
-    def _begin(self, what: str) -> None:
+    def _begin(self, what: str) -> tuple[float, int]:
+        started, seed = time.time(), secrets.randbits(64)
         fresh = self.file(f"{_RUN}.new")
-        fresh.write_text(json.dumps({"started": self.started, "what": json.loads(what)}))
+        fresh.write_text(json.dumps({"started": started, "seed": seed, "what": json.loads(what)}))
         fresh.replace(self.file(_RUN))
+        return started, seed
 
     def _clear(self) -> None:
         # The run first: without it the rest counts for nothing.
