@@ -6,7 +6,7 @@ import random
 import tempfile
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +21,10 @@ from verify.findings import Finding
 from verify.letters import Letters
 from verify.options import Options
 from verify.progress import Progress, Stage
-from verify.recheck import Candidate, Generation, Rechecked, Rules, paired, recorded, still_open
+from verify.recheck import Candidate, Generation, Rechecked, Rules, outcomes, paired, recorded, still_open
 from verify.results import Comparison, Difference, Kind, Letter, Sample, SideResult
 from verify.scan import Reached, ScanPlan, reached_by
+from verify.sort import sort_lines
 from verify.table import Table
 from verify.work import WorkDirectory
 from verify.workers import SIDES, Job, SideName, Tally, scan_in_processes, scan_in_threads
@@ -115,7 +116,7 @@ class Differences(Collection[Difference]):
     Parameters
     ----------
     path
-        A file of `match.order`.
+        A file of records in that order: see `recheck.outcomes`.
     count
         How many there are.
     letters
@@ -178,8 +179,7 @@ class _Run:
 
     def result(self, keeper: object) -> Comparison:
         self._scan()
-        candidates = self._pair()
-        counts, unsettled = self._recheck(candidates)
+        counts, unsettled = self._recheck(self._pair())
         source, destination = (self._side_result(side) for side in SIDES)
         differences = Differences(
             self._work.file(_DIFFERENCES), sum(counts.values()), self._letters, keeper or self._work
@@ -258,7 +258,8 @@ class _Run:
             match.pair(source, destination, path)
         return path
 
-    def _recheck(self, candidates: Path) -> tuple[dict[Kind, int], int]:
+    def _recheck(self, candidates: Path) -> tuple[Mapping[Kind, int], int]:
+        """How many differences there are of each kind, and how many of them are unsettled."""
         count = match.lines(candidates)
         files: list[Path] = []
         last: Path | None = None
@@ -271,15 +272,10 @@ class _Run:
             last = self._work.file(f"recheck-{len(files) + 1}.rows")
             self._generation(last, source, left, count)
             files.append(last)
-            left = sum(match.count(last, "open").values())
-        if not self._work.file(_DIFFERENCES).exists():
-            match.order(files, last, self._work.file(_DIFFERENCES))
-        open_now = match.count(last, "open") if last else {}
-        counts: dict[Kind, int] = {}
-        for found in (open_now, *(match.count(path, "standing") for path in files)):
-            for kind, number in found.items():
-                counts[kind] = counts.get(kind, 0) + number  # type: ignore[index, call-overload]
-        return counts, sum(open_now.values())
+            left = self._generations[-1].open
+        counts: Counter[Kind] = Counter()
+        sort_lines(outcomes(files, counts), self._work.file(_DIFFERENCES))
+        return counts, left if files else 0
 
     def _generation(self, path: Path, candidates: Iterator[Candidate], left: int, count: int) -> None:
         number = len(self._generations) + 1

@@ -1,4 +1,4 @@
-"""Pairing the rows of both tables, and ordering what was found: out of core, by DuckDB.
+"""Pairing the rows of both tables: out of core, by DuckDB.
 
 Files are tab-separated and unquoted: JSON has neither tabs nor line breaks but between its parts.
 """
@@ -6,7 +6,7 @@ Files are tab-separated and unquoted: JSON has neither tabs nor line breaks but 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ _MAX_LINE = 64 * 1024
 _BUFFER = 4_000_000
 
 _ROW = ("partition", "sort", "digest", "expires")
-_OUTCOME = ("state", "kind", "position", "record")
 
 
 def pair(source: Sequence[Path], destination: Sequence[Path], to: Path) -> None:
@@ -52,44 +51,10 @@ def pair(source: Sequence[Path], destination: Sequence[Path], to: Path) -> None:
     )
 
 
-def order(final: Sequence[Path], last: Path | None, to: Path) -> None:
-    """Write the records of all differences in the order of their keys.
-
-    Parameters
-    ----------
-    final
-        Files of outcomes; of these, only what is ``standing`` counts.
-    last
-        The file of the last recheck, of which what is still ``open`` counts, too.
-    to
-        Gets the records alone.
-    """
-    if not final:
-        to.touch()
-        return
-    left = f"UNION ALL SELECT * FROM {_read([last], _OUTCOME)} WHERE state = 'open'" if last else ""
-    _write(
-        f"""
-        SELECT record FROM (SELECT * FROM {_read(final, _OUTCOME)} WHERE state = 'standing' {left})
-        ORDER BY position
-        """,
-        to,
-    )
-
-
 def lines(path: Path) -> int:
     """How many lines a file has."""
     with open(path, "rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
-
-
-def count(path: Path, state: str) -> Mapping[str, int]:
-    """How many outcomes in ``state`` the file of a recheck has, by kind."""
-    with _connection(path.parent) as connection:
-        found = connection.execute(
-            f"SELECT kind, count(*) FROM {_read([path], _OUTCOME)} WHERE state = ? GROUP BY kind", [state]
-        ).fetchall()
-    return dict(found)
 
 
 def _write(query: str, to: Path) -> None:

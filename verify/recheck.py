@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -96,10 +97,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """What a generation came to: keys read again, how many settled, read units, and when it ended."""
+    """What a generation came to: keys read again, settled and left open, read units, and when it ended."""
 
     keys: int
     settled: int
+    open: int
     units: Mapping[SideName, float]
     ended: float
 
@@ -184,6 +186,7 @@ class Generation:
         return Rechecked(
             keys=_sum(kept, "keys"),
             settled=_sum(kept, "settled"),
+            open=_sum(kept, "open"),
             units={side: sum(checkpoint[side] for checkpoint in kept) for side in SIDES},
             ended=max((checkpoint["at"] for checkpoint in kept), default=self._now()),
         )
@@ -194,13 +197,17 @@ class Generation:
         schema = self._tables["source"].keys
         units: dict[str, float] = dict.fromkeys(SIDES, 0.0)
         asked = [candidate for candidate in batch if not self._takes_word(candidate)]
-        keys = [schema.of_row(candidate.partition, candidate.sort) for candidate in asked]
+        # Two spellings of one number are two candidates of one key, and a call takes a key once.
+        keys = {
+            schema.identity(key): key
+            for key in (schema.of_row(candidate.partition, candidate.sort) for candidate in asked)
+        }
 
         def get(side: SideName) -> dict[str, Found]:
             if not keys:
                 return {}
             found, consumed = self._tables[side].get(
-                keys, readers[side], budget=self._budgets[side], stop=stop
+                list(keys.values()), readers[side], budget=self._budgets[side], stop=stop
             )
             units[side] += consumed
             return found
@@ -208,7 +215,7 @@ class Generation:
         before, there = get("source"), get("destination")
         after = before if self._rules.writes_stopped else get("source")
         lines = []
-        settled = 0
+        settled = left_open = 0
         for candidate in batch:
             if self._takes_word(candidate):
                 lines.append(self._line(candidate, "standing", self._as_scanned(candidate)))
@@ -219,9 +226,16 @@ class Generation:
             if self._same(seen.before, seen.there) or self._same(seen.after, seen.there):
                 settled += not self._unmoved(candidate, seen)
                 continue
-            lines.append(self._line(*self._different(candidate, key, seen)))
-        at = round(self._now(), 3)
-        return b"".join(lines), {"keys": len(asked), "settled": settled, "at": at, **units}
+            following, state, difference = self._different(candidate, key, seen)
+            left_open += state == "open"
+            lines.append(self._line(following, state, difference))
+        return b"".join(lines), {
+            "keys": len(asked),
+            "settled": settled,
+            "open": left_open,
+            "at": round(self._now(), 3),
+            **units,
+        }
 
     def _different(self, candidate: Candidate, key: Item, seen: _Seen) -> tuple[Candidate, State, Difference]:
         now = self._now()
@@ -360,8 +374,26 @@ def still_open(path: Path) -> Iterator[Candidate]:
             yield candidate
 
 
+def outcomes(paths: Sequence[Path], counts: Counter[Kind]) -> Iterator[bytes]:
+    """What generations have found: lines of a key's place in the order of keys, a tab, and the record.
+
+    Parameters
+    ----------
+    paths
+        Their files, in the order of the generations. What the last one has left open counts, too.
+    counts
+        Each line is counted in here by its kind.
+    """
+    for path in paths:
+        for row in rows(path):
+            state, kind, line = row.split(b"\t", 2)
+            if state == b"standing" or path == paths[-1]:
+                counts[kind.decode()] += 1  # type: ignore[index]
+                yield line
+
+
 def recorded(path: Path) -> Iterator[Difference]:
-    """The differences in a file of `match.order`."""
+    """The differences in a file of records."""
     for row in rows(path):
         yield _decode(row).difference
 
