@@ -59,13 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _verify(arguments: Sequence[str]) -> int:
     flags = parser()
-    given = flags.parse_args(arguments)
+    # Not an argument of the parser: it would take what follows a misspelled flag for it.
+    estimating = arguments[:1] == ["estimate"]
+    given = flags.parse_args(arguments[1:] if estimating else arguments)
     options = options_of(flags, given)
     places = places_of(flags, given)
     source, destination = Table.connect(places.source), Table.connect(places.destination)
     check_comparable(source, destination)
     processes = given.processes or _processes(source, destination)
-    if given.command == "estimate":
+    if estimating:
         return _estimate(source, destination, options, given, processes)
     letters = letters_of(places.source, places.control_function)
     if letters.note:
@@ -78,14 +80,10 @@ def _verify(arguments: Sequence[str]) -> int:
     try:
         comparison = _compared(source, destination, options.over(processes), places, letters, work)
         _write_files(given, comparison, source, destination)
-        if given.format == "jsonl":
-            for record in comparison.records():
-                emit(record)
-        else:
-            for line in text_report(comparison, Style(sys.stdout), given.limit):
-                print(line)
-        # Not before the result has been delivered is what it was made of given up.
-        sys.stdout.flush()
+        with _writing("the result"):
+            _print(given, comparison)
+            # Not before it has been delivered is what it was made of given up.
+            sys.stdout.flush()
     except BaseException:
         work.release()
         raise
@@ -126,6 +124,15 @@ def _compared(
         progress.clear()
 
 
+def _print(given: argparse.Namespace, comparison: Comparison) -> None:
+    if given.format == "jsonl":
+        for record in comparison.records():
+            emit(record)
+    else:
+        for line in text_report(comparison, Style(sys.stdout), given.limit):
+            print(line)
+
+
 def _write_files(
     given: argparse.Namespace, comparison: Comparison, source: Table, destination: Table
 ) -> None:
@@ -144,12 +151,15 @@ def _write_files(
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(what: Path | str) -> Iterator[None]:
     hint = "nothing has to be read again: mend it, or name another file, and go on with --resume"
     try:
         yield
+    except BrokenPipeError:
+        # Whoever reads has gone, and knows.
+        raise
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; {hint}") from error
+        raise UserError(f"cannot write {what}: {error.strerror or error}; {hint}") from error
     except UserError as error:
         raise UserError(f"{error}; {hint}") from error
 

@@ -44,7 +44,7 @@ class Places:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Build the parser of the command line."""
+    """Build the parser of the command line, but for its first word where that is a command."""
     result = argparse.ArgumentParser(
         prog="verify",
         description=_DESCRIPTION,
@@ -53,7 +53,6 @@ def parser() -> argparse.ArgumentParser:
         # An abbreviation that works today could mean two flags tomorrow.
         allow_abbrev=False,
     )
-    result.add_argument("command", nargs="?", choices=["estimate"], help=argparse.SUPPRESS)
     _add_comparing(result)
     _add_restricting(result)
     _add_working(result)
@@ -78,17 +77,14 @@ def parser() -> argparse.ArgumentParser:
 
 def options_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
     """How to compare, as the flags say."""
-    if given.filter_expression is None and (
-        given.expression_attribute_names or given.expression_attribute_values
-    ):
+    names, values = given.expression_attribute_names, given.expression_attribute_values
+    if given.filter_expression is None and (names, values) != (None, None):
         flags.error("--expression-attribute-names and -values belong to a --filter-expression")
     if given.repair_plan and given.ignore_attribute:
         flags.error("--repair-plan writes whole items, it does not go with --ignore-attribute")
     restriction = None
     if given.filter_expression is not None:
-        restriction = Filter(
-            given.filter_expression, given.expression_attribute_names, given.expression_attribute_values
-        )
+        restriction = Filter(given.filter_expression, names, values)
     return Options(
         writes_stopped=given.writes_stopped,
         segments=given.segments,

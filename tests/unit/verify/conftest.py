@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
-from tests.unit.verify.service import KEYS, FakeTable
+from tests.unit.verify.service import KEYS, FakeTable, serving
+from tests.unit.verify.world import World
 
 
 class MakeTable:
@@ -23,3 +28,17 @@ class MakeTable:
 @pytest.fixture
 def make_table() -> MakeTable:
     return MakeTable()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two empty tables, served, and the command line that compares them."""
+    # Reading the descriptions of AWS's services takes most of a second each time.
+    monkeypatch.setattr(botocore.session, "create_loader", _loader)
+    source = FakeTable(account="111111111111", page_size=50)
+    destination = FakeTable(name="cities-copy", account="222222222222", page_size=50)
+    with serving(source, destination) as served:
+        yield World(source, destination, served, tmp_path / "work")
+
+
+_loader = cache(create_loader)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
@@ -203,16 +204,29 @@ class _Describing:
 
 
 class Served:
-    """Tables that are served over HTTP, and what was asked for."""
+    """Tables that are served over HTTP, and what was asked for.
+
+    Attributes
+    ----------
+    functions
+        Lambda functions by name: each gets the event and returns the answer.
+    instead
+        Called first with operation and body; returns status and body of an answer that is none of DynamoDB's.
+    """
 
     def __init__(self, tables: Sequence[FakeTable]) -> None:
         self.tables = {table.name: table for table in tables}
         self.url = ""
         self.operations: Counter[str] = Counter()
+        self.functions: dict[str, Callable[[Any], Any]] = {}
+        self.instead: Callable[[str, bytes], tuple[int, bytes] | None] = lambda operation, body: None
 
     def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """Status and body."""
         self.operations[operation] += 1
+        instead = self.instead(operation, body)
+        if instead is not None:
+            return instead
         request = json.loads(body)
         name = request.get("TableName") or next(iter(request.get("RequestItems", {"": None})))
         name = name or request.get("ResourceArn", "").rpartition("/")[2]
@@ -231,7 +245,15 @@ class Served:
             return 200, table.send(operation, body)
         except ClientError as error:
             found = error.response["Error"]
-            return 400, json.dumps({"__type": found["Code"], "message": found["Message"]}).encode()
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            return status, json.dumps({"__type": found["Code"], "message": found["Message"]}).encode()
+
+    def invoke(self, name: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of a Lambda function's answer."""
+        self.operations["Invoke"] += 1
+        if name not in self.functions:
+            return 404, json.dumps({"Type": "User", "Message": f"Function not found: {name}"}).encode()
+        return 200, json.dumps(self.functions[name](json.loads(body))).encode()
 
 
 @contextmanager
@@ -241,11 +263,18 @@ def serving(*tables: FakeTable) -> Iterator[Served]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer is written in two parts: without this the second one waits for the first one's receipt.
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, answer = served.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body)
+            if self.path.startswith("/2015-03-31/functions/"):
+                status, answer = served.invoke(unquote(self.path.split("/")[3]), body)
+            else:
+                status, answer = served.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body)
             self.send_response(status)
+            if status == 404:
+                self.send_header("x-amzn-ErrorType", "ResourceNotFoundException")
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("x-amz-crc32", str(zlib.crc32(answer)))
             self.send_header("Content-Length", str(len(answer)))

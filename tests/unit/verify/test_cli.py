@@ -1,211 +1,484 @@
-"""The command line, against DynamoDB in process (moto)."""
+"""The command line, against tables served over HTTP: what it prints where, what it writes, how it ends."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import resource
+import shutil
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from botocore.exceptions import ClientError
 
 import verify.cli
-from verify.cli import main, parser
+import verify.repair_cli
+from tests.unit.verify.service import FakeTable
+from tests.unit.verify.world import ROOT, World, environment, item, keys_of, records
+from verify.cli import main
+from verify.flags import parser
 
-ROOT = Path(__file__).parents[3]
-TABLES = ["--source", "cities", "--source-region", "eu-west-1"]
-TABLES += ["--destination", "cities", "--destination-region", "eu-central-1"]
+Captured = pytest.CaptureFixture[str]
 
-
-def put(client: Any, pk: str, sk: int, **attributes: Any) -> None:
-    client.put_item(TableName="cities", Item={"pk": {"S": pk}, "sk": {"N": str(sk)}, **attributes})
+EVIL = 'x\x1b[31m\n\u202e"<script>&'
 
 
 @pytest.fixture
-def different(moto_tables: Any) -> None:
-    source, destination = moto_tables()
-    for n in range(30):
-        for client in (source, destination):
-            put(client, "same", n, set={"SS": ["a", "b"]}, blob={"B": b"\x00\xff"})
-    put(source, "a", 1)
-    put(source, "b", 1, deep={"M": {"zip": {"S": "secret"}}})
-    put(destination, "b", 1, deep={"M": {"zip": {"S": "other secret"}}})
-    put(destination, "c", 1)
+def different(world: World) -> World:
+    world.fill(same=10, missing=1, extra=1)
+    world.source.put(item("b", 1, deep={"M": {"zip": {"S": "secret"}}}))
+    world.destination.put(item("b", 1, deep={"M": {"zip": {"S": "other secret"}}}))
+    return world
 
 
-def test_equal_tables_exit_0(moto_tables: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    for client in moto_tables():
-        for n in range(5):
-            put(client, "a", n)
-    assert main(TABLES) == 0
+def refusing(code: str, *operations: str, message: str = "no", status: int = 400) -> Callable[[str], None]:
+    """For ``before``: these operations are refused."""
+
+    def before(operation: str) -> None:
+        if operation in operations:
+            error: Any = {
+                "Error": {"Code": code, "Message": message},
+                "ResponseMetadata": {"HTTPStatusCode": status},
+            }
+            raise ClientError(error, operation)
+
+    return before
+
+
+def trouble(world: World, capsys: Captured, *more: str) -> str:
+    """The one line that a run ends with that comes to nothing."""
+    assert world.run(*more) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("verify: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+# How it ends
+
+
+def test_equal_tables_exit_0(world: World, capsys: Captured) -> None:
+    world.fill(same=5)
+    assert world.run() == 0
     out, err = capsys.readouterr()
     assert out.startswith("Equal: 5 items compared, none differs.\n")
     assert err == ""
+    assert world.kept() == []
 
 
-@pytest.mark.usefixtures("different")
-def test_different_tables_exit_1_and_name_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TABLES, "--segments", "3"]) == 1
+def test_different_tables_exit_1_and_name_the_keys(different: World, capsys: Captured) -> None:
+    assert different.run("--segments", "3") == 1
     out, err = capsys.readouterr()
     assert out.startswith("Different: 1 missing, 1 different, 1 extra.\n")
     assert "      deep.zip  value changed\n" in out
     assert "secret" not in out
     assert err == ""
+    assert different.kept() == []
+    scans = [request for operation, request in different.source.calls if operation == "Scan"]
+    assert {request["TotalSegments"] for request in scans} == {3}
 
 
-@pytest.mark.usefixtures("different")
-def test_values_only_with_show_values(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TABLES, "--show-values"]) == 1
-    assert '"secret" -> "other secret"' in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("different")
-def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TABLES, "--format", "jsonl"]) == 1
-    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert records[:3] == [
-        {
-            "type": "difference",
-            "kind": "missing",
-            "key": {"pk": {"S": "a"}, "sk": {"N": "1"}},
-            "moving": False,
-        },
-        {
-            "type": "difference",
-            "kind": "different",
-            "key": {"pk": {"S": "b"}, "sk": {"N": "1"}},
-            "paths": [{"path": ["deep", "zip"], "change": "value_changed"}],
-            "moving": False,
-        },
-        {"type": "difference", "kind": "extra", "key": {"pk": {"S": "c"}, "sk": {"N": "1"}}, "moving": False},
-    ]
-    summary = records[3]
-    assert len(records) == 4
-    assert summary["type"] == "summary"
-    assert summary["verdict"] == "different"
-    assert (summary["source_items"], summary["destination_items"]) == (32, 32)
-    assert (summary["missing"], summary["different"], summary["extra"]) == (1, 1, 1)
-    assert set(summary["consumed_capacity"]) == {"source", "destination"}
-
-
-@pytest.mark.parametrize(("kind", "content"), [("B", b"\x00\xff"), ("N", "-12.5"), ("S", "Z\u00fcrich")])
-def test_keys_of_every_type_are_found_again(
-    moto_tables: Any, kind: str, content: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # As sort keys: moto cannot scan a segment by a binary partition key.
-    source, _ = moto_tables(keys=(("pk", "S"), ("id", kind)))
-    source.put_item(TableName="cities", Item={"pk": {"S": "a"}, "id": {kind: content}})
-    assert main([*TABLES, "--format", "jsonl"]) == 1
-    record = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert record["kind"] == "missing"
-    assert record["key"]["id"] == {kind: "AP8=" if kind == "B" else content}
-
-
-def test_no_such_table_exits_2(moto_tables: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    moto_tables()
-    assert main([*TABLES, "--destination", "nowhere"]) == 2
+def test_what_keeps_changing_exits_3(world: World, capsys: Captured) -> None:
+    world.fill(missing=1)
+    changes = iter(range(100))
+    world.source.before = lambda operation: world.source.put(
+        item("missing", 0, version={"N": str(next(changes))})
+    )
+    assert world.run("--lag", "0") == 3
     out, err = capsys.readouterr()
-    assert out == ""
-    assert err == (
-        "verify: error: destination: there is no table nowhere in eu-central-1 in this account; "
-        "check --destination, --destination-region and --destination-profile\n"
-    )
+    assert out.startswith("Unsettled: 1 missing")
+    assert err == ""
+    assert world.kept() == []
 
 
-def test_another_key_schema_exits_2(moto_tables: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    moto_tables(other=(("pk", "S"), ("sk", "S")))
-    assert main(TABLES) == 2
-    assert "verify: error: the primary keys differ: pk (S), sk (N) at the source" in capsys.readouterr().err
-
-
-def test_the_same_table_exits_2(moto_tables: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    moto_tables()
-    assert main([*TABLES, "--destination-region", "eu-west-1"]) == 2
-    assert "verify: error: source and destination are the same table" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("aws")
-def test_no_region_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--source", "a", "--destination", "b"]) == 2
-    assert "source: no AWS region; give --source-region" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (["--source", "a"], "give both --source and --destination"),
-        ([*TABLES, "--segments", "0"], "'0' is not a number from 1 to 256"),
-        ([*TABLES, "--segments", "many"], "'many' is not a number"),
-        ([*TABLES, "--limit", "-1"], "--limit"),
-        ([*TABLES, "--format", "xml"], "invalid choice: 'xml'"),
-        ([*TABLES, "--sour", "a"], "unrecognized arguments: --sour"),
-    ],
-)
-def test_wrong_flags_exit_2(arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_info:
-        main(arguments)
-    assert exit_info.value.code == 2
-    assert error in capsys.readouterr().err
-
-
-def test_an_unexpected_error_never_exits_1(
-    moto_tables: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    moto_tables()
-
-    def broken(*args: Any, **options: Any) -> Any:
-        raise ZeroDivisionError("a bug")
-
-    monkeypatch.setattr(verify.cli, "compare", broken)
-    assert main(TABLES) == 2
-    err = capsys.readouterr().err
-    assert (
-        err
-        == "verify: error: ZeroDivisionError: a bug (unexpected; run again with --debug for the traceback)\n"
-    )
-    assert main([*TABLES, "--debug"]) == 2
-    assert "Traceback (most recent call last)" in capsys.readouterr().err
-
-
-def test_a_broken_item_ends_as_trouble(
-    moto_tables: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source, _ = moto_tables()
-    put(source, "a", 1)
-
-    def broken(item: Any) -> bytes:
-        raise ValueError("DynamoDB has no attribute type 'X'")
-
-    monkeypatch.setattr("verify.scan.digest", broken)
-    assert main(TABLES) == 2
-    assert "no attribute type 'X'" in capsys.readouterr().err
-
-
-def test_unsettled_exits_3(
-    moto_tables: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source, _ = moto_tables()
-    put(source, "a", 1)
-    # What the scan sees is not what the recheck sees.
-    monkeypatch.setattr("verify.scan.digest", lambda item: b"before")
-    assert main(TABLES) == 3
-    assert capsys.readouterr().out.startswith("Unsettled: 1 missing")
-
-
-def test_interrupted_exits_130(
-    moto_tables: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    moto_tables()
-
+def test_interrupted_exits_130(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     def interrupted(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verify.cli, "compare", interrupted)
-    assert main(TABLES) == 130
-    assert capsys.readouterr().err == "verify: interrupted\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(verify.cli, "compare", interrupted)
+        assert world.run() == 130
+    assert capsys.readouterr() == (
+        "",
+        "verify: what was read is kept; the same command with --resume goes on\nverify: interrupted\n",
+    )
+    monkeypatch.setattr(verify.cli.Table, "connect", interrupted)
+    assert main(world.flags()) == 130
+    assert capsys.readouterr() == ("", "verify: interrupted\n")
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, MemoryError, RecursionError, AssertionError])
+def test_an_unexpected_error_never_exits_1(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, kind: type[Exception]
+) -> None:
+    def broken(*args: Any, **options: Any) -> Any:
+        raise kind("a bug\nin two lines")
+
+    monkeypatch.setattr(verify.cli, "compare", broken)
+    assert trouble(world, capsys) == (
+        f"verify: error: {kind.__name__}: a bug in two lines "
+        "(unexpected; run again with --debug for the traceback)\n"
+    )
+    assert world.run("--debug") == 2
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_in_a_thread_never_exits_1(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def broken(*args: Any) -> Any:
+        raise ValueError("DynamoDB has no attribute type 'X'")
+
+    monkeypatch.setattr("verify.scan.Reader.page", broken)
+    assert "no attribute type 'X'" in trouble(world, capsys)
+
+
+def test_a_reader_that_has_gone_ends_it_without_a_word(different: World) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = different.start("--writes-stopped", stdout=writing)
+    os.close(writing)
+    assert done.communicate(timeout=30)[1] == ""
+    assert done.returncode == 2
+
+
+# What it prints
+
+
+def test_json_lines(different: World, capsys: Captured) -> None:
+    assert different.run("--format", "jsonl") == 1
+    found = records(capsys.readouterr().out)
+    assert [each["type"] for each in found] == ["difference"] * 3 + ["summary"]
+    assert [(each["kind"], each["key"]) for each in found[:3]] == [
+        ("different", {"pk": {"S": "b"}, "sk": {"N": "1"}}),
+        ("extra", {"pk": {"S": "extra"}, "sk": {"N": "0"}}),
+        ("missing", {"pk": {"S": "missing"}, "sk": {"N": "0"}}),
+    ]
+    assert found[0]["paths"] == [{"path": ["deep", "zip"], "change": "value_changed"}]
+    summary = found[3]
+    assert summary["verdict"] == "different"
+    assert (summary["source_items"], summary["destination_items"]) == (12, 12)
+    assert (summary["missing"], summary["different"], summary["extra"]) == (1, 1, 1)
+    assert (summary["source"], summary["destination"]) == (different.source.arn, different.destination.arn)
+    assert summary["consumed_capacity"]["source"] > 0
+
+
+def test_values_only_with_show_values(different: World, capsys: Captured, tmp_path: Path) -> None:
+    page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
+    files = ["--html", str(page), "--junit", str(junit)]
+    for more in (files, [*files, "--format", "jsonl"]):
+        assert different.run(*more) == 1
+        shown = capsys.readouterr().out + page.read_text() + junit.read_text()
+        assert "secret" not in shown
+    assert different.run("--show-values", *files) == 1
+    assert '"secret" -> "other secret"' in capsys.readouterr().out
+    assert different.run("--show-values", "--format", "jsonl") == 1
+    (path,) = records(capsys.readouterr().out)[0]["paths"]
+    assert (path["source"], path["destination"]) == ({"S": "secret"}, {"S": "other secret"})
+
+
+def test_the_limit_is_for_each_group_of_the_text(world: World, capsys: Captured) -> None:
+    world.fill(missing=30, extra=5)
+    listed = re.compile(r'^  pk="(\w+)"', re.MULTILINE)
+    for more, missing, extra in (([], 20, 5), (["--limit", "3"], 3, 3), (["--limit", "0"], 30, 5)):
+        assert world.run(*more) == 1
+        found = listed.findall(capsys.readouterr().out)
+        assert (found.count("missing"), found.count("extra")) == (missing, extra)
+    assert world.run("--limit", "3", "--format", "jsonl") == 1
+    assert len(records(capsys.readouterr().out)) == 36
+
+
+def test_the_html_page_is_written(different: World, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("of yesterday")
+    assert different.run("--html", str(page)) == 1
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert "1 missing, 1 different, 1 extra" in page.read_text()
+
+
+def test_the_junit_report_is_written(different: World, tmp_path: Path) -> None:
+    report = tmp_path / "junit.xml"
+    assert different.run("--junit", str(report)) == 1
+    suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
+    assert suite.get("failures") == "3"
+
+
+def test_the_repair_plan_is_written_and_can_be_read(different: World, tmp_path: Path) -> None:
+    path = tmp_path / "plan.jsonl"
+    assert different.run("--repair-plan", str(path)) == 1
+    plan = records(path.read_text())
+    assert [line["type"] for line in plan] == ["plan", "action", "action", "action", "end"]
+    assert {line["action"] for line in plan[1:4]} == {"put", "replace", "delete"}
+    assert plan[0]["source_table_id"] == f"id-of-{different.source.arn}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_repair_is_the_command_of_that_name(capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        main(["repair", "--help"])
+    assert capsys.readouterr().out.startswith("usage: verify repair ")
+
+
+def test_hostile_keys_and_names_are_escaped_in_every_output(
+    world: World, capsys: Captured, tmp_path: Path
+) -> None:
+    world.put_both(item("same", 1))
+    world.source.put(item(EVIL, 1))
+    world.source.put(item(EVIL, 2, **{EVIL: {"S": EVIL}}))
+    world.destination.put(item(EVIL, 2, **{EVIL: {"S": "harmless"}}))
+    page, junit, plan = tmp_path / "page.html", tmp_path / "junit.xml", tmp_path / "plan.jsonl"
+    files = ["--html", str(page), "--junit", str(junit), "--repair-plan", str(plan), "--show-values"]
+    assert world.run(*files) == 1
+    text = capsys.readouterr().out
+    assert world.run("--format", "jsonl", "--show-values") == 1
+    lines = capsys.readouterr().out
+    outputs = [text, lines, page.read_text(), junit.read_text(), plan.read_text()]
+    for output in outputs:
+        assert "\x1b" not in output
+        assert "\u202e" not in output
+    assert "<script>&" not in page.read_text()
+    assert keys_of(records(lines), "missing") == {(EVIL, "1")}
+    assert keys_of(records(lines), "different") == {(EVIL, "2")}
+    assert [line["key"]["pk"]["S"] for line in records(plan.read_text())[1:3]] == [EVIL, EVIL]
+    ElementTree.parse(junit)
+    assert r"\x1b[31m\n\u202e" in text.replace("\\\\", "\\").replace("\\u001b", "\\x1b")
+
+
+@pytest.mark.parametrize(("kind", "content"), [("B", "AP8="), ("N", "-12.5"), ("S", "Z\u00fcrich")])
+def test_keys_of_every_type_are_found_again(world: World, capsys: Captured, kind: str, content: str) -> None:
+    keys = (("pk", "S"), ("id", kind))
+    for side in ("source", "destination"):
+        table = FakeTable(name=f"keyed-{side}", account="1" if side == "source" else "2", keys=keys)
+        world.served.tables[table.name] = table
+        setattr(world, side, table)
+    world.source.put({"pk": {"S": "a"}, "id": {kind: content}})
+    assert world.run("--format", "jsonl") == 1
+    found = records(capsys.readouterr().out)[0]
+    assert (found["kind"], found["key"]["id"]) == ("missing", {kind: content})
+
+
+def test_progress_and_remarks_go_to_stderr(different: World) -> None:
+    # A terminal gets a line that renews itself, the file gets the result alone.
+    leader, follower = os.openpty()
+    done = different.start("--writes-stopped", "--format", "jsonl", stderr=follower)
+    os.close(follower)
+    out = done.communicate(timeout=30)[0]
+    shown = os.read(leader, 65_536).decode()
+    os.close(leader)
+    assert done.returncode == 1
+    assert records(out)[-1]["verdict"] == "different"
+    assert shown.startswith("\r\x1b[K")
+    assert shown.endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize(("no_color", "painted"), [("", True), ("1", False)])
+def test_no_color_takes_the_colours_away(different: World, no_color: str, painted: bool) -> None:
+    leader, follower = os.openpty()
+    done = different.start(
+        "--writes-stopped", stdout=follower, env=environment(NO_COLOR=no_color, TERM="xterm")
+    )
+    os.close(follower)
+    shown = os.read(leader, 65_536).decode()
+    assert done.communicate(timeout=30)[1] == ""
+    os.close(leader)
+    assert ("\x1b[" in shown) is painted
+
+
+# What is compared
+
+
+def test_ignored_attributes_do_not_count(different: World, capsys: Captured) -> None:
+    different.source.delete(item("missing", 0))
+    different.destination.delete(item("extra", 0))
+    assert different.run("--ignore-attribute", "other", "--ignore-attribute", "deep") == 0
+    assert "deep" in capsys.readouterr().out
+
+
+def test_a_filter_goes_to_both_sides_as_it_is(different: World, capsys: Captured) -> None:
+    different.source.matches = different.destination.matches = lambda stored: stored["pk"]["S"] == "b"
+    given = ["--filter-expression", "#p = :b", "--format", "jsonl"]
+    given += ["--expression-attribute-names", '{"#p": "pk"}']
+    given += ["--expression-attribute-values", '{":b": {"S": "b"}}']
+    assert different.run(*given) == 1
+    found = records(capsys.readouterr().out)
+    assert [each["type"] for each in found] == ["difference", "summary"]
+    assert found[1]["filter_expression"] == "#p = :b"
+    for table in (different.source, different.destination):
+        for operation, request in table.calls:
+            if operation == "Scan":
+                assert request["FilterExpression"] == "#p = :b"
+                assert request["ExpressionAttributeNames"] == {"#p": "pk"}
+                assert request["ExpressionAttributeValues"] == {":b": {"S": "b"}}
+
+
+def test_a_filter_that_dynamodb_refuses(different: World, capsys: Captured) -> None:
+    different.source.before = refusing(
+        "ValidationException", "Scan", message="Invalid FilterExpression: Syntax error"
+    )
+    err = trouble(different, capsys, "--filter-expression", "((")
+    assert "source: Scan failed (ValidationException: Invalid FilterExpression: Syntax error)" in err
+
+
+@pytest.mark.parametrize("same", [0, 200])
+def test_a_sample_exits_3_and_never_says_equal(
+    world: World, capsys: Captured, tmp_path: Path, same: int
+) -> None:
+    world.fill(same=same)
+    page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
+    sample = ["--sample", "0.25"]
+    assert world.run(*sample, "--html", str(page), "--junit", str(junit)) == 3
+    text = capsys.readouterr().out
+    assert world.run(*sample, "--format", "jsonl") == 3
+    lines = capsys.readouterr().out
+    assert records(lines)[-1]["verdict"] == "sampled"
+    assert records(lines)[-1]["sample"]["of"] == 16
+    visible = re.sub(r"<(style|script)\b.*?</\1>", "", page.read_text(), flags=re.DOTALL)
+    for output in (text, lines, visible, junit.read_text()):
+        said = re.findall(r".{30}\bequal\b.{30}", output, flags=re.IGNORECASE | re.DOTALL)
+        assert not [each for each in said if "not" not in each], output
+
+
+def test_a_sample_with_a_difference_exits_1(world: World) -> None:
+    world.fill(missing=300)
+    assert world.run("--sample", "0.5", "--limit", "1") == 1
+
+
+def test_the_read_capacity_makes_the_pages_small(world: World) -> None:
+    world.fill(same=60)
+    for table in (world.source, world.destination):
+        table.item_bytes = 4096
+    assert world.run("--source-read-capacity", "50", "--segments", "1") == 0
+    limits = {
+        side: {request.get("Limit") for operation, request in table.calls if operation == "Scan"}
+        for side, table in (("source", world.source), ("destination", world.destination))
+    }
+    # A tenth of a second's units, each an item of 4 KB that is read consistently.
+    assert limits == {"source": {5}, "destination": {None}}
+
+
+# What it costs
+
+
+def test_the_estimate_reads_no_item(world: World, capsys: Captured) -> None:
+    world.fill(same=10)
+    world.source.item_count, world.source.item_bytes = 1_000_000, 4096
+    assert main(["estimate", *world.flags()]) == 0
+    text, err = capsys.readouterr()
+    assert "read" in text
+    assert err == ""
+    assert main(["estimate", *world.flags("--format", "jsonl", "--writes-stopped")]) == 0
+    (found,) = records(capsys.readouterr().out)
+    assert found["type"] == "estimate"
+    assert set(world.served.operations) <= {
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "DescribeContinuousBackups",
+        "ListTagsOfResource",
+    }
+    assert world.kept() == []
+
+
+def test_the_estimate_goes_by_the_flags(world: World, capsys: Captured) -> None:
+    for table in (world.source, world.destination):
+        table.item_count, table.item_bytes = 1_000_000, 4096
+
+    def estimated(*more: str) -> dict[str, Any]:
+        assert main(["estimate", *world.flags("--format", "jsonl", *more)]) == 0
+        (found,) = records(capsys.readouterr().out)
+        return found
+
+    plain = estimated()
+    assert estimated("--writes-stopped") != plain
+    assert estimated("--price-per-million", "99") != plain
+    assert estimated("--source-read-capacity", "10") != plain
+
+
+# The copy's control function
+
+LETTER = {
+    "key": item("missing", 0),
+    "origin": "stream",
+    "action": "put",
+    "code": "ValidationException",
+    "message": f"too large {EVIL}",
+    "first_seen": 1_790_000_000.0,
+    "last_seen": 1_790_000_000.0,
+    "attempts": 3,
+}
+
+
+def test_dead_letters_stand_beside_their_items(world: World, capsys: Captured) -> None:
+    world.fill(missing=1)
+    world.served.functions["control"] = lambda event: {"count": 1, "letters": [LETTER]}
+    assert world.run("--control-function", "control", "--format", "jsonl") == 1
+    out, err = capsys.readouterr()
+    assert records(out)[0]["letter"]["code"] == "ValidationException"
+    assert err == ""
+    assert world.run("--control-function", "control") == 1
+    out = capsys.readouterr().out
+    assert "dead letter" in out
+    assert "\x1b" not in out
+
+
+def test_a_recheck_waits_for_longer_than_the_copy_lags(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    world.fill(missing=1)
+    asked = []
+
+    def control(event: Any) -> Any:
+        asked.append(event["action"])
+        return {"count": 0, "letters": []} if event["action"] == "letters" else {"status": STATUS}
+
+    waited = []
+    monkeypatch.setattr("tablecopy.clock.Clock.sleep", lambda self, seconds: waited.append(seconds))
+    now = iter(range(1_790_000_000, 1_800_000_000, 5))
+    monkeypatch.setattr("tablecopy.clock.Clock.now", lambda self: float(next(now)))
+    world.served.functions["control"] = control
+    assert world.run("--control-function", "control", "--lag", "15") == 1
+    assert asked == ["letters", "status"]
+    with_lag = len(waited)
+    waited.clear()
+    assert world.run("--lag", "15") == 1
+    assert with_lag > 3 * len(waited) > 0
+
+
+STATUS = {"phase": "draining", "oldest_unapplied_age": 40.0}
+
+
+@pytest.mark.parametrize(
+    ("answer", "note"),
+    [
+        (None, "open dead letters are not known: source: Invoke failed (ResourceNotFoundException"),
+        ({"status": {}}, "does not answer as a control function"),
+        ([], "does not answer as a control function"),
+        ({"error": f"no run {EVIL}"}, "open dead letters are not known: no run x"),
+    ],
+)
+def test_without_the_control_functions_word_tables_are_compared_all_the_same(
+    world: World, capsys: Captured, answer: Any, note: str
+) -> None:
+    world.fill(missing=1)
+    if answer is not None:
+        world.served.functions["control"] = lambda event: answer
+    assert world.run("--control-function", "control", "--lag", "0") == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("Different: 1 missing")
+    assert note in err
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+
+
+# Terraform
 
 
 @pytest.fixture
@@ -229,28 +502,48 @@ def terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 OUTPUTS = {
     "tables": {
         "source": {"table_name": "cities", "region": "eu-west-1", "profile": None, "role_arn": None},
-        "destination": {"table_name": "cities", "region": "eu-central-1", "external_id": None},
+        "destination": {"table_name": "cities-copy", "region": "eu-central-1", "external_id": None},
     }
 }
 
 
-@pytest.mark.usefixtures("different")
-def test_tables_from_the_terraform_outputs(terraform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_from_the_terraform_outputs(
+    different: World, terraform: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", different.served.url)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     directory = terraform(OUTPUTS)
-    assert main(["--from-terraform", str(directory)]) == 1
+    assert main(["--from-terraform", str(directory), "--writes-stopped"]) == 1
     monkeypatch.chdir(directory)
-    assert main([]) == 1
+    assert main(["--writes-stopped"]) == 1
+    assert list((tmp_path / "cache" / "dynamodb-account-copy" / "verify").iterdir()) == []
 
 
-@pytest.mark.usefixtures("different")
-def test_flags_win_over_the_terraform_outputs(terraform: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_control_function_from_the_terraform_outputs(
+    different: World, terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", different.served.url)
+    different.served.functions["the-copys"] = lambda event: {"count": 1, "letters": [LETTER]}
+    directory = terraform({**OUTPUTS, "control_function_name": "the-copys"})
+    given = ["--from-terraform", str(directory), "--work-dir", str(different.work), "--writes-stopped"]
+    assert main(given) == 1
+    assert "dead letter" in capsys.readouterr().out
+    assert main([*given, "--control-function", "another"]) == 1
+    assert "open dead letters are not known" in capsys.readouterr().err
+
+
+def test_flags_win_over_the_terraform_outputs(
+    different: World, terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", different.served.url)
     directory = terraform(OUTPUTS)
-    assert main(["--from-terraform", str(directory), "--destination-region", "eu-north-1"]) == 2
-    assert "destination: there is no table cities in eu-north-1" in capsys.readouterr().err
+    given = ["--destination", "nowhere", "--destination-region", "eu-north-1"]
+    assert main(["--from-terraform", str(directory), *given]) == 2
+    assert "destination: there is no table nowhere in eu-north-1" in capsys.readouterr().err
 
 
 def test_no_arguments_and_no_state_exits_2(
-    terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.chdir(terraform({}))
     assert main([]) == 2
@@ -258,6 +551,260 @@ def test_no_arguments_and_no_state_exits_2(
         "verify: error: no tables given (--source and --destination), and this directory has no applied "
         "Terraform state; run `terraform apply` or name another directory with --from-terraform\n"
     )
+
+
+# Wrong flags
+
+TABLES = ["--source", "a", "--destination", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--source", "a"], "give both --source and --destination"),
+        ([*TABLES, "--segments", "0"], "'0' is not a number from 1 to 256"),
+        ([*TABLES, "--segments", "257"], "'257' is not a number from 1 to 256"),
+        ([*TABLES, "--segments", "many"], "'many' is not a number"),
+        ([*TABLES, "--processes", "0"], "'0' is not a number from 1 to 256"),
+        ([*TABLES, "--limit", "-1"], "'-1' is not a number from 0"),
+        ([*TABLES, "--format", "xml"], "invalid choice: 'xml'"),
+        ([*TABLES, "--sour", "a"], "unrecognized arguments: --sour"),
+        ([*TABLES, "--lag", "-1"], "'-1' is not a number from 0"),
+        ([*TABLES, "--lag", "nan"], "'nan' is not a number"),
+        ([*TABLES, "--lag", "inf"], "'inf' is not a number"),
+        ([*TABLES, "--lag", "soon"], "'soon' is not a number"),
+        ([*TABLES, "--sample", "0"], "'0' is not a fraction"),
+        ([*TABLES, "--sample", "1"], "'1' is not a fraction"),
+        ([*TABLES, "--sample", "5%"], "'5%' is not a number"),
+        ([*TABLES, "--source-read-capacity", "0.5"], "'0.5' is not a number from 1"),
+        ([*TABLES, "--destination-read-capacity", "x"], "'x' is not a number"),
+        ([*TABLES, "--price-per-million", "-2"], "'-2' is not a number from 0"),
+        ([*TABLES, "--expression-attribute-names", "{"], "not JSON"),
+        ([*TABLES, "--expression-attribute-values", "[]"], "not a JSON object"),
+        ([*TABLES, "--expression-attribute-values", "{}"], "belong to a --filter-expression"),
+        ([*TABLES, "--expression-attribute-names", '{"#a": "a"}'], "belong to a --filter-expression"),
+        ([*TABLES, "--repair-plan", "x", "--ignore-attribute", "a"], "does not go with --ignore-attribute"),
+        (["compare", *TABLES], "unrecognized arguments: compare"),
+    ],
+)
+def test_wrong_flags_exit_2(arguments: list[str], error: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    assert exit_info.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert error in err.splitlines()[-1]
+    assert err.splitlines()[-1].startswith("verify: error: ")
+
+
+# What can be in the way
+
+
+def test_no_such_table(world: World, capsys: Captured) -> None:
+    assert trouble(world, capsys, "--destination", "nowhere") == (
+        "verify: error: destination: there is no table nowhere in eu-west-1 in this account; "
+        "check --destination, --destination-region and --destination-profile\n"
+    )
+
+
+def test_another_key_schema(world: World, capsys: Captured) -> None:
+    world.served.tables["cities-copy"] = FakeTable(name="cities-copy", keys=(("pk", "S"), ("sk", "S")))
+    assert trouble(world, capsys) == (
+        "verify: error: the primary keys differ: pk (S), sk (N) at the source, pk (S), sk (S) at the "
+        "destination; such tables cannot be compared\n"
+    )
+    assert world.kept() == []
+
+
+def test_the_same_table(world: World, capsys: Captured) -> None:
+    err = trouble(world, capsys, "--destination", "cities")
+    assert err == (
+        "verify: error: source and destination are the same table, "
+        "arn:aws:dynamodb:eu-west-1:111111111111:table/cities\n"
+    )
+
+
+def test_no_region(capsys: Captured) -> None:
+    assert main(TABLES) == 2
+    assert "source: no AWS region; give --source-region" in capsys.readouterr().err
+
+
+def test_no_credentials(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
+        monkeypatch.delenv(name)
+    assert "source: no AWS credentials found; give --source-profile" in trouble(world, capsys)
+
+
+def test_no_such_profile(world: World, capsys: Captured) -> None:
+    assert "--source-profile" in trouble(world, capsys, "--source-profile", "nobody")
+
+
+def test_nobody_at_the_endpoint(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *args: 0.0)
+    err = trouble(world, capsys, "--destination-endpoint-url", "http://127.0.0.1:9")
+    assert "destination: Could not connect" in err
+    assert "check the network, --destination-region and --destination-endpoint-url" in err
+
+
+def test_the_endpoint_is_no_url(world: World, capsys: Captured) -> None:
+    assert "--source-endpoint-url" in trouble(world, capsys, "--source-endpoint-url", "localhost:8000")
+
+
+def test_something_else_at_the_endpoint(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("tablecopy.retry.Backoff.next", lambda self: 0.0)
+    world.served.instead = lambda operation, body: (200, b"<html>") if operation == "Scan" else None
+    err = trouble(world, capsys)
+    assert "Scan is answered with something else than DynamoDB's JSON" in err
+    assert re.search("check --(source|destination)-endpoint-url", err)
+
+
+@pytest.mark.parametrize("operation", ["DescribeTable", "Scan", "BatchGetItem"])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("AccessDeniedException", "{} is not allowed (AccessDeniedException: no)"),
+        ("ExpiredTokenException", "the credentials have expired (ExpiredTokenException); sign in again"),
+        ("UnrecognizedClientException", "AWS refuses the credentials"),
+    ],
+)
+def test_a_refused_call_says_what_to_do(
+    world: World, capsys: Captured, code: str, said: str, operation: str
+) -> None:
+    world.fill(missing=1)
+    world.destination.before = refusing(code, operation)
+    err = trouble(world, capsys)
+    assert f"destination: {said.format(operation)}" in err
+    assert ("--resume" in err) is (operation != "DescribeTable")
+    # Nobody waits for a refusal to become something else.
+    assert world.served.operations[operation] <= 12
+
+
+def test_after_the_trouble_is_mended_it_goes_on(world: World, capsys: Captured) -> None:
+    world.fill(missing=1)
+    world.destination.before = refusing("ExpiredTokenException", "BatchGetItem")
+    assert "go on with --resume" in trouble(world, capsys)
+    world.destination.before = lambda operation: None
+    scans = world.served.operations["Scan"]
+    assert world.run("--resume") == 1
+    assert world.served.operations["Scan"] == scans
+    assert world.kept() == []
+
+
+# Disks
+
+
+@pytest.mark.parametrize("name", ["--html", "--junit", "--repair-plan"])
+def test_a_file_that_cannot_be_written_costs_no_second_scan(
+    different: World, capsys: Captured, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "no" / "such" / "directory"
+    err = trouble(different, capsys, name, str(path))
+    assert str(path) in err
+    assert "No such file or directory" in err
+    assert "go on with --resume" in err
+    scans = different.served.operations["Scan"]
+    path.parent.mkdir(parents=True)
+    assert different.run(name, str(path), "--resume") == 1
+    assert path.exists()
+    assert different.served.operations["Scan"] == scans
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys: Captured) -> None:
+    with open("/dev/full", "w") as full:
+        done = different.start("--writes-stopped", stdout=full)
+        err = done.communicate(timeout=30)[1]
+    assert done.returncode == 2
+    assert err == (
+        "verify: error: cannot write the result: No space left on device; nothing has to be read again: "
+        "mend it, or name another file, and go on with --resume\n"
+    )
+    scans = different.served.operations["Scan"]
+    assert different.run("--resume") == 1
+    assert capsys.readouterr().out.startswith("Different: ")
+    assert different.served.operations["Scan"] == scans
+
+
+@pytest.mark.parametrize("where", ["verify.blocks.Blocks.append", "verify.match.pair", "verify.match.order"])
+def test_a_full_disk_is_named(
+    different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str
+) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, full)
+        err = trouble(different, capsys)
+    (kept,) = different.kept()
+    assert err == (
+        f"verify: error: no space left in {kept} (No space left on device); free some and go on with "
+        "--resume, or begin again in another directory with --work-dir\n"
+    )
+    assert different.run("--resume") == 1
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_file_system_that_is_full(world: World, tmp_path: Path, processes: str) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    probe = f"mount -t tmpfs -o size=64k none {small}"
+    if not shutil.which("unshare") or subprocess.run([*mount, probe], capture_output=True).returncode:
+        pytest.skip("no file system of 64 KB can be made here")
+    world.fill(same=1_500)
+    world.work = small
+    command = [sys.executable, "-m", "verify", *world.flags("--writes-stopped", "--processes", processes)]
+    done = subprocess.run(
+        [*mount, f'{probe} && exec "$@"', "-", *command], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert f"verify: error: no space left in {small}" in done.stderr
+
+
+def test_a_file_that_may_not_become_larger(world: World) -> None:
+    world.fill(same=500)
+    limit = 10_000
+    done = world.start(
+        "--writes-stopped",
+        "--segments",
+        "1",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    out, err = done.communicate(timeout=30)
+    assert (done.returncode, out) == (2, "")
+    (kept,) = world.kept()
+    assert err.startswith(f"verify: error: no space left in {kept} (File too large); ")
+    assert err.count("\n") == 1
+    scans = world.served.operations["Scan"]
+    assert world.run("--resume", "--segments", "1") == 0
+    # Whole pages from before are not read again.
+    assert world.served.operations["Scan"] - scans < 20
+
+
+def test_a_work_directory_that_cannot_be(world: World, capsys: Captured) -> None:
+    world.work.write_text("a file")
+    err = trouble(world, capsys)
+    assert err.startswith(f"verify: error: cannot work in {world.work}: ")
+    assert "name another directory with --work-dir" in err
+
+
+def test_a_user_without_a_home(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    arguments = world.flags()
+    del arguments[:2]
+    assert main(arguments) == 2
+    assert "no home directory to work in; name a directory with --work-dir" in capsys.readouterr().err
+
+
+# The rest
 
 
 def test_python_dash_m_is_the_command() -> None:
@@ -269,7 +816,13 @@ def test_python_dash_m_is_the_command() -> None:
 
 def test_every_flag_is_documented_and_no_other() -> None:
     text = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
-    flags = {flag for action in parser()._actions for flag in action.option_strings if flag.startswith("--")}
+    flags = {
+        flag
+        for each in (parser(), verify.repair_cli.parser())
+        for action in each._actions
+        for flag in action.option_strings
+        if flag.startswith("--")
+    }
     documented = set(re.findall(r"--[a-z][a-z-]+", text))
     assert flags - documented == {"--help"}
     assert documented - flags == set()
