@@ -16,8 +16,9 @@ from verify.blocks import TRAILER
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# DuckDB spills to disk beyond this. It needs some 25 MB for each thread whatever the table's size.
-_MEMORY_MB = 256
+# DuckDB spills to disk beyond the first, which pairs ten million rows a side; the others are for keys of
+# kilobytes.
+_MEMORY_MB = (160, 640, 2560)
 _MAX_THREADS = 4
 
 # Keys of 2 KB and 1 KB (DynamoDB limits), up to six bytes for each in JSON, twice where they are ordered.
@@ -61,28 +62,30 @@ def _write(query: str, to: Path) -> None:
     from duckdb import IOException, OutOfMemoryException
 
     fresh = to.with_suffix(".new")
-    with _connection(to.parent) as connection:
-        try:
-            connection.execute(
-                f"COPY ({query}) TO {_text(str(fresh))} (DELIMITER '\t', QUOTE '', ESCAPE '', HEADER false)"
-            )
-        except IOException as error:
-            raise OSError(f"{to.parent}: {_first_line(error)}") from error
-        except OutOfMemoryException as error:
-            raise UserError(
-                f"not enough memory or disk to pair the tables' rows in {to.parent} ({_first_line(error)}); "
-                "give it more with --work-dir, then run again with --resume"
-            ) from error
+    copy = f"COPY ({query}) TO {_text(str(fresh))} (DELIMITER '\t', QUOTE '', ESCAPE '', HEADER false)"
+    for memory in _MEMORY_MB:
+        with _connection(to.parent, memory) as connection:
+            try:
+                connection.execute(copy)
+                break
+            except IOException as error:
+                raise OSError(f"{to.parent}: {_first_line(error)}") from error
+            except OutOfMemoryException as error:
+                if memory == _MEMORY_MB[-1]:
+                    raise UserError(
+                        f"not enough memory or disk to pair the tables' rows in {to.parent} "
+                        f"({_first_line(error)}); give it more with --work-dir"
+                    ) from error
     fresh.replace(to)
 
 
-def _connection(directory: Path) -> DuckDBPyConnection:
+def _connection(directory: Path, memory: int) -> DuckDBPyConnection:
     # Not for the processes that scan: it is large, and takes them a while to load.
     import duckdb
 
     return duckdb.connect(
         config={
-            "memory_limit": f"{_MEMORY_MB}MB",
+            "memory_limit": f"{memory}MB",
             "threads": min(_MAX_THREADS, os.cpu_count() or 1),
             "temp_directory": str(directory / "spill"),
             "preserve_insertion_order": False,

@@ -94,7 +94,9 @@ def tell(aws: LocalAws, directory: Path) -> None:
         _command(stage, "operate", "seal", "--from-terraform", str(stage.terraform_directory))
         _expect_late_write_ignored(stage)
     with narrator.step("Tamper with the destination; verify names exactly what was done"):
-        _expect_tampering_found(stage)
+        plan = _expect_tampering_found(stage)
+    with narrator.step("Repair the destination from the plan that verify has written"):
+        _expect_repaired(stage, plan)
     narrator.summary(
         {
             "items copied": f"{status['items']:,} in {status['slice']} slices",
@@ -102,7 +104,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
                 f"{status['changes']:,} as {status['puts']:,} puts and {status['deletes']:,} deletes"
             ),
             "writer": _traffic(writer),
-            "verdict": "equal before the seal; afterwards exactly the three planted differences",
+            "verdict": "equal before the seal; then exactly the three planted differences, and repaired",
         }
     )
 
@@ -206,9 +208,11 @@ def _expect_late_write_ignored(stage: Stage) -> None:
     stage.narrator.say(f"written to the source, not at the destination {_LATE_WRITE_SECONDS:.0f} s later")
 
 
-def _expect_tampering_found(stage: Stage) -> None:
+def _expect_tampering_found(stage: Stage) -> Path:
+    """Returns the plan that mends it."""
     planted = tamper(stage.destination, _any_items(stage.destination, 2))
-    _command(stage, "verify", *_compared(stage))
+    plan, page = (stage.terraform_directory.parent / name for name in ("plan.jsonl", "report.html"))
+    _command(stage, "verify", *_compared(stage), "--repair-plan", str(plan), "--html", str(page))
     process = subprocess.run(
         _python("verify", *_compared(stage), "--format", "jsonl"),
         stdout=subprocess.PIPE,
@@ -221,6 +225,15 @@ def _expect_tampering_found(stage: Stage) -> None:
     if process.returncode != 1 or found != planted or differences != len(planted):
         raise DemoFailed(f"verify ended with {process.returncode} and found {found} instead of {planted}")
     stage.narrator.say("verify exits 1 and names these three and nothing else")
+    return plan
+
+
+def _expect_repaired(stage: Stage, plan: Path) -> None:
+    for more in ([], ["--apply"]):
+        code = _command(stage, "verify", "repair", str(plan), *_compared(stage), *more)
+        if code != 0:
+            raise DemoFailed(f"verify repair ended with {code} instead of 0")
+    _expect_equal(stage)
 
 
 def _any_items(client: Any, count: int) -> list[Item]:

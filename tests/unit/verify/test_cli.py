@@ -138,7 +138,7 @@ def test_an_unexpected_error_in_a_thread_never_exits_1(
     def broken(*args: Any) -> Any:
         raise ValueError("DynamoDB has no attribute type 'X'")
 
-    monkeypatch.setattr("verify.scan.Reader.page", broken)
+    monkeypatch.setattr("verify.table.Reader.page", broken)
     assert "no attribute type 'X'" in trouble(world, capsys)
 
 
@@ -727,7 +727,9 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
     assert different.served.operations["Scan"] == scans
 
 
-@pytest.mark.parametrize("where", ["verify.blocks.Blocks.append", "verify.match.pair", "verify.match.order"])
+@pytest.mark.parametrize(
+    "where", ["verify.blocks.Blocks.append", "verify.match.pair", "verify.compare.sort_lines"]
+)
 def test_a_full_disk_is_named(
     different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str
 ) -> None:
