@@ -20,6 +20,11 @@ locals {
   ) }
 
   commands = merge(local.operate, {
-    verify = "verify --source ${local.sides.source.name} ${local.access_flags.source} --destination ${local.sides.destination.name} ${local.access_flags.destination}"
+    verify = join(" ", concat(
+      ["verify --source ${local.sides.source.name}", local.access_flags.source],
+      ["--destination ${local.sides.destination.name}", local.access_flags.destination],
+      # Knows the dead letters and the lag.
+      var.enabled ? ["--control-function ${local.names.control}"] : [],
+    ))
   })
 }

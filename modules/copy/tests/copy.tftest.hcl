@@ -23,7 +23,7 @@ run "applied" {
       letters = "tablecopy letters --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       redrive = "tablecopy redrive --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       seal    = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      verify  = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me'"
+      verify  = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me' --control-function ${output.control_function_name}"
     }
     error_message = "The commands are not ready to paste: ${jsonencode(output.commands)}"
   }
@@ -124,7 +124,7 @@ run "disabled" {
   }
 
   assert {
-    condition     = output.destination_table_arn == run.applied.destination_table_arn && output.commands.verify == run.applied.commands.verify
+    condition     = output.destination_table_arn == run.applied.destination_table_arn && startswith(run.applied.commands.verify, output.commands.verify)
     error_message = "The destination table must stay, and can still be compared."
   }
 
