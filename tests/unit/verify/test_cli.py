@@ -111,7 +111,7 @@ def test_interrupted_exits_130(world: World, monkeypatch: pytest.MonkeyPatch, ca
         "",
         "verify: what was read is kept; the same command with --resume goes on\nverify: interrupted\n",
     )
-    monkeypatch.setattr(verify.cli.Table, "connect", interrupted)
+    monkeypatch.setattr("verify.cli.Table.connect", interrupted)
     assert main(world.flags()) == 130
     assert capsys.readouterr() == ("", "verify: interrupted\n")
 
