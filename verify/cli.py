@@ -16,9 +16,10 @@ from verify import repair_cli
 from verify.compare import check_comparable, compare
 from verify.control import lag_of
 from verify.estimate import DEFAULT_CURRENCY, estimate
-from verify.flags import Places, options_of, parser, places_of
+from verify.flags import options_of, parser
 from verify.letters import Letters, letters_of
 from verify.options import Options
+from verify.places import Places, places_of
 from verify.plan import write_plan
 from verify.report.html import write_html
 from verify.report.junit import write_junit

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sides import Side, UserError
-from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
-from sides.terraform import read_outputs, tables_of
+from sides.options import add_output_options
 from verify.estimate import DEFAULT_PRICE_PER_MILLION
 from verify.options import DEFAULT_LAG_SECONDS, DEFAULT_SEGMENTS, Options
+from verify.places import add_place_options
 from verify.table import Filter
 
 _MAX_SEGMENTS = 256
@@ -34,15 +32,6 @@ examples:
 """
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where the tables are, and who knows about their copy."""
-
-    source: Side
-    destination: Side
-    control_function: str | None
-
-
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line, but for its first word where that is a command."""
     result = argparse.ArgumentParser(
@@ -57,15 +46,8 @@ def parser() -> argparse.ArgumentParser:
     _add_restricting(result)
     _add_working(result)
     _add_reporting(result)
-    add_terraform_option(result)
-    result.add_argument(
-        "--control-function",
-        metavar="NAME",
-        help="name or ARN of the copy's control function, for dead letters and the lag "
-        "(default: the Terraform outputs')",
-    )
+    add_place_options(result, "for dead letters and the lag")
     for side in ("source", "destination"):
-        add_side_options(result, side, table=True)
         result.add_argument(
             f"--{side}-read-capacity",
             type=_units,
@@ -99,46 +81,6 @@ def options_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Opt
         sample=given.sample,
         for_repair=given.repair_plan is not None,
     )
-
-
-def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Places:
-    """The two tables and the control function, from the flags or Terraform's outputs.
-
-    Raises
-    ------
-    sides.UserError
-        Nothing names the tables.
-    """
-    names = [given.source_table_name, given.destination_table_name]
-    directory = given.from_terraform
-    if directory is None and any(names):
-        if not all(names):
-            flags.error(
-                "give both --source and --destination, or neither (then Terraform's outputs name them)"
-            )
-        return Places(
-            side_from_options(given, "source"),
-            side_from_options(given, "destination"),
-            given.control_function,
-        )
-    outputs = _outputs(directory)
-    source, destination = tables_of(outputs, directory or "this directory")
-    return Places(
-        side_from_options(given, "source", source),
-        side_from_options(given, "destination", destination),
-        given.control_function or outputs.get("control_function_name"),
-    )
-
-
-def _outputs(directory: str | None) -> dict[str, Any]:
-    if directory is not None:
-        return read_outputs(directory)
-    try:
-        outputs = read_outputs(".")
-        tables_of(outputs, "this directory")
-    except UserError as error:
-        raise UserError(f"no tables given (--source and --destination), and {error}") from error
-    return outputs
 
 
 def _add_comparing(result: argparse.ArgumentParser) -> None:
@@ -214,7 +156,7 @@ def _add_reporting(result: argparse.ArgumentParser) -> None:
     )
     result.add_argument(
         "--limit",
-        type=_limit,
+        type=limit,
         default=_DEFAULT_LIMIT,
         metavar="N",
         help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
@@ -240,7 +182,8 @@ def _segments(text: str) -> int:
     return int(text)
 
 
-def _limit(text: str) -> int:
+def limit(text: str) -> int:
+    """Read ``--limit``, for argparse: how many items to list, 0 for all."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
     return int(text)

@@ -6,15 +6,15 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from operate.function import ControlFunction
-from sides import Side, UserError
-from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
+from sides import UserError
+from sides.options import add_output_options
 from sides.output import EXIT_UNSETTLED, Progress, Style, emit, printable, run
-from sides.terraform import read_outputs, tables_of
+from verify.flags import limit
 from verify.guard import ControlGuard, Guard, Moved, SourceGuard
 from verify.live_table import LiveTable
+from verify.places import Places, add_place_options, places_of
 from verify.plan import Plan, read_plan
 from verify.repair import THREADS, Outcome, Repair
 from verify.repair_output import Summary, TextReport, progress_text
@@ -69,38 +69,22 @@ def parser() -> argparse.ArgumentParser:
         "--writes-stopped", action="store_true", help="nothing but this repair writes to either table"
     )
     result.add_argument(
-        "--control-function",
-        metavar="NAME",
-        help="name or ARN of the copy's control function, which says whether the replicator is held",
-    )
-    result.add_argument(
         "--limit",
-        type=_limit,
+        type=limit,
         default=_DEFAULT_LIMIT,
         metavar="N",
         help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
     )
     add_output_options(result)
-    add_terraform_option(result)
-    add_side_options(result, "source", table=True)
-    add_side_options(result, "destination", table=True)
+    add_place_options(result, "which says whether the replicator is held")
     return result
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where the tables are, and who knows about their copy."""
-
-    source: Side
-    destination: Side
-    control_function: str | None
 
 
 def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
     flags = parser()
     options = flags.parse_args(arguments)
     with read_plan(options.plan) as plan:
-        places = _places(flags, options)
+        places = places_of(flags, options)
         source = LiveTable.connect(places.source, connections=THREADS)
         destination = LiveTable.connect(places.destination, connections=THREADS)
         _check_tables(plan, source, destination)
@@ -185,7 +169,7 @@ def _check_tables(plan: Plan, source: LiveTable, destination: LiveTable) -> None
 
 
 def _guard(
-    places: _Places, plan: Plan, repair: Repair, writes_stopped: bool, pause: Callable[[float], None]
+    places: Places, plan: Plan, repair: Repair, writes_stopped: bool, pause: Callable[[float], None]
 ) -> Guard:
     if places.control_function:
         function = ControlFunction(places.source, places.control_function)
@@ -193,31 +177,3 @@ def _guard(
     return SourceGuard(
         lambda: repair.changed_at_source(plan.actions()), writes_stopped=writes_stopped, pause=pause
     )
-
-
-def _places(flags: argparse.ArgumentParser, options: argparse.Namespace) -> _Places:
-    given = [options.source_table_name, options.destination_table_name]
-    directory = options.from_terraform
-    if directory is None and any(given):
-        if not all(given):
-            flags.error(
-                "give both --source and --destination, or neither (then Terraform's outputs name them)"
-            )
-        return _Places(
-            side_from_options(options, "source"),
-            side_from_options(options, "destination"),
-            options.control_function,
-        )
-    outputs = read_outputs(directory or ".")
-    source, destination = tables_of(outputs, directory or "this directory")
-    return _Places(
-        side_from_options(options, "source", source),
-        side_from_options(options, "destination", destination),
-        options.control_function or outputs.get("control_function_name"),
-    )
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return int(text)

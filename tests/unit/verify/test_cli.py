@@ -728,7 +728,7 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
 
 
 @pytest.mark.parametrize(
-    "where", ["verify.blocks.Blocks.append", "verify.match.pair", "verify.compare.sort_lines"]
+    "where", ["verify.blocks.Blocks.append", "verify.match.pair", "verify.sort._written"]
 )
 def test_a_full_disk_is_named(
     different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str

@@ -367,7 +367,7 @@ def test_tables_and_control_function_from_the_terraform_outputs(
         asked.append(directory)
         return OUTPUTS
 
-    monkeypatch.setattr(verify.repair_cli, "read_outputs", read_outputs)
+    monkeypatch.setattr(verify.places, "read_outputs", read_outputs)
     assert world.run(*APPLY, tables=["--from-terraform", "infra"]) == 0
     assert world.pauses == [90.0, 90.0]
     assert world.run(*APPLY, tables=[]) == 0
@@ -377,7 +377,7 @@ def test_tables_and_control_function_from_the_terraform_outputs(
 
 
 def test_without_a_control_function_in_the_outputs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify.repair_cli, "read_outputs", lambda directory: {"tables": OUTPUTS["tables"]})
+    monkeypatch.setattr(verify.places, "read_outputs", lambda directory: {"tables": OUTPUTS["tables"]})
     assert world.run("--apply", tables=[]) == 2
     assert world.run(*APPLY, tables=[]) == 0
     assert world.pauses == [10.0]

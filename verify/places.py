@@ -1,0 +1,80 @@
+"""Where the two tables are, and who knows about their copy: from the flags, or from Terraform's outputs."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from sides import Side, UserError
+from sides.options import add_side_options, add_terraform_option, side_from_options
+from sides.terraform import read_outputs, tables_of
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tables are, and the control function of their copy if there is one."""
+
+    source: Side
+    destination: Side
+    control_function: str | None
+
+
+def add_place_options(parser: argparse.ArgumentParser, control: str) -> None:
+    """Add ``--from-terraform``, ``--control-function`` and the flags of both sides.
+
+    Parameters
+    ----------
+    parser
+        Parser of the command.
+    control
+        What the command asks the control function for.
+    """
+    add_terraform_option(parser)
+    parser.add_argument(
+        "--control-function",
+        metavar="NAME",
+        help=f"name or ARN of the copy's control function, {control} (default: the Terraform outputs')",
+    )
+    for side in ("source", "destination"):
+        add_side_options(parser, side, table=True)
+
+
+def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Places:
+    """Read the flags of `add_place_options` back.
+
+    Raises
+    ------
+    sides.UserError
+        Nothing names the tables.
+    """
+    names = [given.source_table_name, given.destination_table_name]
+    directory = given.from_terraform
+    if directory is None and any(names):
+        if not all(names):
+            flags.error(
+                "give both --source and --destination, or neither (then Terraform's outputs name them)"
+            )
+        return Places(
+            side_from_options(given, "source"),
+            side_from_options(given, "destination"),
+            given.control_function,
+        )
+    outputs = _outputs(directory)
+    source, destination = tables_of(outputs, directory or "this directory")
+    return Places(
+        side_from_options(given, "source", source),
+        side_from_options(given, "destination", destination),
+        given.control_function or outputs.get("control_function_name"),
+    )
+
+
+def _outputs(directory: str | None) -> dict[str, Any]:
+    if directory is not None:
+        return read_outputs(directory)
+    try:
+        outputs = read_outputs(".")
+        tables_of(outputs, "this directory")
+    except UserError as error:
+        raise UserError(f"no tables given (--source and --destination), and {error}") from error
+    return outputs
