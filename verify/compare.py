@@ -33,6 +33,9 @@ _PAIRED = "candidates.rows"
 _DIFFERENCES = "differences.rows"
 _TICK_SECONDS = 0.2
 
+# A copy that is further behind has stopped, rather than that it is slow.
+_LONGEST_LAG_SECONDS = 600.0
+
 
 def compare(
     source: Table,
@@ -62,7 +65,8 @@ def compare(
         Open dead letters of the copy.
     lag
         How far behind the source the copy is at the moment, in seconds, as far as anybody knows. A recheck
-        waits for longer than that, too.
+        waits until the copy is not that far behind the recheck before any more, but for no longer than ten
+        minutes.
     work
         Where to keep what was read, for another process to go on with; a temporary directory unless given.
     on_progress
@@ -176,6 +180,7 @@ class _Run:
         self._tally = Tally(len(self._jobs))
         self._resumed = 0
         self._generations: list[Rechecked] = []
+        self._spacings: list[float] = []
 
     def result(self, keeper: object) -> Comparison:
         self._scan()
@@ -194,7 +199,7 @@ class _Run:
             findings=self._findings(),
             letters=self._other_letters(differences),
             generations=len(self._generations),
-            lag_seconds=self._options.lag_seconds,
+            lag_seconds=min(self._spacings, default=self._options.lag_seconds),
             writes_stopped=self._options.writes_stopped,
             sample=self._sample,
             filter_expression=self._options.filter.expression if self._options.filter else None,
@@ -303,10 +308,14 @@ class _Run:
 
     def _wait(self, left: int) -> None:
         """Until changes that were underway in the last generation must have arrived."""
-        until = self._generations[-1].ended + max(self._options.lag_seconds, self._lag())
-        while (wait := until - self._clock.now()) > 0:
-            self._report("wait", left, generation=len(self._generations) + 1, wait_seconds=wait)
-            self._clock.sleep(min(wait, _TICK_SECONDS))
+        ended = self._generations[-1].ended
+        until = ended + self._options.lag_seconds
+        # Asked again when the time is over: the copy may have fallen behind, or come to a halt, meanwhile.
+        while (until := max(until, ended + min(self._lag(), _LONGEST_LAG_SECONDS))) > self._clock.now():
+            while (wait := until - self._clock.now()) > 0:
+                self._report("wait", left, generation=len(self._generations) + 1, wait_seconds=wait)
+                self._clock.sleep(min(wait, _TICK_SECONDS))
+        self._spacings.append(until - ended)
 
     def _findings(self) -> list[Finding]:
         source, destination = (self._tables[side].definition for side in SIDES)

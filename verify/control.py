@@ -7,9 +7,6 @@ from collections.abc import Callable
 from operate.function import ControlFunction
 from sides import Side, UserError
 
-# A replicator that is further behind has stopped, rather than that it is slow.
-_LONGEST_LAG_SECONDS = 600.0
-
 # An age is of the moment of control's last look, at most a minute ago.
 _LOOK_SECONDS = 60.0
 
@@ -38,6 +35,6 @@ def lag_of(side: Side, control_function: str | None) -> Callable[[], float]:
             age = float(ControlFunction(side, name).status().get("oldest_unapplied_age", 0.0))
         except (UserError, ValueError, LookupError, TypeError, AttributeError):
             return 0.0
-        return min(age + _LOOK_SECONDS, _LONGEST_LAG_SECONDS) if age else 0.0
+        return age + _LOOK_SECONDS if age else 0.0
 
     return lag

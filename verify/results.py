@@ -143,7 +143,7 @@ class Comparison:
     generations
         How often the candidates were read again.
     lag_seconds
-        The time between two of these rechecks.
+        The shortest time between two of these rechecks.
     writes_stopped
         Whether the caller said that nothing writes to either table.
     sample, filter_expression, ignored
