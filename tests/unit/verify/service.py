@@ -9,7 +9,7 @@ import json
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -36,13 +36,16 @@ class FakeTable:
         For its ARN.
     page_size
         Items of a page.
-    settled
-        Called before each call with the operation's name: a test changes the table, or raises, in it.
 
     Attributes
     ----------
     calls
         Every call: operation and request.
+    before
+        Called before each call with the operation's name: a test changes the table, or raises, in it.
+    older
+        Asked by each eventually consistent scan: what it still sees in the place of some items (``None``: no
+        item), by `KeySchema.identity`.
     """
 
     def __init__(
@@ -65,23 +68,31 @@ class FakeTable:
         self.units_per_page = 0.5
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.before: Callable[[str], None] = lambda operation: None
+        self.older: Callable[[], Mapping[str, Item | None]] = dict
         self.matches: Callable[[Item], bool] = lambda item: True
         self.unprocessed = 0
         self.lock = threading.RLock()
         self._schema = KeySchema(keys)
-        self._items: dict[str, Item] = {}
+        # None where an item was deleted: scans go on behind it, and the next item of that key goes there.
+        self._items: dict[str, Item | None] = {}
         for item in items:
             self.put(item)
 
     def put(self, item: Item) -> None:
-        """Write an item; one that is there keeps its place in the scan order."""
+        """Write an item. A key keeps its place in the scan order, even while it is deleted."""
         with self.lock:
             self._items[self._schema.identity(item)] = item
 
     def delete(self, key: Item) -> None:
         """Take an item out."""
         with self.lock:
-            self._items.pop(self._schema.identity(key), None)
+            if self._schema.identity(key) in self._items:
+                self._items[self._schema.identity(key)] = None
+
+    def get(self, key: Item) -> Item | None:
+        """Read an item."""
+        with self.lock:
+            return self._items.get(self._schema.identity(key))
 
     def replace_all(self, items: Sequence[Item]) -> None:
         """Hold these items and no others."""
@@ -94,7 +105,7 @@ class FakeTable:
     def items(self) -> list[Item]:
         """What it holds."""
         with self.lock:
-            return list(self._items.values())
+            return [item for item in self._items.values() if item is not None]
 
     def count(self, operation: str) -> int:
         """How often an operation was called."""
@@ -124,7 +135,7 @@ class FakeTable:
 
     def description(self) -> dict[str, Any]:
         """``Table`` of DescribeTable."""
-        count = len(self._items) if self.item_count is None else self.item_count
+        count = len(self.items) if self.item_count is None else self.item_count
         return {
             "TableName": self.name,
             "TableArn": self.arn,
@@ -152,19 +163,20 @@ class FakeTable:
         return Table(Side(side, table_name=self.name), self.send, "memory://", self.description(), definition)
 
     def _scan(self, request: dict[str, Any]) -> dict[str, Any]:
+        seen = self._items if request["ConsistentRead"] else {**self._items, **self.older()}
         mine = [
-            item
-            for identity, item in self._items.items()
+            identity
+            for identity in seen
             if zlib.crc32(identity.encode()) % request["TotalSegments"] == request["Segment"]
         ]
         start = 0
         if "ExclusiveStartKey" in request:
-            after = self._schema.identity(request["ExclusiveStartKey"])
-            start = 1 + [self._schema.identity(item) for item in mine].index(after)
-        page = mine[start : start + request.get("Limit", self.page_size)]
+            start = 1 + mine.index(self._schema.identity(request["ExclusiveStartKey"]))
+        left = [item for identity in mine[start:] if (item := seen[identity]) is not None]
+        page = left[: request.get("Limit", self.page_size)]
         shown = [item for item in page if self.matches(item)] if "FilterExpression" in request else page
         answer: dict[str, Any] = {"Items": shown, "Count": len(shown), "ScannedCount": len(page)}
-        if start + len(page) < len(mine):
+        if len(page) < len(left):
             answer["LastEvaluatedKey"] = self._schema.key_of(page[-1])
         factor = 2 if request["ConsistentRead"] else 1
         answer["ConsumedCapacity"] = {"TableName": self.name, "CapacityUnits": self.units_per_page * factor}
