@@ -293,8 +293,8 @@ class TestOneLookIsNotEnough:
         assert simulation.item("destination", "cold-0") == changed(0, "again")
 
     def test_an_item_that_goes_to_and_fro_can_look_as_if_it_stood(self, simulate: Simulate) -> None:
-        # A limit. Such as a lock, put with the same content each time: it was put just before each look, arrived
-        # only after it, and was deleted in between.
+        # A limit. Such as a lock, put with the same content each time: it was put just before each look,
+        # arrived only after it, and was deleted in between.
         simulation = quiet(simulate)
         simulation.put("cold-0", None, after=0.0)
         simulation.advance(1.0)
