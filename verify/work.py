@@ -168,7 +168,7 @@ class WorkDirectory:
         try:
             run = json.loads(self.file(_RUN).read_text())
             return float(run["started"]), int(run["seed"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _begin(self, what: str) -> tuple[float, int]:
