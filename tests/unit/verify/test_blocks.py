@@ -31,7 +31,7 @@ _BLOCKS = st.lists(
 )
 
 quickly = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None, database=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None, database=None
 )
 
 

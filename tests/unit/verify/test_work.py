@@ -58,6 +58,19 @@ def test_without_resume_nothing_is_left_of_it(tmp_path: Path) -> None:
     second.remove()
 
 
+def test_nothing_is_taken_over_from_one_that_was_killed_while_it_cleared_up(tmp_path: Path) -> None:
+    first = work(tmp_path)
+    first.mark("scan")
+    first.file("rows").write_text("rows")
+    first.file("run.json").unlink()
+    first.release()
+    second = work(tmp_path)
+    assert not second.resumed
+    assert not second.marked("scan")
+    assert not second.file("rows").exists()
+    second.remove()
+
+
 def test_where_there_is_nothing_to_resume_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no interrupted comparison of these tables"):
         work(tmp_path, resume=True)
