@@ -93,7 +93,8 @@ class WorkDirectory:
             known = self._known()
             if resume and known is None:
                 raise nothing
-            if known is not None and not resume:
+            if not resume:
+                # Also what one that was killed while it cleared up has left: its marks would count as ours.
                 self._clear()
                 known = None
             self.resumed = known is not None
@@ -168,7 +169,7 @@ class WorkDirectory:
         try:
             run = json.loads(self.file(_RUN).read_text())
             return float(run["started"]), int(run["seed"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _begin(self, what: str) -> tuple[float, int]:

@@ -271,7 +271,7 @@ def _work(
 
 def _plain(error: Exception) -> bool:
     """Whether it can be passed to another process and says there what it says here."""
-    return type(error) in (OSError, PermissionError, FileNotFoundError)
+    return isinstance(error, OSError) and type(error).__module__ == "builtins"
 
 
 def _end_when_told(told: Connection, parent: int, stop: threading.Event) -> None:
