@@ -269,8 +269,8 @@ class _Run:
         files: list[Path] = []
         last: Path | None = None
         left = count
-        most = 1 if self._options.writes_stopped else self._options.generations
-        while left and len(files) < most:
+        # With writes stopped the first leaves nothing open.
+        while left and len(files) < self._options.generations:
             if last is not None:
                 self._wait(left)
             source = paired(candidates) if last is None else still_open(last)
