@@ -334,6 +334,8 @@ def test_the_processes_of_a_killed_one_are_waited_for(
     reading, writing = os.pipe()
     helper = os.fork()
     if not helper:
+        # A worker has not inherited its parent's lock.
+        work.release()
         join(work.path)
         os.write(writing, b"x")
         signal.pause()
