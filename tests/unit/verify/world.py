@@ -86,5 +86,5 @@ def keys_of(found: Sequence[dict[str, Any]], kind: str) -> set[tuple[str, str]]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, and ``more``; a pipe or a file is written to in blocks, as it usually is."""
+    """This process's environment, and ``more``; stdout is buffered, as it usually is."""
     return {**os.environ, "PYTHONUNBUFFERED": "", **more}
