@@ -64,7 +64,7 @@ class Forking:
 
 
 def _serve(out: str, err: str) -> None:
-    botocore.session.create_loader = cache(create_loader)  # type: ignore[attr-defined]
+    botocore.session.create_loader = cache(create_loader)
     recheck.BATCH_KEYS = BATCH_KEYS  # type: ignore[attr-defined]
     recheck._THREADS = RECHECK_THREADS
     # DuckDB is loaded where it is used; it must not have been used before a fork.

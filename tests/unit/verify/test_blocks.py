@@ -64,7 +64,7 @@ def test_what_is_written_is_read(tmp_path: Path, blocks: Written) -> None:
     assert path.read_bytes() == whole
 
 
-@quickly
+@settings(quickly, max_examples=10)
 @given(_BLOCKS)
 def test_a_torn_tail_of_any_length_is_cut_off(tmp_path: Path, blocks: Written) -> None:
     path = tmp_path / "rows"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -130,15 +131,17 @@ def test_what_will_not_work_is_not_tried_again(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("errors", "attempts"), [(LOST, _ATTEMPTS), (FAILED, _ATTEMPTS), (THROTTLED, _THROTTLED_ATTEMPTS)]
 )
-def test_not_for_ever(errors: list[Exception], attempts: int) -> None:
-    calling = Calling(errors * attempts)
+def test_not_for_ever(errors: Sequence[Exception], attempts: int) -> None:
+    calling = Calling([*errors] * attempts)
     with pytest.raises(UserError, match=r"^source: "):
         calling.answer()
     assert calling.sent == attempts
 
 
 def test_throttles_do_not_count_as_failures() -> None:
-    mixed = [error for _ in range(_ATTEMPTS - 1) for error in (THROTTLED[0], LOST[0], THROTTLED[1])]
+    mixed: list[Exception] = [
+        error for _ in range(_ATTEMPTS - 1) for error in (THROTTLED[0], LOST[0], THROTTLED[1])
+    ]
     assert Calling(mixed).answer() == b"answer"
 
 

@@ -151,7 +151,7 @@ def test_killed_with_any_call_it_goes_on(
     calls = sum(whole.pages.values()) + sum(whole.batches.values())
     assert calls == sum(whole.pages.values()) + sum(reads.values()) * -(-55 // BATCH_KEYS)
     # Neither divides the number of a side's calls: every stage is met at every place of its cycle.
-    for nth in range(1, calls + 1, 5 if reads is STOPPED else 11):
+    for nth in range(1, calls + 1, 7 if reads is STOPPED else 13):
         forget(world)
         killer = Killer(world, nth)
         assert forking.run(command, killer.started) == -signal.SIGKILL, nth
@@ -334,6 +334,8 @@ def test_the_processes_of_a_killed_one_are_waited_for(
     reading, writing = os.pipe()
     helper = os.fork()
     if not helper:
+        # A worker has not inherited its parent's lock.
+        work.release()
         join(work.path)
         os.write(writing, b"x")
         signal.pause()

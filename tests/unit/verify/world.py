@@ -67,7 +67,7 @@ class World:
             cwd=ROOT,
             text=True,
             start_new_session=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options},
         )
 
     def kept(self) -> list[Path]:
@@ -86,5 +86,5 @@ def keys_of(found: Sequence[dict[str, Any]], kind: str) -> set[tuple[str, str]]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, and ``more``."""
-    return {**os.environ, **more}
+    """This process's environment, and ``more``; stdout is buffered, as it usually is."""
+    return {**os.environ, "PYTHONUNBUFFERED": "", **more}
