@@ -5,6 +5,7 @@ Files are tab-separated and unquoted: JSON has neither tabs nor line breaks but 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # kilobytes.
 _MEMORY_MB = (160, 640, 2560)
 _MAX_THREADS = 4
+
+_NO_SPACE = os.strerror(errno.ENOSPC)
 
 # Keys of 2 KB and 1 KB (DynamoDB limits), up to six bytes for each in JSON, twice where they are ordered.
 _MAX_LINE = 64 * 1024
@@ -69,7 +72,9 @@ def _write(query: str, to: Path) -> None:
                 connection.execute(copy)
                 break
             except IOException as error:
-                raise OSError(f"{to.parent}: {_first_line(error)}") from error
+                # DuckDB has a sentence where the system has a number.
+                number = errno.ENOSPC if _NO_SPACE in str(error) else errno.EIO
+                raise OSError(number, _first_line(error)) from error
             except OutOfMemoryException as error:
                 if memory == _MEMORY_MB[-1]:
                     raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import tempfile
 from pathlib import Path
@@ -81,3 +82,13 @@ def test_more_memory_is_taken_only_when_it_is_needed(tmp_path: Path, monkeypatch
     monkeypatch.setattr("verify.match._MEMORY_MB", (1,))
     with pytest.raises(UserError, match="not enough memory or disk"):
         paired(tmp_path, rows, [])
+
+
+def test_a_full_disk_is_told_from_other_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match="No files found") as caught:
+        pair([tmp_path / "none"], [tmp_path / "none"], tmp_path / "to")
+    assert caught.value.errno == errno.EIO
+    monkeypatch.setattr("verify.match._NO_SPACE", "No files found")
+    with pytest.raises(OSError, match="No files found") as caught:
+        pair([tmp_path / "none"], [tmp_path / "none"], tmp_path / "to")
+    assert caught.value.errno == errno.ENOSPC
