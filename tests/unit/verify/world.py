@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,8 @@ class World:
             cwd=ROOT,
             text=True,
             start_new_session=True,
+            # What a shell runs in the background ignores Ctrl-C, and so does what that starts: these tests may.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options},
         )
 
