@@ -69,7 +69,7 @@ class World:
             cwd=ROOT,
             text=True,
             start_new_session=True,
-            # What a shell runs in the background ignores Ctrl-C, as does what that starts: these tests, perhaps.
+            # A shell's background jobs ignore Ctrl-C, and so does what they start: these tests, perhaps.
             preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options},
         )
