@@ -69,9 +69,14 @@ class World:
             cwd=ROOT,
             text=True,
             start_new_session=True,
-            # A shell's background jobs ignore Ctrl-C, and so does what they start: these tests, perhaps.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options},
+            **{
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "env": environment(),
+                # A shell's background jobs ignore Ctrl-C, and so does what they start: these tests, perhaps.
+                "preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+                **options,
+            },
         )
 
     def kept(self) -> list[Path]:
