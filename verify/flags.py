@@ -83,6 +83,17 @@ def options_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Opt
     )
 
 
+def add_limit_option(result: argparse.ArgumentParser) -> None:
+    """Add ``--limit``: how many items to list, 0 for all."""
+    result.add_argument(
+        "--limit",
+        type=_limit,
+        default=_DEFAULT_LIMIT,
+        metavar="N",
+        help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
+    )
+
+
 def _add_comparing(result: argparse.ArgumentParser) -> None:
     result.add_argument(
         "--writes-stopped",
@@ -154,13 +165,7 @@ def _add_reporting(result: argparse.ArgumentParser) -> None:
     result.add_argument(
         "--show-values", action="store_true", help="print the values of attributes that differ, too"
     )
-    result.add_argument(
-        "--limit",
-        type=limit,
-        default=_DEFAULT_LIMIT,
-        metavar="N",
-        help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
-    )
+    add_limit_option(result)
     result.add_argument("--html", type=Path, metavar="FILE", help="write a page to read and to drill into")
     result.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML for a pipeline")
     result.add_argument(
@@ -182,8 +187,7 @@ def _segments(text: str) -> int:
     return int(text)
 
 
-def limit(text: str) -> int:
-    """Read ``--limit``, for argparse: how many items to list, 0 for all."""
+def _limit(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
     return int(text)

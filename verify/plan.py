@@ -218,7 +218,7 @@ class Plan:
             elif record != sum(counts.values()):
                 raise self._bad(number, f"the end speaks of {record:,} actions, not of those that are there")
         if header is None:
-            raise UserError(f"{self._path} is empty, not a plan; write one with verify --plan")
+            raise UserError(f"{self._path} is empty, not a plan; write one with verify --repair-plan")
         if counts != header.actions:
             raise self._bad(1, "the header does not count the actions that are there")
         return header
@@ -246,7 +246,9 @@ class Plan:
             raise UserError(f"{self._path} is cut off after line {number}; write the plan again")
 
     def _bad(self, number: int, reason: str) -> UserError:
-        return UserError(f"{self._path}, line {number}: {reason}; write the plan again with verify --plan")
+        return UserError(
+            f"{self._path}, line {number}: {reason}; write the plan again with verify --repair-plan"
+        )
 
 
 def read_plan(path: str | Path) -> Plan:

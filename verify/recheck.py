@@ -97,9 +97,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """What a generation came to: keys read again, settled and left open, read units, and when it ended."""
+    """What a generation came to: keys settled and left open, read units, and when it ended."""
 
-    keys: int
     settled: int
     open: int
     units: Mapping[SideName, float]
@@ -184,7 +183,6 @@ class Generation:
         finally:
             blocks.close()
         return Rechecked(
-            keys=_sum(kept, "keys"),
             settled=_sum(kept, "settled"),
             open=_sum(kept, "open"),
             units={side: sum(checkpoint[side] for checkpoint in kept) for side in SIDES},
@@ -196,12 +194,18 @@ class Generation:
     ) -> tuple[bytes, dict[str, Any]]:
         schema = self._tables["source"].keys
         units: dict[str, float] = dict.fromkeys(SIDES, 0.0)
-        asked = [candidate for candidate in batch if not self._takes_word(candidate)]
+        asked: list[tuple[Candidate, dict[str, Any], str]] = []
         # Two spellings of one number are two candidates of one key, and a call takes a key once.
-        keys = {
-            schema.identity(key): key
-            for key in (schema.of_row(candidate.partition, candidate.sort) for candidate in asked)
-        }
+        keys: dict[str, Item] = {}
+        lines = []
+        for candidate in batch:
+            if self._takes_word(candidate):
+                lines.append(self._line(candidate, "standing", self._as_scanned(candidate)))
+                continue
+            key = schema.of_row(candidate.partition, candidate.sort)
+            name = schema.identity(key)
+            keys[name] = key
+            asked.append((candidate, key, name))
 
         def get(side: SideName) -> dict[str, Found]:
             if not keys:
@@ -214,14 +218,8 @@ class Generation:
 
         before, there = get("source"), get("destination")
         after = before if self._rules.writes_stopped else get("source")
-        lines = []
         settled = left_open = 0
-        for candidate in batch:
-            if self._takes_word(candidate):
-                lines.append(self._line(candidate, "standing", self._as_scanned(candidate)))
-                continue
-            key = schema.of_row(candidate.partition, candidate.sort)
-            name = schema.identity(key)
+        for candidate, key, name in asked:
             seen = _Seen(before.get(name), there.get(name), after.get(name))
             if self._same(seen.before, seen.there) or self._same(seen.after, seen.there):
                 settled += not self._unmoved(candidate, seen)

@@ -11,7 +11,7 @@ from operate.function import ControlFunction
 from sides import UserError
 from sides.options import add_output_options
 from sides.output import EXIT_UNSETTLED, Progress, Style, emit, printable, run
-from verify.flags import limit
+from verify.flags import add_limit_option
 from verify.guard import ControlGuard, Guard, Moved, SourceGuard
 from verify.live_table import LiveTable
 from verify.places import Places, add_place_options, places_of
@@ -20,8 +20,6 @@ from verify.repair import THREADS, Outcome, Repair
 from verify.repair_output import Summary, TextReport, progress_text
 
 PROGRAM = "verify repair"
-
-_DEFAULT_LIMIT = 20
 
 _EPILOG = """\
 Without --apply nothing is written. With neither --source nor --destination, both tables and the control
@@ -57,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     result = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Apply a repair plan that verify --plan wrote: make the destination what the source is.",
+        description="Apply a plan that verify --repair-plan wrote: make the destination what the source is.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         # An abbreviation that works today could mean two flags tomorrow.
@@ -68,13 +66,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--writes-stopped", action="store_true", help="nothing but this repair writes to either table"
     )
-    result.add_argument(
-        "--limit",
-        type=limit,
-        default=_DEFAULT_LIMIT,
-        metavar="N",
-        help=f"items to list in each group of the text, 0 for all (default: {_DEFAULT_LIMIT})",
-    )
+    add_limit_option(result)
     add_output_options(result)
     add_place_options(result, "which says whether the replicator is held")
     return result
