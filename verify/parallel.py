@@ -59,6 +59,7 @@ def run_all(
     finally:
         if running:
             stop.set()
-            deadline = time.monotonic() + _JOIN_SECONDS
-            for thread in threads:
-                thread.join(max(0.0, deadline - time.monotonic()))
+        # One that has said it is done may still be about to end.
+        deadline = time.monotonic() + _JOIN_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
