@@ -1,8 +1,9 @@
 module "copy" {
   source = "./modules/copy"
 
-  source_table      = var.source_table
-  destination_table = var.destination_table
+  source_table           = var.source_table
+  destination_table      = var.destination_table
+  destination_definition = var.destination_definition
 
   enabled            = var.enabled
   start_on_apply     = var.start_on_apply

@@ -41,19 +41,17 @@ variable "destination_table" {
 
     * `name`, `region`: of the table; left out, the source table's.
     * `profile`, `role_arn`, `external_id`: as for the source.
-    * `create`: `true` creates the table from the source's definition, `false` takes an existing one by its name.
-    * `deletion_protection`: of a created table, so that `terraform destroy` cannot take the copied data along.
+    * `create`: `true` creates the table from the source's definition and `destination_definition`, `false` takes an existing one by its name, as it is.
     * `allow_items`: start although the destination holds items already. The copy overwrites items with the same key and never deletes the others.
   EOT
   type = object({
-    name                = optional(string)
-    region              = optional(string)
-    profile             = optional(string)
-    role_arn            = optional(string)
-    external_id         = optional(string)
-    create              = optional(bool, true)
-    deletion_protection = optional(bool, true)
-    allow_items         = optional(bool, false)
+    name        = optional(string)
+    region      = optional(string)
+    profile     = optional(string)
+    role_arn    = optional(string)
+    external_id = optional(string)
+    create      = optional(bool, true)
+    allow_items = optional(bool, false)
   })
   nullable = false
   default  = {}
@@ -72,6 +70,70 @@ variable "destination_table" {
     condition     = var.destination_table.external_id == null || var.destination_table.role_arn != null
     error_message = "destination_table.external_id is ${jsonencode(var.destination_table.external_id)}, but destination_table.role_arn is not set; an external id goes with a role. Set destination_table.role_arn too, or leave the external id out."
   }
+}
+
+variable "destination_definition" {
+  description = <<-EOT
+    What a created destination table has in place of what the source has. Whatever is left out follows the source as it was at the first apply. Keys always follow it; time to live stays off until the cutover (output `commands.time_to_live`).
+
+    * `billing_mode`: `PAY_PER_REQUEST` or `PROVISIONED`.
+    * `read_capacity`, `write_capacity`: provisioned units of the table, and of every index that says nothing else.
+    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none.
+    * `table_class`: `STANDARD` or `STANDARD_INFREQUENT_ACCESS`.
+    * `point_in_time_recovery`: whether, and for how many days back.
+    * `encryption`: `type` is `AWS_OWNED`, `AWS_MANAGED` or `CUSTOMER_MANAGED`, the last with the `kms_key_arn` of a key in the destination's account and region. Needed where the source has a customer-managed key, which is of its account alone.
+    * `deletion_protection`: left out, `true` whatever the source has: `terraform destroy` cannot take the copied data along.
+    * `stream_view_type`: of the destination's own stream; the source's view type lets its consumers, and a rollback, begin at the cutover. `NONE` is no stream.
+    * `tags`: instead of the source's. `tags` of the module come on top.
+    * `attributes`: types (`S`, `N`, `B`) of key attributes of indexes that the source does not have.
+    * `global_secondary_indexes`, `local_secondary_indexes`: by name, instead of all of the source's. Local ones cannot be changed once the table exists.
+    * `warm_throughput`: read and write units per second the table is warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
+  EOT
+  type = object({
+    billing_mode   = optional(string)
+    read_capacity  = optional(number)
+    write_capacity = optional(number)
+    on_demand_throughput = optional(object({
+      max_read_request_units  = optional(number, -1)
+      max_write_request_units = optional(number, -1)
+    }))
+    table_class = optional(string)
+    point_in_time_recovery = optional(object({
+      enabled                 = optional(bool, true)
+      recovery_period_in_days = optional(number)
+    }))
+    encryption = optional(object({
+      type        = string
+      kms_key_arn = optional(string)
+    }))
+    deletion_protection = optional(bool)
+    stream_view_type    = optional(string)
+    tags                = optional(map(string))
+    attributes          = optional(map(string), {})
+    global_secondary_indexes = optional(map(object({
+      hash_key           = string
+      range_key          = optional(string, "")
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string), [])
+      read_capacity      = optional(number)
+      write_capacity     = optional(number)
+      on_demand_throughput = optional(object({
+        max_read_request_units  = optional(number, -1)
+        max_write_request_units = optional(number, -1)
+      }))
+    })))
+    local_secondary_indexes = optional(map(object({
+      range_key          = string
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string), [])
+    })))
+    warm_throughput = optional(object({
+      read_units_per_second  = number
+      write_units_per_second = number
+    }))
+  })
+  nullable = false
+  default  = {}
 }
 
 variable "enabled" {

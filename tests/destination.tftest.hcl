@@ -5,24 +5,28 @@ mock_provider "aws" {
 }
 
 variables {
-  enabled             = true
-  table_name          = "orders"
-  create              = true
-  deletion_protection = true
-  role_name           = "tablecopy-orders-0123abcd-destination"
-  external_id         = "an-external-id"
+  enabled     = true
+  table_name  = "orders"
+  create      = true
+  role_name   = "tablecopy-orders-0123abcd-destination"
+  external_id = "an-external-id"
   trusted_role_arns = [
     "arn:aws:iam::111111111111:role/replicator",
     "arn:aws:iam::111111111111:role/backfill",
     "arn:aws:iam::111111111111:role/control",
   ]
   definition = {
-    hash_key       = "customer"
-    range_key      = "number"
-    attributes     = { customer = "S", number = "N", state = "S", digest = "B" }
-    billing_mode   = "PROVISIONED"
-    read_capacity  = 5
-    write_capacity = 6
+    hash_key            = "customer"
+    range_key           = "number"
+    attributes          = { customer = "S", number = "N", state = "S", digest = "B" }
+    billing_mode        = "PROVISIONED"
+    read_capacity       = 5
+    write_capacity      = 6
+    table_class         = "STANDARD"
+    encryption          = { type = "AWS_OWNED" }
+    stream_view_type    = "NEW_IMAGE"
+    deletion_protection = true
+    tags                = { Owner = "orders" }
     global_secondary_indexes = {
       by-state = {
         hash_key           = "state"
@@ -89,6 +93,235 @@ run "table_as_the_source_defines_it" {
   }
 }
 
+run "class_recovery_encryption_stream_and_tags" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    tags = { Copied = "yes" }
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", paid = "S", unused = "N" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD_INFREQUENT_ACCESS"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      stream_view_type         = "NEW_IMAGE"
+      deletion_protection      = false
+      tags                     = { Owner = "orders", Copied = "no" }
+      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0, on_demand_throughput = { max_read_request_units = 100, max_write_request_units = 200 } } }
+      local_secondary_indexes  = {}
+      point_in_time_recovery   = { enabled = true, recovery_period_in_days = 14 }
+      on_demand_throughput     = { max_read_request_units = 700, max_write_request_units = -1 }
+    }
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.this[0].table_class == "STANDARD_INFREQUENT_ACCESS"
+      && !aws_dynamodb_table.this[0].deletion_protection_enabled
+      && aws_dynamodb_table.this[0].stream_enabled
+      && aws_dynamodb_table.this[0].stream_view_type == "NEW_IMAGE"
+    )
+    error_message = "Class, protection or stream differ from the definition."
+  }
+
+  assert {
+    condition     = jsonencode(aws_dynamodb_table.this[0].tags) == jsonencode({ Copied = "yes", Owner = "orders" })
+    error_message = "The module's tags come on top of the definition's: ${jsonencode(aws_dynamodb_table.this[0].tags)}"
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.this[0].point_in_time_recovery[0].enabled
+      && aws_dynamodb_table.this[0].point_in_time_recovery[0].recovery_period_in_days == 14
+    )
+    error_message = "Point-in-time recovery differs from the definition."
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.this[0].server_side_encryption[0].enabled
+      && aws_dynamodb_table.this[0].server_side_encryption[0].kms_key_arn == "arn:aws:kms:eu-west-1:222222222222:key/own"
+    )
+    error_message = "The table must be under the key it was given."
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.this[0].on_demand_throughput[0].max_read_request_units == 700
+      && aws_dynamodb_table.this[0].on_demand_throughput[0].max_write_request_units == -1
+      && one(aws_dynamodb_table.this[0].global_secondary_index).on_demand_throughput[0].max_write_request_units == 200
+    )
+    error_message = "On-demand maximums differ from the definition."
+  }
+
+  assert {
+    condition     = toset([for attribute in aws_dynamodb_table.this[0].attribute : attribute.name]) == toset(["id", "paid"])
+    error_message = "DynamoDB refuses attributes that no key is made of."
+  }
+
+  assert {
+    condition = one([
+      for statement in data.aws_iam_policy_document.this[0].statement : statement if statement.sid == "OpenTheTableUnderItsKey"
+    ]).resources == toset(["arn:aws:kms:eu-west-1:222222222222:key/own"])
+    error_message = "The role must be able to open the table."
+  }
+}
+
+run "the_key_aws_manages" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_MANAGED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this[0].server_side_encryption[0].enabled
+    error_message = "The table must be under KMS."
+  }
+
+  assert {
+    condition     = !contains(data.aws_iam_policy_document.this[0].statement[*].sid, "OpenTheTableUnderItsKey")
+    error_message = "Nobody needs rights to the key AWS manages."
+  }
+}
+
+run "customer_managed_without_a_key" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
+run "provisioned_without_units" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PROVISIONED"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
+run "index_without_units" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", paid = "S" }
+      billing_mode             = "PROVISIONED"
+      read_capacity            = 1
+      write_capacity           = 1
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 1, write_capacity = 0 } }
+      local_secondary_indexes  = {}
+    }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
+run "index_key_of_unknown_type" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0 } }
+      local_secondary_indexes  = {}
+    }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
 run "on_demand_without_sort_key" {
   command = plan
 
@@ -104,6 +337,11 @@ run "on_demand_without_sort_key" {
       billing_mode             = "PAY_PER_REQUEST"
       read_capacity            = 0
       write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = false
+      tags                     = {}
       global_secondary_indexes = {}
       local_secondary_indexes  = {}
     }

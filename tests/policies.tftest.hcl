@@ -220,13 +220,12 @@ run "destination" {
   }
 
   variables {
-    enabled             = true
-    table_name          = "orders"
-    create              = false
-    deletion_protection = true
-    role_name           = "destination"
-    external_id         = "an-external-id"
-    trusted_role_arns   = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
+    enabled           = true
+    table_name        = "orders"
+    create            = false
+    role_name         = "destination"
+    external_id       = "an-external-id"
+    trusted_role_arns = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
     definition = {
       hash_key                 = "id"
       range_key                = ""
@@ -234,6 +233,11 @@ run "destination" {
       billing_mode             = "PAY_PER_REQUEST"
       read_capacity            = 0
       write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
       global_secondary_indexes = {}
       local_secondary_indexes  = {}
     }

@@ -22,10 +22,11 @@ module "copy" {
   }
 
   destination_table = {
-    name                = each.value.destination_name
-    profile             = var.destination_profile
-    deletion_protection = each.value.deletion_protection
+    name    = each.value.destination_name
+    profile = var.destination_profile
   }
+
+  destination_definition = { deletion_protection = each.value.deletion_protection }
 
   enabled  = each.value.enabled
   backfill = { segments = each.value.segments }

@@ -6,25 +6,62 @@ locals {
     destination = merge(var.destination_table, { name = local.destination_name, region = local.record.destination.region })
   }
 
+  # A shell takes these characters as they are; anything else goes in quotes.
   access_flags = {
     for side, at in local.sides : side => join(" ", [
       for flag in ["region", "profile", "role_arn", "external_id"] :
-      # A shell takes these characters as they are; anything else goes in quotes.
       "--${side}-${replace(flag, "_", "-")} ${can(regex("^[A-Za-z0-9_./:@=,+-]+$", at[flag])) ? at[flag] : "'${replace(at[flag], "'", "'\\''")}'"}"
       if at[flag] != null
     ])
   }
 
-  operate = { for action in ["start", "status", "letters", "redrive", "seal"] : action => (
+  # The AWS CLI takes a role from a profile only.
+  aws = {
+    for side, at in local.sides : side => join(" ", concat(
+      ["--region ${at.region}"],
+      at.profile == null ? [] : ["--profile ${can(regex("^[A-Za-z0-9_./:@=,+-]+$", at.profile)) ? at.profile : "'${replace(at.profile, "'", "'\\''")}'"}"],
+    ))
+  }
+
+  operate = { for action in ["start", "status", "watch", "letters", "redrive", "seal"] : action => (
     var.enabled ? "tablecopy ${action} --control-function ${local.names.control} ${local.access_flags.source}" : null
   ) }
 
+  verify = join(" ", concat(
+    ["verify --source ${local.sides.source.name}", local.access_flags.source],
+    ["--destination ${local.sides.destination.name}", local.access_flags.destination],
+    # Knows the dead letters and the lag.
+    var.enabled ? ["--control-function ${local.names.control}"] : [],
+  ))
+
+  time_to_live = local.recorded.time_to_live_attribute == null ? null : (
+    "aws dynamodb update-time-to-live ${local.aws.destination} --table-name ${local.destination_name} --time-to-live-specification 'Enabled=true,AttributeName=${replace(local.recorded.time_to_live_attribute, "'", "'\\''")}'"
+  )
+
+  warm_throughput = local.override.warm_throughput == null ? null : (
+    "aws dynamodb update-table ${local.aws.destination} --table-name ${local.destination_name} --warm-throughput ReadUnitsPerSecond=${local.override.warm_throughput.read_units_per_second},WriteUnitsPerSecond=${local.override.warm_throughput.write_units_per_second}"
+  )
+
+  # The provider cannot read it: what there is, to be registered at the destination.
+  auto_scaling = local.recorded.billing_mode != "PROVISIONED" ? null : (
+    "aws application-autoscaling describe-scalable-targets ${local.aws.source} --service-namespace dynamodb --resource-ids ${join(" ", concat(
+      ["table/${var.source_table.name}"],
+      [for name in sort(keys(local.recorded.global_secondary_indexes)) : "table/${var.source_table.name}/index/${name}"],
+    ))}"
+  )
+
   commands = merge(local.operate, {
-    verify = join(" ", concat(
-      ["verify --source ${local.sides.source.name}", local.access_flags.source],
-      ["--destination ${local.sides.destination.name}", local.access_flags.destination],
-      # Knows the dead letters and the lag.
-      var.enabled ? ["--control-function ${local.names.control}"] : [],
-    ))
+    verify          = local.verify
+    time_to_live    = local.time_to_live
+    warm_throughput = local.warm_throughput
+    auto_scaling    = local.auto_scaling
+
+    # In this order, once the writers have stopped.
+    cutover = !var.enabled ? null : compact([
+      "${local.operate.watch} --until ready",
+      "${local.verify} --writes-stopped",
+      local.operate.seal,
+      local.time_to_live,
+    ])
   })
 }

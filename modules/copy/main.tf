@@ -35,13 +35,12 @@ module "journal" {
 module "destination" {
   source = "../destination"
 
-  enabled             = var.enabled
-  table_name          = local.destination_name
-  create              = var.destination_table.create
-  definition          = local.record.definition
-  deletion_protection = var.destination_table.deletion_protection
-  role_name           = local.names.destination_role
-  external_id         = terraform_data.external_id.id
+  enabled     = var.enabled
+  table_name  = local.destination_name
+  create      = var.destination_table.create
+  definition  = local.definition
+  role_name   = local.names.destination_role
+  external_id = terraform_data.external_id.id
   # By index: a splat would wait for all of these modules' outputs, which in turn wait for the destination role.
   trusted_role_arns = var.enabled ? [
     module.replicator[0].role_arn,

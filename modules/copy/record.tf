@@ -78,31 +78,6 @@ locals {
       # Null for the key AWS owns.
       kms_key_arn = one([for sse in local.reported.server_side_encryption : sse.kms_key_arn if sse.enabled])
     }
-    definition = {
-      hash_key       = local.reported.hash_key
-      range_key      = local.reported.range_key
-      attributes     = { for attribute in local.reported.attribute : attribute.name => attribute.type }
-      billing_mode   = local.reported.billing_mode
-      read_capacity  = local.reported.read_capacity
-      write_capacity = local.reported.write_capacity
-      global_secondary_indexes = {
-        for index in local.reported.global_secondary_index : index.name => {
-          hash_key           = index.hash_key
-          range_key          = index.range_key
-          projection_type    = index.projection_type
-          non_key_attributes = index.non_key_attributes
-          read_capacity      = index.read_capacity
-          write_capacity     = index.write_capacity
-        }
-      }
-      local_secondary_indexes = {
-        for index in local.reported.local_secondary_index : index.name => {
-          range_key          = index.range_key
-          projection_type    = index.projection_type
-          non_key_attributes = index.non_key_attributes
-        }
-      }
-    }
   }
 }
 

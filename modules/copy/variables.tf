@@ -27,18 +27,16 @@ variable "destination_table" {
 
     * `name`: of the table; left out, the source table's.
     * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`, as for the source.
-    * `create`: `true` creates the table from the source's definition, `false` takes an existing one by its name.
-    * `deletion_protection`: of a created table, so that `terraform destroy` cannot take the copied data along.
+    * `create`: `true` creates the table from the source's definition and `destination_definition`, `false` takes an existing one by its name, as it is.
     * `allow_items`: start although the destination holds items already. The copy overwrites items with the same key and never deletes the others.
   EOT
   type = object({
-    name                = optional(string)
-    profile             = optional(string)
-    role_arn            = optional(string)
-    external_id         = optional(string)
-    create              = optional(bool, true)
-    deletion_protection = optional(bool, true)
-    allow_items         = optional(bool, false)
+    name        = optional(string)
+    profile     = optional(string)
+    role_arn    = optional(string)
+    external_id = optional(string)
+    create      = optional(bool, true)
+    allow_items = optional(bool, false)
   })
   nullable = false
   default  = {}
@@ -46,6 +44,157 @@ variable "destination_table" {
   validation {
     condition     = var.destination_table.name == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.destination_table.name))
     error_message = "destination_table.name is ${jsonencode(var.destination_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Give the name of the table, not its ARN."
+  }
+}
+
+variable "destination_definition" {
+  description = <<-EOT
+    What a created destination table has in place of what the source has. Whatever is left out follows the source as it was at the first apply. Keys always follow it; time to live stays off until the cutover (output `commands.time_to_live`).
+
+    * `billing_mode`: `PAY_PER_REQUEST` or `PROVISIONED`.
+    * `read_capacity`, `write_capacity`: provisioned units of the table, and of every index that says nothing else.
+    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none.
+    * `table_class`: `STANDARD` or `STANDARD_INFREQUENT_ACCESS`.
+    * `point_in_time_recovery`: whether, and for how many days back.
+    * `encryption`: `type` is `AWS_OWNED`, `AWS_MANAGED` or `CUSTOMER_MANAGED`, the last with the `kms_key_arn` of a key in the destination's account and region. Needed where the source has a customer-managed key, which is of its account alone.
+    * `deletion_protection`: left out, `true` whatever the source has: `terraform destroy` cannot take the copied data along.
+    * `stream_view_type`: of the destination's own stream; the source's view type lets its consumers, and a rollback, begin at the cutover. `NONE` is no stream.
+    * `tags`: instead of the source's. `tags` of the module come on top.
+    * `attributes`: types (`S`, `N`, `B`) of key attributes of indexes that the source does not have.
+    * `global_secondary_indexes`, `local_secondary_indexes`: by name, instead of all of the source's. Local ones cannot be changed once the table exists.
+    * `warm_throughput`: read and write units per second the table is warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
+  EOT
+  type = object({
+    billing_mode   = optional(string)
+    read_capacity  = optional(number)
+    write_capacity = optional(number)
+    on_demand_throughput = optional(object({
+      max_read_request_units  = optional(number, -1)
+      max_write_request_units = optional(number, -1)
+    }))
+    table_class = optional(string)
+    point_in_time_recovery = optional(object({
+      enabled                 = optional(bool, true)
+      recovery_period_in_days = optional(number)
+    }))
+    encryption = optional(object({
+      type        = string
+      kms_key_arn = optional(string)
+    }))
+    deletion_protection = optional(bool)
+    stream_view_type    = optional(string)
+    tags                = optional(map(string))
+    attributes          = optional(map(string), {})
+    global_secondary_indexes = optional(map(object({
+      hash_key           = string
+      range_key          = optional(string, "")
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string), [])
+      read_capacity      = optional(number)
+      write_capacity     = optional(number)
+      on_demand_throughput = optional(object({
+        max_read_request_units  = optional(number, -1)
+        max_write_request_units = optional(number, -1)
+      }))
+    })))
+    local_secondary_indexes = optional(map(object({
+      range_key          = string
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string), [])
+    })))
+    warm_throughput = optional(object({
+      read_units_per_second  = number
+      write_units_per_second = number
+    }))
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.destination_definition.billing_mode == null ? true : contains(["PAY_PER_REQUEST", "PROVISIONED"], var.destination_definition.billing_mode)
+    error_message = "destination_definition.billing_mode is ${jsonencode(var.destination_definition.billing_mode)}; allowed are PAY_PER_REQUEST and PROVISIONED. Leave it out to follow the source."
+  }
+
+  validation {
+    condition = alltrue([
+      for units in flatten([
+        [var.destination_definition.read_capacity, var.destination_definition.write_capacity],
+        [for index in values(coalesce(var.destination_definition.global_secondary_indexes, {})) : [index.read_capacity, index.write_capacity]],
+      ]) : units == null ? true : units >= 1 && floor(units) == units
+    ])
+    error_message = "destination_definition has the provisioned units ${jsonencode({ read_capacity = var.destination_definition.read_capacity, write_capacity = var.destination_definition.write_capacity, global_secondary_indexes = { for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : name => [index.read_capacity, index.write_capacity] } })}; allowed are whole numbers from 1. Correct the others, or leave them out to follow the source."
+  }
+
+  validation {
+    condition = alltrue([
+      for limit in concat([var.destination_definition.on_demand_throughput], [for index in values(coalesce(var.destination_definition.global_secondary_indexes, {})) : index.on_demand_throughput]) :
+      limit == null ? true : alltrue([for units in values(limit) : units == -1 || units >= 1 && floor(units) == units])
+    ])
+    error_message = "destination_definition.on_demand_throughput is ${jsonencode(var.destination_definition.on_demand_throughput)}${join("", [for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : ", of the index ${name} ${jsonencode(index.on_demand_throughput)}" if index.on_demand_throughput != null])}; allowed are whole numbers from 1, or -1 for no maximum. Correct the others."
+  }
+
+  validation {
+    condition     = var.destination_definition.table_class == null ? true : contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.destination_definition.table_class)
+    error_message = "destination_definition.table_class is ${jsonencode(var.destination_definition.table_class)}; allowed are STANDARD and STANDARD_INFREQUENT_ACCESS. Leave it out to follow the source."
+  }
+
+  validation {
+    condition = try(var.destination_definition.point_in_time_recovery.recovery_period_in_days, null) == null ? true : (
+      var.destination_definition.point_in_time_recovery.enabled
+      && contains(range(1, 36), var.destination_definition.point_in_time_recovery.recovery_period_in_days)
+    )
+    error_message = "destination_definition.point_in_time_recovery is ${jsonencode(var.destination_definition.point_in_time_recovery)}; allowed are 1 to 35 days, and only with enabled = true. Correct the days or leave them out."
+  }
+
+  validation {
+    condition     = var.destination_definition.encryption == null ? true : contains(["AWS_OWNED", "AWS_MANAGED", "CUSTOMER_MANAGED"], var.destination_definition.encryption.type)
+    error_message = "destination_definition.encryption.type is ${jsonencode(try(var.destination_definition.encryption.type, null))}; allowed are AWS_OWNED, AWS_MANAGED and CUSTOMER_MANAGED. Leave encryption out to follow the source."
+  }
+
+  validation {
+    condition     = var.destination_definition.encryption == null ? true : (var.destination_definition.encryption.type == "CUSTOMER_MANAGED") == (var.destination_definition.encryption.kms_key_arn != null)
+    error_message = "destination_definition.encryption has type ${jsonencode(try(var.destination_definition.encryption.type, null))} and kms_key_arn ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is a kms_key_arn with CUSTOMER_MANAGED, and with nothing else. Give both or leave the ARN out."
+  }
+
+  validation {
+    condition     = try(var.destination_definition.encryption.kms_key_arn, null) == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.destination_definition.encryption.kms_key_arn))
+    error_message = "destination_definition.encryption.kms_key_arn is ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is the ARN of a key, as in arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab. Give the key's own ARN, not an alias: policies name it."
+  }
+
+  validation {
+    condition     = var.destination_definition.stream_view_type == null ? true : contains(["NONE", "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], var.destination_definition.stream_view_type)
+    error_message = "destination_definition.stream_view_type is ${jsonencode(var.destination_definition.stream_view_type)}; allowed are NONE, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE and NEW_AND_OLD_IMAGES. Leave it out to follow the source."
+  }
+
+  validation {
+    condition     = alltrue([for key in keys(coalesce(var.destination_definition.tags, {})) : !startswith(lower(key), "aws:")])
+    error_message = "destination_definition.tags has the keys ${jsonencode(keys(coalesce(var.destination_definition.tags, {})))}; allowed are keys that do not begin with aws:, which AWS keeps for itself. Rename the others."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.destination_definition.attributes) : contains(["S", "N", "B"], type)])
+    error_message = "destination_definition.attributes is ${jsonencode(var.destination_definition.attributes)}; allowed are the types of key attributes: S (string), N (number) and B (binary). Correct the others."
+  }
+
+  validation {
+    condition = alltrue([
+      for index in concat(values(coalesce(var.destination_definition.global_secondary_indexes, {})), values(coalesce(var.destination_definition.local_secondary_indexes, {}))) :
+      contains(["ALL", "KEYS_ONLY", "INCLUDE"], index.projection_type)
+    ])
+    error_message = "destination_definition has indexes with the projections ${jsonencode({ for name, index in merge(coalesce(var.destination_definition.global_secondary_indexes, {}), coalesce(var.destination_definition.local_secondary_indexes, {})) : name => index.projection_type })}; allowed are ALL, KEYS_ONLY and INCLUDE. Correct the others."
+  }
+
+  validation {
+    condition = alltrue([
+      for index in concat(values(coalesce(var.destination_definition.global_secondary_indexes, {})), values(coalesce(var.destination_definition.local_secondary_indexes, {}))) :
+      (index.projection_type == "INCLUDE") == (length(index.non_key_attributes) > 0)
+    ])
+    error_message = "destination_definition has indexes with the non_key_attributes ${jsonencode({ for name, index in merge(coalesce(var.destination_definition.global_secondary_indexes, {}), coalesce(var.destination_definition.local_secondary_indexes, {})) : name => index.non_key_attributes })}; allowed are some with the projection INCLUDE, and none with another. Set projection_type = \"INCLUDE\" or leave them out."
+  }
+
+  validation {
+    condition     = var.destination_definition.warm_throughput == null ? true : alltrue([for units in values(var.destination_definition.warm_throughput) : units >= 1 && floor(units) == units])
+    error_message = "destination_definition.warm_throughput is ${jsonencode(var.destination_definition.warm_throughput)}; allowed are whole numbers from 1; DynamoDB takes nothing below what the table has (12000 read and 4000 write units of a new on-demand table). Correct them."
   }
 }
 

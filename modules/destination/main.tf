@@ -2,6 +2,22 @@
 
 locals {
   provisioned = var.definition.billing_mode == "PROVISIONED"
+  recovery    = var.definition.point_in_time_recovery
+  encryption  = var.definition.encryption
+
+  # DynamoDB refuses an attribute that no key is made of.
+  key_attributes = toset(compact(concat(
+    [var.definition.hash_key, var.definition.range_key],
+    flatten([for index in values(var.definition.global_secondary_indexes) : [index.hash_key, index.range_key]]),
+    values(var.definition.local_secondary_indexes)[*].range_key,
+  )))
+  untyped = setsubtract(local.key_attributes, keys(var.definition.attributes))
+
+  # Without units: an index as much as the table itself.
+  unprovisioned = !local.provisioned ? [] : concat(
+    var.definition.read_capacity < 1 || var.definition.write_capacity < 1 ? ["the table"] : [],
+    [for name, index in var.definition.global_secondary_indexes : "index ${name}" if index.read_capacity < 1 || index.write_capacity < 1],
+  )
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -13,16 +29,28 @@ resource "aws_dynamodb_table" "this" {
   range_key                   = var.definition.range_key == "" ? null : var.definition.range_key
   read_capacity               = local.provisioned ? var.definition.read_capacity : null
   write_capacity              = local.provisioned ? var.definition.write_capacity : null
-  deletion_protection_enabled = var.deletion_protection
+  table_class                 = var.definition.table_class
+  deletion_protection_enabled = var.definition.deletion_protection
+  stream_enabled              = var.definition.stream_view_type != "NONE"
+  stream_view_type            = var.definition.stream_view_type == "NONE" ? null : var.definition.stream_view_type
 
   # No `ttl` block: a table that expires items by itself deletes what the source still holds. Turned on at cutover.
 
   dynamic "attribute" {
-    for_each = var.definition.attributes
+    for_each = { for name, type in var.definition.attributes : name => type if contains(local.key_attributes, name) }
 
     content {
       name = attribute.key
       type = attribute.value
+    }
+  }
+
+  dynamic "on_demand_throughput" {
+    for_each = local.provisioned || var.definition.on_demand_throughput == null ? [] : [var.definition.on_demand_throughput]
+
+    content {
+      max_read_request_units  = on_demand_throughput.value.max_read_request_units
+      max_write_request_units = on_demand_throughput.value.max_write_request_units
     }
   }
 
@@ -37,6 +65,15 @@ resource "aws_dynamodb_table" "this" {
       non_key_attributes = length(global_secondary_index.value.non_key_attributes) == 0 ? null : global_secondary_index.value.non_key_attributes
       read_capacity      = local.provisioned ? global_secondary_index.value.read_capacity : null
       write_capacity     = local.provisioned ? global_secondary_index.value.write_capacity : null
+
+      dynamic "on_demand_throughput" {
+        for_each = local.provisioned || global_secondary_index.value.on_demand_throughput == null ? [] : [global_secondary_index.value.on_demand_throughput]
+
+        content {
+          max_read_request_units  = on_demand_throughput.value.max_read_request_units
+          max_write_request_units = on_demand_throughput.value.max_write_request_units
+        }
+      }
     }
   }
 
@@ -51,12 +88,48 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  tags = var.tags
+  dynamic "point_in_time_recovery" {
+    for_each = local.recovery == null ? [] : [local.recovery]
+
+    content {
+      enabled                 = point_in_time_recovery.value.enabled
+      recovery_period_in_days = point_in_time_recovery.value.enabled ? point_in_time_recovery.value.recovery_period_in_days : null
+    }
+  }
+
+  # Without a block: the key that AWS owns. Without an ARN: the one it manages in the account.
+  dynamic "server_side_encryption" {
+    for_each = local.encryption.type == "AWS_OWNED" ? [] : [local.encryption]
+
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value.kms_key_arn
+    }
+  }
+
+  tags = merge(var.definition.tags, var.tags)
 
   lifecycle {
-    # A key or a local index cannot be changed: a change of one, and of the attributes they are made of, would replace
-    # the table, with everything copied into it.
-    ignore_changes = [hash_key, range_key, attribute, local_secondary_index]
+    # A key or a local index cannot be changed: a change of one would replace the table, with everything copied into it.
+    ignore_changes = [hash_key, range_key, local_secondary_index]
+
+    precondition {
+      condition     = length(local.unprovisioned) == 0
+      error_message = "The destination table ${var.table_name} is to have provisioned capacity, but for ${join(", ", local.unprovisioned)} there are no units to follow. Set destination_definition.read_capacity and .write_capacity, or those of its index."
+    }
+
+    precondition {
+      condition     = length(local.untyped) == 0
+      error_message = "Indexes of the destination table ${var.table_name} are to have the key attributes ${join(", ", local.untyped)}, of which the source does not know the type. Give it, as S, N or B: destination_definition.attributes = { ${join(", ", [for name in local.untyped : "\"${name}\" = \"S\""])} }."
+    }
+
+    precondition {
+      condition     = local.encryption.type != "CUSTOMER_MANAGED" || local.encryption.kms_key_arn != null
+      error_message = <<-EOT
+        The source table is encrypted with a customer-managed key, which is of its account alone; the destination table ${var.table_name} needs one of its own.
+        Set destination_definition.encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:..." } with a key of the destination's account and region, or type = "AWS_MANAGED" or "AWS_OWNED".
+      EOT
+    }
   }
 }
 
@@ -95,6 +168,12 @@ data "aws_dynamodb_table" "existing" {
 locals {
   table_arn = one(concat(aws_dynamodb_table.this[*].arn, data.aws_dynamodb_table.existing[*].arn))
   existing  = one(data.aws_dynamodb_table.existing)
+
+  # Of an existing table also the one AWS manages: whose key it is, the table does not say.
+  kms_key_arns = concat(
+    [for key in [local.encryption.kms_key_arn] : key if var.create && local.encryption.type == "CUSTOMER_MANAGED"],
+    [for sse in try(local.existing.server_side_encryption, []) : sse.kms_key_arn if sse.enabled],
+  )
 
   # Partition key first: "customer (S), number (N)".
   source_key = join(", ", [

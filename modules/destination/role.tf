@@ -66,6 +66,23 @@ data "aws_iam_policy_document" "this" {
       values   = ["COUNT"]
     }
   }
+
+  # DynamoDB opens a table under a KMS key in the name of its caller.
+  dynamic "statement" {
+    for_each = local.kms_key_arns
+
+    content {
+      sid       = "OpenTheTableUnderItsKey"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${data.aws_region.current.id}.amazonaws.com"]
+      }
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "this" {

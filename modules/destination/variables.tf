@@ -17,7 +17,7 @@ variable "create" {
 }
 
 variable "definition" {
-  description = "The source table's definition. An empty string and an empty list mean that there is none."
+  description = "What a created table is like; see modules/copy/definition.tf. An empty string and an empty list mean that there is none, and so does a null block."
   type = object({
     hash_key       = string
     range_key      = string
@@ -25,6 +25,22 @@ variable "definition" {
     billing_mode   = string
     read_capacity  = number
     write_capacity = number
+    on_demand_throughput = optional(object({
+      max_read_request_units  = number
+      max_write_request_units = number
+    }))
+    table_class = string
+    point_in_time_recovery = optional(object({
+      enabled                 = bool
+      recovery_period_in_days = optional(number)
+    }))
+    encryption = object({
+      type        = string
+      kms_key_arn = optional(string)
+    })
+    deletion_protection = bool
+    stream_view_type    = string
+    tags                = map(string)
     global_secondary_indexes = map(object({
       hash_key           = string
       range_key          = string
@@ -32,6 +48,10 @@ variable "definition" {
       non_key_attributes = list(string)
       read_capacity      = number
       write_capacity     = number
+      on_demand_throughput = optional(object({
+        max_read_request_units  = number
+        max_write_request_units = number
+      }))
     }))
     local_secondary_indexes = map(object({
       range_key          = string
@@ -40,12 +60,6 @@ variable "definition" {
     }))
   })
   nullable = false
-}
-
-variable "deletion_protection" {
-  description = "Whether a created table is protected from deletion."
-  type        = bool
-  nullable    = false
 }
 
 variable "role_name" {

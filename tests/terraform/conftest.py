@@ -51,9 +51,9 @@ class Stack:
     def validate(self) -> None:
         self._terraform.execute_command("validate")
 
-    def apply(self) -> dict[str, Any]:
+    def apply(self, *arguments: str) -> dict[str, Any]:
         """Apply, and return the outputs."""
-        self._terraform.apply(auto_approve=True, input=False)
+        self._terraform.execute_command("apply", "-auto-approve", "-input=false", *arguments)
         return dict(self._terraform.output())
 
     def changes(self, *replace: str) -> dict[str, list[str]]:
@@ -66,6 +66,11 @@ class Stack:
             for change in json.loads(shown).get("resource_changes", [])
             if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
         }
+
+    def plan(self) -> str:
+        """What a plan prints, on one line."""
+        printed = self._terraform.execute_command("plan", "-input=false", "-no-color").out
+        return " ".join(printed.replace("\u2502", " ").split())
 
     def refusal(self) -> str:
         """What the plan says when it is refused, on one line."""
@@ -128,14 +133,15 @@ def make_stack(
 
 @pytest.fixture(scope="session")
 def make_table(local_aws: LocalAws) -> Callable[..., str]:
-    """Makes a source table with a composite key, a global and a local index and, by default, a stream."""
+    """Makes a source table with all that a definition has and, by default, a stream."""
 
     def make(name: str, stream: str | None = "NEW_AND_OLD_IMAGES") -> str:
         specification = (
             {"StreamEnabled": True, "StreamViewType": stream} if stream else {"StreamEnabled": False}
         )
         attributes = {"customer": "S", "number": "N", "state": "S", "digest": "B"}
-        local_aws.session().client("dynamodb").create_table(
+        client = local_aws.session().client("dynamodb")
+        client.create_table(
             TableName=name,
             AttributeDefinitions=[
                 {"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()
@@ -159,6 +165,14 @@ def make_table(local_aws: LocalAws) -> Callable[..., str]:
             BillingMode="PROVISIONED",
             ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 6},
             StreamSpecification=specification,
+            TableClass="STANDARD_INFREQUENT_ACCESS",
+            Tags=[{"Key": "Owner", "Value": "orders"}],
+        )
+        client.update_continuous_backups(
+            TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        client.update_time_to_live(
+            TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
         )
         return name
 

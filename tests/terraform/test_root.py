@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.terraform
 TABLE = "prod.orders"
 VARIABLES: dict[str, Any] = {
     "source_table": {"name": TABLE, "region": "eu-west-1", "profile": "source"},
-    "destination_table": {"name": "orders", "profile": "destination", "deletion_protection": False},
+    "destination_table": {"name": "orders", "profile": "destination"},
+    "destination_definition": {"deletion_protection": False},
     "backfill": {"read_capacity": 400},
     "start_on_apply": False,
 }
@@ -59,10 +61,58 @@ def test_destination_table_is_defined_as_the_source(applied: Applied, local_aws:
     dynamodb = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb")
     destination = dynamodb.describe_table(TableName="orders")["Table"]
     assert _definition(destination) == _definition(source)
-    assert (
-        dynamodb.describe_time_to_live(TableName="orders")["TimeToLiveDescription"]["TimeToLiveStatus"]
-        == "DISABLED"
+    recovery = dynamodb.describe_continuous_backups(TableName="orders")["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    tags = dynamodb.list_tags_of_resource(ResourceArn=destination["TableArn"])["Tags"]
+    assert tags == [{"Key": "Owner", "Value": "orders"}]
+
+
+def test_time_to_live_is_for_the_cutover(applied: Applied, local_aws: LocalAws) -> None:
+    """It stays off, the command that is offered turns it on, and Terraform does not turn it off again."""
+    stack, outputs = applied
+    dynamodb = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb")
+    described = dynamodb.describe_time_to_live(TableName="orders")["TimeToLiveDescription"]
+    assert described["TimeToLiveStatus"] == "DISABLED"
+    words = shlex.split(outputs["commands"]["time_to_live"])
+    assert words[:3] == ["aws", "dynamodb", "update-time-to-live"]
+    given = dict(zip(words[3::2], words[4::2], strict=True))
+    assert given.pop("--time-to-live-specification") == "Enabled=true,AttributeName=expires"
+    assert given == {"--region": "eu-west-1", "--profile": "destination", "--table-name": "orders"}
+    for enabled in (True, False):
+        dynamodb.update_time_to_live(
+            TableName="orders",
+            TimeToLiveSpecification={"Enabled": enabled, "AttributeName": "expires"},
+        )
+        assert stack.changes() == {}
+
+
+def test_an_index_the_source_was_given_later_is_told_of_and_followed(
+    applied: Applied, local_aws: LocalAws
+) -> None:
+    stack, _ = applied
+    source = local_aws.session(SOURCE_ACCOUNT).client("dynamodb")
+    source.update_table(
+        TableName=TABLE,
+        AttributeDefinitions=[{"AttributeName": "paid", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "by-paid",
+                    "KeySchema": [{"AttributeName": "paid", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                    "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 2},
+                }
+            }
+        ],
     )
+    assert "defined otherwise now than when this copy was made: attributes, global_secondary_indexes" in (
+        stack.plan()
+    )
+    stack.apply("-replace=module.copy.terraform_data.definition")
+    table = source.describe_table(TableName=TABLE)["Table"]
+    followed = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb").describe_table(TableName="orders")
+    assert _definition(followed["Table"]) == _definition(table)
+    assert stack.changes() == {}
 
 
 def test_mapping_waits_for_the_run(applied: Applied, local_aws: LocalAws) -> None:
@@ -300,6 +350,8 @@ def _definition(table: dict[str, Any]) -> dict[str, Any]:
         ),
         "read": table["ProvisionedThroughput"]["ReadCapacityUnits"],
         "write": table["ProvisionedThroughput"]["WriteCapacityUnits"],
+        "class": table["TableClassSummary"]["TableClass"],
+        "stream": table["StreamSpecification"],
         "indexes": indexes,
     }
 

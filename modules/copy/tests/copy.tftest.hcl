@@ -11,20 +11,32 @@ mock_provider "aws" {
 }
 
 variables {
+  destination_definition = { warm_throughput = { read_units_per_second = 20000, write_units_per_second = 8000 } }
+
   source_table      = { name = "orders", profile = "old" }
   destination_table = { name = "orders-new", role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me" }
 }
 
 run "applied" {
   assert {
-    condition = output.commands == {
-      start   = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      status  = "tablecopy status --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      letters = "tablecopy letters --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      redrive = "tablecopy redrive --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      seal    = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      verify  = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me' --control-function ${output.control_function_name}"
-    }
+    condition = jsonencode(output.commands) == jsonencode({
+      start           = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      status          = "tablecopy status --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      watch           = "tablecopy watch --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      letters         = "tablecopy letters --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      redrive         = "tablecopy redrive --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      seal            = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      verify          = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me' --control-function ${output.control_function_name}"
+      time_to_live    = "aws dynamodb update-time-to-live --region eu-west-1 --table-name orders-new --time-to-live-specification 'Enabled=true,AttributeName=expires'"
+      warm_throughput = "aws dynamodb update-table --region eu-west-1 --table-name orders-new --warm-throughput ReadUnitsPerSecond=20000,WriteUnitsPerSecond=8000"
+      auto_scaling    = "aws application-autoscaling describe-scalable-targets --region eu-central-1 --profile old --service-namespace dynamodb --resource-ids table/orders table/orders/index/by-state"
+      cutover = [
+        "${output.commands.watch} --until ready",
+        "${output.commands.verify} --writes-stopped",
+        output.commands.seal,
+        output.commands.time_to_live,
+      ]
+    })
     error_message = "The commands are not ready to paste: ${jsonencode(output.commands)}"
   }
 
@@ -59,9 +71,12 @@ run "source_has_another_definition_now" {
   }
 
   assert {
-    condition     = terraform_data.record.input.definition.hash_key == "customer" && terraform_data.record.input.definition.billing_mode == "PROVISIONED"
+    condition     = terraform_data.definition.input.hash_key == "customer" && terraform_data.definition.input.billing_mode == "PROVISIONED"
     error_message = "The record of the source must not change."
   }
+
+  # A warning: the copy goes on.
+  expect_failures = [check.source_definition]
 }
 
 run "stream_was_turned_off_and_on" {
@@ -107,6 +122,8 @@ run "disabled" {
     condition = alltrue([for value in [
       output.commands.start,
       output.commands.status,
+      output.commands.watch,
+      output.commands.cutover,
       output.commands.letters,
       output.commands.redrive,
       output.commands.seal,

@@ -286,11 +286,8 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
         source.update_table(TableName=TABLE_NAME, StreamSpecification=STREAM)
         variables: dict[str, Any] = {
             "source_table": {"name": TABLE_NAME, "region": region, "profile": "source"},
-            "destination_table": {
-                "name": DESTINATION_NAME,
-                "profile": "destination",
-                "deletion_protection": False,
-            },
+            "destination_table": {"name": DESTINATION_NAME, "profile": "destination"},
+            "destination_definition": {"deletion_protection": False},
             "backfill": {
                 "segments": SEGMENTS,
                 "concurrency": SEGMENTS,

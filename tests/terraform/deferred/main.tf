@@ -67,9 +67,9 @@ resource "aws_dynamodb_table" "source" {
 module "copy" {
   source = "../../../modules/copy"
 
-  source_table      = { name = aws_dynamodb_table.source.name }
-  destination_table = { deletion_protection = false }
-  start_on_apply    = false
+  source_table           = { name = aws_dynamodb_table.source.name }
+  destination_definition = { deletion_protection = false }
+  start_on_apply         = false
 
   providers = {
     aws.source      = aws.source

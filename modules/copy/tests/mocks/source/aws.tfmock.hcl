@@ -36,7 +36,12 @@ mock_data "aws_dynamodb_table" {
     write_capacity         = 6
     hash_key               = "customer"
     range_key              = "number"
+    table_class            = "STANDARD"
+    tags                   = { Owner = "orders", "aws:cloudformation:stack-name" = "orders" }
     server_side_encryption = []
+    on_demand_throughput   = []
+    point_in_time_recovery = [{ enabled = true, recovery_period_in_days = 14 }]
+    ttl                    = [{ attribute_name = "expires", enabled = true }]
     attribute = [
       { name = "customer", type = "S" },
       { name = "number", type = "N" },

@@ -1,0 +1,134 @@
+# What the destination table is like: the source's definition as it was at the first apply, and what the caller sets in
+# its place.
+#
+# Recorded for the same reason as the places are. `terraform apply -replace` of the record takes the source's
+# definition of today; the destination is then changed in place.
+
+locals {
+  observed_definition = local.reported == null ? null : {
+    hash_key             = local.reported.hash_key
+    range_key            = local.reported.range_key
+    attributes           = { for attribute in local.reported.attribute : attribute.name => attribute.type }
+    billing_mode         = local.reported.billing_mode
+    read_capacity        = local.reported.read_capacity
+    write_capacity       = local.reported.write_capacity
+    on_demand_throughput = one(local.reported.on_demand_throughput)
+    table_class          = coalesce(local.reported.table_class, "STANDARD")
+    point_in_time_recovery = one([for recovery in local.reported.point_in_time_recovery : {
+      enabled = recovery.enabled
+      # Reported as 0 where it is not known.
+      recovery_period_in_days = recovery.recovery_period_in_days == 0 ? null : recovery.recovery_period_in_days
+    }])
+    kms                         = anytrue(local.reported.server_side_encryption[*].enabled)
+    deletion_protection_enabled = local.reported.deletion_protection_enabled
+    stream_view_type            = local.reported.stream_view_type
+    # What AWS's own services have tagged, nobody else may.
+    tags = { for key, value in local.reported.tags : key => value if !startswith(key, "aws:") }
+    # Null: off.
+    time_to_live_attribute = one([for ttl in local.reported.ttl : ttl.attribute_name if ttl.enabled])
+    global_secondary_indexes = {
+      for index in local.reported.global_secondary_index : index.name => {
+        hash_key             = index.hash_key
+        range_key            = index.range_key
+        projection_type      = index.projection_type
+        non_key_attributes   = index.non_key_attributes
+        read_capacity        = index.read_capacity
+        write_capacity       = index.write_capacity
+        on_demand_throughput = one(index.on_demand_throughput)
+      }
+    }
+    local_secondary_indexes = {
+      for index in local.reported.local_secondary_index : index.name => {
+        range_key          = index.range_key
+        projection_type    = index.projection_type
+        non_key_attributes = index.non_key_attributes
+      }
+    }
+  }
+}
+
+resource "terraform_data" "definition" {
+  input = local.observed_definition
+
+  triggers_replace = [var.source_table.name, local.destination_name]
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+
+  # What is wrong with the places is said first.
+  depends_on = [terraform_data.record]
+}
+
+locals {
+  recorded = terraform_data.definition.input
+  override = var.destination_definition
+
+  billing_mode = coalesce(local.override.billing_mode, local.recorded.billing_mode)
+
+  # A key is of one account and region: the source's own cannot be followed, only named anew.
+  encryption = local.override.encryption != null ? local.override.encryption : {
+    type        = !local.recorded.kms ? "AWS_OWNED" : var.source_table.customer_managed_key ? "CUSTOMER_MANAGED" : "AWS_MANAGED"
+    kms_key_arn = null
+  }
+
+  definition = {
+    hash_key             = local.recorded.hash_key
+    range_key            = local.recorded.range_key
+    attributes           = merge(local.recorded.attributes, local.override.attributes)
+    billing_mode         = local.billing_mode
+    read_capacity        = try(coalesce(local.override.read_capacity, local.recorded.read_capacity), 0)
+    write_capacity       = try(coalesce(local.override.write_capacity, local.recorded.write_capacity), 0)
+    on_demand_throughput = local.override.on_demand_throughput != null ? local.override.on_demand_throughput : local.recorded.on_demand_throughput
+    table_class          = coalesce(local.override.table_class, local.recorded.table_class)
+    point_in_time_recovery = (
+      local.override.point_in_time_recovery != null ? local.override.point_in_time_recovery : local.recorded.point_in_time_recovery
+    )
+    encryption = local.encryption
+    # Not the source's: that one can be copied again while it is there, and this one is soon the only one.
+    deletion_protection = coalesce(local.override.deletion_protection, true)
+    stream_view_type    = coalesce(local.override.stream_view_type, local.recorded.stream_view_type)
+    tags                = local.override.tags != null ? local.override.tags : local.recorded.tags
+
+    global_secondary_indexes = {
+      for name, index in(local.override.global_secondary_indexes != null ? local.override.global_secondary_indexes : local.recorded.global_secondary_indexes) :
+      name => merge(index, {
+        # An index of its own units, or as many as the table.
+        read_capacity  = try(coalesce(index.read_capacity, local.override.read_capacity, local.recorded.read_capacity), 0)
+        write_capacity = try(coalesce(index.write_capacity, local.override.write_capacity, local.recorded.write_capacity), 0)
+      })
+    }
+    local_secondary_indexes = (
+      local.override.local_secondary_indexes != null ? local.override.local_secondary_indexes : local.recorded.local_secondary_indexes
+    )
+  }
+
+  # Provisioned units that auto scaling moves all the time are nothing to follow.
+  capacities = ["read_capacity", "write_capacity"]
+  comparable = {
+    for at, definition in { then = local.recorded, now = local.observed_definition } : at => {
+      for aspect, value in merge(definition, {
+        global_secondary_indexes = {
+          for name, index in try(definition.global_secondary_indexes, {}) :
+          name => { for field, setting in index : field => setting if !contains(local.capacities, field) }
+        }
+      }) : aspect => jsonencode(value) if !contains(local.capacities, aspect)
+    }
+  }
+  # While disabled the source is not looked at.
+  changed_aspects = local.observed_definition == null ? [] : [
+    for aspect, value in local.comparable.now : aspect if value != try(local.comparable.then[aspect], null)
+  ]
+}
+
+check "source_definition" {
+  assert {
+    condition     = length(local.changed_aspects) == 0
+    error_message = <<-EOT
+      The source table ${var.source_table.name} is defined otherwise now than when this copy was made: ${join(", ", local.changed_aspects)}. The destination table is as the source was then.
+      To follow the source, with the address from `terraform state list | grep terraform_data.definition`:
+        terraform apply -replace='ADDRESS'
+      To keep the destination as it is, leave it, or set destination_definition.
+    EOT
+  }
+}
