@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import tftest
 
-from local.accounts import LocalAws
+from local.accounts import SOURCE_ACCOUNT, LocalAws
 from local.terraform import terraform_environment
 
 REPOSITORY = Path(__file__).parents[2]
@@ -135,12 +135,17 @@ def make_stack(
 def make_table(local_aws: LocalAws) -> Callable[..., str]:
     """Makes a source table with all that a definition has and, by default, a stream."""
 
-    def make(name: str, stream: str | None = "NEW_AND_OLD_IMAGES") -> str:
+    def make(
+        name: str,
+        stream: str | None = "NEW_AND_OLD_IMAGES",
+        account: str = SOURCE_ACCOUNT,
+        kms: bool = False,
+    ) -> str:
         specification = (
             {"StreamEnabled": True, "StreamViewType": stream} if stream else {"StreamEnabled": False}
         )
         attributes = {"customer": "S", "number": "N", "state": "S", "digest": "B"}
-        client = local_aws.session().client("dynamodb")
+        client = local_aws.session(account).client("dynamodb")
         client.create_table(
             TableName=name,
             AttributeDefinitions=[
@@ -167,6 +172,7 @@ def make_table(local_aws: LocalAws) -> Callable[..., str]:
             StreamSpecification=specification,
             TableClass="STANDARD_INFREQUENT_ACCESS",
             Tags=[{"Key": "Owner", "Value": "orders"}],
+            SSESpecification={"Enabled": True, "SSEType": "KMS"} if kms else {"Enabled": False},
         )
         client.update_continuous_backups(
             TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}

@@ -1,45 +1,79 @@
-"""Every example is valid and can be planned."""
+"""Every example is valid and can be planned. Two are applied, in tests/e2e/test_examples.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
 from .conftest import REPOSITORY, MakeStack
 
 pytestmark = pytest.mark.terraform
 
-ACCESS = {
-    "source_region": "eu-west-1",
-    "source_profile": "source",
-    "destination_region": "eu-west-1",
-    "destination_profile": "destination",
+SOURCE = {"source_region": "eu-west-1", "source_profile": "source"}
+DESTINATION = {"destination_region": "eu-west-1", "destination_profile": "destination"}
+
+
+@dataclass
+class Example:
+    """What an example is planned with: its variables, the tables there must be, how many it makes."""
+
+    variables: dict[str, Any]
+    tables: list[tuple[str, str]]
+    created: int
+
+
+EXAMPLES = {
+    "complete": Example(
+        {"table_name": "example-complete", **SOURCE, **DESTINATION}, [(SOURCE_ACCOUNT, "example-complete")], 1
+    ),
+    "many-tables": Example(
+        {
+            "tables": {"example-one": {}, "example-two": {"destination_name": "second", "segments": 4}},
+            **SOURCE,
+            **DESTINATION,
+        },
+        [(SOURCE_ACCOUNT, "example-one"), (SOURCE_ACCOUNT, "example-two")],
+        2,
+    ),
+    "existing-destination-table": Example(
+        {"table_name": "example-old", "destination_table_name": "example-new", **SOURCE, **DESTINATION},
+        [(SOURCE_ACCOUNT, "example-old"), (DESTINATION_ACCOUNT, "example-new")],
+        0,
+    ),
+    "customer-managed-keys": Example(
+        {"table_name": "example-keys", **SOURCE, **DESTINATION}, [(SOURCE_ACCOUNT, "example-keys")], 1
+    ),
+    "rollback": Example(
+        {
+            "new_table_name": "example-moved",
+            "new_region": "eu-west-1",
+            "new_profile": "destination",
+            "old_table_name": "example-left",
+            "old_profile": "source",
+        },
+        [(DESTINATION_ACCOUNT, "example-moved"), (SOURCE_ACCOUNT, "example-left")],
+        0,
+    ),
 }
-VARIABLES: dict[str, dict[str, Any]] = {
-    "complete": {"table_name": "example-complete", **ACCESS},
-    "many-tables": {
-        "tables": {"example-one": {}, "example-two": {"destination_name": "second", "segments": 4}},
-        **ACCESS,
-    },
-}
-TABLES = {"complete": ["example-complete"], "many-tables": ["example-one", "example-two"]}
 
 
 def test_no_example_is_forgotten() -> None:
-    assert set(VARIABLES) == {path.name for path in (REPOSITORY / "examples").iterdir() if path.is_dir()}
+    assert set(EXAMPLES) == {path.name for path in (REPOSITORY / "examples").iterdir() if path.is_dir()}
 
 
-@pytest.mark.parametrize("example", VARIABLES)
-def test_plan(example: str, make_stack: MakeStack, make_table: Callable[..., str]) -> None:
-    for table in TABLES[example]:
-        make_table(table)
-    stack = make_stack(f"examples/{example}", **VARIABLES[example])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_plan(name: str, make_stack: MakeStack, make_table: Callable[..., str]) -> None:
+    example = EXAMPLES[name]
+    for account, table in example.tables:
+        make_table(table, account=account, kms=name == "customer-managed-keys")
+    stack = make_stack(f"examples/{name}", **example.variables)
     stack.validate()
     changes = stack.changes()
     assert {tuple(actions) for actions in changes.values()} == {("create",)}
-    destinations = [
-        address for address in changes if address.endswith("destination.aws_dynamodb_table.this[0]")
-    ]
-    assert len(destinations) == len(TABLES[example])
+    created = [address for address in changes if address.endswith("destination.aws_dynamodb_table.this[0]")]
+    assert len(created) == example.created
