@@ -65,7 +65,7 @@ class Run:
     reason
         Why the run is stopped, or what it waits for.
     held
-        Everything is copied and applied, and what ``reason`` names takes a person. No other phase inherits it.
+        Everything is copied and applied, and only a person can settle ``reason``. No other phase inherits it.
     resumable
         Whether a stopped run may be continued by ``start``.
     workers
