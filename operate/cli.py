@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from operate.clock import Clock
 from operate.function import ControlFunction, Status
 from operate.letters import letter_lines, records
 from operate.text import lines, redrive_line
-from sides import UserError
+from operate.watching import EPILOG, add_watch_options, watch
+from sides import Side, UserError
 from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
 from sides.output import EXIT_OK, Progress, Style, emit, run
 from sides.terraform import read_outputs, tables_of
@@ -18,6 +20,9 @@ from sides.terraform import read_outputs, tables_of
 # Sealing waits for the replicator's leases, which live as long as its function may run.
 _SEAL_SECONDS = 300.0
 _LOOK_AGAIN_SECONDS = 1.0
+
+# Who watches is told of a failed call before long; the watch itself tries again.
+_WATCH_ATTEMPTS = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,14 +41,23 @@ def parser() -> argparse.ArgumentParser:
     for name, text in (
         ("start", "begin the run, or carry on with one that stopped"),
         ("status", "show how the run is doing"),
+        ("watch", "show the run live, until it is ready for cutover"),
         ("letters", "list the dead letters: what the destination refuses for good"),
         ("redrive", "try the dead letters again with what the source holds now"),
         ("seal", "end the copy for good: later changes at the source no longer arrive"),
     ):
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=EPILOG if name == "watch" else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         command.add_argument("--control-function", metavar="NAME", help="name or ARN of the control function")
         if name == "letters":
             command.add_argument("--show-values", action="store_true", help="print the items' values, too")
+        if name == "watch":
+            add_watch_options(command)
         add_side_options(command, "source")
         add_terraform_option(command)
         add_output_options(command)
@@ -52,7 +66,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _command(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
-    function = _function(options)
+    side, name = _place(options)
+    if options.command == "watch":
+        return watch(options, lambda: ControlFunction(side, name, attempts=_WATCH_ATTEMPTS), Clock())
+    function = ControlFunction(side, name)
     if options.command == "letters":
         _show_letters(function, options)
         return EXIT_OK
@@ -81,9 +98,10 @@ def _show_letters(function: ControlFunction, options: argparse.Namespace) -> Non
         print(*letter_lines(count, letters, Style(sys.stdout)), sep="\n")
 
 
-def _function(options: argparse.Namespace) -> ControlFunction:
+def _place(options: argparse.Namespace) -> tuple[Side, str]:
+    """The source side, and the control function there."""
     if options.control_function and not options.from_terraform:
-        return ControlFunction(side_from_options(options, "source"), options.control_function)
+        return side_from_options(options, "source"), options.control_function
     directory = options.from_terraform or "."
     outputs = read_outputs(directory)
     name = options.control_function or outputs.get("control_function_name")
@@ -92,7 +110,7 @@ def _function(options: argparse.Namespace) -> ControlFunction:
             f"the Terraform outputs of {directory} have no control_function_name; give --control-function"
         )
     source, _ = tables_of(outputs, directory)
-    return ControlFunction(side_from_options(options, "source", source), name)
+    return side_from_options(options, "source", source), name
 
 
 def _sealed(function: ControlFunction) -> Status:

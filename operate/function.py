@@ -7,6 +7,7 @@ from typing import Any
 
 from sides import Side, UserError
 from sides.errors import explained
+from sides.session import MAX_ATTEMPTS
 
 Status = dict[str, Any]
 """What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
@@ -27,11 +28,13 @@ class ControlFunction:
         The source side, in whose account and region the function is.
     name
         Name or ARN of the function.
+    attempts
+        How often a call is tried.
     """
 
-    def __init__(self, side: Side, name: str) -> None:
+    def __init__(self, side: Side, name: str, *, attempts: int = MAX_ATTEMPTS) -> None:
         self._side = side
-        self._client = side.client("lambda", read_timeout=_ANSWER_SECONDS)
+        self._client = side.client("lambda", read_timeout=_ANSWER_SECONDS, attempts=attempts)
         self._name = name
 
     def start(self) -> Status:
@@ -85,7 +88,9 @@ class ControlFunction:
         if "FunctionError" in response:
             raise UserError(
                 f"control function {self._name} failed: {answer.get('errorMessage', answer)}; "
-                "its log group says more"
+                "its log group says more",
+                # Its own calls may have been throttled, or it has run out of time.
+                passing=True,
             )
         if "error" in answer:
             raise UserError(answer["error"])

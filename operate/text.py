@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,8 +31,16 @@ _NEXT = {
 
 def lines(status: Status, style: Style) -> Iterator[str]:
     """The lines that show ``status``: a headline, the figures, what it waits for, what to do next."""
+    yield from state_lines(status, style)
+    # A run that was ready is not when letters have come since; control is about to say so.
+    if status["phase"] in _NEXT and not status.get("letters"):
+        yield f"  next       {_NEXT[status['phase']]}"
+
+
+def state_lines(status: Status, style: Style) -> Iterator[str]:
+    """The lines that show ``status``, but for what to do next."""
     phase = status["phase"]
-    yield _headline(phase, style)
+    yield in_colour(phase, style)(headline(phase))
     if phase != "none":
         yield from _figures(status)
     if status.get("letters"):
@@ -43,16 +51,18 @@ def lines(status: Status, style: Style) -> Iterator[str]:
         yield style.yellow("  waits for  ") + printable(problem)
     if status.get("reason"):
         yield style.yellow("  note       ") + printable(status["reason"])
-    # A run that was ready is not when letters have come since; control is about to say so.
-    if phase in _NEXT and not status.get("letters"):
-        yield f"  next       {_NEXT[phase]}"
 
 
-def _headline(phase: str, style: Style) -> str:
-    text = f"{phase}: {_MEANING[phase]}"
+def headline(phase: str) -> str:
+    """The phase and what it means."""
+    return f"{phase}: {_MEANING[phase]}"
+
+
+def in_colour(phase: str, style: Style) -> Callable[[str], str]:
+    """What paints the headline of a phase."""
     if phase == "stopped":
-        return style.red(text)
-    return style.green(text) if phase in {"ready", "sealed"} else style.bold(text)
+        return style.red
+    return style.green if phase in {"ready", "sealed"} else style.bold
 
 
 def redrive_line(status: Status) -> str:
@@ -78,12 +88,12 @@ def _figures(status: Status) -> Iterator[str]:
     if status.get("estimate"):
         yield from _estimate(status["estimate"])
     yield (
-        f"  backfill   {status['segments_done']} of {status['segments']} segments{_slice(status)}, "
+        f"  backfill   {status['segments_done']} of {status['segments']} segments{slice_text(status)}, "
         f"{status['items']:,} items, {status['bytes'] / 1e6:,.1f} MB"
     )
     yield (
         f"  changes    {status['changes']:,} applied as {status['puts']:,} puts and {status['deletes']:,} "
-        f"deletes, oldest unapplied {_age(status['oldest_unapplied_age'])}"
+        f"deletes, oldest unapplied {age_text(status['oldest_unapplied_age'])}"
     )
 
 
@@ -94,27 +104,30 @@ def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
         f"  estimate   {estimate['items']:,} items, {estimate['bytes'] / 1e6:,.1f} MB: "
         f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
     )
-    duration = _duration(estimate["seconds"])
-    yield f"             {duration} of copying; the limit is {printable(estimate['limit_reason'])}"
+    copying = duration(estimate["seconds"])
+    yield f"             {copying} of copying; the limit is {printable(estimate['limit_reason'])}"
 
 
-def _slice(status: Status) -> str:
+def slice_text(status: Status) -> str:
+    """Which slice, how long it is and what is left of it; begins with a comma, empty before the first one."""
     if not status["slice"]:
         return ""
     if status["phase"] != "slice":
         return f", slice {status['slice']}"
     length = status["slice_ends"] - status["phase_since"]
     left = max(0.0, status["slice_ends"] - status["now"])
-    return f", slice {status['slice']} of {_duration(length)} ({_duration(left)} left)"
+    return f", slice {status['slice']} of {duration(length)} ({duration(left)} left)"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A duration for people."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
-def _age(seconds: float) -> str:
+def age_text(seconds: float) -> str:
+    """An age of a change for people; ``none`` for 0."""
     if not seconds:
         return "none"
     return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    HTTPClientError,
     InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
@@ -22,6 +23,9 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +49,9 @@ _THROTTLED = {
     "RequestLimitExceeded",
     "TooManyRequestsException",
 }
+# Lambda's answers while a function is updated.
+_BEING_CHANGED = {"ResourceConflictException", "ResourceNotReadyException"}
+_SIGN_IN = (UnauthorizedSSOTokenError, SSOError, TokenRetrievalError)
 
 
 class UserError(Exception):
@@ -56,11 +63,14 @@ class UserError(Exception):
         One line without a full stop's worth of jargon: what is wrong, and what helps.
     side
         ``"source"`` or ``"destination"`` where the error belongs to one side.
+    passing
+        Whether the same may succeed a while later although nobody changes a flag: see `may_pass`.
     """
 
-    def __init__(self, message: str, side: str | None = None) -> None:
+    def __init__(self, message: str, side: str | None = None, *, passing: bool = False) -> None:
         super().__init__(message)
         self.side = side
+        self.passing = passing
 
 
 @contextmanager
@@ -72,7 +82,20 @@ def explained(side: Side | None = None) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise UserError(explain(error, side), side.name if side else None) from error
+        raise UserError(explain(error, side), side.name if side else None, passing=may_pass(error)) from error
+
+
+def may_pass(error: BotoCoreError | ClientError) -> bool:
+    """Whether the same call may succeed a while later: throttling, an outage, credentials to be renewed.
+
+    Credentials count that someone or something renews outside of the process: those of an IAM Identity
+    Center session, of a process, or in the shared files.
+    """
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or code in _THROTTLED | _EXPIRED | _BEING_CHANGED
+    return isinstance(error, (BotoConnectionError, HTTPClientError, CredentialRetrievalError, *_SIGN_IN))
 
 
 def explain(error: BotoCoreError | ClientError, side: Side | None = None) -> str:
@@ -126,7 +149,7 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
 def _explain_core(error: BotoCoreError, side: Side | None) -> str:
     if isinstance(error, NoCredentialsError):
         return f"no AWS credentials found; give {_flag(side, 'profile')} or set AWS_PROFILE"
-    if isinstance(error, (UnauthorizedSSOTokenError, SSOError, TokenRetrievalError)):
+    if isinstance(error, _SIGN_IN):
         return (
             f"the sign-in of IAM Identity Center is missing or has expired; sign in again{_login_hint(side)}"
         )

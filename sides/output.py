@@ -84,7 +84,7 @@ class Style:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._on = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._on = is_live(stream) and not os.environ.get("NO_COLOR")
 
     def bold(self, text: str) -> str:
         return self._paint("1", text)
@@ -103,6 +103,11 @@ class Style:
 
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether what is on a stream can be drawn over: it is a terminal that knows how."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class Progress:
@@ -129,7 +134,7 @@ class Progress:
     ) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._live = is_live(self._stream)
         self._pause = self._LIVE_SECONDS if self._live else quiet_seconds
         self._next = clock() + (0 if self._live else quiet_seconds)
         self._shown = False

@@ -5,12 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from sides.bar import bar
 from verify.progress import Progress
 from verify.report.wording import count_text, duration_text
-
-_CELLS = 20
-_BLOCKS = ("█", "░")
-_ASCII = ("#", ".")
 
 # The first pages say nothing of the speed: connections are being made.
 _SETTLING_SECONDS = 3.0
@@ -90,15 +87,4 @@ def _seconds_left(progress: Progress, done: int, total: int) -> float | None:
 
 
 def _bar(done: int, total: int, encoding: str) -> str:
-    # Rounded down, so that only what is done is called done.
-    filled = _CELLS * done // total
-    full, empty = _BLOCKS if _shows_blocks(encoding) else _ASCII
-    return f"[{full * filled}{empty * (_CELLS - filled)}] {100 * done // total}%"
-
-
-def _shows_blocks(encoding: str) -> bool:
-    try:
-        "".join(_BLOCKS).encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return f"{bar(done, total, encoding)} {100 * done // total}%"

@@ -81,6 +81,7 @@ class Commands:
             slice_began=0.0,
             arriving=0.0,
             applying=0.0,
+            paced_since=0.0,
             letters_limit=self._letters.count() + LETTERS_LIMIT,
         )
 
@@ -200,7 +201,9 @@ class Commands:
             ``oldest_unapplied_age`` (seconds, as control saw it last), ``arriving`` and ``applying`` (changes
             per second, as measured in the latest drain; ``applying`` is 0 before it), ``letters`` (open dead
             letters), ``redrive``, ``workers``, ``estimate`` (see estimate.Estimate; None before preflight has
-            made it), ``seal_requested``, ``problems``, ``reason`` and ``now``.
+            made it), ``paced_since`` and ``paced_from`` (by which the copying's pace is reckoned: see
+            journal.run.Run), ``seal_requested``, ``problems``, ``reason``, ``held`` (only a person can settle
+            the reason), ``resumable`` (``start`` may continue the run, should it stop) and ``now``.
         """
         run = self._run.read()
         now = self._clock.now()
@@ -232,8 +235,12 @@ class Commands:
             "redrive": run.redrive,
             "workers": run.workers,
             "estimate": json.loads(run.estimate) if run.estimate else None,
+            "paced_since": run.paced_since,
+            "paced_from": run.paced_from,
             "seal_requested": run.seal_requested,
             "problems": list(run.problems),
             "reason": run.reason,
+            "held": run.held,
+            "resumable": run.resumable,
             "now": now,
         }

@@ -169,6 +169,8 @@ class Reconciler:
             slice_ends=now + self._pace.slice_length(run),
             scan_began=run.scan_began or now,
             copied_before_slice=work.copied,
+            paced_since=run.paced_since or now,
+            paced_from=run.paced_from if run.paced_since else work.copied,
             workers=work.workers(self._concurrency),
         )
 
@@ -222,8 +224,9 @@ class Reconciler:
             waits_for = self._obstacle() if backlog.drained else _CHANGES
             if not waits_for:
                 return self._finish(run, Phase.READY, reason="")
-            if waits_for != run.reason:
-                run = self._parts.run.save(replace(run, reason=waits_for)) or run
+            held = backlog.drained
+            if (waits_for, held) != (run.reason, run.held):
+                run = self._parts.run.save(replace(run, reason=waits_for, held=held)) or run
         if self._pace.is_measured(run, now):
             stretch = {
                 **self._pace.measured(run, backlog, now),

@@ -55,12 +55,17 @@ class Run:
         Slices in a row that copied nothing.
     copied_before_slice
         Items copied when the latest slice began, to tell whether it got anywhere.
+    paced_since, paced_from
+        Since when the pace of the copying is reckoned, pauses included, and how many items had been copied by
+        then. 0 before the first slice, and from when a stopped run is started again until its next one.
     seal_requested
         An operator has asked to seal the run once it is, on a fresh look, ready.
     problems
         What preflight waits for.
     reason
         Why the run is stopped, or what it waits for.
+    held
+        Everything is copied and applied, and only a person can settle ``reason``. No other phase inherits it.
     resumable
         Whether a stopped run may be continued by ``start``.
     workers
@@ -117,11 +122,14 @@ class Run:
     judged_since: float = 0.0
     judged_age: float = 0.0
     judged_records: int = 0
+    held: bool = False
+    paced_since: float = 0.0
+    paced_from: int = 0
     version: int = 0
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
         """This run in ``phase`` from ``at`` on."""
-        return replace(self, phase=phase, phase_since=at, **changes)  # type: ignore[arg-type]
+        return replace(self, **{"held": False, **changes}, phase=phase, phase_since=at)  # type: ignore[arg-type]
 
 
 class RunRecord:

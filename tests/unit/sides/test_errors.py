@@ -84,6 +84,30 @@ def test_explained_keeps_the_cause_and_the_side() -> None:
     assert caught.value.side == "source"
 
 
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (client_error("ThrottlingException"), True),
+        (client_error("TooManyRequestsException"), True),
+        (client_error("ExpiredTokenException"), True),
+        (client_error("ResourceConflictException"), True),
+        (ClientError({"Error": {"Code": "X"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, "Invoke"), True),
+        (ReadTimeoutError(endpoint_url="https://x"), True),
+        (EndpointConnectionError(endpoint_url="https://x"), True),
+        (UnauthorizedSSOTokenError(), True),
+        (client_error("AccessDeniedException"), False),
+        (client_error("ResourceNotFoundException"), False),
+        (client_error("UnrecognizedClientException"), False),
+        (NoCredentialsError(), False),
+        (NoRegionError(), False),
+    ],
+)
+def test_what_may_pass_by_itself(error: Any, passing: bool) -> None:
+    with pytest.raises(UserError) as caught, explained(SIDE):
+        raise error
+    assert caught.value.passing is passing
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(ZeroDivisionError), explained(SIDE):
         raise ZeroDivisionError

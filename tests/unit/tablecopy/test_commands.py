@@ -104,11 +104,11 @@ class TestStart:
         assert (run.phase, run.reason, run.barren_slices) == (Phase.RESUMING, "", 0)
 
     def test_a_stopped_one_is_judged_by_what_is_measured_from_then_on(self, scene: Scene) -> None:
-        scene.at(Phase.STOPPED, arriving=9.0, applying=9.0, slice_began=NOON)
+        scene.at(Phase.STOPPED, arriving=9.0, applying=9.0, slice_began=NOON, paced_since=NOON)
         scene.letters.put(letter("a"))
         scene.commands.start()
         run = scene.now()
-        assert (run.arriving, run.applying, run.slice_began) == (0, 0, 0)
+        assert (run.arriving, run.applying, run.slice_began, run.paced_since) == (0, 0, 0, 0)
         # It does not stop again for the dead letters it stopped for.
         assert run.letters_limit == LETTERS_LIMIT + 1
 
@@ -237,7 +237,8 @@ class TestStatus:
 
     def test_it_adds_up(self, scene: Scene) -> None:
         figures = {"arriving": 1.5, "applying": 20.0, "workers": 3, "estimate": '{"items": 5}'}
-        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", **figures)
+        pace = {"paced_since": NOON - 60, "paced_from": 4}
+        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", held=True, **figures, **pace)
         scene.letters.put(letter("a"))
         scene.segments.save(Segment(0, None, 10, 1000, done=True))
         scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))
@@ -266,8 +267,11 @@ class TestStatus:
             "redrive": False,
             "workers": 3,
             "estimate": {"items": 5},
+            **pace,
             "problems": ["p"],
             "reason": "r",
+            "held": True,
+            "resumable": True,
             "now": NOON,
         }
         assert {name: status[name] for name in expected} == expected

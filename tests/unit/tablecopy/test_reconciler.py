@@ -307,6 +307,21 @@ class TestPausing:
         scene.step()
         assert (scene.now().slice, scene.now().scan_began) == (2, first)
 
+    def test_the_pace_is_reckoned_from_the_first_slice_or_the_first_since_a_stop(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.segments.save(Segment(0, None, 7))
+        scene.step()
+        began = (scene.now().paced_since, scene.now().paced_from)
+        assert began == (scene.clock.time, 7)
+        scene.clock.tick(HOUR)
+        scene.segments.save(Segment(0, None, 9))
+        scene.at(Phase.PAUSING)
+        scene.step()
+        assert (scene.now().paced_since, scene.now().paced_from) == began
+        scene.at(Phase.PAUSING, paced_since=0.0)
+        scene.step()
+        assert (scene.now().paced_since, scene.now().paced_from) == (scene.clock.time, 9)
+
     def test_the_slice_is_as_long_as_the_rates_allow(self, scene: Scene) -> None:
         scene.at(Phase.PAUSING, slice=1, arriving=9.54, applying=10.0)
         scene.step()
@@ -450,6 +465,7 @@ class TestRedrive:
         assert refused.now().phase is Phase.DRAINING
         assert "1 dead letter(s) are open" in refused.now().reason
         assert "tablecopy redrive" in refused.now().reason
+        assert refused.now().held
         self.settle(refused)
         refused.step()
         assert refused.now().phase is Phase.READY
@@ -543,6 +559,7 @@ class TestDraining:
         scene.step_for(DRAINED_AFTER - 1)
         assert scene.now().phase is Phase.DRAINING
         assert "stop the writers" in scene.now().reason
+        assert not scene.now().held
         scene.step_for(1)
         assert scene.now().phase is Phase.READY
         assert scene.now().reason == ""
@@ -554,6 +571,16 @@ class TestDraining:
         scene.step_for(DRAINED_AFTER)
         assert scene.now().phase is Phase.DRAINING
         assert "2 message(s)" in scene.now().reason
+        assert scene.now().held
+        scene.queue.messages = 0
+        scene.step()
+        assert (scene.now().phase, scene.now().held) == (Phase.READY, False)
+
+    def test_a_run_is_not_held_while_changes_come(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING, held=True, reason="2 message(s)")
+        scene.step()
+        assert not scene.now().held
 
     def test_ready_needs_the_same_tables(self, scene: Scene) -> None:
         scene.finish_segments()

@@ -41,6 +41,9 @@ FULL = Run(
     judged_since=NOON + 3,
     judged_age=12.5,
     judged_records=7,
+    held=True,
+    paced_since=NOON + 4,
+    paced_from=8,
 )
 # The fields of the first release.
 EARLIER = {

@@ -1,0 +1,72 @@
+"""The commands that come next, spelt as they have to be given."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+
+from operate.function import Status
+from operate.outcome import Outcome
+
+_SOURCE_FLAGS = ("region", "profile", "role_arn", "external_id", "endpoint_url")
+
+
+class Steps:
+    """Names the next steps with the flags of the present command.
+
+    Parameters
+    ----------
+    options
+        What the parser of ``tablecopy`` returned.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._flags = list(_flags(options))
+        # What knows the control function need not know the tables.
+        self._knows_tables = bool(options.from_terraform or not options.control_function)
+
+    def after(self, outcome: Outcome, status: Status) -> list[str]:
+        """What to do now, in the order of doing it; commands as they can be pasted."""
+        return list(self._after(outcome, status))
+
+    def _after(self, outcome: Outcome, status: Status) -> Iterator[str]:
+        if outcome is Outcome.STOPPED:
+            if status.get("resumable", True):
+                yield "mend what the note says"
+                yield self._tablecopy("start")
+        elif outcome is Outcome.HELD:
+            if status["letters"]:
+                yield self._tablecopy("letters")
+                yield "change the items at the source or the table at the destination"
+                yield self._tablecopy("redrive")
+        elif outcome is Outcome.TIMED_OUT or status["phase"] not in {"ready", "sealing", "sealed"}:
+            yield self._tablecopy("watch")
+        else:
+            yield from self._cutover(status["phase"])
+
+    def _cutover(self, phase: str) -> Iterator[str]:
+        if phase == "ready":
+            yield "stop the writers; if they wrote since, wait for ready once more"
+            yield self._verify()
+            yield self._tablecopy("seal")
+        yield "move the writers to the destination"
+
+    def _tablecopy(self, action: str) -> str:
+        return shlex.join(["tablecopy", action, *self._flags])
+
+    def _verify(self) -> str:
+        if self._knows_tables:
+            return shlex.join(["verify", "--writes-stopped", *self._flags])
+        return "the command in the Terraform output commands.verify, with --writes-stopped"
+
+
+def _flags(options: argparse.Namespace) -> Iterator[str]:
+    if options.from_terraform:
+        yield from ("--from-terraform", options.from_terraform)
+    if options.control_function:
+        yield from ("--control-function", options.control_function)
+    for name in _SOURCE_FLAGS:
+        value = getattr(options, f"source_{name}")
+        if value:
+            yield from (f"--source-{name.replace('_', '-')}", value)
