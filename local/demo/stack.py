@@ -1,8 +1,8 @@
-"""This repository's root module, applied to the local accounts."""
+"""This repository's root module, and its examples, applied to the local accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,22 @@ def root_module(
     ``variables`` are written beside it as a ``terraform.tfvars.json``, so that Terraform run there by hand
     sees them too.
     """
+    _link(REPOSITORY, _ROOT_MODULE, directory)
+    return Terraform(directory, terraform_environment(aws.environment(), directory), variables, on_line)
+
+
+def example_module(aws: LocalAws, directory: Path, name: str, variables: Mapping[str, Any]) -> Terraform:
+    """The example ``name``, in a tree of its own below ``directory``, beside the modules it calls."""
+    _link(REPOSITORY, _ROOT_MODULE, directory)
+    source = REPOSITORY / "examples" / name
+    example = directory / "examples" / name
+    _link(source, [file.name for file in source.glob("*.tf")], example)
+    return Terraform(example, terraform_environment(aws.environment(), example), variables)
+
+
+def _link(source: Path, names: Iterable[str], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    for name in _ROOT_MODULE:
+    for name in names:
         link = directory / name
         if not link.is_symlink():
-            link.symlink_to(REPOSITORY / name)
-    environment = terraform_environment(aws.environment(), directory)
-    return Terraform(directory, environment, variables, on_line)
+            link.symlink_to(source / name)

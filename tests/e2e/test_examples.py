@@ -1,0 +1,108 @@
+"""Two examples as a user applies them, from one region to another: the copies run by themselves and are equal.
+
+Accounts of their own, which end with the tests: nothing has to be destroyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from local.demo.cities import STREAM, TABLE, cities
+from local.demo.stack import example_module
+from local.terraform import Terraform
+from operate.cli import main as tablecopy
+from verify.cli import main as verify
+
+pytestmark = pytest.mark.terraform
+
+ITEMS = 200
+TABLES = {"customers": "customers", "invoices": "bills"}
+WAIT = ["--until", "ready", "--timeout", "5m", "--interval", "1"]
+ACCESS = {
+    "source_region": "eu-central-1",
+    "source_profile": "source",
+    "destination_region": "us-west-2",
+    "destination_profile": "destination",
+}
+
+
+# Laid beside the example as an override file. The example itself stays as it is; its run starts when told to and is
+# ready sooner than a production table's should be.
+OVERRIDE = """
+module "copy" {
+  start_on_apply = false
+  control        = { drained_after_seconds = 5 }
+}
+"""
+
+
+@dataclass
+class Applied:
+    """Both examples, applied at the same time."""
+
+    accounts: LocalAws
+    complete: Terraform
+    many_tables: Terraform
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
+    regions = {side: ACCESS[side] for side in ("source_region", "destination_region")}
+    accounts = LocalAws(tmp_path_factory.mktemp("accounts"), **regions)
+    with accounts, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
+        for name, value in accounts.environment().items():
+            patch.setenv(name, value)
+        for table in ("orders", *TABLES):
+            _make_table(accounts, table)
+        tables = {name: {"destination_name": there, "segments": 4} for name, there in TABLES.items()}
+
+        def apply(example: str, variables: dict[str, Any]) -> Terraform:
+            directory = tmp_path_factory.mktemp(example)
+            terraform = example_module(accounts, directory, example, {**ACCESS, **variables})
+            (terraform.directory / "test_override.tf").write_text(OVERRIDE)
+            terraform.init()
+            terraform.apply()
+            return terraform
+
+        complete = pool.submit(apply, "complete", {"table_name": "orders"})
+        many_tables = pool.submit(apply, "many-tables", {"tables": tables})
+        yield Applied(accounts, complete.result(), many_tables.result())
+
+
+def test_complete(applied: Applied) -> None:
+    assert not applied.complete.plan(), "a plan right after the apply changes something"
+    place = ["--from-terraform", str(applied.complete.directory)]
+    assert tablecopy(["start", *place]) == 0
+    assert tablecopy(["watch", *place, *WAIT]) == 0
+    assert verify([*place, "--writes-stopped"]) == 0
+
+
+def test_many_tables(applied: Applied) -> None:
+    """Side by side in one state, one of them under another name, by the commands the outputs give."""
+    commands = applied.many_tables.output()["commands"]
+    for name in TABLES:
+        assert tablecopy(_words(commands[name]["start"])) == 0
+    for name, there in TABLES.items():
+        assert tablecopy([*_words(commands[name]["watch"]), *WAIT]) == 0
+        assert verify([*_words(commands[name]["verify"]), "--writes-stopped"]) == 0
+        destination = applied.accounts.session(DESTINATION_ACCOUNT).client("dynamodb")
+        assert destination.scan(TableName=there, Select="COUNT")["Count"] == ITEMS
+
+
+def _words(command: str) -> list[str]:
+    return command.split()[1:]
+
+
+def _make_table(accounts: LocalAws, name: str) -> None:
+    source = accounts.session(SOURCE_ACCOUNT).client("dynamodb")
+    source.create_table(**{**TABLE, "TableName": name}, StreamSpecification=STREAM)
+    items = cities()[:ITEMS]
+    for start in range(0, ITEMS, 25):
+        requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+        source.batch_write_item(RequestItems={name: requests})
