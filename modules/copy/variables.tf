@@ -130,7 +130,7 @@ variable "destination_definition" {
       for limit in concat([var.destination_definition.on_demand_throughput], [for index in values(coalesce(var.destination_definition.global_secondary_indexes, {})) : index.on_demand_throughput]) :
       limit == null ? true : alltrue([for units in values(limit) : units == -1 || units >= 1 && floor(units) == units])
     ])
-    error_message = "destination_definition.on_demand_throughput is ${jsonencode(var.destination_definition.on_demand_throughput)}${join("", [for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : ", of the index ${name} ${jsonencode(index.on_demand_throughput)}" if index.on_demand_throughput != null])}; allowed are whole numbers from 1, or -1 for no maximum. Correct the others."
+    error_message = "destination_definition.on_demand_throughput is ${jsonencode(var.destination_definition.on_demand_throughput)}, and of the indexes ${jsonencode({ for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : name => index.on_demand_throughput if index.on_demand_throughput != null })}; allowed are whole numbers from 1, or -1 for no maximum. Correct the others."
   }
 
   validation {
