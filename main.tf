@@ -14,6 +14,10 @@ module "copy" {
   prices             = var.prices
   alarms             = var.alarms
   architecture       = var.architecture
+  roles              = var.roles
+  external_id        = var.external_id
+  vpc                = var.vpc
+  kms_key_arn        = var.kms_key_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
 

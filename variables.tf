@@ -166,15 +166,17 @@ variable "backfill" {
     * `read_capacity`, `write_capacity`: budgets: read units of the source, and write units of the destination and its indexes, per second over all workers. Left out, the backfill finds out by itself how much the tables take; of a source with provisioned capacity it never takes more than half.
     * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned. A run takes shorter ones where `control.record_age_fraction` asks for it.
     * `timeout_seconds`, `memory_mb`: of the function.
+    * `reserved_concurrency`: executions kept for the function out of the account's, and the most it may have; left out, it shares the account's with all other functions.
   EOT
   type = object({
-    segments        = optional(number, 16)
-    concurrency     = optional(number, 16)
-    read_capacity   = optional(number)
-    write_capacity  = optional(number)
-    slice_seconds   = optional(number, 3600)
-    timeout_seconds = optional(number, 300)
-    memory_mb       = optional(number, 512)
+    segments             = optional(number, 16)
+    concurrency          = optional(number, 16)
+    read_capacity        = optional(number)
+    write_capacity       = optional(number)
+    slice_seconds        = optional(number, 3600)
+    timeout_seconds      = optional(number, 300)
+    memory_mb            = optional(number, 512)
+    reserved_concurrency = optional(number)
   })
   nullable = false
   default  = {}
@@ -186,12 +188,14 @@ variable "replicator" {
 
     * `batch_size`, `batching_window_seconds`: a batch is handed over when it holds so many records or the window is over.
     * `timeout_seconds`, `memory_mb`: of the function.
+    * `reserved_concurrency`: as for the backfill. Lambda runs one execution for each shard of the stream, which has about one for each partition of the table; with fewer, shards wait for one another.
   EOT
   type = object({
     batch_size              = optional(number, 1000)
     batching_window_seconds = optional(number, 1)
     timeout_seconds         = optional(number, 60)
     memory_mb               = optional(number, 512)
+    reserved_concurrency    = optional(number)
   })
   nullable = false
   default  = {}
@@ -203,10 +207,14 @@ variable "control" {
 
     * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
     * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
+    * `memory_mb`: of the function.
+    * `reserved_concurrency`: as for the backfill. Two at least: an operator's command comes while the schedule's call is at work.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
     record_age_fraction   = optional(number, 0.5)
+    memory_mb             = optional(number, 256)
+    reserved_concurrency  = optional(number)
   })
   nullable = false
   default  = {}
@@ -243,6 +251,57 @@ variable "alarms" {
   })
   nullable = false
   default  = {}
+}
+
+variable "roles" {
+  description = <<-EOT
+    What an organization asks of every role, in both accounts.
+
+    * `path`: of all roles.
+    * `source_permissions_boundary_arn`: policy that bounds the roles in the source account.
+    * `destination_permissions_boundary_arn`: policy that bounds the role in the destination account.
+
+    A change of the path replaces the roles, so change it between runs.
+  EOT
+  type = object({
+    path                                 = optional(string, "/")
+    source_permissions_boundary_arn      = optional(string)
+    destination_permissions_boundary_arn = optional(string)
+  })
+  nullable = false
+  default  = {}
+}
+
+variable "external_id" {
+  description = "External id the functions give when they assume the destination role. Left out, one is generated and kept for the life of the copy. It is no secret."
+  type        = string
+  default     = null
+}
+
+variable "vpc" {
+  description = <<-EOT
+    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or VPC endpoints where both regions are the same.
+
+    * `subnet_ids`: private subnets, in more than one availability zone.
+    * `security_group_ids`: groups that let HTTPS out.
+  EOT
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+}
+
+variable "kms_key_arn" {
+  description = <<-EOT
+    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue and the alarm topic. Left out, AWS's own keys encrypt them. The key policy must let
+
+    * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
+    * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;
+    * the account's IAM policies decide on the rest: the replicator's role has what the queue takes, and whoever applies needs kms:CreateGrant, kms:Encrypt and kms:Decrypt for the environment variables.
+  EOT
+  type        = string
+  default     = null
 }
 
 variable "architecture" {

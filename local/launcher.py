@@ -9,6 +9,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * the reaper of expired items: it leaves no stream record and looks only once a minute;
 * ``DescribeAlarms`` of the query protocol: it leaves out most fields, which Terraform takes for changes;
 * the resource that a call of the Streams API is authorized against: it knows tables only;
+* two condition keys of policies: it has other values for them than AWS;
 * the creation of a schedule: a request that was repeated because its answer was lost is refused;
 * the pause between two looks at the schedules: 10 s is too coarse for a schedule of one minute.
 """
@@ -33,6 +34,7 @@ if __name__ == "__main__":
 
 from local.alarms import complete_describe_alarms
 from local.authorization import authorize_streams_by_arn
+from local.conditions import answer_conditions_as_aws
 from local.expiry import Expiry
 from local.schedules import accept_repeated_creation
 from local.watchdog import FLAG, die_with_parent
@@ -99,6 +101,8 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     functions = importlib.import_module("ministack.services.lambda_svc")
     cloudwatch = importlib.import_module("ministack.services.cloudwatch")
     iam_actions = importlib.import_module("ministack.core.iam_actions")
+    iam_evaluator = importlib.import_module("ministack.core.iam_evaluator")
+    iam = importlib.import_module("ministack.services.iam")
     scheduler = importlib.import_module("ministack.services.scheduler")
     streams = importlib.import_module("ministack.services.dynamodb_streams")
 
@@ -118,6 +122,8 @@ def _replace_parts(dynamodb: ModuleType) -> None:
         "extract_resource_arn",
         *("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
+    _expect_function(iam_evaluator, "_resolve_condition_key", "key", "ctx")
+    _expect_attribute(iam, "_roles")
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
     _expect_function(scheduler, "_create_schedule", "name", "body")
     _expect_function(scheduler, "_schedule_arn", "group", "name")
@@ -130,6 +136,7 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     functions._poll_dynamodb_streams = _nothing_was_processed  # type: ignore[attr-defined]
     complete_describe_alarms(cloudwatch)
     authorize_streams_by_arn(iam_actions, streams)
+    answer_conditions_as_aws(iam_evaluator, iam)
     accept_repeated_creation(scheduler)
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_SECONDS  # type: ignore[attr-defined]
 

@@ -5,11 +5,13 @@ mock_provider "aws" {
 }
 
 variables {
-  enabled     = true
-  table_name  = "orders"
-  create      = true
-  role_name   = "tablecopy-orders-0123abcd-destination"
-  external_id = "an-external-id"
+  enabled            = true
+  table_name         = "orders"
+  create             = true
+  role_name          = "tablecopy-orders-0123abcd-destination"
+  external_id        = "an-external-id"
+  role               = { path = "/" }
+  trusted_account_id = "111111111111"
   trusted_role_arns = [
     "arn:aws:iam::111111111111:role/replicator",
     "arn:aws:iam::111111111111:role/backfill",

@@ -18,6 +18,8 @@ variables {
   destination_role_arn = "arn:aws:iam::222222222222:role/destination"
   architecture         = "arm64"
   log_retention_days   = 30
+  role                 = { path = "/copies/", permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary" }
+  table_key_arns       = []
   environment          = { SOURCE_TABLE = "orders" }
 }
 
@@ -66,6 +68,79 @@ run "replicator" {
     condition     = aws_sqs_queue.failures.message_retention_seconds == 1209600 && aws_sqs_queue.failures.sqs_managed_sse_enabled
     error_message = "The failure queue must keep its messages for 14 days, encrypted."
   }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue.failures.policy).Statement == [
+      {
+        Sid       = "RefuseUnencryptedTransport"
+        Effect    = "Deny"
+        Action    = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:PurgeQueue", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+        Resource  = "arn:aws:sqs:eu-central-1:111111111111:failures"
+        Principal = { AWS = "*" }
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "OnlyTheReplicatorReports"
+        Effect    = "Deny"
+        Action    = "sqs:SendMessage"
+        Resource  = "arn:aws:sqs:eu-central-1:111111111111:failures"
+        Principal = { AWS = "*" }
+        Condition = { ArnNotEquals = { "aws:PrincipalArn" = "arn:aws:iam::111111111111:role/copies/tablecopy-orders-0123abcd" } }
+      },
+    ]
+    error_message = "Nobody but the replicator sends to the queue, and nobody in the clear: ${aws_sqs_queue.failures.policy}"
+  }
+}
+
+run "replicator_with_a_key" {
+  command = plan
+
+  module {
+    source = "./modules/replicator"
+  }
+
+  variables {
+    queue_name  = "failures"
+    settings    = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512, reserved_concurrency = 3 }
+    kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:key/2"
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement if statement.Sid == "EncryptFailedBatches"]) == {
+      Sid       = "EncryptFailedBatches"
+      Effect    = "Allow"
+      Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+      Resource  = "arn:aws:kms:eu-central-1:111111111111:key/2"
+      Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-central-1.amazonaws.com" } }
+    }
+    error_message = "The replicator may use the key through SQS, and in no other way: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition     = length(jsondecode(data.aws_iam_policy_document.this.json).Statement) == 6
+    error_message = "The replicator may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition     = aws_sqs_queue.failures.kms_master_key_id == "arn:aws:kms:eu-central-1:111111111111:key/2"
+    error_message = "The failure queue must be encrypted with the key."
+  }
+}
+
+run "key_of_another_region" {
+  command = plan
+
+  module {
+    source = "./modules/replicator"
+  }
+
+  variables {
+    queue_name  = "failures"
+    settings    = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
+    kms_key_arn = "arn:aws:kms:eu-west-1:111111111111:key/2"
+  }
+
+  expect_failures = [aws_sqs_queue.failures]
 }
 
 run "backfill" {
@@ -109,6 +184,24 @@ run "backfill" {
     error_message = "The state machine may do something else: ${data.aws_iam_policy_document.state_machine.json}"
   }
 
+  assert {
+    condition = one(jsondecode(aws_iam_role.state_machine.assume_role_policy).Statement) == {
+      Sid       = "StepFunctionsRunsTheSlices"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "states.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "111111111111" }
+        ArnLike      = { "aws:SourceArn" = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine", "arn:aws:states:eu-central-1:111111111111:stateMachine:machine/*"] }
+      }
+    }
+    error_message = "Step Functions takes the role for this machine only: ${aws_iam_role.state_machine.assume_role_policy}"
+  }
+
+  assert {
+    condition     = aws_iam_role.state_machine.path == "/copies/" && aws_iam_role.state_machine.permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+    error_message = "The state machine's role must have the path and the boundary asked for."
+  }
 }
 
 run "control" {
@@ -121,7 +214,7 @@ run "control" {
   variables {
     schedule_name            = "schedule"
     copy_name                = "tablecopy-orders-0123abcd"
-    settings                 = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
+    settings                 = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, memory_mb = 256, unreserved_concurrency = 18, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
     event_source_mapping     = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
     failure_queue            = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
     state_machine_arn        = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine"
@@ -162,6 +255,29 @@ run "control" {
   }
 
   assert {
+    condition = one(jsondecode(aws_iam_role.schedule.assume_role_policy).Statement) == {
+      Sid       = "SchedulerCallsControl"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "111111111111" }
+        ArnEquals    = { "aws:SourceArn" = "arn:aws:scheduler:eu-central-1:111111111111:schedule-group/default" }
+      }
+    }
+    error_message = "Scheduler takes the role for schedules of this group only: ${aws_iam_role.schedule.assume_role_policy}"
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.this.group_name == "default"
+      && aws_iam_role.schedule.path == "/copies/"
+      && aws_iam_role.schedule.permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+    )
+    error_message = "The schedule must be in the group its role trusts, and the role have the path and the boundary asked for."
+  }
+
+  assert {
     condition = (
       aws_scheduler_schedule.this.schedule_expression == "rate(1 minute)"
       && aws_scheduler_schedule.this.flexible_time_window[0].mode == "OFF"
@@ -184,7 +300,6 @@ run "function" {
     handler         = "tablecopy.handlers.control.handle"
     timeout_seconds = 120
     memory_mb       = 256
-    kms_key_arn     = "arn:aws:kms:eu-central-1:111111111111:key/1"
     policy_json     = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
   }
 
@@ -195,20 +310,86 @@ run "function" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      WriteOwnLog                 = { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["arn:aws:logs:eu-central-1:111111111111:log-group:/aws/lambda/tablecopy-orders-0123abcd-control:*"] }
-      OpenTablesUnderTheSourceKey = { actions = ["kms:Decrypt"], resources = ["arn:aws:kms:eu-central-1:111111111111:key/1"] }
+      WriteOwnLog = { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["arn:aws:logs:eu-central-1:111111111111:log-group:/aws/lambda/tablecopy-orders-0123abcd-control:*"] }
     })
     error_message = "Every function may do something else: ${data.aws_iam_policy_document.this.json}"
   }
 
   assert {
-    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Condition if statement.Sid == "OpenTablesUnderTheSourceKey"]) == { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
-    error_message = "The key must open through DynamoDB only."
+    condition = one(jsondecode(aws_iam_role.this.assume_role_policy).Statement) == {
+      Sid       = "LambdaRunsTheFunction"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = "111111111111" } }
+    }
+    error_message = "Lambda takes the role for functions of this account only: ${aws_iam_role.this.assume_role_policy}"
+  }
+
+  assert {
+    condition     = aws_iam_role.this.path == "/copies/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+    error_message = "The function's role must have the path and the boundary asked for."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1 && length(aws_lambda_function.this.vpc_config) == 0 && aws_lambda_function.this.kms_key_arn == null && aws_cloudwatch_log_group.this.kms_key_id == null
+    error_message = "What is not asked for must be left to AWS."
   }
 
   assert {
     condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("lambda/dist/tablecopy.zip") && aws_lambda_function.this.runtime == "python3.13" && aws_lambda_function.this.architectures == tolist(["arm64"])
     error_message = "The function must run the committed package."
+  }
+}
+
+run "function_with_everything" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name                 = "tablecopy-orders-0123abcd-control"
+    description          = "A function."
+    handler              = "tablecopy.handlers.control.handle"
+    timeout_seconds      = 120
+    memory_mb            = 256
+    reserved_concurrency = 2
+    table_key_arns       = ["arn:aws:kms:eu-central-1:111111111111:key/1"]
+    kms_key_arn          = "arn:aws:kms:eu-central-1:111111111111:key/2"
+    vpc                  = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+    policy_json          = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        effect     = statement.Effect
+        actions    = sort(flatten([statement.Action]))
+        resources  = sort(flatten([statement.Resource]))
+        conditions = try(statement.Condition, {})
+      }
+      }) == jsonencode({
+      WriteOwnLog                    = { effect = "Allow", actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["arn:aws:logs:eu-central-1:111111111111:log-group:/aws/lambda/tablecopy-orders-0123abcd-control:*"], conditions = {} }
+      OpenTablesUnderTheSourceKey    = { effect = "Allow", actions = ["kms:Decrypt"], resources = ["arn:aws:kms:eu-central-1:111111111111:key/1"], conditions = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } } }
+      LambdaMakesNetworkInterfaces   = { effect = "Allow", actions = ["ec2:CreateNetworkInterface"], resources = ["arn:aws:ec2:eu-central-1:*:security-group/sg-1", "arn:aws:ec2:eu-central-1:*:subnet/subnet-1", "arn:aws:ec2:eu-central-1:111111111111:network-interface/*"], conditions = {} }
+      LambdaRemovesNetworkInterfaces = { effect = "Allow", actions = ["ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"], resources = ["arn:aws:ec2:eu-central-1:111111111111:*/*"], conditions = {} }
+      LambdaFindsNetworkInterfaces   = { effect = "Allow", actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"], resources = ["*"], conditions = {} }
+      TheCodeItselfMustNot           = { effect = "Deny", actions = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"], resources = ["*"], conditions = { ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-control" } } }
+    })
+    error_message = "Every function may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.reserved_concurrent_executions == 2
+      && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1"])
+      && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
+      && aws_lambda_function.this.kms_key_arn == "arn:aws:kms:eu-central-1:111111111111:key/2"
+      && aws_cloudwatch_log_group.this.kms_key_id == "arn:aws:kms:eu-central-1:111111111111:key/2"
+    )
+    error_message = "The function must have the network, the key and the executions asked for."
   }
 }
 
@@ -220,12 +401,13 @@ run "destination" {
   }
 
   variables {
-    enabled           = true
-    table_name        = "orders"
-    create            = false
-    role_name         = "destination"
-    external_id       = "an-external-id"
-    trusted_role_arns = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
+    enabled            = true
+    table_name         = "orders"
+    create             = false
+    role_name          = "destination"
+    external_id        = "an-external-id"
+    trusted_role_arns  = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
+    trusted_account_id = "111111111111"
     definition = {
       hash_key                 = "id"
       range_key                = ""
@@ -282,8 +464,13 @@ run "destination" {
         "arn:aws:iam::111111111111:role/control",
         "arn:aws:iam::111111111111:role/backfill",
       ] }
-      Condition = { StringEquals = { "sts:ExternalId" = "an-external-id" } }
+      Condition = { StringEquals = { "sts:ExternalId" = "an-external-id", "aws:PrincipalAccount" = "111111111111" } }
     }
     error_message = "Exactly the three functions are trusted, and only with the external id: ${data.aws_iam_policy_document.trust[0].json}"
+  }
+
+  assert {
+    condition     = aws_iam_role.this[0].path == "/copies/" && aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+    error_message = "The destination role must have the path and the boundary asked for."
   }
 }

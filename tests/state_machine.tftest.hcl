@@ -19,6 +19,8 @@ run "slice" {
     destination_role_arn = "arn:aws-cn:iam::222222222222:role/destination"
     architecture         = "arm64"
     log_retention_days   = 30
+    role                 = { path = "/" }
+    table_key_arns       = []
     environment          = {}
     state_machine_name   = "machine"
     settings             = { concurrency = 8, slice_seconds = 3600, timeout_seconds = 300, memory_mb = 512 }

@@ -46,6 +46,7 @@ class ControlSettings:
 
     ``read_capacity`` and ``write_capacity`` are units per second over all workers, None where the backfill
     adapts. ``record_age_fraction`` is the part of 24 hours that no change may grow older than.
+    ``unreserved_concurrency`` is how many executions the copy takes of those that no function has reserved.
     """
 
     copy_name: str
@@ -59,6 +60,7 @@ class ControlSettings:
     drained_after_seconds: int
     allow_items: bool
     concurrency: int = 16
+    unreserved_concurrency: int = 18
     record_age_fraction: float = 0.5
     prices: Prices = Prices()
     read_capacity: float | None = None
@@ -79,6 +81,9 @@ class ControlSettings:
             drained_after_seconds=int(environment["DRAINED_AFTER_SECONDS"]),
             allow_items=environment["ALLOW_NONEMPTY_DESTINATION"] == "true",
             concurrency=int(environment.get("CONCURRENCY") or cls.concurrency),
+            unreserved_concurrency=int(
+                environment.get("UNRESERVED_CONCURRENCY") or cls.unreserved_concurrency
+            ),
             record_age_fraction=float(environment.get("RECORD_AGE_FRACTION") or cls.record_age_fraction),
             prices=Prices(**json.loads(environment.get("PRICES") or "{}")),
             read_capacity=capacity(environment, "READ_CAPACITY"),

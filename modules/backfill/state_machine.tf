@@ -118,14 +118,23 @@ data "aws_iam_policy_document" "state_machine_trust" {
       variable = "aws:SourceAccount"
       values   = [var.place.account_id]
     }
+
+    # The map's children run under the machine's ARN with the map's label behind it.
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.state_machine_arn, "${local.state_machine_arn}/*"]
+    }
   }
 }
 
 resource "aws_iam_role" "state_machine" {
-  name               = var.state_machine_name
-  description        = "Runs the slices of the backfill."
-  assume_role_policy = data.aws_iam_policy_document.state_machine_trust.json
-  tags               = var.tags
+  name                 = var.state_machine_name
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary_arn
+  description          = "Runs the slices of the backfill."
+  assume_role_policy   = data.aws_iam_policy_document.state_machine_trust.json
+  tags                 = var.tags
 }
 
 data "aws_iam_policy_document" "state_machine" {

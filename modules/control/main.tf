@@ -73,8 +73,9 @@ module "function" {
   description = "Looks at the journal and at AWS and moves the run on."
   handler     = "tablecopy.handlers.control.handle"
   # The schedule calls every minute and a pass goes on looking for most of it; the rest is room for slow answers.
-  timeout_seconds = 120
-  memory_mb       = 256
+  timeout_seconds      = 120
+  memory_mb            = var.settings.memory_mb
+  reserved_concurrency = var.settings.reserved_concurrency
   environment = merge(var.environment, {
     STREAM_ARN                 = var.stream_arn
     MAPPING_UUID               = var.event_source_mapping.uuid
@@ -84,6 +85,7 @@ module "function" {
     TOTAL_SEGMENTS             = tostring(var.settings.segments)
     SLICE_SECONDS              = tostring(var.settings.slice_seconds)
     CONCURRENCY                = tostring(var.settings.concurrency)
+    UNRESERVED_CONCURRENCY     = tostring(var.settings.unreserved_concurrency)
     DRAINED_AFTER_SECONDS      = tostring(var.settings.drained_after_seconds)
     RECORD_AGE_FRACTION        = tostring(var.settings.record_age_fraction)
     PRICES                     = jsonencode(var.settings.prices)
@@ -91,7 +93,10 @@ module "function" {
     COPY_NAME                  = var.copy_name
   })
   policy_json        = data.aws_iam_policy_document.this.json
+  table_key_arns     = var.table_key_arns
   kms_key_arn        = var.kms_key_arn
+  role               = var.role
+  vpc                = var.vpc
   architecture       = var.architecture
   log_retention_days = var.log_retention_days
   tags               = var.tags

@@ -1,3 +1,7 @@
+locals {
+  schedule_group = "default"
+}
+
 data "aws_iam_policy_document" "schedule_trust" {
   statement {
     sid     = "SchedulerCallsControl"
@@ -13,14 +17,23 @@ data "aws_iam_policy_document" "schedule_trust" {
       variable = "aws:SourceAccount"
       values   = [var.place.account_id]
     }
+
+    # Scheduler names the schedule's group, never the schedule.
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = ["arn:${var.place.partition}:scheduler:${var.place.region}:${var.place.account_id}:schedule-group/${local.schedule_group}"]
+    }
   }
 }
 
 resource "aws_iam_role" "schedule" {
-  name               = var.schedule_name
-  description        = "Calls the reconciler every minute."
-  assume_role_policy = data.aws_iam_policy_document.schedule_trust.json
-  tags               = var.tags
+  name                 = var.schedule_name
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary_arn
+  description          = "Calls the reconciler every minute."
+  assume_role_policy   = data.aws_iam_policy_document.schedule_trust.json
+  tags                 = var.tags
 }
 
 data "aws_iam_policy_document" "schedule" {
@@ -39,6 +52,7 @@ resource "aws_iam_role_policy" "schedule" {
 
 resource "aws_scheduler_schedule" "this" {
   name                = var.schedule_name
+  group_name          = local.schedule_group
   description         = "Calls the reconciler every minute."
   schedule_expression = "rate(1 minute)"
 

@@ -19,13 +19,16 @@ variable "copy_name" {
 variable "settings" {
   description = "How the run goes; see the variables of modules/copy."
   type = object({
-    start_on_apply        = bool
-    segments              = number
-    concurrency           = number
-    slice_seconds         = number
-    drained_after_seconds = number
-    record_age_fraction   = number
-    allow_items           = bool
+    start_on_apply         = bool
+    segments               = number
+    concurrency            = number
+    slice_seconds          = number
+    drained_after_seconds  = number
+    record_age_fraction    = number
+    allow_items            = bool
+    memory_mb              = number
+    reserved_concurrency   = optional(number)
+    unreserved_concurrency = number
     prices = object({
       currency          = string
       read_per_million  = number
@@ -89,9 +92,27 @@ variable "journal_arn" {
   nullable    = false
 }
 
+variable "table_key_arns" {
+  description = "ARNs of the KMS keys the source table and the journal are encrypted with; none for the key AWS owns."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "kms_key_arn" {
-  description = "ARN of the key the source table and the journal are encrypted with; null for the key AWS owns."
+  description = "ARN of the key for log and environment variables; null for AWS's own."
   type        = string
+  default     = null
+}
+
+variable "role" {
+  description = "Path and permissions boundary of every role."
+  type        = object({ path = string, permissions_boundary_arn = optional(string) })
+  nullable    = false
+}
+
+variable "vpc" {
+  description = "Network the function runs in; null for Lambda's own."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
   default     = null
 }
 

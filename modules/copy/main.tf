@@ -8,8 +8,25 @@ locals {
     DESTINATION_TABLE       = local.destination_name
     DESTINATION_REGION      = local.record.destination.region
     DESTINATION_ROLE_ARN    = module.destination.role_arn
-    DESTINATION_EXTERNAL_ID = terraform_data.external_id.id
+    DESTINATION_EXTERNAL_ID = local.external_id
   }
+
+  external_id = coalesce(var.external_id, terraform_data.external_id.id)
+
+  roles = {
+    source      = { path = var.roles.path, permissions_boundary_arn = var.roles.source_permissions_boundary_arn }
+    destination = { path = var.roles.path, permissions_boundary_arn = var.roles.destination_permissions_boundary_arn }
+  }
+
+  # Of the source table and the journal.
+  table_key_arns = compact([local.record.encryption.kms_key_arn])
+
+  # Executions the copy takes of those the account leaves to all functions.
+  unreserved_concurrency = sum([
+    var.backfill.reserved_concurrency == null ? var.backfill.concurrency : 0,
+    var.replicator.reserved_concurrency == null ? 1 : 0,
+    var.control.reserved_concurrency == null ? 1 : 0,
+  ])
 
   # Empty: no budget. The workers keep them, and control reckons with them.
   budgets = {
@@ -35,12 +52,14 @@ module "journal" {
 module "destination" {
   source = "../destination"
 
-  enabled     = var.enabled
-  table_name  = local.destination_name
-  create      = var.destination_table.create
-  definition  = local.definition
-  role_name   = local.names.destination_role
-  external_id = terraform_data.external_id.id
+  enabled            = var.enabled
+  table_name         = local.destination_name
+  create             = var.destination_table.create
+  definition         = local.definition
+  role_name          = local.names.destination_role
+  external_id        = local.external_id
+  role               = local.roles.destination
+  trusted_account_id = local.record.source.account_id
   # By index: a splat would wait for all of these modules' outputs, which in turn wait for the destination role.
   trusted_role_arns = var.enabled ? [
     module.replicator[0].role_arn,
@@ -63,7 +82,10 @@ module "replicator" {
   environment          = local.environment
   stream_arn           = local.record.source.stream_arn
   journal_arn          = module.journal[0].arn
-  kms_key_arn          = local.record.encryption.kms_key_arn
+  table_key_arns       = local.table_key_arns
+  kms_key_arn          = var.kms_key_arn
+  role                 = local.roles.source
+  vpc                  = var.vpc
   destination_role_arn = module.destination.role_arn
   architecture         = var.architecture
   log_retention_days   = var.log_retention_days
@@ -83,7 +105,10 @@ module "backfill" {
   environment          = merge(local.environment, local.budgets)
   source_table_arn     = local.record.source.table_arn
   journal_arn          = module.journal[0].arn
-  kms_key_arn          = local.record.encryption.kms_key_arn
+  table_key_arns       = local.table_key_arns
+  kms_key_arn          = var.kms_key_arn
+  role                 = local.roles.source
+  vpc                  = var.vpc
   destination_role_arn = module.destination.role_arn
   architecture         = var.architecture
   log_retention_days   = var.log_retention_days
@@ -100,21 +125,27 @@ module "control" {
   schedule_name = local.names.schedule
   copy_name     = local.copy_name
   settings = {
-    start_on_apply        = var.start_on_apply
-    segments              = var.backfill.segments
-    concurrency           = var.backfill.concurrency
-    slice_seconds         = var.backfill.slice_seconds
-    drained_after_seconds = var.control.drained_after_seconds
-    record_age_fraction   = var.control.record_age_fraction
-    prices                = var.prices
-    allow_items           = var.destination_table.allow_items
+    start_on_apply         = var.start_on_apply
+    segments               = var.backfill.segments
+    concurrency            = var.backfill.concurrency
+    slice_seconds          = var.backfill.slice_seconds
+    drained_after_seconds  = var.control.drained_after_seconds
+    record_age_fraction    = var.control.record_age_fraction
+    prices                 = var.prices
+    allow_items            = var.destination_table.allow_items
+    memory_mb              = var.control.memory_mb
+    reserved_concurrency   = var.control.reserved_concurrency
+    unreserved_concurrency = local.unreserved_concurrency
   }
   place                    = local.record.source
   environment              = merge(local.environment, local.budgets)
   source_table_arn         = local.record.source.table_arn
   stream_arn               = local.record.source.stream_arn
   journal_arn              = module.journal[0].arn
-  kms_key_arn              = local.record.encryption.kms_key_arn
+  table_key_arns           = local.table_key_arns
+  kms_key_arn              = var.kms_key_arn
+  role                     = local.roles.source
+  vpc                      = var.vpc
   event_source_mapping     = module.replicator[0].event_source_mapping
   failure_queue            = module.replicator[0].failure_queue
   state_machine_arn        = module.backfill[0].state_machine_arn

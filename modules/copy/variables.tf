@@ -130,7 +130,7 @@ variable "destination_definition" {
       for limit in concat([var.destination_definition.on_demand_throughput], [for index in values(coalesce(var.destination_definition.global_secondary_indexes, {})) : index.on_demand_throughput]) :
       limit == null ? true : alltrue([for units in values(limit) : units == -1 || units >= 1 && floor(units) == units])
     ])
-    error_message = "destination_definition.on_demand_throughput is ${jsonencode(var.destination_definition.on_demand_throughput)}${join("", [for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : ", of the index ${name} ${jsonencode(index.on_demand_throughput)}" if index.on_demand_throughput != null])}; allowed are whole numbers from 1, or -1 for no maximum. Correct the others."
+    error_message = "destination_definition.on_demand_throughput is ${jsonencode(var.destination_definition.on_demand_throughput)}, and of the indexes ${jsonencode({ for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : name => index.on_demand_throughput if index.on_demand_throughput != null })}; allowed are whole numbers from 1, or -1 for no maximum. Correct the others."
   }
 
   validation {
@@ -233,15 +233,17 @@ variable "backfill" {
     * `read_capacity`, `write_capacity`: budgets: read units of the source, and write units of the destination and its indexes, per second over all workers. Left out, the backfill finds out by itself how much the tables take; of a source with provisioned capacity it never takes more than half.
     * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned. A run takes shorter ones where `control.record_age_fraction` asks for it.
     * `timeout_seconds`, `memory_mb`: of the function.
+    * `reserved_concurrency`: executions kept for the function out of the account's, and the most it may have; left out, it shares the account's with all other functions.
   EOT
   type = object({
-    segments        = optional(number, 16)
-    concurrency     = optional(number, 16)
-    read_capacity   = optional(number)
-    write_capacity  = optional(number)
-    slice_seconds   = optional(number, 3600)
-    timeout_seconds = optional(number, 300)
-    memory_mb       = optional(number, 512)
+    segments             = optional(number, 16)
+    concurrency          = optional(number, 16)
+    read_capacity        = optional(number)
+    write_capacity       = optional(number)
+    slice_seconds        = optional(number, 3600)
+    timeout_seconds      = optional(number, 300)
+    memory_mb            = optional(number, 512)
+    reserved_concurrency = optional(number)
   })
   nullable = false
   default  = {}
@@ -281,6 +283,12 @@ variable "backfill" {
     condition     = var.backfill.memory_mb >= 128 && var.backfill.memory_mb <= 10240 && floor(var.backfill.memory_mb) == var.backfill.memory_mb
     error_message = "backfill.memory_mb is ${var.backfill.memory_mb}; allowed are whole numbers from 128 to 10240. Take 512."
   }
+
+  # One more than segments: the worker that settles dead letters.
+  validation {
+    condition     = var.backfill.reserved_concurrency == null ? true : var.backfill.reserved_concurrency >= min(var.backfill.concurrency, var.backfill.segments + 1) && floor(var.backfill.reserved_concurrency) == var.backfill.reserved_concurrency
+    error_message = "backfill.reserved_concurrency is ${jsonencode(var.backfill.reserved_concurrency)}; allowed are whole numbers from ${min(var.backfill.concurrency, var.backfill.segments + 1)}, the workers of a slice: Lambda would turn the others away. Raise it, lower backfill.concurrency, or leave it out."
+  }
 }
 
 variable "replicator" {
@@ -289,12 +297,14 @@ variable "replicator" {
 
     * `batch_size`, `batching_window_seconds`: a batch is handed over when it holds so many records or the window is over.
     * `timeout_seconds`, `memory_mb`: of the function.
+    * `reserved_concurrency`: as for the backfill. Lambda runs one execution for each shard of the stream, which has about one for each partition of the table; with fewer, shards wait for one another.
   EOT
   type = object({
     batch_size              = optional(number, 1000)
     batching_window_seconds = optional(number, 1)
     timeout_seconds         = optional(number, 60)
     memory_mb               = optional(number, 512)
+    reserved_concurrency    = optional(number)
   })
   nullable = false
   default  = {}
@@ -318,6 +328,11 @@ variable "replicator" {
     condition     = var.replicator.memory_mb >= 128 && var.replicator.memory_mb <= 10240 && floor(var.replicator.memory_mb) == var.replicator.memory_mb
     error_message = "replicator.memory_mb is ${var.replicator.memory_mb}; allowed are whole numbers from 128 to 10240. Take 512."
   }
+
+  validation {
+    condition     = var.replicator.reserved_concurrency == null ? true : var.replicator.reserved_concurrency >= 1 && floor(var.replicator.reserved_concurrency) == var.replicator.reserved_concurrency
+    error_message = "replicator.reserved_concurrency is ${jsonencode(var.replicator.reserved_concurrency)}; allowed are whole numbers from 1: with 0 no change would ever be applied. Take the number of the stream's shards, or leave it out."
+  }
 }
 
 variable "control" {
@@ -326,10 +341,14 @@ variable "control" {
 
     * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
     * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
+    * `memory_mb`: of the function.
+    * `reserved_concurrency`: as for the backfill. Two at least: an operator's command comes while the schedule's call is at work.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
     record_age_fraction   = optional(number, 0.5)
+    memory_mb             = optional(number, 256)
+    reserved_concurrency  = optional(number)
   })
   nullable = false
   default  = {}
@@ -342,6 +361,16 @@ variable "control" {
   validation {
     condition     = var.control.record_age_fraction >= 0.05 && var.control.record_age_fraction <= 0.9
     error_message = "control.record_age_fraction is ${var.control.record_age_fraction}; allowed are 0.05 to 0.9 of 24 hours: below, a slice copies next to nothing, above, no time is left to act. Take 0.5."
+  }
+
+  validation {
+    condition     = var.control.memory_mb >= 128 && var.control.memory_mb <= 10240 && floor(var.control.memory_mb) == var.control.memory_mb
+    error_message = "control.memory_mb is ${var.control.memory_mb}; allowed are whole numbers from 128 to 10240. Take 256."
+  }
+
+  validation {
+    condition     = var.control.reserved_concurrency == null ? true : var.control.reserved_concurrency >= 2 && floor(var.control.reserved_concurrency) == var.control.reserved_concurrency
+    error_message = "control.reserved_concurrency is ${jsonencode(var.control.reserved_concurrency)}; allowed are whole numbers from 2: an operator's command comes while the schedule's call is at work, and would be turned away. Take 2, or leave it out."
   }
 }
 
@@ -395,6 +424,96 @@ variable "alarms" {
   validation {
     condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
     error_message = "alarms.topic_arns is ${jsonencode(var.alarms.topic_arns)}; allowed are ARNs of SNS topics, as in arn:aws:sns:eu-central-1:111122223333:oncall. Correct the others."
+  }
+}
+
+variable "roles" {
+  description = <<-EOT
+    What an organization asks of every role, in both accounts.
+
+    * `path`: of all roles.
+    * `source_permissions_boundary_arn`: policy that bounds the roles in the source account.
+    * `destination_permissions_boundary_arn`: policy that bounds the role in the destination account.
+
+    A change of the path replaces the roles, so change it between runs.
+  EOT
+  type = object({
+    path                                 = optional(string, "/")
+    source_permissions_boundary_arn      = optional(string)
+    destination_permissions_boundary_arn = optional(string)
+  })
+  nullable = false
+  default  = {}
+
+  # The characters Lambda takes in a role's ARN; AWS allows 512 of them, but three such ARNs and the external id have to fit
+  # in the 2048 characters of the destination role's trust policy.
+  validation {
+    condition     = can(regex("^/([a-zA-Z0-9_+=,.@-]+/)*$", var.roles.path)) && length(var.roles.path) <= 256
+    error_message = "roles.path is ${jsonencode(var.roles.path)}; allowed are up to 256 letters, digits and '_+=,.@-/', a '/' first and last, as in /platform/copies/. Correct it, or leave it out for /."
+  }
+
+  validation {
+    condition     = var.roles.source_permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.roles.source_permissions_boundary_arn))
+    error_message = "roles.source_permissions_boundary_arn is ${jsonencode(var.roles.source_permissions_boundary_arn)}; allowed is the ARN of a managed policy, as in arn:aws:iam::111122223333:policy/boundary. Give the one of the source account, or leave it out."
+  }
+
+  validation {
+    condition     = var.roles.destination_permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.roles.destination_permissions_boundary_arn))
+    error_message = "roles.destination_permissions_boundary_arn is ${jsonencode(var.roles.destination_permissions_boundary_arn)}; allowed is the ARN of a managed policy, as in arn:aws:iam::444455556666:policy/boundary. Give the one of the destination account, or leave it out."
+  }
+}
+
+variable "external_id" {
+  description = "External id the functions give when they assume the destination role. Left out, one is generated and kept for the life of the copy. It is no secret."
+  type        = string
+  default     = null
+
+  # AWS allows 1224 characters; see roles.path.
+  validation {
+    condition     = var.external_id == null ? true : can(regex("^[a-zA-Z0-9_+=,.@:/-]{2,256}$", var.external_id))
+    error_message = "external_id is ${jsonencode(var.external_id)}; allowed are 2 to 256 letters, digits and '_+=,.@:/-'. Shorten it, or leave it out to have one generated."
+  }
+}
+
+variable "vpc" {
+  description = <<-EOT
+    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or VPC endpoints where both regions are the same.
+
+    * `subnet_ids`: private subnets, in more than one availability zone.
+    * `security_group_ids`: groups that let HTTPS out.
+  EOT
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "vpc.subnet_ids is ${jsonencode(try(var.vpc.subnet_ids, null))}; allowed are the ids of one subnet or more, as in subnet-0123456789abcdef0. Give private subnets of one VPC, or leave vpc out."
+  }
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "vpc.security_group_ids is ${jsonencode(try(var.vpc.security_group_ids, null))}; allowed are the ids of 1 to 5 security groups, as in sg-0123456789abcdef0. Give groups of the subnets' VPC, or leave vpc out."
+  }
+}
+
+variable "kms_key_arn" {
+  description = <<-EOT
+    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue and the alarm topic. Left out, AWS's own keys encrypt them. The key policy must let
+
+    * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
+    * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;
+    * the account's IAM policies decide on the rest: the replicator's role has what the queue takes, and whoever applies needs kms:CreateGrant, kms:Encrypt and kms:Decrypt for the environment variables.
+  EOT
+  type        = string
+  default     = null
+
+  # CloudWatch Logs takes no alias.
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn is ${jsonencode(var.kms_key_arn)}; allowed is the ARN of a KMS key, as in arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. Give the key's ARN, not its alias, or leave it out."
   }
 }
 

@@ -15,16 +15,25 @@ data "aws_iam_policy_document" "trust" {
       variable = "sts:ExternalId"
       values   = [var.external_id]
     }
+
+    # The principals above say it, too, but AWS turns them into ids. This stays what it is.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:PrincipalAccount"
+      values   = [var.trusted_account_id]
+    }
   }
 }
 
 resource "aws_iam_role" "this" {
   count = var.enabled ? 1 : 0
 
-  name               = var.role_name
-  description        = "Writes copied items to ${var.table_name}."
-  assume_role_policy = data.aws_iam_policy_document.trust[0].json
-  tags               = var.tags
+  name                 = var.role_name
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary_arn
+  description          = "Writes copied items to ${var.table_name}."
+  assume_role_policy   = data.aws_iam_policy_document.trust[0].json
+  tags                 = var.tags
 
   lifecycle {
     # Nobody may write to a table that does not fit.

@@ -68,6 +68,18 @@ variable "role_name" {
   nullable    = false
 }
 
+variable "role" {
+  description = "Path and permissions boundary of the role."
+  type        = object({ path = string, permissions_boundary_arn = optional(string) })
+  nullable    = false
+}
+
+variable "trusted_account_id" {
+  description = "Account of the functions' roles."
+  type        = string
+  nullable    = false
+}
+
 variable "trusted_role_arns" {
   description = "ARNs of the functions' roles."
   type        = list(string)

@@ -7,11 +7,17 @@ locals {
   # shows whole policies, and nothing waits for it.
   log_group     = "/aws/lambda/${var.name}"
   log_group_arn = "arn:${var.place.partition}:logs:${var.place.region}:${var.place.account_id}:log-group:${local.log_group}"
+  function_arn  = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"
+  ec2_arn       = "arn:${var.place.partition}:ec2:${var.place.region}:${var.place.account_id}"
+
+  # A subnet, and a group, may be shared by another account, which its ARN then names.
+  shared_ec2_arn = "arn:${var.place.partition}:ec2:${var.place.region}:*"
 }
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
@@ -24,14 +30,24 @@ data "aws_iam_policy_document" "trust" {
       type        = "Service"
       identifiers = ["lambda.amazonaws.com"]
     }
+
+    # Not aws:SourceArn: AWS does not document that Lambda sends it when it assumes a role, least of all for the poller
+    # of an event source mapping. Only who may pass the role can give it to another function.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.place.account_id]
+    }
   }
 }
 
 resource "aws_iam_role" "this" {
-  name               = var.name
-  description        = var.description
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.tags
+  name                 = var.name
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary_arn
+  description          = var.description
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  tags                 = var.tags
 }
 
 data "aws_iam_policy_document" "this" {
@@ -46,17 +62,82 @@ data "aws_iam_policy_document" "this" {
 
   # DynamoDB opens a table under a KMS key in the name of its caller.
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = length(var.table_key_arns) == 0 ? [] : [var.table_key_arns]
 
     content {
       sid       = "OpenTablesUnderTheSourceKey"
       actions   = ["kms:Decrypt"]
-      resources = [statement.value]
+      resources = statement.value
 
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
         values   = ["dynamodb.${var.place.region}.amazonaws.com"]
+      }
+    }
+  }
+
+  # What Lambda wants of the role of a function in a VPC; it makes the network interfaces in the role's name.
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      sid     = "LambdaMakesNetworkInterfaces"
+      actions = ["ec2:CreateNetworkInterface"]
+      resources = concat(
+        # `*` stands for an interface yet to be made.
+        ["${local.ec2_arn}:network-interface/*"],
+        [for id in statement.value.subnet_ids : "${local.shared_ec2_arn}:subnet/${id}"],
+        [for id in statement.value.security_group_ids : "${local.shared_ec2_arn}:security-group/${id}"],
+      )
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      sid     = "LambdaRemovesNetworkInterfaces"
+      actions = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+      # Lambda gives the interfaces their ids, and refuses a role that may not delete all of this account and region.
+      resources = ["${local.ec2_arn}:*/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      sid     = "LambdaFindsNetworkInterfaces"
+      actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+      # The API knows no resource for these actions.
+      resources = ["*"]
+    }
+  }
+
+  # Lambda's own calls do not carry the function's ARN, calls of the code in it do:
+  # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+  dynamic "statement" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      sid    = "TheCodeItselfMustNot"
+      effect = "Deny"
+      actions = [
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      # Whatever the statements above allow.
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.function_arn]
       }
     }
   }
@@ -69,20 +150,33 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  function_name    = var.name
-  description      = var.description
-  role             = aws_iam_role.this.arn
-  filename         = local.package
-  source_code_hash = filebase64sha256(local.package)
-  handler          = var.handler
-  runtime          = "python3.13"
-  architectures    = [var.architecture]
-  timeout          = var.timeout_seconds
-  memory_size      = var.memory_mb
-  tags             = var.tags
+  function_name                  = var.name
+  description                    = var.description
+  role                           = aws_iam_role.this.arn
+  filename                       = local.package
+  source_code_hash               = filebase64sha256(local.package)
+  handler                        = var.handler
+  runtime                        = "python3.13"
+  architectures                  = [var.architecture]
+  timeout                        = var.timeout_seconds
+  memory_size                    = var.memory_mb
+  reserved_concurrent_executions = var.reserved_concurrency
+  tags                           = var.tags
+
+  # The role needs no permission for it: Lambda makes a grant on the key, in the name of whoever applies.
+  kms_key_arn = var.kms_key_arn
 
   environment {
     variables = var.environment
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   # Otherwise Lambda makes the log group itself, without retention, and the first invocations are denied.

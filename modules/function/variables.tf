@@ -28,6 +28,12 @@ variable "memory_mb" {
   nullable    = false
 }
 
+variable "reserved_concurrency" {
+  description = "Executions kept for the function, and the most it may have; null for none and no limit."
+  type        = number
+  default     = null
+}
+
 variable "place" {
   description = "Partition, account and region of the function."
   type        = object({ partition = string, account_id = string, region = string })
@@ -46,9 +52,27 @@ variable "policy_json" {
   nullable    = false
 }
 
+variable "table_key_arns" {
+  description = "ARNs of the KMS keys the source table and the journal are encrypted with; none for the key AWS owns."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "kms_key_arn" {
-  description = "ARN of the key the source table and the journal are encrypted with; null for the key AWS owns."
+  description = "ARN of the key for the log and the environment variables; null for AWS's own."
   type        = string
+  default     = null
+}
+
+variable "role" {
+  description = "Path and permissions boundary of every role."
+  type        = object({ path = string, permissions_boundary_arn = optional(string) })
+  nullable    = false
+}
+
+variable "vpc" {
+  description = "Network the function runs in; null for Lambda's own."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
   default     = null
 }
 

@@ -9,8 +9,63 @@ locals {
 resource "aws_sqs_queue" "failures" {
   name                      = var.queue_name
   message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
+  policy                    = data.aws_iam_policy_document.queue.json
   tags                      = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = var.kms_key_arn == null ? true : split(":", var.kms_key_arn)[3] == var.place.region
+      error_message = <<-EOT
+        kms_key_arn is ${coalesce(var.kms_key_arn, "?")}; the functions, their logs and the failure queue are in ${var.place.region}, and AWS encrypts them with a key of their own region only.
+        Give a key there. Its keys lists, with the source's credentials:
+          aws kms list-keys --region ${var.place.region}
+      EOT
+    }
+  }
+}
+
+# Who in the account may read the queue is for the account's own policies to say. Nobody else is let in.
+data "aws_iam_policy_document" "queue" {
+  statement {
+    sid    = "RefuseUnencryptedTransport"
+    effect = "Deny"
+    # All that carries a message, or does away with one; SQS takes seven actions in a statement.
+    actions   = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:PurgeQueue"]
+    resources = [local.queue_arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  # A message that stays here keeps a run from getting ready. Lambda sends in the role's name, so that there is no
+  # aws:SourceArn to ask for.
+  statement {
+    sid       = "OnlyTheReplicatorReports"
+    effect    = "Deny"
+    actions   = ["sqs:SendMessage"]
+    resources = [local.queue_arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ArnNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = ["arn:${var.place.partition}:iam::${var.place.account_id}:role${var.role.path}${var.name}"]
+    }
+  }
 }
 
 data "aws_iam_policy_document" "this" {
@@ -44,23 +99,44 @@ data "aws_iam_policy_document" "this" {
     actions   = ["sqs:SendMessage"]
     resources = [local.queue_arn]
   }
+
+  # SQS encrypts in the name of the sender.
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "EncryptFailedBatches"
+      actions   = ["kms:GenerateDataKey", "kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["sqs.${var.place.region}.amazonaws.com"]
+      }
+    }
+  }
 }
 
 module "function" {
   source = "../function"
 
-  place              = var.place
-  name               = var.name
-  description        = "Applies the records of the source stream to the destination table."
-  handler            = "tablecopy.handlers.replicator.handle"
-  timeout_seconds    = var.settings.timeout_seconds
-  memory_mb          = var.settings.memory_mb
-  environment        = var.environment
-  policy_json        = data.aws_iam_policy_document.this.json
-  kms_key_arn        = var.kms_key_arn
-  architecture       = var.architecture
-  log_retention_days = var.log_retention_days
-  tags               = var.tags
+  place                = var.place
+  name                 = var.name
+  description          = "Applies the records of the source stream to the destination table."
+  handler              = "tablecopy.handlers.replicator.handle"
+  timeout_seconds      = var.settings.timeout_seconds
+  memory_mb            = var.settings.memory_mb
+  reserved_concurrency = var.settings.reserved_concurrency
+  environment          = var.environment
+  policy_json          = data.aws_iam_policy_document.this.json
+  table_key_arns       = var.table_key_arns
+  kms_key_arn          = var.kms_key_arn
+  role                 = var.role
+  vpc                  = var.vpc
+  architecture         = var.architecture
+  log_retention_days   = var.log_retention_days
+  tags                 = var.tags
 }
 
 resource "aws_lambda_event_source_mapping" "this" {

@@ -11,12 +11,13 @@ variable "queue_name" {
 }
 
 variable "settings" {
-  description = "Batch, timeout and memory; see the variable `replicator` of modules/copy."
+  description = "Batch, timeout, memory and reserved concurrency; see the variable `replicator` of modules/copy."
   type = object({
     batch_size              = number
     batching_window_seconds = number
     timeout_seconds         = number
     memory_mb               = number
+    reserved_concurrency    = optional(number)
   })
   nullable = false
 }
@@ -45,9 +46,27 @@ variable "journal_arn" {
   nullable    = false
 }
 
+variable "table_key_arns" {
+  description = "ARNs of the KMS keys the source table and the journal are encrypted with; none for the key AWS owns."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "kms_key_arn" {
-  description = "ARN of the key the source table and the journal are encrypted with; null for the key AWS owns."
+  description = "ARN of the key for log, environment variables and failure queue; null for AWS's own."
   type        = string
+  default     = null
+}
+
+variable "role" {
+  description = "Path and permissions boundary of every role."
+  type        = object({ path = string, permissions_boundary_arn = optional(string) })
+  nullable    = false
+}
+
+variable "vpc" {
+  description = "Network the function runs in; null for Lambda's own."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
   default     = null
 }
 

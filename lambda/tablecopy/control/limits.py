@@ -11,22 +11,23 @@ from tablecopy.wire import Wire
 if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
 
-# The replicator and control run beside the workers. The replicator takes one more for each further shard.
-_BESIDE_WORKERS = 2
-
 
 def concurrency_problems(client: LambdaClient, settings: ControlSettings) -> list[str]:
-    """Whether the account lets as many functions run at the same time as a slice wants."""
+    """Whether the account lets as many functions run at the same time as a slice wants.
+
+    That is the workers, the replicator (one more for each further shard) and control, each unless it has
+    executions of its own reserved.
+    """
     limit = client.get_account_settings()["AccountLimit"]
-    free = limit["UnreservedConcurrentExecutions"]
-    wanted = settings.concurrency + _BESIDE_WORKERS
+    free, wanted = limit["UnreservedConcurrentExecutions"], settings.unreserved_concurrency
     if free >= wanted:
         return []
+    workers = max(1, settings.concurrency - (wanted - free))
+    advice = f"Lower backfill.concurrency to {workers} or less, or have" if wanted > 2 else "Have"
     return [
         f"the account lets {free} functions run at the same time (of {limit['ConcurrentExecutions']}, less "
-        f"what others reserve), and the copy wants {wanted}: {settings.concurrency} workers, the replicator "
-        f"and control. Lower backfill.concurrency to {max(1, free - _BESIDE_WORKERS)} or less, or have the "
-        "account's limit raised"
+        f"what is reserved), and the copy wants {wanted}: its workers, the replicator and control, but for "
+        f"those with a reserved_concurrency. {advice} the account's limit raised"
     ]
 
 

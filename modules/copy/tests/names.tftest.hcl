@@ -21,9 +21,15 @@ run "short" {
     condition     = can(regex("^tablecopy-orders-[0-9a-f]{8}-replicator$", output.replicator_function_name))
     error_message = "Unexpected name: ${output.replicator_function_name}"
   }
+
+  # Also where both tables are in one account, and the destination role among the others.
+  assert {
+    condition     = length(distinct(values(local.names))) == length(local.names) && alltrue([for name in values(local.names) : startswith(name, local.copy_name)])
+    error_message = "Names of one copy must be one family, and differ: ${jsonencode(local.names)}"
+  }
 }
 
-run "other_account" {
+run "other_destination_account" {
   command = plan
 
   override_data {
@@ -32,12 +38,12 @@ run "other_account" {
   }
 
   assert {
-    condition     = output.replicator_function_name != run.short.replicator_function_name
-    error_message = "Two copies of one table to two accounts must not collide."
+    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    error_message = "Two copies of one table to two accounts must not collide: ${jsonencode(local.names)}"
   }
 }
 
-run "other_region" {
+run "other_destination_region" {
   command = plan
 
   override_data {
@@ -46,8 +52,51 @@ run "other_region" {
   }
 
   assert {
-    condition     = output.replicator_function_name != run.short.replicator_function_name
-    error_message = "Two copies of one table to two regions must not collide: roles know no region."
+    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    error_message = "Two copies of one table to two regions must not collide: ${jsonencode(local.names)}"
+  }
+}
+
+# Roles are one to an account, whatever the region: two tables of one name in two regions of one account.
+run "other_source_region" {
+  command = plan
+
+  override_data {
+    target = data.aws_region.source
+    values = { id = "eu-north-1" }
+  }
+
+  assert {
+    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    error_message = "Copies from two regions of one account must not collide: ${jsonencode(local.names)}"
+  }
+}
+
+# Two copies into one account, too, where the destination roles would meet.
+run "other_source_account" {
+  command = plan
+
+  override_data {
+    target = data.aws_caller_identity.source
+    values = { account_id = "444444444444" }
+  }
+
+  assert {
+    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    error_message = "Copies from two accounts into one must not collide: ${jsonencode(local.names)}"
+  }
+}
+
+run "other_destination_name" {
+  command = plan
+
+  variables {
+    destination_table = { name = "orders-2" }
+  }
+
+  assert {
+    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    error_message = "Two copies of one table within an account must not collide: ${jsonencode(local.names)}"
   }
 }
 
@@ -73,9 +122,11 @@ run "longest" {
     source_table = { name = format("%0255d", 1) }
   }
 
+  # Functions, roles and schedules allow 64 characters; queues and state machines 80; tables, alarms and all else more.
+  # What a function's name may hold, all the others may.
   assert {
-    condition     = alltrue([for name in values(local.names) : length(name) <= 64])
-    error_message = "Too long: ${jsonencode({ for key, name in local.names : key => length(name) })}"
+    condition     = alltrue([for name in values(local.names) : length(name) <= 64 && can(regex("^[a-zA-Z0-9_-]+$", name))])
+    error_message = "Too long, or with other signs: ${jsonencode({ for key, name in local.names : name => length(name) })}"
   }
 
   assert {

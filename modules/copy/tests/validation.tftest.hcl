@@ -335,3 +335,104 @@ run "reserved_tag" {
 
   expect_failures = [var.tags]
 }
+
+# Several variables at once from here on, each with one value just outside one of its rules.
+
+run "too_few_too_small_too_short" {
+  command = plan
+
+  variables {
+    backfill    = { segments = 4, concurrency = 16, reserved_concurrency = 4 }
+    replicator  = { reserved_concurrency = 0 }
+    control     = { reserved_concurrency = 1 }
+    roles       = { path = "copies/" }
+    external_id = "x"
+    vpc         = { subnet_ids = [], security_group_ids = ["sg-1"] }
+    kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:alias/copies"
+  }
+
+  expect_failures = [var.backfill, var.replicator, var.control, var.roles, var.external_id, var.vpc, var.kms_key_arn]
+}
+
+run "too_large_too_long" {
+  command = plan
+
+  variables {
+    control     = { memory_mb = 10241 }
+    roles       = { path = "/${join("", [for number in range(255) : "x"])}/" }
+    external_id = join("", [for number in range(257) : "x"])
+    vpc         = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"] }
+  }
+
+  expect_failures = [var.control, var.roles, var.external_id, var.vpc]
+}
+
+run "not_whole" {
+  command = plan
+
+  variables {
+    backfill   = { reserved_concurrency = 16.5 }
+    replicator = { reserved_concurrency = 1.5 }
+    control    = { reserved_concurrency = 2.5 }
+    roles      = { path = "/copies" }
+    vpc        = { subnet_ids = ["subnet-1"], security_group_ids = [] }
+  }
+
+  expect_failures = [var.backfill, var.replicator, var.control, var.roles, var.vpc]
+}
+
+run "with_signs_that_are_not_allowed" {
+  command = plan
+
+  variables {
+    backfill    = { segments = 100, concurrency = 16, reserved_concurrency = 15 }
+    control     = { memory_mb = 127 }
+    roles       = { path = "/copies*/" }
+    external_id = "two words"
+    vpc         = { subnet_ids = ["subnet-1", "vpc-1"], security_group_ids = ["sg-1"] }
+    kms_key_arn = "1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  expect_failures = [var.backfill, var.control, var.roles, var.external_id, var.vpc, var.kms_key_arn]
+}
+
+run "source_boundary_is_a_role" {
+  command = plan
+
+  variables {
+    control = { memory_mb = 256.5 }
+    roles   = { source_permissions_boundary_arn = "arn:aws:iam::111111111111:role/boundary" }
+    vpc     = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1", "default"] }
+  }
+
+  expect_failures = [var.control, var.roles, var.vpc]
+}
+
+run "destination_boundary_is_a_name" {
+  command = plan
+
+  variables {
+    roles = { destination_permissions_boundary_arn = "boundary" }
+  }
+
+  expect_failures = [var.roles]
+}
+
+run "just_inside" {
+  command = plan
+
+  variables {
+    backfill    = { segments = 4, concurrency = 16, reserved_concurrency = 5 }
+    replicator  = { reserved_concurrency = 1 }
+    control     = { reserved_concurrency = 2, memory_mb = 128 }
+    roles       = { path = "/${join("", [for number in range(254) : "x"])}/", source_permissions_boundary_arn = "arn:aws:iam::aws:policy/PowerUserAccess", destination_permissions_boundary_arn = "arn:aws-cn:iam::222222222222:policy/path/boundary" }
+    external_id = join("", [for number in range(256) : "/"])
+    vpc         = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"] }
+    kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+  }
+
+  assert {
+    condition     = local.unreserved_concurrency == 0
+    error_message = "With everything reserved the copy takes nothing of what is left to all functions."
+  }
+}

@@ -37,6 +37,9 @@ def _json_resp(status, body): ...
 IAM_ACTIONS = """
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id): ...
 """
+IAM_EVALUATOR = """
+def _resolve_condition_key(key, ctx): ...
+"""
 MODULES = {
     "services/dynamodb.py": DYNAMODB,
     "services/lambda_svc.py": "def _poll_dynamodb_streams(): return True\n",
@@ -44,6 +47,8 @@ MODULES = {
     "services/scheduler.py": SCHEDULER,
     "services/dynamodb_streams.py": "def _decode_iterator(token): ...\n",
     "core/iam_actions.py": IAM_ACTIONS,
+    "core/iam_evaluator.py": IAM_EVALUATOR,
+    "services/iam.py": "_roles = {}\n",
     "core/responses.py": "def request_scope(account_id, region): ...\n",
 }
 

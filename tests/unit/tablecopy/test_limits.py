@@ -27,7 +27,8 @@ class FakeAccount:
 
 
 def concurrency(free: int, wanted: int) -> list[str]:
-    return concurrency_problems(cast(LambdaClient, FakeAccount(free)), replace(SETTINGS, concurrency=wanted))
+    settings = replace(SETTINGS, concurrency=wanted, unreserved_concurrency=wanted + 2)
+    return concurrency_problems(cast(LambdaClient, FakeAccount(free)), settings)
 
 
 def test_workers_replicator_and_control_fit() -> None:
@@ -38,8 +39,16 @@ def test_workers_replicator_and_control_fit() -> None:
 def test_one_too_many_is_told_with_what_would_fit(free: int, advice: int) -> None:
     [problem] = concurrency(free, 16)
     assert f"lets {free} functions run at the same time (of 1000" in problem
-    assert "wants 18: 16 workers" in problem
+    assert "the copy wants 18: " in problem
     assert f"Lower backfill.concurrency to {advice} or less" in problem
+
+
+def test_reserved_executions_are_not_the_accounts_to_give() -> None:
+    reserved = replace(SETTINGS, concurrency=16, unreserved_concurrency=2)
+    assert concurrency_problems(cast(LambdaClient, FakeAccount(2)), reserved) == []
+    [problem] = concurrency_problems(cast(LambdaClient, FakeAccount(1)), reserved)
+    assert "the copy wants 2: " in problem
+    assert "backfill.concurrency" not in problem
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,21 @@ from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
 def test_what_is_not_set_has_its_default() -> None:
     settings = ControlSettings.from_environment(ENVIRONMENT)
-    assert (settings.concurrency, settings.record_age_fraction) == (16, 0.5)
+    assert (settings.concurrency, settings.unreserved_concurrency) == (16, 18)
+    assert settings.record_age_fraction == 0.5
     assert (settings.read_capacity, settings.write_capacity) == (None, None)
     assert settings.prices == Prices("USD", 0.125, 0.625)
 
 
 def test_empty_is_not_set() -> None:
-    names = ("CONCURRENCY", "RECORD_AGE_FRACTION", "PRICES", "READ_CAPACITY", "WRITE_CAPACITY")
+    numbers = (
+        "CONCURRENCY",
+        "UNRESERVED_CONCURRENCY",
+        "RECORD_AGE_FRACTION",
+        "READ_CAPACITY",
+        "WRITE_CAPACITY",
+    )
+    names = (*numbers, "PRICES")
     empty = ControlSettings.from_environment({**ENVIRONMENT, **dict.fromkeys(names, "")})
     assert empty == ControlSettings.from_environment(ENVIRONMENT)
 
@@ -26,13 +34,15 @@ def test_everything_is_taken_over() -> None:
         {
             **ENVIRONMENT,
             "CONCURRENCY": "4",
+            "UNRESERVED_CONCURRENCY": "0",
             "RECORD_AGE_FRACTION": "0.25",
             "PRICES": '{"currency": "EUR", "read_per_million": 0.2, "write_per_million": 0.7}',
             "READ_CAPACITY": "100",
             "WRITE_CAPACITY": "250.5",
         }
     )
-    assert (settings.concurrency, settings.record_age_fraction) == (4, 0.25)
+    assert (settings.concurrency, settings.unreserved_concurrency) == (4, 0)
+    assert settings.record_age_fraction == 0.25
     assert (settings.read_capacity, settings.write_capacity) == (100.0, 250.5)
     assert settings.prices == Prices("EUR", 0.2, 0.7)
 
