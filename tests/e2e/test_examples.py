@@ -1,4 +1,4 @@
-"""Two examples as a user applies them, from one region to another: the copies run by themselves and are equal.
+"""Two examples as a user applies them, from one region to another: both copies run, and end equal.
 
 Accounts of their own, which end with the tests: nothing has to be destroyed.
 """
@@ -32,8 +32,8 @@ ACCESS = {
 }
 
 
-# Laid beside the example as an override file. The example itself stays as it is; its run starts when told to and is
-# ready sooner than a production table's should be.
+# Laid beside the example as an override file; the example itself stays as it is. The run starts when told to,
+# and is ready sooner than a production table's should be.
 OVERRIDE = """
 module "copy" {
   start_on_apply = false
