@@ -70,7 +70,7 @@ def read_module(directory: Path) -> Module:
 
 
 def bullets(description: str) -> dict[str, str]:
-    """The list of a description, as text by field; a nested item has its parent's name and a dot before its own.
+    """The list of a description: text by field; a nested item's name follows its parent's and a dot.
 
     A field is named in backquotes before the first colon; one item may name several.
     """
