@@ -63,7 +63,7 @@ def read_module(directory: Path) -> Module:
     comment = _HEADER.match((directory / "main.tf").read_text())
     return Module(
         directory.resolve().name,
-        " ".join(line.lstrip("# ") for line in comment[0].splitlines()) if comment else "",
+        "\n".join(line.lstrip("# ") for line in comment[0].splitlines()) if comment else "",
         tuple(row for name, body in _blocks(directory, "variable") for row in _variable(name, body)),
         tuple((name, _text(body)) for name, body in _blocks(directory, "output")),
     )

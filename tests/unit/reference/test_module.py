@@ -13,7 +13,9 @@ from reference.module import Input, bullets, read_module
 def module(tmp_path: Path) -> Path:
     directory = tmp_path / "queue"
     directory.mkdir()
-    (directory / "main.tf").write_text("# Makes a queue,\n# and nothing else.\n\nlocals {}\n")
+    (directory / "main.tf").write_text(
+        "# Makes a queue,\n# and nothing else.\n#\n# Twice.\n\n# Not this.\nlocals {}\n"
+    )
     (directory / "variables.tf").write_text("""\
 variable "queue" {
   description = <<-EOT
@@ -68,7 +70,7 @@ def test_outputs_name_and_header(module: Path) -> None:
     found = read_module(module)
     assert found.outputs == (("url", "Of `queue`."),)
     assert found.name == "queue"
-    assert found.header == "Makes a queue, and nothing else."
+    assert found.header == "Makes a queue,\nand nothing else.\n\nTwice."
 
 
 def test_a_module_without_outputs_or_header(module: Path) -> None:
