@@ -53,10 +53,8 @@ def test_inputs_named_in_passing(page: Path) -> None:
     everything = INPUTS["."] | INPUTS["modules/copy"]
     objects = {path.partition(".")[0] for path in everything if "." in path}
     for span in code(page.read_text()):
-        for variable, fields in re.findall(r"\b([a-z_]+)\.([a-z_.]+)", span):
-            if variable in objects - {"control", "backfill", "replicator"} and not fields.endswith(
-                (".py", ".tf")
-            ):
+        for variable, fields in re.findall(r"(?<![\w.…/])([a-z_]+)\.([a-z_.]+)", span):
+            if variable in objects and not fields.endswith((".py", ".tf")):
                 assert f"{variable}.{fields}" in everything, span
 
 
