@@ -10,7 +10,7 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or later is needed: PYTHON=/path/to/python" >&2; exit 1; }
 endef
 
-.PHONY: help demo test soak faults-table bench lint build clean
+.PHONY: help demo test soak faults-table bench docs lint build clean
 
 help:
 	@echo "make demo         copy a real table between two local accounts, and prove it (KEEP=1 leaves them up)"
@@ -18,6 +18,7 @@ help:
 	@echo "make soak         random faults for 20 minutes (SOAK_SECONDS=3600, FAULTS_SEED=1 to repeat)"
 	@echo "make faults-table run the tests of faults and write their table to docs/faults.md"
 	@echo "make bench        measure the speed (ONLY=\"backfill worker_memory\" for some figures, BENCH=full for more)"
+	@echo "make docs         write the tables of inputs and outputs in the README files"
 	@echo "make lint         formatting, types, and the built zip"
 	@echo "make build        build the Lambda zip"
 	@echo "make clean        remove what the other targets have made"
@@ -36,6 +37,9 @@ faults-table: .venv/ready .venv-local/ready
 
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+docs: .venv/ready
+	@$(BIN)/python -m reference
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

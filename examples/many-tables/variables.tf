@@ -1,5 +1,12 @@
 variable "tables" {
-  description = "The tables to copy by their names: the name at the destination (left out, the same), segments of the backfill, and whether the copy still exists."
+  description = <<-EOT
+    The tables to copy, by their names.
+
+    * `destination_name`: left out, the same.
+    * `segments`: of the backfill.
+    * `deletion_protection`: whether the destination table is protected from deletion.
+    * `enabled`: whether the copy exists; `false` removes everything but the destination table.
+  EOT
   type = map(object({
     destination_name    = optional(string)
     segments            = optional(number, 16)

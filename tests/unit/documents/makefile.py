@@ -1,0 +1,9 @@
+"""The targets of the Makefile."""
+
+from __future__ import annotations
+
+import re
+
+from reference.__main__ import REPOSITORY
+
+TARGETS = frozenset(re.findall(r"^([a-z][\w-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
