@@ -11,9 +11,11 @@ def items_text(status: Status) -> str:
     """How many items are copied, of how many where the estimate is of use, and how large they are."""
     copied, estimate = status["items"], status["estimate"]
     megabytes = f"{status['bytes'] / 1e6:,.1f} MB"
-    if estimate and estimate["items"] >= copied:
-        return f"{copied:,} of about {estimate['items']:,}, {megabytes}"
-    return f"{copied:,}, {megabytes}"
+    if not estimate:
+        return f"{copied:,}, {megabytes}"
+    if estimate["items"] < copied:
+        return f"{copied:,}, more than the {estimate['items']:,} estimated, {megabytes}"
+    return f"{copied:,} of about {estimate['items']:,}, {megabytes}"
 
 
 def rate_text(status: Status, pace: Pace) -> str:

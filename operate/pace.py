@@ -9,13 +9,19 @@ from operate.function import Status
 
 _WINDOW_SECONDS = 60.0
 
+# Progress is noted page by page: a shorter time says little.
+_MEASURED_SECONDS = 3.0
+
+_COPYING = frozenset({"slice"})
+_APPLYING = frozenset({"draining", "ready"})
+
 # Before that the copying has not found its speed: connections are made, and without a budget it rises.
 _SETTLING_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a run is within its present phase; None where that is not known yet.
+    """How fast a run is; None where that is not known yet.
 
     Attributes
     ----------
@@ -30,43 +36,56 @@ class Pace:
     changes_per_second: float | None = None
 
 
-@dataclass(frozen=True)
-class _Sample:
-    now: float
-    items: int
-    bytes: int
-    changes: int
-
-
 class Measure:
-    """Measures the pace over the last minute, each phase by itself: slices and drains take turns."""
+    """Measures what was copied in the last minute of slices, and applied in the last minute of drains.
+
+    The two take turns, so the time of one says nothing of the other. What a look finds in another phase than
+    the one before is counted to both.
+    """
 
     def __init__(self) -> None:
-        self._stage: tuple[object, ...] = ()
-        self._samples: deque[_Sample] = deque()
+        self._run: object = None
+        self._copied = _Meter()
+        self._applied = _Meter()
 
     def see(self, status: Status) -> Pace:
         """Take what control says into account."""
+        if status.get("run") != self._run:
+            self._run = status.get("run")
+            self._copied, self._applied = _Meter(), _Meter()
         if status["phase"] == "none":
             return Pace()
-        stage = (status["run"], status["phase"], status["slice"])
-        if stage != self._stage:
-            self._stage = stage
-            self._samples.clear()
-        last = _Sample(status["now"], status["items"], status["bytes"], status["changes"])
-        self._samples.append(last)
-        # One that is older than the window stays, so that it is covered by polls that are further apart, too.
-        while len(self._samples) > 2 and self._samples[1].now <= last.now - _WINDOW_SECONDS:
-            self._samples.popleft()
-        first = self._samples[0]
-        took = last.now - first.now
-        if took <= 0:
-            return Pace()
-        return Pace(
-            (last.items - first.items) / took,
-            (last.bytes - first.bytes) / took,
-            (last.changes - first.changes) / took,
-        )
+        phase, now = status["phase"], status["now"]
+        copied = self._copied.see(now, (status["items"], status["bytes"]), counts=phase in _COPYING)
+        applied = self._applied.see(now, (status["changes"],), counts=phase in _APPLYING)
+        return Pace(*(copied or (None, None)), *(applied or (None,)))
+
+
+class _Meter:
+    """Rates of counters that only move, and only count, at times."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._counted = False
+        self._now = 0.0
+        # By seconds that counted.
+        self._samples: deque[tuple[float, tuple[int, ...]]] = deque()
+
+    def see(self, now: float, values: tuple[int, ...], *, counts: bool) -> tuple[float, ...] | None:
+        if self._samples and (counts or self._counted):
+            self._seconds += now - self._now
+            self._samples.append((self._seconds, values))
+            # One that is older than the window stays, so that the window is covered by seldom looks, too.
+            while self._samples[1][0] <= self._seconds - _WINDOW_SECONDS:
+                self._samples.popleft()
+        elif not self._samples:
+            self._samples.append((0.0, values))
+        self._now, self._counted = now, counts
+        took = self._samples[-1][0] - self._samples[0][0]
+        if took < _MEASURED_SECONDS:
+            return None
+        ends = zip(self._samples[-1][1], self._samples[0][1], strict=True)
+        return tuple((last - first) / took for last, first in ends)
 
 
 @dataclass(frozen=True)
