@@ -9,6 +9,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * the reaper of expired items: it leaves no stream record and looks only once a minute;
 * ``DescribeAlarms`` of the query protocol: it leaves out most fields, which Terraform takes for changes;
 * the resource that a call of the Streams API is authorized against: it knows tables only;
+* the action that a call about event source mappings or the account's settings is authorized as;
 * the creation of a schedule: a request that was repeated because its answer was lost is refused;
 * the pause between two looks at the schedules: 10 s is too coarse for a schedule of one minute.
 """
@@ -32,7 +33,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from local.alarms import complete_describe_alarms
-from local.authorization import authorize_streams_by_arn
+from local.authorization import authorize_lambda_by_operation, authorize_streams_by_arn
 from local.expiry import Expiry
 from local.schedules import accept_repeated_creation
 from local.watchdog import FLAG, die_with_parent
@@ -118,6 +119,8 @@ def _replace_parts(dynamodb: ModuleType) -> None:
         "extract_resource_arn",
         *("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
+    _expect_function(iam_actions, "_lambda_action", "method", "path")
+    _expect_function(iam_actions, "_match_rest_action", "service", "method", "path", "query_params")
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
     _expect_function(scheduler, "_create_schedule", "name", "body")
     _expect_function(scheduler, "_schedule_arn", "group", "name")
@@ -130,6 +133,7 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     functions._poll_dynamodb_streams = _nothing_was_processed  # type: ignore[attr-defined]
     complete_describe_alarms(cloudwatch)
     authorize_streams_by_arn(iam_actions, streams)
+    authorize_lambda_by_operation(iam_actions)
     accept_repeated_creation(scheduler)
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_SECONDS  # type: ignore[attr-defined]
 
