@@ -10,11 +10,22 @@ source mapping for listing all of them, and lets changing one and reading the ac
 from __future__ import annotations
 
 import json
+import re
 from types import ModuleType
 from typing import Any
 
 SERVICE = "dynamodbstreams"
-_BY_OPERATION = ("/event-source-mappings", "/account-settings")
+
+# Lambda's API reference: method and path of each operation.
+_MAPPINGS, _MAPPING = "/2015-03-31/event-source-mappings/?", "/2015-03-31/event-source-mappings/[^/]+"
+_OPERATIONS = (
+    ("GET", _MAPPINGS, "ListEventSourceMappings"),
+    ("POST", _MAPPINGS, "CreateEventSourceMapping"),
+    ("GET", _MAPPING, "GetEventSourceMapping"),
+    ("PUT", _MAPPING, "UpdateEventSourceMapping"),
+    ("DELETE", _MAPPING, "DeleteEventSourceMapping"),
+    ("GET", "/2016-08-19/account-settings/?", "GetAccountSettings"),
+)
 
 
 def authorize_streams_by_arn(iam_actions: ModuleType, streams: ModuleType) -> None:
@@ -42,9 +53,9 @@ def authorize_lambda_by_operation(iam_actions: ModuleType) -> None:
     of_path = iam_actions._lambda_action
 
     def lambda_action(method: str, path: str) -> str | None:
-        if any(part in path for part in _BY_OPERATION) and "/functions/" not in path:
-            operation: str | None = iam_actions._match_rest_action("lambda", method, path)
-            return operation
+        for wanted, pattern, operation in _OPERATIONS:
+            if method == wanted and re.fullmatch(pattern, path):
+                return operation
         action: str | None = of_path(method, path)
         return action
 

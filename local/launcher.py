@@ -120,7 +120,6 @@ def _replace_parts(dynamodb: ModuleType) -> None:
         *("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
     _expect_function(iam_actions, "_lambda_action", "method", "path")
-    _expect_function(iam_actions, "_match_rest_action", "service", "method", "path", "query_params")
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
     _expect_function(scheduler, "_create_schedule", "name", "body")
     _expect_function(scheduler, "_schedule_arn", "group", "name")

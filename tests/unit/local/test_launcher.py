@@ -37,7 +37,6 @@ def _json_resp(status, body): ...
 IAM_ACTIONS = """
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id): ...
 def _lambda_action(method, path): return "ByPath"
-def _match_rest_action(service, method, path, query_params=None): return f"{service} {method}"
 """
 MODULES = {
     "services/dynamodb.py": DYNAMODB,
@@ -86,8 +85,8 @@ def test_the_expected_parts_are_replaced_and_only_the_reaper_is_held_back(minist
     assert sys.modules["ministack.services.lambda_svc"]._poll_dynamodb_streams() is False
     assert sys.modules["ministack.services.scheduler"]._SCHEDULE_TICK_INTERVAL == 1
     action = sys.modules["ministack.core.iam_actions"]._lambda_action
-    assert action("PUT", "/2015-03-31/event-source-mappings/1") == "lambda PUT"
-    assert action("GET", "/2016-08-19/account-settings") == "lambda GET"
+    assert action("PUT", "/2015-03-31/event-source-mappings/1") == "UpdateEventSourceMapping"
+    assert action("GET", "/2016-08-19/account-settings/") == "GetAccountSettings"
     assert action("GET", "/2015-03-31/functions/event-source-mappings") == "ByPath"
     assert threading.Thread.start.__module__ == "threading"
 

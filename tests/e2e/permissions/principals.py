@@ -1,0 +1,70 @@
+"""Principals to act as: the functions' roles, and strangers who are allowed all that their own account can allow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local.accounts import SOURCE_ACCOUNT, LocalAws
+from tests.e2e.permissions.roles import Json, Role
+
+_NAME = "stranger"
+
+
+def function_session(aws: LocalAws, role: Role) -> boto3.Session:
+    """A session of a function's role. Only the local AWS gives it to its account's root, who stands for Lambda."""
+    return _assumed(aws, aws.session(SOURCE_ACCOUNT).client("sts"), role.arn)
+
+
+def destination_session(aws: LocalAws, function: Role, destination: Role, external_id: str) -> boto3.Session:
+    """A session of the destination's role, as a function assumes it."""
+    sts = client(aws, function_session(aws, function), "sts")
+    return _assumed(aws, sts, destination.arn, ExternalId=external_id)
+
+
+@contextmanager
+def stranger(aws: LocalAws, account: str, statements: list[Json]) -> Iterator[boto3.Session]:
+    """A session of a role of that account which the copy has not made, with these statements as its policy."""
+    iam = aws.session(account).client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+    created = iam.create_role(RoleName=_NAME, AssumeRolePolicyDocument=json.dumps(_policy([trust])))
+    try:
+        iam.put_role_policy(RoleName=_NAME, PolicyName="own", PolicyDocument=json.dumps(_policy(statements)))
+        yield _assumed(aws, aws.session(account).client("sts"), created["Role"]["Arn"])
+    finally:
+        iam.delete_role_policy(RoleName=_NAME, PolicyName="own")
+        iam.delete_role(RoleName=_NAME)
+
+
+def client(aws: LocalAws, session: boto3.Session, service: str) -> Any:
+    """A client that acts for the session."""
+    return session.client(service, endpoint_url=aws.endpoint_url)  # type: ignore[call-overload]
+
+
+def assume(aws: LocalAws, session: boto3.Session, arn: str, **more: str) -> str:
+    """Assume a role for this session; what it is refused with, empty when it is not."""
+    try:
+        client(aws, session, "sts").assume_role(RoleArn=arn, RoleSessionName="permissions", **more)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "AccessDenied"
+        return str(error)
+    return ""
+
+
+def _assumed(aws: LocalAws, sts: Any, arn: str, **more: str) -> boto3.Session:
+    credentials = sts.assume_role(RoleArn=arn, RoleSessionName="permissions", **more)["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=aws.regions[arn.split(":")[4]],
+    )
+
+
+def _policy(statements: list[Json]) -> Json:
+    return {"Version": "2012-10-17", "Statement": statements}
