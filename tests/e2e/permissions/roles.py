@@ -56,21 +56,28 @@ class Role:
         trust: Json = json.loads(document) if isinstance(document, str) else document
         return trust
 
-    def denied(self, needs: Sequence[tuple[str, str]]) -> list[str]:
-        """Those of the actions that its policies, as they are now, do not allow on the resource named with each."""
+    def allowed(self, actions: Sequence[str], resource: str) -> list[str]:
+        """Those of the actions that its policies allow on a resource as they are now."""
         documents = [json.dumps(document) for document in self.policies().values()]
-        found = []
-        for action, resource in needs:
-            answer = self.iam.simulate_custom_policy(
-                PolicyInputList=documents, ActionNames=[action], ResourceArns=[resource]
-            )
-            if answer["EvaluationResults"][0]["EvalDecision"] != "allowed":
-                found.append(f"{action} on {resource} is denied")
-        return found
+        if not documents:
+            return []
+        answer = self.iam.simulate_custom_policy(
+            PolicyInputList=documents, ActionNames=list(actions), ResourceArns=[resource]
+        )
+        results = answer["EvaluationResults"]
+        return [result["EvalActionName"] for result in results if result["EvalDecision"] == "allowed"]
+
+    def denied(self, needs: Sequence[tuple[str, str]]) -> list[str]:
+        """Those of the actions, each on its resource, that its policies do not allow as they are now."""
+        return [
+            f"{action} on {resource} is denied"
+            for action, resource in needs
+            if not self.allowed([action], resource)
+        ]
 
     @contextmanager
     def without(self, sid: str, action: str) -> Iterator[None]:
-        """Take an action out of a statement, and the statement away if it has no other, while the block runs."""
+        """Take an action out of a statement while the block runs; with its last one the statement goes."""
         before = self.policies()
         try:
             for name, document in before.items():
@@ -92,7 +99,9 @@ class Role:
 def roles_of(stand: Stand) -> dict[str, Role]:
     """The roles of the copy by kind. Nothing else is in the stand's accounts, so these are all there are."""
     outputs = stand.copy.outputs
-    machine = stand.client("stepfunctions").describe_state_machine(stateMachineArn=outputs["state_machine_arn"])
+    machine = stand.client("stepfunctions").describe_state_machine(
+        stateMachineArn=outputs["state_machine_arn"]
+    )
     [schedule] = stand.client("scheduler").list_schedules()["Schedules"]
     target = stand.client("scheduler").get_schedule(Name=schedule["Name"])["Target"]
     kinds = {
@@ -106,7 +115,9 @@ def roles_of(stand: Stand) -> dict[str, Role]:
         iam = stand.copy.aws.session(account).client("iam")
         for page in iam.get_paginator("list_roles").paginate():
             for role in page["Roles"]:
-                assert role["Arn"] in kinds, f"nothing is known of the role {role['Arn']}: say in roles.py whose it is"
+                assert role["Arn"] in kinds, (
+                    f"nothing is known of the role {role['Arn']}: say in roles.py whose it is"
+                )
                 found[kinds[role["Arn"]]] = Role(kinds[role["Arn"]], role["Arn"], iam)
     return found
 

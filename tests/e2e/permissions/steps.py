@@ -1,11 +1,11 @@
 """What each statement is for: the step of a copy that needs it.
 
 A step does a small piece of what a copy does and returns what is seen of it from outside when it fails: a
-problem that ``tablecopy status`` shows, or the error of a function, which is in its log. It returns an empty text
-when all went well, and leaves everything as it was.
+problem that ``tablecopy status`` shows, or the error of a function, which is in its log. It returns an empty
+text when all went well, and leaves everything as it was.
 
-`NEEDS` has an entry for each statement of each role on the stand, by kind of role and sid. To add a statement, add
-its line; a step that is there already is often the one.
+`NEEDS` has an entry for each statement of each role on the stand, by kind of role and sid. A new statement
+needs a line there; a step that is there already is often the one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from local.accounts import SOURCE_ACCOUNT
-from local.demo.cities import TABLE_NAME, key_of
+from local.demo.cities import key_of
 from local.mapping.clock import SystemClock
 from local.mapping.destination import FailureDestination
 from local.mapping.permissions import STREAM_ACTIONS, Permissions
@@ -192,7 +191,9 @@ def reading(stage: Stage, role: Role) -> str:
 def own_log(stage: Stage, role: Role) -> str:
     """Lambda opens a log stream in the function's name and writes to it."""
     name = stage.stand.function_name(role.kind)
-    groups = stage.stand.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    groups = stage.stand.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")[
+        "logGroups"
+    ]
     [group] = [group for group in groups if group["logGroupName"] == f"/aws/lambda/{name}"]
     stream = f"{group['arn'].removesuffix(':*')}:log-stream:2026/01/01/[$LATEST]0123456789abcdef"
     return "; ".join(role.denied([("logs:CreateLogStream", stream), ("logs:PutLogEvents", stream)]))
@@ -218,12 +219,15 @@ def schedule(stage: Stage, role: Role) -> str:
 def needs_of(document: dict[str, Any], machine_arn: str) -> Iterator[tuple[str, str]]:
     """Actions that running a state machine's definition takes, each with its resource.
 
-    A task that invokes a function takes ``lambda:InvokeFunction`` on it. A distributed map starts executions of its own
-    machine, describes and stops them (Step Functions developer guide, IAM policies for Distributed Map).
+    A task that invokes a function takes ``lambda:InvokeFunction`` on it. A distributed map starts executions
+    of its own machine, describes and stops them (Step Functions developer guide, IAM policies for using
+    Distributed Map states).
     """
     for state in document["States"].values():
         if state["Type"] == "Task":
-            assert state["Resource"].endswith(":states:::lambda:invoke"), f"what does {state['Resource']} need?"
+            assert state["Resource"].endswith(":states:::lambda:invoke"), (
+                f"what does {state['Resource']} need?"
+            )
             yield "lambda:InvokeFunction", state["Parameters"]["FunctionName"]
         if state["Type"] == "Map":
             processor = state["ItemProcessor"]
@@ -254,7 +258,9 @@ def _errors(logger: str) -> Iterator[list[str]]:
 
 
 _LOG = "Lambda writes the log; the local Lambda does not ask the function's role"
-_READ = "the mapping's poller asks IAM's simulator for these four actions, as Lambda does when a mapping is made"
+_READ = (
+    "the mapping's poller asks IAM's simulator for these four actions, as Lambda does when a mapping is made"
+)
 _REPORT = "the mapping's poller asks IAM's simulator"
 _MACHINE = "Step Functions acts with this role; the local one does not ask it"
 _SCHEDULE = "EventBridge Scheduler acts with this role; the local one does not ask it"

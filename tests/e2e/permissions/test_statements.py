@@ -1,4 +1,4 @@
-"""Each action of each statement of each role is taken away from a running copy: the step that needs it fails."""
+"""Every action of every statement is taken away from a running copy: the step that needs it fails."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def test_a_function_needs_the_external_id(stage: Stage, roles: dict[str, Role], 
     session = function_session(aws, roles[kind])
     assert not assume(aws, session, arn, ExternalId=external_id(stage))
     for given in ({}, {"ExternalId": "another"}, {"ExternalId": external_id(stage)[:-1] + "*"}):
-        assert f"not authorized to perform: sts:AssumeRole on resource: {arn}" in assume(aws, session, arn, **given)
+        assert f"not authorized to perform: sts:AssumeRole on resource: {arn}" in assume(
+            aws, session, arn, **given
+        )
 
 
 def test_a_worker_with_another_external_id_says_which_role_it_may_not_assume(
@@ -55,7 +57,9 @@ def test_no_other_role_of_either_account_may_assume_any(
     aws = stage.stand.copy.aws
     with stranger(aws, account, [_ASSUME_ANYTHING]) as session:
         for role in roles.values():
-            assert "sts:AssumeRole" in assume(aws, session, role.arn, ExternalId=external_id(stage)), role.kind
+            assert "sts:AssumeRole" in assume(aws, session, role.arn, ExternalId=external_id(stage)), (
+                role.kind
+            )
 
 
 def test_no_role_of_the_copy_may_assume_another_but_the_functions_that_of_the_destination(
