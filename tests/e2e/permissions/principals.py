@@ -12,18 +12,32 @@ from botocore.exceptions import ClientError
 
 from local.accounts import SOURCE_ACCOUNT, LocalAws
 from tests.e2e.permissions.roles import Json, Role
+from tests.e2e.permissions.stage import Stage
+from tests.e2e.permissions.steps import batch, first_start, worker
+from tests.e2e.processes import environment_of
 
 _NAME = "stranger"
 
-
-def function_session(aws: LocalAws, role: Role) -> boto3.Session:
-    """A session of a function's role. The local AWS gives it to the account's root, who stands for Lambda."""
-    return _assumed(aws, aws.session(SOURCE_ACCOUNT).client("sts"), role.arn)
+# After these steps a process of the function is there.
+_INVOKED_BY = {"control": first_start, "backfill": worker, "replicator": batch}
 
 
-def destination_session(aws: LocalAws, function: Role, destination: Role, external_id: str) -> boto3.Session:
+def function_session(stage: Stage, role: Role) -> boto3.Session:
+    """A session of a function's role, with the credentials that the function's own process has."""
+    assert not _INVOKED_BY[role.kind](stage, role)
+    environment = environment_of(stage.stand.function_name(role.kind))
+    return boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"],
+        region_name=stage.stand.copy.aws.regions[SOURCE_ACCOUNT],
+    )
+
+
+def destination_session(stage: Stage, function: Role, destination: Role, external_id: str) -> boto3.Session:
     """A session of the destination's role, as a function assumes it."""
-    sts = client(aws, function_session(aws, function), "sts")
+    aws = stage.stand.copy.aws
+    sts = client(aws, function_session(stage, function), "sts")
     return _assumed(aws, sts, destination.arn, ExternalId=external_id)
 
 

@@ -29,7 +29,7 @@ def external_id(stage: Stage) -> str:
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_a_function_needs_the_external_id(stage: Stage, roles: dict[str, Role], kind: str) -> None:
     aws, arn = stage.stand.copy.aws, roles["destination"].arn
-    session = function_session(aws, roles[kind])
+    session = function_session(stage, roles[kind])
     assert not assume(aws, session, arn, ExternalId=external_id(stage))
     for given in ({}, {"ExternalId": "another"}, {"ExternalId": external_id(stage)[:-1] + "*"}):
         assert f"not authorized to perform: sts:AssumeRole on resource: {arn}" in assume(
@@ -87,7 +87,7 @@ def test_each_role_trusts_whom_it_is_for_and_nobody_else(roles: dict[str, Role])
 
 def test_the_destinations_role_counts_items_and_reads_none(stage: Stage, roles: dict[str, Role]) -> None:
     aws = stage.stand.copy.aws
-    session = destination_session(aws, roles["control"], roles["destination"], external_id(stage))
+    session = destination_session(stage, roles["control"], roles["destination"], external_id(stage))
     dynamodb = client(aws, session, "dynamodb")
     stage.stand.destination.put_item(TableName=DESTINATION_NAME, Item=stage.item)
     try:
