@@ -10,6 +10,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * ``DescribeAlarms`` of the query protocol: it leaves out most fields, which Terraform takes for changes;
 * the resource that a call of the Streams API is authorized against: it knows tables only;
 * two condition keys of policies: it has other values for them than AWS;
+* the action that a call about event source mappings or the account's settings is authorized as;
 * the creation of a schedule: a request that was repeated because its answer was lost is refused;
 * the pause between two looks at the schedules: 10 s is too coarse for a schedule of one minute.
 """
@@ -33,7 +34,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from local.alarms import complete_describe_alarms
-from local.authorization import authorize_streams_by_arn
+from local.authorization import authorize_lambda_by_operation, authorize_streams_by_arn
 from local.conditions import answer_conditions_as_aws
 from local.expiry import Expiry
 from local.schedules import accept_repeated_creation
@@ -124,6 +125,7 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     )
     _expect_function(iam_evaluator, "_resolve_condition_key", "key", "ctx")
     _expect_attribute(iam, "_roles")
+    _expect_function(iam_actions, "_lambda_action", "method", "path")
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
     _expect_function(scheduler, "_create_schedule", "name", "body")
     _expect_function(scheduler, "_schedule_arn", "group", "name")
@@ -137,6 +139,7 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     complete_describe_alarms(cloudwatch)
     authorize_streams_by_arn(iam_actions, streams)
     answer_conditions_as_aws(iam_evaluator, iam)
+    authorize_lambda_by_operation(iam_actions)
     accept_repeated_creation(scheduler)
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_SECONDS  # type: ignore[attr-defined]
 

@@ -1,12 +1,23 @@
-"""Real processes: two local accounts for all end-to-end tests of a run."""
+"""Real processes: two local accounts for all runs, and one stand for faults and permissions."""
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
 
 from local.accounts import LocalAws
+from tests.e2e.faults.stand import Stand, stand
+
+# What it leaves behind is of no use to a test of the stand.
+_LAST = "test_taken_away.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that takes the stand's stream away comes after all others, wherever they are."""
+    items.sort(key=lambda item: item.path.name == _LAST)
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +25,18 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """Two accounts on a free port; tests tell their resources apart by name."""
     with LocalAws(tmp_path_factory.mktemp("accounts")) as accounts:
         yield accounts
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """``FAULTS_SEED``, or one that was never used before."""
+    return int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
+
+
+@pytest.fixture(scope="session")
+def the_stand(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        stand(tmp_path_factory.mktemp("faults"), seed, patch.setenv) as made,
+    ):
+        yield made

@@ -1,9 +1,10 @@
-"""The processes in which the local Lambda functions run, to be ended in the middle of their work."""
+"""The processes in which the local Lambda functions run: to be ended in mid-work, or looked at."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,11 +12,29 @@ from pathlib import Path
 def kill_function(name: str) -> int:
     """End every process of the function ``name`` at once, as a crash would; says how many there were."""
     killed = 0
+    for process in _processes(name):
+        with suppress(OSError):
+            os.kill(int(process.name), signal.SIGKILL)
+            killed += 1
+    return killed
+
+
+def environment_of(name: str) -> dict[str, str]:
+    """The environment that the function ``name`` runs in, the credentials of its role included.
+
+    Empty when no process of it is there: it was never invoked, or was ended.
+    """
+    for process in _processes(name):
+        with suppress(OSError):
+            settings = (process / "environ").read_bytes().decode().split("\0")
+            return dict(setting.split("=", 1) for setting in settings if "=" in setting)
+    return {}
+
+
+def _processes(name: str) -> Iterator[Path]:
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         with suppress(OSError):
             if f"ministack-lambda-{name}-".encode() in (process / "cmdline").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
-                killed += 1
-    return killed
+                yield process

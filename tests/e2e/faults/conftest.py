@@ -1,30 +1,14 @@
-"""One stand for all tests of faults, and the table they fill."""
+"""The stand at its beginning for each test of faults, and the table they fill."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.stand import Stand, stand
+from tests.e2e.faults.stand import Stand
 from tests.e2e.faults.table import DOCUMENT, FaultTable, replaced
-
-
-@pytest.fixture(scope="session")
-def seed() -> int:
-    """``FAULTS_SEED``, or one that was never used before."""
-    return int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
-
-
-@pytest.fixture(scope="package")
-def the_stand(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        stand(tmp_path_factory.mktemp("faults"), seed, patch.setenv) as made,
-    ):
-        yield made
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -38,11 +39,14 @@ class Proxy:
     ----------
     calls
         How many calls there were, by function and step.
+    listeners
+        Told of each call before it is made.
     """
 
     def __init__(self, upstream: str, journal: str, root: str, seed: int) -> None:
         self.rules = Rules(seed)
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.listeners: list[Callable[[Call], None]] = []
         self.journal = journal
         self._root = root
         place = urlsplit(upstream)
@@ -74,6 +78,8 @@ class Proxy:
         call = Call.parse(function, self.journal, handler.command, handler.path, headers, body)
         with self._lock:
             self.calls[function, call.step] += 1
+            for listener in self.listeners:
+                listener(call)
         exchange = Exchange(handler, call, body, self._upstream, self._root)
         self.rules.spoil(exchange)
         exchange.finish()

@@ -1,6 +1,6 @@
 """What a run needs, taken away under it: it stops and says why.
 
-These stand last: the stream that the applied mapping reads is gone afterwards.
+These come last (tests/e2e/conftest.py): the stream that the applied mapping reads is gone afterwards.
 """
 
 from __future__ import annotations

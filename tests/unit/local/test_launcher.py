@@ -36,6 +36,7 @@ def _json_resp(status, body): ...
 """
 IAM_ACTIONS = """
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id): ...
+def _lambda_action(method, path): return "ByPath"
 """
 IAM_EVALUATOR = """
 def _resolve_condition_key(key, ctx): ...
@@ -88,6 +89,10 @@ def test_the_expected_parts_are_replaced_and_only_the_reaper_is_held_back(minist
     launcher._replace_parts(dynamodb)
     assert sys.modules["ministack.services.lambda_svc"]._poll_dynamodb_streams() is False
     assert sys.modules["ministack.services.scheduler"]._SCHEDULE_TICK_INTERVAL == 1
+    action = sys.modules["ministack.core.iam_actions"]._lambda_action
+    assert action("PUT", "/2015-03-31/event-source-mappings/1") == "UpdateEventSourceMapping"
+    assert action("GET", "/2016-08-19/account-settings/") == "GetAccountSettings"
+    assert action("GET", "/2015-03-31/functions/event-source-mappings") == "ByPath"
     assert threading.Thread.start.__module__ == "threading"
 
 
@@ -102,6 +107,7 @@ def test_the_expected_parts_are_replaced_and_only_the_reaper_is_held_back(minist
         ("services/cloudwatch.py", "_describe_alarms(params, ", "_describe_alarms(", "_describe_alarms"),
         ("services/cloudwatch.py", "_xml", "_answer", "_xml"),
         ("services/scheduler.py", "_SCHEDULE_TICK_INTERVAL", "_INTERVAL", "_SCHEDULE_TICK_INTERVAL"),
+        ("core/iam_actions.py", "_lambda_action(method", "_lambda_action(verb", "_lambda_action"),
         ("core/responses.py", "(account_id, region)", "(region)", "request_scope"),
     ],
 )

@@ -1,0 +1,202 @@
+"""The journal set as a step needs it, and the functions invoked as AWS or an operator would."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import botocore.session
+
+from local.accounts import SECRET, SOURCE_ACCOUNT
+from local.demo.cities import TABLE_NAME, Item, key_of
+from tablecopy.clock import Clock
+from tablecopy.journal.letters import Letter, Letters, Origin, name
+from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.store import Store
+from tablecopy.wire import Wire
+from tablecopy.writes import key_token
+from tests.e2e.faults.stand import DESTINATION_NAME, Stand
+from tests.e2e.processes import kill_function
+
+Json = dict[str, Any]
+
+# The source in so many parts, one of which is copied.
+_SEGMENTS = 10
+_SLICE_SECONDS = 120.0
+_PATIENCE_SECONDS = 20.0
+_LEFT_BY_A_STEP = ("run", "segment", "lease", "letter", "letter-image")
+
+
+@dataclass
+class Stage:
+    """A stand whose schedule is off: nothing moves but what a step moves."""
+
+    stand: Stand
+
+    def __post_init__(self) -> None:
+        session = botocore.session.Session()
+        session.set_credentials(SOURCE_ACCOUNT, SECRET)
+        region = self.stand.copy.aws.regions[SOURCE_ACCOUNT]
+        self._store = Store(Wire(session, region), self.stand.journal)
+        self.clock = Clock()
+
+    @cached_property
+    def segment(self) -> int:
+        """The smallest part of the source that holds any items."""
+        counts = {}
+        for segment in range(_SEGMENTS):
+            page = self.stand.source.scan(
+                TableName=TABLE_NAME, Segment=segment, TotalSegments=_SEGMENTS, Select="COUNT"
+            )
+            counts[segment] = page["Count"]
+        return min((segment for segment, count in counts.items() if count), key=counts.__getitem__)
+
+    @property
+    def outputs(self) -> Json:
+        outputs: Json = self.stand.copy.outputs
+        return outputs
+
+    @property
+    def stream_arn(self) -> str:
+        arn: str = self.stand.source.describe_table(TableName=TABLE_NAME)["Table"]["LatestStreamArn"]
+        return arn
+
+    def invoke(self, kind: str, event: Json) -> tuple[Json, str]:
+        """A function's answer, and the message of its error; empty when it ended well."""
+        response = self.stand.client("lambda").invoke(
+            FunctionName=self.stand.function_name(kind), Payload=json.dumps(event), LogType="Tail"
+        )
+        answer = json.loads(response["Payload"].read())
+        if "FunctionError" not in response:
+            return answer, ""
+        message = str(answer["errorMessage"])
+        log = base64.b64decode(response["LogResult"]).decode()
+        assert message in log, f"the log of {kind} does not tell the error: {message}"
+        return {}, message
+
+    def forget_credentials(self, kind: str) -> None:
+        """The next invocation assumes the destination's role anew."""
+        kill_function(self.stand.function_name(kind))
+
+    @contextmanager
+    def run(self, phase: Phase, segments: int = _SEGMENTS) -> Iterator[Run]:
+        """A run in this phase, in its first slice, while the block runs. Nothing is left of it."""
+        self.clear()
+        now = self.clock.now()
+        run = Run(
+            run_id=f"permissions-{int(now * 1000)}",
+            stream_arn=self.stream_arn,
+            total_segments=segments,
+            started=now,
+            phase=phase,
+            phase_since=now,
+            key_names=tuple(key_of(self.item)),
+            slice=1,
+            slice_began=now,
+            slice_ends=now + _SLICE_SECONDS,
+            scan_began=now,
+            redrive_slice=1,
+        )
+        assert RunRecord(self._store).create(run)
+        try:
+            yield run
+        finally:
+            self.clear()
+            self.stand.empty_destination()
+
+    def end_run(self) -> None:
+        """Take the run away, upon which control has nothing more to do."""
+        self._forget("run")
+
+    def clear(self) -> None:
+        """Leave nothing of a run in the journal; where the stream was read to, it is looked up again."""
+        for partition in _LEFT_BY_A_STEP:
+            self._forget(partition)
+        for shard in self.stand.journal_items("shard"):
+            self.stand.source.update_item(
+                TableName=self.stand.journal,
+                Key={"pk": shard["pk"], "sk": shard["sk"]},
+                UpdateExpression="SET #iterator = :none",
+                ExpressionAttributeNames={"#iterator": "iterator"},
+                ExpressionAttributeValues={":none": {"S": ""}},
+            )
+
+    def forget(self, partition: str, sort_key: str) -> None:
+        self.stand.source.delete_item(
+            TableName=self.stand.journal, Key={"pk": {"S": partition}, "sk": {"S": sort_key}}
+        )
+
+    @property
+    def item(self) -> Item:
+        """An item of the source."""
+        found: Item = self.stand.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0]
+        return found
+
+    def put_letter(self, item: Item) -> str:
+        """A dead letter for this item, refused before any run; what it is called in the journal."""
+        token = key_token(key_of(item))
+        letters = Letters(self._store, _Yesterday())
+        letters.put(Letter(token, key_of(item), Origin.BACKFILL, "put", "ValidationException", "refused"))
+        return name(token)
+
+    def reconcile(self, is_reached: Callable[[], bool]) -> str:
+        """Have control look until ``is_reached``; the message of its error."""
+        errors: list[str] = []
+        looking = threading.Thread(
+            target=lambda: errors.append(self.invoke("control", {"action": "reconcile"})[1]), daemon=True
+        )
+        looking.start()
+        self.wait_until("control's move", lambda: not looking.is_alive() or is_reached())
+        self.end_run()
+        looking.join()
+        return errors[0]
+
+    def switch_mapping(self, *, on: bool) -> None:
+        self.stand.client("lambda").update_event_source_mapping(
+            UUID=self.outputs["event_source_mapping_uuid"], Enabled=on
+        )
+
+    def copied(self, item: Item) -> Item | None:
+        answer = self.stand.destination.get_item(
+            TableName=DESTINATION_NAME, Key=key_of(item), ConsistentRead=True
+        )
+        found: Item | None = answer.get("Item")
+        return found
+
+    def wait_until(self, what: str, is_reached: Callable[[], bool]) -> None:
+        self.stand.wait_until(what, is_reached, seconds=_PATIENCE_SECONDS)
+
+    def _forget(self, partition: str) -> None:
+        for item in self.stand.journal_items(partition):
+            self.forget(partition, item["sk"]["S"])
+
+
+class _Yesterday(Clock):
+    def now(self) -> float:
+        return time.time() - 86_400
+
+
+@contextmanager
+def stage_on(stand: Stand) -> Iterator[Stage]:
+    """The stand with its schedule switched off, and as it was afterwards."""
+    scheduler = stand.client("scheduler")
+    [listed] = scheduler.list_schedules()["Schedules"]
+    schedule = scheduler.get_schedule(Name=listed["Name"])
+    wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target", "Description")
+    settings = {key: schedule[key] for key in wanted}
+    scheduler.update_schedule(**settings, State="DISABLED")
+    stage = Stage(stand)
+    try:
+        yield stage
+    finally:
+        stage.switch_mapping(on=False)
+        stage.clear()
+        stand.empty_destination()
+        scheduler.update_schedule(**settings, State=schedule["State"])

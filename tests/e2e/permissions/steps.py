@@ -1,0 +1,298 @@
+"""What each statement is for: the step of a copy that needs it.
+
+A step does a small piece of what a copy does and returns what is seen of it from outside when it fails: a
+problem that ``tablecopy status`` shows, or the error of a function, which is in its log. It returns an empty
+text when all went well, and leaves everything as it was.
+
+`NEEDS` has an entry for each statement of each role on the stand, by kind of role and sid. A new statement
+needs a line there; a step that is there already is often the one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from local.demo.cities import key_of
+from local.mapping.clock import SystemClock
+from local.mapping.destination import FailureDestination
+from local.mapping.permissions import STREAM_ACTIONS, Permissions
+from tablecopy.journal.run import Phase
+from tests.e2e.permissions.roles import Role
+from tests.e2e.permissions.stage import Stage
+
+Step = Callable[[Stage, Role], str]
+
+_SEQUENCE_NUMBER = "100000000000000000001"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A statement's reason.
+
+    Attributes
+    ----------
+    step
+        What fails without it.
+    unenforced
+        Why the local AWS would do the step without the statement, so that it is evaluated instead: what the
+        service does by its documentation is held against the policy. Empty where the step is really done.
+    """
+
+    step: Step
+    unenforced: str = ""
+
+
+def first_start(stage: Stage, role: Role) -> str:
+    """``tablecopy start`` begins a run and answers with what preflight has found."""
+    stage.clear()
+    try:
+        answer, error = stage.invoke("control", {"action": "start"})
+        return error or "; ".join(answer["status"]["problems"])
+    finally:
+        stage.clear()
+
+
+def first_start_anew(stage: Stage, role: Role) -> str:
+    """The same by a function that has not assumed the destination's role yet."""
+    stage.forget_credentials("control")
+    return first_start(stage, role)
+
+
+def slice_(stage: Stage, role: Role) -> str:
+    """Control starts a slice's execution and looks how it is doing."""
+    states = stage.stand.client("stepfunctions")
+    machine = stage.outputs["state_machine_arn"]
+    # What the execution would do is no part of this step.
+    stage.stand.let_run("backfill", allowed=False)
+    started: list[str] = []
+
+    def is_started() -> bool:
+        listed = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+        started[:] = [execution["executionArn"] for execution in listed]
+        return bool(started)
+
+    try:
+        with stage.run(Phase.SLICE, segments=1):
+            return stage.reconcile(is_started)
+    finally:
+        for execution in started:
+            states.stop_execution(executionArn=execution)
+        stage.stand.let_run("backfill", allowed=True)
+
+
+def stop(stage: Stage, role: Role) -> str:
+    """Control switches the mapping off once a run has stopped."""
+    with stage.run(Phase.STOPPED):
+        stage.switch_mapping(on=True)
+        try:
+            _, error = stage.invoke("control", {"action": "reconcile"})
+            assert error or stage.stand.copy.mapping_state() == "Disabled"
+            return error
+        finally:
+            stage.switch_mapping(on=False)
+
+
+def failed_batches(stage: Stage, role: Role) -> str:
+    """Control counts what Lambda has given up, and says so."""
+    queue = stage.outputs["failure_queue_url"]
+    sqs = stage.stand.client("sqs")
+    sqs.send_message(QueueUrl=queue, MessageBody="given up")
+    try:
+        with stage.run(Phase.READY):
+            return stage.reconcile(
+                lambda: "failure queue holds" in str(stage.stand.journal_item("run", "state"))
+            )
+    finally:
+        stage.switch_mapping(on=False)
+        sqs.purge_queue(QueueUrl=queue)
+
+
+def worker(stage: Stage, role: Role) -> str:
+    """A worker of the backfill copies a segment."""
+    with stage.run(Phase.SLICE):
+        answer, error = stage.invoke("backfill", {"slice": 1, "segment": stage.segment})
+        assert error or answer == {"next": "done"}, answer
+        assert error or stage.stand.destination_items()
+        return error
+
+
+def worker_anew(stage: Stage, role: Role) -> str:
+    """The same by a function that has not assumed the destination's role yet."""
+    stage.forget_credentials("backfill")
+    return worker(stage, role)
+
+
+def redrive(stage: Stage, role: Role) -> str:
+    """A worker of the backfill tries a dead letter again."""
+    with stage.run(Phase.SLICE):
+        letter = stage.put_letter(stage.item)
+        answer, error = stage.invoke("backfill", {"slice": 1, "segment": "letters"})
+        assert error or answer == {"next": "done"}, answer
+        assert error or stage.stand.journal_item("letter", letter) is None
+        return error
+
+
+def worker_and_redrive(stage: Stage, role: Role) -> str:
+    """All that the backfill keeps in the journal."""
+    return worker(stage, role) or redrive(stage, role)
+
+
+def batch(stage: Stage, role: Role) -> str:
+    """The replicator applies a batch of one change."""
+    item = stage.item
+    record = {
+        "eventID": "1",
+        "eventName": "MODIFY",
+        "eventSourceARN": stage.stream_arn,
+        "dynamodb": {"Keys": key_of(item), "NewImage": item, "SequenceNumber": _SEQUENCE_NUMBER},
+    }
+    with stage.run(Phase.DRAINING):
+        try:
+            answer, error = stage.invoke("replicator", {"Records": [record]})
+            assert error or answer == {"batchItemFailures": []}, answer
+            assert error or stage.copied(item) == item
+            return error
+        finally:
+            for partition in ("mark", "numbers"):
+                stage.forget(partition, _SEQUENCE_NUMBER.zfill(40))
+
+
+def batch_anew(stage: Stage, role: Role) -> str:
+    """The same by a function that has not assumed the destination's role yet."""
+    stage.forget_credentials("replicator")
+    return batch(stage, role)
+
+
+def report(stage: Stage, role: Role) -> str:
+    """The mapping sends word of a batch it has given up, with the function's role."""
+    queue = stage.outputs["failure_queue_url"]
+    sqs = stage.stand.client("sqs")
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    destination = FailureDestination(sqs, None, Permissions(role.iam, SystemClock()))
+    with _errors("local.mapping.destination") as errors:
+        destination.deliver(arn, role.arn, "given up")
+    received = sqs.receive_message(QueueUrl=queue).get("Messages", [])
+    sqs.purge_queue(QueueUrl=queue)
+    assert bool(received) != bool(errors)
+    return "; ".join(errors)
+
+
+def reading(stage: Stage, role: Role) -> str:
+    """The mapping reads the stream, with the function's role: what it asks for before it does."""
+    missing = Permissions(role.iam, SystemClock()).missing(role.arn, STREAM_ACTIONS, stage.stream_arn)
+    return f"PROBLEM: Cannot access stream: {', '.join(missing)}" if missing else ""
+
+
+def own_log(stage: Stage, role: Role) -> str:
+    """Lambda opens a log stream in the function's name and writes to it."""
+    name = stage.stand.function_name(role.kind)
+    groups = stage.stand.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")[
+        "logGroups"
+    ]
+    [group] = [group for group in groups if group["logGroupName"] == f"/aws/lambda/{name}"]
+    stream = f"{group['arn'].removesuffix(':*')}:log-stream:2026/01/01/[$LATEST]0123456789abcdef"
+    return "; ".join(role.denied([("logs:CreateLogStream", stream), ("logs:PutLogEvents", stream)]))
+
+
+def definition(stage: Stage, role: Role) -> str:
+    """Step Functions runs the definition of the state machine."""
+    states = stage.stand.client("stepfunctions")
+    machine = states.describe_state_machine(stateMachineArn=stage.outputs["state_machine_arn"])
+    needs = list(needs_of(json.loads(machine["definition"]), machine["stateMachineArn"]))
+    return "; ".join(role.denied(needs))
+
+
+def schedule(stage: Stage, role: Role) -> str:
+    """EventBridge Scheduler calls the target of the schedule."""
+    scheduler = stage.stand.client("scheduler")
+    [listed] = scheduler.list_schedules()["Schedules"]
+    target = scheduler.get_schedule(Name=listed["Name"])["Target"]["Arn"]
+    assert target.split(":")[2] == "lambda"
+    return "; ".join(role.denied([("lambda:InvokeFunction", target)]))
+
+
+def needs_of(document: dict[str, Any], machine_arn: str) -> Iterator[tuple[str, str]]:
+    """Actions that running a state machine's definition takes, each with its resource.
+
+    A task that invokes a function takes ``lambda:InvokeFunction`` on it. A distributed map starts executions
+    of its own machine, describes and stops them (Step Functions developer guide, IAM policies for using
+    Distributed Map states).
+    """
+    for state in document["States"].values():
+        if state["Type"] == "Task":
+            assert state["Resource"].endswith(":states:::lambda:invoke"), (
+                f"what does {state['Resource']} need?"
+            )
+            yield "lambda:InvokeFunction", state["Parameters"]["FunctionName"]
+        if state["Type"] == "Map":
+            processor = state["ItemProcessor"]
+            yield from needs_of(processor, machine_arn)
+            if processor["ProcessorConfig"]["Mode"] == "DISTRIBUTED":
+                execution = machine_arn.replace(":stateMachine:", ":execution:")
+                yield "states:StartExecution", machine_arn
+                # The map's own execution, and a child, which bears the map's label.
+                for name in (f"{execution}:run-slice-1", f"{execution}/Segments:0123"):
+                    yield "states:DescribeExecution", name
+                    yield "states:StopExecution", name
+
+
+@contextmanager
+def _errors(logger: str) -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    keep = Keep(logging.ERROR)
+    logging.getLogger(logger).addHandler(keep)
+    try:
+        yield lines
+    finally:
+        logging.getLogger(logger).removeHandler(keep)
+
+
+_LOG = "Lambda writes the log; the local Lambda does not ask the function's role"
+_READ = (
+    "the mapping's poller asks IAM's simulator for these four actions, as Lambda does when a mapping is made"
+)
+_REPORT = "the mapping's poller asks IAM's simulator"
+_MACHINE = "Step Functions acts with this role; the local one does not ask it"
+_SCHEDULE = "EventBridge Scheduler acts with this role; the local one does not ask it"
+
+NEEDS: dict[tuple[str, str], Need] = {
+    ("control", "KeepTheRun"): Need(first_start),
+    ("control", "CheckTheSource"): Need(first_start),
+    ("control", "SeeWhatIsUnapplied"): Need(first_start),
+    ("control", "PauseAndResumeTheReplicator"): Need(stop),
+    ("control", "FindOtherReadersOfTheStream"): Need(first_start),
+    ("control", "SeeHowManyWorkersTheAccountAllows"): Need(first_start),
+    ("control", "StartASlice"): Need(slice_),
+    ("control", "FollowASlice"): Need(slice_),
+    ("control", "CountFailedBatches"): Need(failed_batches),
+    ("control", "LookThroughTheDestinationRole"): Need(first_start_anew),
+    ("control", "WriteOwnLog"): Need(own_log, _LOG),
+    ("backfill", "ScanTheSource"): Need(worker),
+    ("backfill", "ReadDeadLettersAgain"): Need(redrive),
+    ("backfill", "KeepLeasesCheckpointsAndLetters"): Need(worker_and_redrive),
+    ("backfill", "WriteThroughTheDestinationRole"): Need(worker_anew),
+    ("backfill", "WriteOwnLog"): Need(own_log, _LOG),
+    ("replicator", "ReadTheStream"): Need(reading, _READ),
+    ("replicator", "FindTheStream"): Need(reading, _READ),
+    ("replicator", "KeepLeasesMarksAndLetters"): Need(batch),
+    ("replicator", "WriteThroughTheDestinationRole"): Need(batch_anew),
+    ("replicator", "ReportFailedBatches"): Need(report, _REPORT),
+    ("replicator", "WriteOwnLog"): Need(own_log, _LOG),
+    ("destination", "WriteItems"): Need(worker),
+    ("destination", "CheckTheTable"): Need(first_start),
+    ("destination", "SeeWhetherTheTableIsEmpty"): Need(first_start),
+    ("state_machine", "InvokeTheWorker"): Need(definition, _MACHINE),
+    ("state_machine", "StartTheMapsChildren"): Need(definition, _MACHINE),
+    ("state_machine", "FollowTheMapsChildren"): Need(definition, _MACHINE),
+    ("schedule", "InvokeControl"): Need(schedule, _SCHEDULE),
+}

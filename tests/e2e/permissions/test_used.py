@@ -1,0 +1,84 @@
+"""Each permission that the functions have is used by a whole run, or Lambda uses it for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.demo.cities import TABLE_NAME, key_of
+from operate.cli import main as tablecopy
+from operate.function import Status
+from tests.e2e.faults.faults import RefuseKey
+from tests.e2e.faults.rules import Rule
+from tests.e2e.faults.stand import Stand, all_copied, is_ready
+from tests.e2e.permissions.roles import Role, as_list
+from tests.e2e.permissions.used import Recording, is_used, recording
+
+pytestmark = pytest.mark.terraform
+
+_MAPPING = "the event source mapping reads the stream with the function's role; the function itself does not"
+
+# Granted, and called by no function.
+EXPLAINED = {
+    ("control", "WriteOwnLog"): "Lambda writes the log with the function's role",
+    ("backfill", "WriteOwnLog"): "Lambda writes the log with the function's role",
+    ("replicator", "WriteOwnLog"): "Lambda writes the log with the function's role",
+    ("replicator", "ReadTheStream"): _MAPPING,
+    ("replicator", "FindTheStream"): _MAPPING,
+    ("replicator", "ReportFailedBatches"): "the event source mapping reports with the function's role",
+    ("state_machine", "InvokeTheWorker"): "Step Functions calls, not a function",
+    ("state_machine", "StartTheMapsChildren"): "Step Functions calls, not a function",
+    ("state_machine", "FollowTheMapsChildren"): "Step Functions calls, not a function",
+    ("schedule", "InvokeControl"): "EventBridge Scheduler calls, not a function",
+}
+
+
+@pytest.fixture(scope="module")
+def whole_run(the_stand: Stand) -> Recording:
+    """Two slices, changes made meanwhile, a dead letter that is tried again, and the seal."""
+    the_stand.reset()
+    refused, changed, deleted = the_stand.source_items()[:3]
+    late = {**changed, "note": {"S": "changed"}}
+    key = key_of(refused)
+    rule = Rule("refused", RefuseKey(key), ".*", "write", where=lambda call: call.holds_key(key))
+
+    def are_applied(_: Status) -> bool:
+        found = the_stand.destination_items()
+        return late in found and deleted not in found
+
+    try:
+        with recording(the_stand) as made:
+            the_stand.set_rules([rule])
+            the_stand.start()
+            the_stand.wait_for("the backfill", all_copied)
+            the_stand.source.put_item(TableName=TABLE_NAME, Item=late)
+            the_stand.source.delete_item(TableName=TABLE_NAME, Key=key_of(deleted))
+            the_stand.wait_for("both changes", are_applied)
+            the_stand.set_rules([])
+            directory = str(the_stand.copy.terraform.directory)
+            assert tablecopy(["letters", "--from-terraform", directory]) == 0
+            assert tablecopy(["redrive", "--from-terraform", directory]) == 0
+            ready = the_stand.wait_for("ready for cutover", is_ready)
+            assert ready["slice"] >= 2
+            the_stand.assert_equal()
+            assert tablecopy(["seal", "--from-terraform", directory]) == 0
+            the_stand.wait_for("the seal", lambda status: status["phase"] == "sealed")
+    finally:
+        the_stand.set_rules([])
+        for item in (changed, deleted):
+            the_stand.source.put_item(TableName=TABLE_NAME, Item=item)
+        the_stand.reset()
+    return made
+
+
+def test_every_permission_is_used_or_explained(whole_run: Recording, roles: dict[str, Role]) -> None:
+    uses = whole_run.uses()
+    unused, used = set(), set()
+    for role in roles.values():
+        for statement in role.statements():
+            sid = statement["Sid"]
+            for action in as_list(statement["Action"]):
+                (used if is_used(role, statement, action, uses) else unused).add((role.kind, sid, action))
+    unexplained = sorted(each for each in unused if each[:2] not in EXPLAINED)
+    assert not unexplained, f"granted and used by nothing in a whole run: {unexplained}"
+    assert {each[:2] for each in unused} == set(EXPLAINED), "what is explained is granted, and not used"
+    assert not {each[:2] for each in used} & set(EXPLAINED)

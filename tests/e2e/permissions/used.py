@@ -1,0 +1,96 @@
+"""What the functions have called, as the permissions it took."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+
+import botocore.session
+
+from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
+from tests.e2e.faults.call import Call
+from tests.e2e.faults.stand import Stand
+from tests.e2e.permissions.roles import Json, Role, as_list
+
+# What stands before an operation's name in a policy, by the name that requests are signed for.
+_PREFIX = {"dynamodb": "dynamodb", "lambda": "lambda", "states": "states", "sqs": "sqs", "sts": "sts"}
+
+
+@dataclass(frozen=True)
+class Use:
+    """An action that a role was needed for, and its resource; empty where the request does not tell."""
+
+    kind: str
+    action: str
+    resource: str = ""
+
+
+@dataclass
+class Recording:
+    """The calls of a run. A function has a role of its own, with which it assumes the destination's."""
+
+    regions: dict[str, str]
+    calls: list[Call] = field(default_factory=list)
+
+    def uses(self) -> set[Use]:
+        """The calls as uses of the roles."""
+        own = {call.access_key for call in self.calls if call.service == "sts"}
+        return {self._use(call, is_own=call.access_key in own) for call in self.calls}
+
+    def _use(self, call: Call, *, is_own: bool) -> Use:
+        account = SOURCE_ACCOUNT if is_own else DESTINATION_ACCOUNT
+        resource = ""
+        if call.table:
+            resource = f"arn:aws:dynamodb:{self.regions[account]}:{account}:table/{call.table}"
+        for name in ("StreamArn", "stateMachineArn", "executionArn"):
+            resource = str(call.body.get(name, resource))
+        return Use(call.function if is_own else "destination", action_of(call), resource)
+
+
+@contextmanager
+def recording(stand: Stand) -> Iterator[Recording]:
+    """Record what the functions call while the block runs."""
+    made = Recording(stand.copy.aws.regions)
+    listener = made.calls.append
+    stand.proxy.listeners.append(listener)
+    try:
+        yield made
+    finally:
+        stand.proxy.listeners.remove(listener)
+
+
+def action_of(call: Call) -> str:
+    """The action as a policy names it: ``lambda:GetEventSourceMapping``."""
+    operation = call.operation
+    if call.service == "lambda":
+        method, _, path = operation.partition(" ")
+        operation = next(
+            name for verb, pattern, name in _routes() if verb == method and re.fullmatch(pattern, path)
+        )
+    return f"{_PREFIX[call.service]}:{operation}"
+
+
+def is_used(role: Role, statement: Json, action: str, uses: set[Use]) -> bool:
+    """Whether one of the uses took this action of a statement."""
+    resources = as_list(statement["Resource"])
+    return any(
+        use.kind == role.kind
+        and use.action == action
+        and (not use.resource or any(fnmatchcase(use.resource, pattern) for pattern in resources))
+        for use in uses
+    )
+
+
+@cache
+def _routes() -> list[tuple[str, str, str]]:
+    model = botocore.session.get_session().get_service_model("lambda")
+    routes = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(http["requestUri"].partition("?")[0].rstrip("/")))
+        routes.append((http["method"], f"{path}/?", name))
+    return routes
