@@ -13,6 +13,7 @@ module "copy" {
   control            = var.control
   prices             = var.prices
   alarms             = var.alarms
+  dashboard          = var.dashboard
   architecture       = var.architecture
   log_retention_days = var.log_retention_days
   tags               = var.tags
