@@ -13,6 +13,7 @@ module "copy" {
   control            = var.control
   prices             = var.prices
   alarms             = var.alarms
+  dashboard          = var.dashboard
   architecture       = var.architecture
   roles              = var.roles
   external_id        = var.external_id

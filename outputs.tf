@@ -62,3 +62,18 @@ output "function_role_arns" {
   description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill` and `control`."
   value       = module.copy.function_role_arns
 }
+
+output "alarm_arns" {
+  description = "ARNs of the alarms; empty without alarms."
+  value       = module.copy.alarm_arns
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic created for the alarms; null without one."
+  value       = module.copy.alarm_topic_arn
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard; null without one."
+  value       = module.copy.dashboard_name
+}

@@ -238,16 +238,20 @@ variable "prices" {
 
 variable "alarms" {
   description = <<-EOT
-    CloudWatch alarms in the source account.
+    CloudWatch alarms in the source account. docs/metrics.md says what each means and what to do.
 
     * `enabled`: whether there are any.
-    * `unapplied_change_age_seconds`: alarm when the oldest change not yet applied is older. A stream keeps a record for 24 hours (86400 s); later it is lost.
+    * `unapplied_change_age_fraction`: alarm when the oldest change not yet applied is older than this fraction of the 24 hours for which a stream keeps it. Left out, half of `control.record_age_fraction`.
     * `topic_arns`: SNS topics told when an alarm goes off and when it is over.
+    * `create_topic`: whether to create a topic, too, to which these alarms alone may publish.
+    * `email_addresses`: addresses that the created topic writes to. Each has to confirm a message from AWS first.
   EOT
   type = object({
-    enabled                      = optional(bool, true)
-    unapplied_change_age_seconds = optional(number, 21600)
-    topic_arns                   = optional(list(string), [])
+    enabled                       = optional(bool, true)
+    unapplied_change_age_fraction = optional(number)
+    topic_arns                    = optional(list(string), [])
+    create_topic                  = optional(bool, false)
+    email_addresses               = optional(list(string), [])
   })
   nullable = false
   default  = {}
@@ -294,7 +298,7 @@ variable "vpc" {
 
 variable "kms_key_arn" {
   description = <<-EOT
-    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue and the alarm topic. Left out, AWS's own keys encrypt them. The key policy must let
+    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and the journal where the source has no customer-managed key itself. Left out, AWS's own keys encrypt them. The key policy must let
 
     * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
     * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;
@@ -302,6 +306,13 @@ variable "kms_key_arn" {
   EOT
   type        = string
   default     = null
+}
+
+variable "dashboard" {
+  description = "Whether there is a CloudWatch dashboard of the run in the source account. AWS gives three dashboards to an account for nothing and takes 3 USD a month for each further one; a copy exists for days or weeks, and who looks after it should see it at a glance. With many tables, `false` for most."
+  type        = bool
+  nullable    = false
+  default     = true
 }
 
 variable "architecture" {

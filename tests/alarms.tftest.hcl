@@ -1,4 +1,4 @@
-# What wakes somebody up, and what silence means to each alarm.
+# What wakes somebody up, what silence means to each alarm, and who may write to the topic.
 
 provider "aws" {
   region                      = "eu-central-1"
@@ -9,6 +9,18 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 
+variables {
+  name                         = "move-orders-0123abcd"
+  copy_name                    = "move-orders-0123abcd"
+  place                        = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
+  failure_queue_name           = "failures"
+  state_machine_name           = "machine"
+  function_names               = { replicator = "r", backfill = "b", control = "c" }
+  unapplied_change_age_seconds = 21600
+  topic_arns                   = ["arn:aws:sns:eu-central-1:111111111111:oncall"]
+  topic_name                   = "move-orders-0123abcd-alarms"
+}
+
 run "alarms" {
   command = plan
 
@@ -16,44 +28,78 @@ run "alarms" {
     source = "./modules/alarms"
   }
 
-  variables {
-    name                         = "tablecopy-orders-0123abcd"
-    copy_name                    = "tablecopy-orders-0123abcd"
-    failure_queue_name           = "failures"
-    unapplied_change_age_seconds = 21600
-    topic_arns                   = ["arn:aws:sns:eu-central-1:111111111111:oncall"]
-  }
-
   assert {
     condition = jsonencode({
-      for alarm in [
-        aws_cloudwatch_metric_alarm.unapplied_change_age,
-        aws_cloudwatch_metric_alarm.dead_letters,
-        aws_cloudwatch_metric_alarm.failed_batches,
-        ] : trimprefix(alarm.alarm_name, "tablecopy-orders-0123abcd-") => [
-        alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.threshold, alarm.treat_missing_data
+      for key, alarm in aws_cloudwatch_metric_alarm.this : trimprefix(alarm.alarm_name, "move-orders-0123abcd-") => [
+        alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.comparison_operator, alarm.threshold,
+        "${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods} x ${alarm.period}", alarm.treat_missing_data
       ]
       }) == jsonencode({
-      unapplied-change-age = ["DynamoDBAccountCopy", "OldestUnappliedChangeAge", { Copy = "tablecopy-orders-0123abcd" }, 21600, "breaching"]
-      dead-letters         = ["DynamoDBAccountCopy", "DeadLetters", { Copy = "tablecopy-orders-0123abcd" }, 0, "ignore"]
-      failed-batches       = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "failures" }, 0, "notBreaching"]
+      unapplied-change-age = ["DynamoDBAccountCopy", "OldestUnappliedChangeAge", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 21600, "2 of 2 x 300", "ignore"]
+      control-silent       = ["DynamoDBAccountCopy", "Reconciliations", { Copy = "move-orders-0123abcd" }, "Sum", "LessThanThreshold", 1, "2 of 2 x 300", "breaching"]
+      run-stopped          = ["DynamoDBAccountCopy", "RunStopped", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
+      dead-letters         = ["DynamoDBAccountCopy", "DeadLetters", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
+      failed-batches       = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "failures" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
+      failed-execution     = ["AWS/States", "ExecutionsFailed", { StateMachineArn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine" }, "Sum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
+      timed-out-execution  = ["AWS/States", "ExecutionsTimedOut", { StateMachineArn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine" }, "Sum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
+      replicator-errors    = ["AWS/Lambda", "Errors", { FunctionName = "r" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
+      backfill-errors      = ["AWS/Lambda", "Errors", { FunctionName = "b" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
+      control-errors       = ["AWS/Lambda", "Errors", { FunctionName = "c" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
     })
     error_message = "An alarm looks at something else."
   }
 
   assert {
     condition = alltrue([
-      for alarm in [
-        aws_cloudwatch_metric_alarm.unapplied_change_age,
-        aws_cloudwatch_metric_alarm.dead_letters,
-        aws_cloudwatch_metric_alarm.failed_batches,
-        ] : (
-        alarm.statistic == "Maximum"
-        && alarm.comparison_operator == "GreaterThanThreshold"
-        && alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111111111111:oncall"])
+      for alarm in aws_cloudwatch_metric_alarm.this : (
+        alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111111111111:oncall"])
         && alarm.ok_actions == toset(["arn:aws:sns:eu-central-1:111111111111:oncall"])
       )
     ])
-    error_message = "Every alarm tells the topics when the highest value is above its threshold."
+    error_message = "Every alarm tells the topics when it goes off and when it is over."
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.this) == 0 && output.topic_arn == null
+    error_message = "There is a topic that nobody asked for."
+  }
+}
+
+run "topic" {
+  command = plan
+
+  module {
+    source = "./modules/alarms"
+  }
+
+  variables {
+    create_topic    = true
+    email_addresses = ["a@example.com", "b@example.com"]
+    kms_key_arn     = "arn:aws:kms:eu-central-1:111111111111:key/1"
+  }
+
+  assert {
+    condition     = aws_sns_topic.this[0].name == "move-orders-0123abcd-alarms" && aws_sns_topic.this[0].kms_master_key_id == "arn:aws:kms:eu-central-1:111111111111:key/1"
+    error_message = "The topic is another one, or under another key."
+  }
+
+  assert {
+    condition     = { for address, subscription in aws_sns_topic_subscription.email : address => subscription.protocol } == { "a@example.com" = "email", "b@example.com" = "email" }
+    error_message = "Each address is subscribed."
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(data.aws_iam_policy_document.topic.json).Statement) == jsonencode([{
+      Sid       = "OnlyTheAlarmsOfThisCopyPublish"
+      Effect    = "Allow"
+      Action    = "sns:Publish"
+      Resource  = "arn:aws:sns:eu-central-1:111111111111:move-orders-0123abcd-alarms"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "111111111111" }
+        ArnEquals    = { "aws:SourceArn" = sort([for key, alarm in aws_cloudwatch_metric_alarm.this : "arn:aws:cloudwatch:eu-central-1:111111111111:alarm:${alarm.alarm_name}"]) }
+      }
+    }])
+    error_message = "Somebody else may publish, or an alarm may not: ${data.aws_iam_policy_document.topic.json}"
   }
 }

@@ -47,9 +47,13 @@ module "copy" {
   }
 
   alarms = {
-    unapplied_change_age_seconds = 6 * 3600
-    topic_arns                   = var.alarm_topic_arns
+    unapplied_change_age_fraction = 0.25
+    topic_arns                    = var.alarm_topic_arns
+    create_topic                  = true
+    email_addresses               = var.alarm_email_addresses
   }
+
+  dashboard = true
 
   log_retention_days = 90
 

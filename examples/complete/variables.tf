@@ -43,6 +43,13 @@ variable "enabled" {
   default     = true
 }
 
+variable "alarm_email_addresses" {
+  description = "Addresses that the alarms are sent to, once confirmed."
+  type        = list(string)
+  nullable    = false
+  default     = []
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics the alarms tell."
   type        = list(string)

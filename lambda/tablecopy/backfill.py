@@ -19,9 +19,12 @@ from tablecopy.journal.letters import Letters, Origin
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.letterbox import Letterbox
+from tablecopy.meter import Meter
+from tablecopy.metrics import BYTES_COPIED, ITEMS_COPIED
 from tablecopy.pages import Page
 from tablecopy.scan import Scan
 from tablecopy.shares import Shares
+from tablecopy.usage import reads
 from tablecopy.wire import Json, Wire
 from tablecopy.writer import WRITE_MARGIN_SECONDS, WriterFactory
 from tablecopy.writes import BATCH_REQUESTS, put
@@ -80,6 +83,7 @@ class Worker:
         table: str,
         shares: Shares,
         writer_for: WriterFactory,
+        meter: Meter,
         clock: Clock,
         writers: int = WRITERS,
     ) -> None:
@@ -91,6 +95,8 @@ class Worker:
         self._table = table
         self._shares = shares
         self._writer_for = writer_for
+        self._meter = meter
+        self._usage = reads(meter, table)
         self._clock = clock
         self._writers = writers
 
@@ -128,6 +134,7 @@ class Worker:
             segment.number,
             run.total_segments,
             self._shares.read,
+            self._usage,
             self._clock,
             until,
             random.Random(),
@@ -136,7 +143,9 @@ class Worker:
             # Whatever happens, both wait for the calls they have started.
             with Delivery(writer, letterbox.put, self._writers) as delivery, ThreadPoolExecutor(1) as ahead:
                 watch = _Watch(self._run, run, self._shares, [writer.end_by, scan.end_by], self._clock)
-                passage = _Passage(segment, self._segments, watch, self._shares.write, self._clock, until)
+                passage = _Passage(
+                    segment, self._segments, watch, self._shares.write, self._meter, self._clock, until
+                )
                 try:
                     self._pages(passage, scan, ahead, delivery)
                 except OutOfTime:
@@ -188,12 +197,14 @@ class _Passage:
         segments: Segments,
         watch: _Watch,
         capacity: TokenBucket,
+        meter: Meter,
         clock: Clock,
         until: float,
     ) -> None:
         self.segment = segment
         self._until = until
         self._capacity = capacity
+        self._meter = meter
         self._landed = False
         self._segments = segments
         self._watch = watch
@@ -204,6 +215,7 @@ class _Passage:
         """The results of ``futures``, looking at the run from time to time."""
         while wait(futures, timeout=_LOOK_SECONDS).not_done:
             self._watch.look()
+            self._meter.publish_if_due()
         return [future.result() for future in futures]
 
     def begin(self, page: Page, delivery: Delivery) -> None:
@@ -236,6 +248,9 @@ class _Passage:
             self._segments.save(self.segment)
             self._flights.popleft()
             self._landed = True
+            self._meter.add(ITEMS_COPIED, flight.items)
+            self._meter.add(BYTES_COPIED, flight.wire_bytes)
+            self._meter.publish_if_due()
 
     def log(self) -> None:
         """Say how far the segment has come."""

@@ -14,7 +14,9 @@ from tablecopy.clock import Clock, OutOfTime
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.letters import LETTERS, Letter, Letters
 from tablecopy.journal.run import Run, RunRecord
+from tablecopy.meter import Meter
 from tablecopy.shares import Shares
+from tablecopy.usage import reads
 from tablecopy.wire import Json, Wire, encode
 from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter, Refused, WriterFactory
 from tablecopy.writes import delete, put
@@ -40,6 +42,7 @@ class Redrive:
         table: str,
         shares: Shares,
         writer_for: WriterFactory,
+        meter: Meter,
         clock: Clock,
     ) -> None:
         self._run = run
@@ -49,6 +52,8 @@ class Redrive:
         self._table = table
         self._shares = shares
         self._writer_for = writer_for
+        self._meter = meter
+        self._usage = reads(meter, table)
         self._clock = clock
 
     def settle(self, slice_: int, owner: str, deadline: float) -> Next:
@@ -83,6 +88,7 @@ class Redrive:
         try:
             for letter in due:
                 settled += self._settle(letter, writer)
+                self._meter.publish_if_due()
         except OutOfTime:
             return Next.CONTINUE if self._clock.now() < run.slice_ends else Next.STOP
         finally:
@@ -91,8 +97,15 @@ class Redrive:
 
     def _settle(self, letter: Letter, writer: BatchWriter) -> bool:
         answer = self._source.call(
-            "get_item", {"TableName": self._table, "Key": letter.key, "ConsistentRead": True}
+            "get_item",
+            {
+                "TableName": self._table,
+                "Key": letter.key,
+                "ConsistentRead": True,
+                "ReturnConsumedCapacity": "TOTAL",
+            },
         )
+        self._usage.consumed([answer["ConsumedCapacity"]])
         item: Json | None = answer.get("Item")
         image = encode(item) if item is not None else b""
         try:

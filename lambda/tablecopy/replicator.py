@@ -12,6 +12,8 @@ from tablecopy.journal.letters import Letters, Origin, name
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import REPLICATING, Run, RunRecord
 from tablecopy.letterbox import Letterbox
+from tablecopy.meter import Meter
+from tablecopy.metrics import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
 from tablecopy.records import Change, coalesce
 from tablecopy.wire import Json
 from tablecopy.writer import WRITE_MARGIN_SECONDS, WriterFactory
@@ -39,6 +41,7 @@ class Replicator:
         marks: Marks,
         letters: Letters,
         writer_for: WriterFactory,
+        meter: Meter,
         writers: int = WRITERS,
     ) -> None:
         self._run = run
@@ -46,6 +49,7 @@ class Replicator:
         self._marks = marks
         self._letters = letters
         self._writer_for = writer_for
+        self._meter = meter
         self._writers = writers
 
     def apply(self, records: Sequence[Json], owner: str, deadline: float) -> Json:
@@ -69,19 +73,23 @@ class Replicator:
         """How many records from the first one on have been applied."""
         with ThreadPoolExecutor(_READERS) as reading:
             run = reading.submit(self._run.read)
-            mark = reading.submit(self._marks.get, _sequence_number(records[0]))
+            marking = reading.submit(self._marks.get, _sequence_number(records[0]))
             letters = reading.submit(self._letters.names)
             changes = coalesce(records)
         _check_replicating(run.result(), records)
         # This invocation may be late: given up on, its batch applied by another, and later ones as well.
-        marked = mark.result()
+        marked = marking.result()
         if marked is not None:
             return self._applied_before(records, marked)
         unwritten = self._write(records, changes, letters.result(), deadline)
         applied = _applied(records, changes, unwritten)
         # Before the lease is given back: a mark that came later could come too late.
         if applied:
-            self._marks.put(_mark(applied, changes))
+            mark = _mark(applied, changes)
+            self._marks.put(mark)
+            self._meter.add(RECORDS_APPLIED, mark.records)
+            self._meter.add(PUTS_APPLIED, mark.puts)
+            self._meter.add(DELETES_APPLIED, mark.deletes)
         return len(applied)
 
     def _applied_before(self, records: Sequence[Json], mark: Mark) -> int:

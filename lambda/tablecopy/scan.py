@@ -10,6 +10,7 @@ from tablecopy import log, retry
 from tablecopy.capacity import Capacity
 from tablecopy.clock import Clock
 from tablecopy.pages import BadPage, Page, parse
+from tablecopy.usage import Usage
 from tablecopy.wire import Json, Wire, encode
 
 
@@ -24,6 +25,8 @@ class Scan:
         What is scanned.
     capacity
         How much of the table's throughput may be used.
+    usage
+        Is told what was used of it.
     until
         Seconds since the epoch after which nothing is read any more.
     """
@@ -35,6 +38,7 @@ class Scan:
         segment: int,
         total_segments: int,
         capacity: Capacity,
+        usage: Usage,
         clock: Clock,
         until: float,
         jitter: random.Random,
@@ -48,6 +52,7 @@ class Scan:
             "ReturnConsumedCapacity": "TOTAL",
         }
         self._capacity = capacity
+        self._usage = usage
         self._clock = clock
         self._until = until
         self._jitter = jitter
@@ -76,13 +81,14 @@ class Scan:
             consumed = 0.0
             try:
                 page = parse(self._wire.post("Scan", body))
-                consumed = page.consumed
+                consumed = self._usage.consumed([{"CapacityUnits": page.consumed}])
                 return page
             except ClientError as error:
                 if not retry.is_retryable(error):
                     raise
                 if retry.is_throttle(error):
                     self._capacity.throttled()
+                    self._usage.throttled(error)
                 log.event("source_retry", code=retry.code(error))
             except (*retry.NO_ANSWER, BadPage) as error:
                 # It has been read, most likely, and nobody says at what cost.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """What every function needs."""
+    """What every function needs. ``copy_name`` is the copy's in the metrics."""
 
+    copy_name: str
     journal_table: str
     source_table: str
     destination_table: str
@@ -22,6 +23,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Raises KeyError, naming the variable, when one is not set."""
         return cls(
+            copy_name=environment["COPY_NAME"],
             journal_table=environment["JOURNAL_TABLE"],
             source_table=environment["SOURCE_TABLE"],
             destination_table=environment["DESTINATION_TABLE"],
@@ -49,7 +51,6 @@ class ControlSettings:
     ``unreserved_concurrency`` is how many executions the copy takes of those that no function has reserved.
     """
 
-    copy_name: str
     stream_arn: str
     mapping_uuid: str
     state_machine_arn: str
@@ -70,7 +71,6 @@ class ControlSettings:
     def from_environment(cls, environment: Mapping[str, str]) -> ControlSettings:
         """Raises KeyError, naming the variable, when one that has no default is not set."""
         return cls(
-            copy_name=environment["COPY_NAME"],
             stream_arn=environment["STREAM_ARN"],
             mapping_uuid=environment["MAPPING_UUID"],
             state_machine_arn=environment["STATE_MACHINE_ARN"],

@@ -14,6 +14,7 @@ from tablecopy.capacity import Capacity
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.post import Json, document
+from tablecopy.usage import Usage
 from tablecopy.wire import Wire, encode
 from tablecopy.writes import key_of, key_token
 
@@ -59,6 +60,8 @@ class BatchWriter:
         The table and its key attributes, to recognise what comes back as unprocessed.
     capacity
         How much of the table's throughput may be used.
+    usage
+        Is told what was used of it, and what is refused.
     deadline
         Seconds since the epoch after which nothing is sent any more.
     """
@@ -69,6 +72,7 @@ class BatchWriter:
         table: str,
         key_names: Sequence[str],
         capacity: Capacity,
+        usage: Usage,
         clock: Clock,
         deadline: float,
         jitter: random.Random,
@@ -79,6 +83,7 @@ class BatchWriter:
         self._table = table
         self._key_names = key_names
         self._capacity = capacity
+        self._usage = usage
         self._clock = clock
         self._deadline = deadline
         self._jitter = jitter
@@ -160,11 +165,12 @@ class BatchWriter:
         if response is None:
             # Read as success, an answer cut short would hide the unprocessed items it was about to name.
             raise ResponseStreamingError(error="the answer was cut short")
-        consumed = sum(table["CapacityUnits"] for table in response.get("ConsumedCapacity", ()))
+        consumed = self._usage.consumed(response.get("ConsumedCapacity", ()))
         unprocessed = response.get("UnprocessedItems", {}).get(self._table, [])
         if not unprocessed:
             return (), consumed
         self._capacity.throttled()
+        self._usage.throttled()
         # As they were sent, not as they come back: nothing is to be spelt in another way.
         left = {key_token(key_of(encode(request), self._key_names)) for request in unprocessed}
         return [request for request in pending if self._token(request) in left], consumed
@@ -172,6 +178,7 @@ class BatchWriter:
     def _note(self, error: ClientError, writes: int) -> None:
         if retry.is_throttle(error):
             self._capacity.throttled()
+            self._usage.throttled(error)
         if retry.is_server_error(error):
             self._leave_open()
         log.event("destination_retry", code=retry.code(error), writes=writes, **_reasons(error))
@@ -183,6 +190,7 @@ class BatchWriter:
     def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
         """One bad write fails its whole batch with a ValidationException: find it, write the others."""
         if len(pending) == 1:
+            self._usage.refused()
             answer = error.response["Error"]
             raise Refused(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
         middle = len(pending) // 2

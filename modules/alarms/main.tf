@@ -1,59 +1,119 @@
-resource "aws_cloudwatch_metric_alarm" "unapplied_change_age" {
-  alarm_name          = "${var.name}-unapplied-change-age"
-  alarm_description   = "A change of the source waits too long, or control is silent. A stream keeps a change for 24 hours; then it is lost."
-  namespace           = "DynamoDBAccountCopy"
-  metric_name         = "OldestUnappliedChangeAge"
-  dimensions          = { Copy = var.copy_name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 2
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = var.unapplied_change_age_seconds
+# What wakes somebody up. The names of this module's own metrics are those of lambda/tablecopy/metrics.py; docs/metrics.md
+# says what to do about each alarm.
 
-  # Control publishes the age in every phase, every minute. No data means that nobody looks after the run.
-  treat_missing_data = "breaching"
+locals {
+  own  = { namespace = "DynamoDBAccountCopy", dimensions = { Copy = var.copy_name } }
+  once = { period = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }
 
-  alarm_actions = var.topic_arns
-  ok_actions    = var.topic_arns
-  tags          = var.tags
+  # A call that failed is made again. Errors that go on are a reason to look.
+  repeated = { period = 300, evaluation_periods = 3, datapoints_to_alarm = 2 }
+
+  above = { comparison_operator = "GreaterThanThreshold", threshold = 0 }
+
+  executions = {
+    namespace  = "AWS/States"
+    dimensions = { StateMachineArn = "arn:${var.place.partition}:states:${var.place.region}:${var.place.account_id}:stateMachine:${var.state_machine_name}" }
+  }
+
+  alarms = merge({
+    unapplied-change-age = merge(local.own, local.once, local.above, {
+      description        = "A change of the source waits too long for the destination. A stream keeps it for 24 hours; then it is lost. `tablecopy status` shows what the run is doing."
+      metric_name        = "OldestUnappliedChangeAge"
+      statistic          = "Maximum"
+      evaluation_periods = 2
+      # Twice in a row.
+      datapoints_to_alarm = 2
+      threshold           = var.unapplied_change_age_seconds
+      # A change does not get younger because nobody tells its age: not told by a stopped run, nor by a silent control,
+      # which have alarms of their own. A sealed run tells 0.
+      treat_missing_data = "ignore"
+    })
+
+    control-silent = merge(local.own, local.once, {
+      description         = "Control has not looked after the run for ten minutes: its schedule is off, or each of its passes fails. Its log group says why."
+      metric_name         = "Reconciliations"
+      statistic           = "Sum"
+      evaluation_periods  = 2
+      datapoints_to_alarm = 2
+      comparison_operator = "LessThanThreshold"
+      threshold           = 1
+      # Silence is no data. Control looks every minute, in every phase, also when the run is sealed.
+      treat_missing_data = "breaching"
+    })
+
+    run-stopped = merge(local.own, local.once, local.above, {
+      description = "The run cannot go on without you. `tablecopy status` says why, `tablecopy start` carries on where it can."
+      metric_name = "RunStopped"
+      statistic   = "Maximum"
+      # It stays stopped, whether control tells of it or not.
+      treat_missing_data = "ignore"
+    })
+
+    dead-letters = merge(local.own, local.once, local.above, {
+      description = "The destination refuses an item for good. The run is not ready before it is settled: `tablecopy letters` shows it and why, `tablecopy redrive` tries again."
+      metric_name = "DeadLetters"
+      statistic   = "Maximum"
+      # A letter stays until it is settled, whether control tells of it or not.
+      treat_missing_data = "ignore"
+    })
+
+    failed-batches = merge(local.once, local.above, {
+      description = "The event source mapping has given up a batch: its changes did not reach the destination."
+      namespace   = "AWS/SQS"
+      metric_name = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = var.failure_queue_name }
+      statistic   = "Maximum"
+      # A queue nobody has sent to publishes nothing.
+      treat_missing_data = "notBreaching"
+    })
+
+    failed-execution = merge(local.executions, local.once, local.above, {
+      description = "An execution of the state machine has failed, and its slice copied less than it could. Its history says why; three slices that copy nothing stop the run."
+      metric_name = "ExecutionsFailed"
+      statistic   = "Sum"
+      # Between slices nothing runs.
+      treat_missing_data = "notBreaching"
+    })
+
+    timed-out-execution = merge(local.executions, local.once, local.above, {
+      description = "An execution of the state machine went on after the end of its slice: a worker does not come back. See the log group of the backfill."
+      metric_name = "ExecutionsTimedOut"
+      statistic   = "Sum"
+      # Between slices nothing runs.
+      treat_missing_data = "notBreaching"
+    })
+    }, {
+    for key, name in var.function_names : "${key}-errors" => merge(local.repeated, local.above, {
+      description = "The function ${name} keeps failing: errors in two of three periods of five minutes. See its log group."
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      dimensions  = { FunctionName = name }
+      statistic   = "Sum"
+      # A function that is not called publishes nothing: the replicator in a slice, the backfill between slices.
+      treat_missing_data = "notBreaching"
+    })
+  })
+
+  topic_arns = concat(var.topic_arns, aws_sns_topic.this[*].arn)
 }
 
-resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "The destination refuses an item for good. The run is not ready before it is settled: `tablecopy letters` shows it and why, `tablecopy redrive` tries again."
-  namespace           = "DynamoDBAccountCopy"
-  metric_name         = "DeadLetters"
-  dimensions          = { Copy = var.copy_name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
 
-  # A letter stays until it is settled, whether control tells of it or not. That control is silent, the age above tells.
-  treat_missing_data = "ignore"
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric_name
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  period              = each.value.period
+  evaluation_periods  = each.value.evaluation_periods
+  datapoints_to_alarm = each.value.datapoints_to_alarm
+  comparison_operator = each.value.comparison_operator
+  threshold           = each.value.threshold
+  treat_missing_data  = each.value.treat_missing_data
 
-  alarm_actions = var.topic_arns
-  ok_actions    = var.topic_arns
-  tags          = var.tags
-}
-
-resource "aws_cloudwatch_metric_alarm" "failed_batches" {
-  alarm_name          = "${var.name}-failed-batches"
-  alarm_description   = "The event source mapping has given up a batch: its changes did not reach the destination."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = var.failure_queue_name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-
-  # A queue nobody has sent to publishes nothing.
-  treat_missing_data = "notBreaching"
-
-  alarm_actions = var.topic_arns
-  ok_actions    = var.topic_arns
+  alarm_actions = local.topic_arns
+  ok_actions    = local.topic_arns
   tags          = var.tags
 }

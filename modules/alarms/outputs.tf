@@ -1,8 +1,9 @@
 output "arns" {
   description = "ARNs of the alarms."
-  value = [
-    aws_cloudwatch_metric_alarm.unapplied_change_age.arn,
-    aws_cloudwatch_metric_alarm.dead_letters.arn,
-    aws_cloudwatch_metric_alarm.failed_batches.arn,
-  ]
+  value       = local.alarm_arns
+}
+
+output "topic_arn" {
+  description = "ARN of the topic that was created; null without one."
+  value       = one(aws_sns_topic.this[*].arn)
 }

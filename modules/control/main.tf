@@ -90,7 +90,6 @@ module "function" {
     RECORD_AGE_FRACTION        = tostring(var.settings.record_age_fraction)
     PRICES                     = jsonencode(var.settings.prices)
     ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
-    COPY_NAME                  = var.copy_name
   })
   policy_json        = data.aws_iam_policy_document.this.json
   table_key_arns     = var.table_key_arns

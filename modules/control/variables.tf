@@ -10,12 +10,6 @@ variable "schedule_name" {
   nullable    = false
 }
 
-variable "copy_name" {
-  description = "Value of the dimension `Copy` of the published metrics."
-  type        = string
-  nullable    = false
-}
-
 variable "settings" {
   description = "How the run goes; see the variables of modules/copy."
   type = object({

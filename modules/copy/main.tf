@@ -3,6 +3,7 @@ locals {
 
   # What all three functions are told.
   environment = {
+    COPY_NAME               = local.copy_name
     JOURNAL_TABLE           = local.names.journal
     SOURCE_TABLE            = var.source_table.name
     DESTINATION_TABLE       = local.destination_name
@@ -18,8 +19,12 @@ locals {
     destination = { path = var.roles.path, permissions_boundary_arn = var.roles.destination_permissions_boundary_arn }
   }
 
+  # The journal holds keys of the source's items: it is encrypted as they are, and under a key of the caller's own where
+  # there is one. Null: the key that AWS manages, or owns.
+  journal_key_arn = var.source_table.customer_managed_key ? local.record.encryption.kms_key_arn : var.kms_key_arn
+
   # Of the source table and the journal.
-  table_key_arns = compact([local.record.encryption.kms_key_arn])
+  table_key_arns = distinct(compact([local.record.encryption.kms_key_arn, local.journal_key_arn]))
 
   # Executions the copy takes of those the account leaves to all functions.
   unreserved_concurrency = sum([
@@ -41,8 +46,8 @@ module "journal" {
 
   name        = local.names.journal
   stream_arn  = local.record.source.stream_arn
-  kms         = local.record.encryption.kms_key_arn != null
-  kms_key_arn = var.source_table.customer_managed_key ? local.record.encryption.kms_key_arn : null
+  kms         = local.record.encryption.kms_key_arn != null || local.journal_key_arn != null
+  kms_key_arn = local.journal_key_arn
   tags        = var.tags
 
   providers = { aws = aws.source }
@@ -123,7 +128,6 @@ module "control" {
 
   name          = local.names.control
   schedule_name = local.names.schedule
-  copy_name     = local.copy_name
   settings = {
     start_on_apply         = var.start_on_apply
     segments               = var.backfill.segments
@@ -158,16 +162,55 @@ module "control" {
   providers = { aws = aws.source }
 }
 
+# What alarms and dashboard look at, by name: nothing here waits for the functions.
+locals {
+  function_names = {
+    replicator = local.names.replicator
+    backfill   = local.names.backfill
+    control    = local.names.control
+  }
+
+  # Half of what the run promises, where nothing else is said.
+  unapplied_change_age_seconds = floor(24 * 3600 * coalesce(
+    var.alarms.unapplied_change_age_fraction, var.control.record_age_fraction / 2
+  ))
+}
+
 module "alarms" {
   source = "../alarms"
   count  = var.enabled && var.alarms.enabled ? 1 : 0
 
   name                         = local.names.alarm
   copy_name                    = local.copy_name
+  place                        = local.record.source
   failure_queue_name           = local.names.failure_queue
-  unapplied_change_age_seconds = var.alarms.unapplied_change_age_seconds
+  state_machine_name           = local.names.state_machine
+  function_names               = local.function_names
+  unapplied_change_age_seconds = local.unapplied_change_age_seconds
   topic_arns                   = var.alarms.topic_arns
+  create_topic                 = var.alarms.create_topic
+  topic_name                   = local.names.alarm_topic
+  email_addresses              = var.alarms.email_addresses
+  kms_key_arn                  = var.kms_key_arn
   tags                         = var.tags
+
+  providers = { aws = aws.source }
+}
+
+module "dashboard" {
+  source = "../dashboard"
+  count  = var.enabled && var.dashboard ? 1 : 0
+
+  name                         = local.names.dashboard
+  copy_name                    = local.copy_name
+  source_table                 = local.record.source
+  destination_table            = local.record.destination
+  status_command               = local.commands.status
+  failure_queue_name           = local.names.failure_queue
+  state_machine_name           = local.names.state_machine
+  function_names               = local.function_names
+  alarm_arns                   = try(module.alarms[0].arns, [])
+  unapplied_change_age_seconds = local.unapplied_change_age_seconds
 
   providers = { aws = aws.source }
 }

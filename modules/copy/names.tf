@@ -21,5 +21,7 @@ locals {
     schedule         = "${local.copy_name}-schedule"
     destination_role = "${local.copy_name}-destination"
     alarm            = local.copy_name
+    alarm_topic      = "${local.copy_name}-alarms"
+    dashboard        = local.copy_name
   }
 }

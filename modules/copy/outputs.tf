@@ -74,3 +74,18 @@ output "function_role_arns" {
     control    = one(module.control[*].role_arn)
   }
 }
+
+output "alarm_arns" {
+  description = "ARNs of the alarms; empty without alarms."
+  value       = try(module.alarms[0].arns, [])
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic created for the alarms; null without one."
+  value       = one(module.alarms[*].topic_arn)
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard; null without one."
+  value       = one(module.dashboard[*].name)
+}

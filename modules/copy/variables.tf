@@ -402,29 +402,61 @@ variable "prices" {
 
 variable "alarms" {
   description = <<-EOT
-    CloudWatch alarms in the source account.
+    CloudWatch alarms in the source account. docs/metrics.md says what each means and what to do.
 
     * `enabled`: whether there are any.
-    * `unapplied_change_age_seconds`: alarm when the oldest change not yet applied is older. A stream keeps a record for 24 hours (86400 s); later it is lost.
+    * `unapplied_change_age_fraction`: alarm when the oldest change not yet applied is older than this fraction of the 24 hours for which a stream keeps it. Left out, half of `control.record_age_fraction`.
     * `topic_arns`: SNS topics told when an alarm goes off and when it is over.
+    * `create_topic`: whether to create a topic, too, to which these alarms alone may publish.
+    * `email_addresses`: addresses that the created topic writes to. Each has to confirm a message from AWS first.
   EOT
   type = object({
-    enabled                      = optional(bool, true)
-    unapplied_change_age_seconds = optional(number, 21600)
-    topic_arns                   = optional(list(string), [])
+    enabled                       = optional(bool, true)
+    unapplied_change_age_fraction = optional(number)
+    topic_arns                    = optional(list(string), [])
+    create_topic                  = optional(bool, false)
+    email_addresses               = optional(list(string), [])
   })
   nullable = false
   default  = {}
 
+  # A conditional, not `||`: that one looks at its right side also when the left one is true.
   validation {
-    condition     = var.alarms.unapplied_change_age_seconds >= 60 && var.alarms.unapplied_change_age_seconds <= 86400 && floor(var.alarms.unapplied_change_age_seconds) == var.alarms.unapplied_change_age_seconds
-    error_message = "alarms.unapplied_change_age_seconds is ${var.alarms.unapplied_change_age_seconds}; allowed are whole numbers from 60 to 86400. Take a fraction that leaves time to act, as 21600 does."
+    condition     = var.alarms.unapplied_change_age_fraction == null ? true : var.alarms.unapplied_change_age_fraction >= 0.01 && var.alarms.unapplied_change_age_fraction <= 0.9
+    error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are 0.01 to 0.9 of 24 hours. Take one that leaves time to act, as 0.25 does, or leave it out."
+  }
+
+  validation {
+    condition     = var.alarms.unapplied_change_age_fraction == null ? true : var.alarms.unapplied_change_age_fraction <= var.control.record_age_fraction
+    error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are fractions up to control.record_age_fraction, which is ${var.control.record_age_fraction}: a run stops before a change gets older than that. Lower the one or raise the other."
   }
 
   validation {
     condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
     error_message = "alarms.topic_arns is ${jsonencode(var.alarms.topic_arns)}; allowed are ARNs of SNS topics, as in arn:aws:sns:eu-central-1:111122223333:oncall. Correct the others."
   }
+
+  validation {
+    condition     = var.alarms.enabled || !var.alarms.create_topic
+    error_message = "alarms.create_topic is ${var.alarms.create_topic}, but alarms.enabled is ${var.alarms.enabled}; a topic goes with the alarms that publish to it. Set alarms.enabled to true, or alarms.create_topic to false."
+  }
+
+  validation {
+    condition     = var.alarms.create_topic || length(var.alarms.email_addresses) == 0
+    error_message = "alarms.email_addresses is ${jsonencode(var.alarms.email_addresses)}, but alarms.create_topic is ${var.alarms.create_topic}; an address goes with a created topic. Set alarms.create_topic to true, or subscribe the address to a topic of your own."
+  }
+
+  validation {
+    condition     = alltrue([for address in var.alarms.email_addresses : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", address))])
+    error_message = "alarms.email_addresses is ${jsonencode(var.alarms.email_addresses)}; allowed are email addresses, as in oncall@example.com. Correct the others."
+  }
+}
+
+variable "dashboard" {
+  description = "Whether there is a CloudWatch dashboard of the run in the source account. AWS gives three dashboards to an account for nothing and takes 3 USD a month for each further one; a copy exists for days or weeks, and who looks after it should see it at a glance. With many tables, `false` for most."
+  type        = bool
+  nullable    = false
+  default     = true
 }
 
 variable "roles" {
@@ -501,7 +533,7 @@ variable "vpc" {
 
 variable "kms_key_arn" {
   description = <<-EOT
-    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue and the alarm topic. Left out, AWS's own keys encrypt them. The key policy must let
+    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and the journal where the source has no customer-managed key itself. Left out, AWS's own keys encrypt them. The key policy must let
 
     * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
     * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;

@@ -173,6 +173,17 @@ def test_control_is_told_how_the_run_goes(applied: Applied, local_aws: LocalAws)
     }
 
 
+def test_the_lags_alarm_follows_what_the_run_promises(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("cloudwatch")
+    found = client.describe_alarms()["MetricAlarms"]
+    assert {alarm["AlarmArn"] for alarm in found} == set(outputs["alarm_arns"])
+    [lag] = [alarm for alarm in found if alarm["MetricName"] == "OldestUnappliedChangeAge"]
+    assert lag["Threshold"] == 6 * 3600
+    shown = client.get_dashboard(DashboardName=outputs["dashboard_name"])["DashboardBody"]
+    assert all(arn in shown for arn in outputs["alarm_arns"])
+
+
 def test_a_slice_hands_on_segments_and_the_text_letters(
     applied: Applied, local_aws: LocalAws, tmp_path: Path
 ) -> None:

@@ -56,7 +56,8 @@ class Parts:
     """What the reconciler looks at and moves.
 
     ``preflight`` finds what keeps the run from beginning, one sentence each, and ``survey`` the fields of
-    the run that follow from the tables.
+    the run that follow from the tables. ``tell_age`` is told how old the oldest unapplied change is, in
+    seconds.
     """
 
     run: RunRecord
@@ -70,7 +71,7 @@ class Parts:
     watch: Watch
     preflight: Callable[[], list[str]]
     survey: Callable[[], Mapping[str, Any]]
-    publish: Callable[[Backlog], None]
+    tell_age: Callable[[float], None]
 
 
 def reconcile(reconciler: Reconciler, clock: Clock, until: float) -> None:
@@ -130,10 +131,13 @@ class Reconciler:
 
     def _observe(self, run: Run) -> Backlog:
         # Before its first slice a run has read nothing that an expired change could be missing from.
-        covered_to = run.scan_began or self._clock.now()
+        now = self._clock.now()
+        covered_to = run.scan_began or now
         count = run.phase is Phase.SLICE and run.applying > 0
         backlog = self._parts.stream.observe(covered_to, count=count)
-        self._parts.publish(backlog)
+        # The stream may hold a day of changes from before the copy, which the scan covers: their age counts
+        # from its beginning.
+        self._parts.tell_age(min(backlog.oldest_age, now - covered_to))
         return backlog
 
     def _preflight(self, run: Run) -> Outcome:

@@ -12,6 +12,7 @@ from tablecopy.journal.leases import Leases
 from tablecopy.journal.letters import LETTERS, Letters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
+from tablecopy.meter import Meter
 from tablecopy.redrive import Redrive
 from tablecopy.sessions import own_session
 from tablecopy.shares import Shares
@@ -24,8 +25,9 @@ _RUN = RunRecord(_STORE)
 _LEASES = Leases(_STORE, _CLOCK)
 _LETTERS = Letters(_STORE, _CLOCK)
 _SOURCE = Wire(own_session())
+_METER = Meter(_CLOCK, _SETTINGS.copy_name)
 _SHARES = Shares(_CLOCK, *budgets())
-_WRITER_FOR = writer_factory(_SETTINGS, _CLOCK, "backfill", _SHARES.write)
+_WRITER_FOR = writer_factory(_SETTINGS, _CLOCK, "backfill", _SHARES.write, _METER)
 _WORKER = Worker(
     _RUN,
     _LEASES,
@@ -35,9 +37,12 @@ _WORKER = Worker(
     _SETTINGS.source_table,
     _SHARES,
     _WRITER_FOR,
+    _METER,
     _CLOCK,
 )
-_REDRIVE = Redrive(_RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _SHARES, _WRITER_FOR, _CLOCK)
+_REDRIVE = Redrive(
+    _RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _SHARES, _WRITER_FOR, _METER, _CLOCK
+)
 
 # What was loaded until now stays. Looking through all of it again and again took a twentieth of the time.
 gc.freeze()
@@ -49,8 +54,12 @@ def handle(event: Json, context: Context) -> Json:
     ``event`` is ``{"slice": n, "segment": n}``, or ``{"slice": n, "segment": "letters"}``.
     """
     until = deadline(context, _CLOCK)
-    if event["segment"] == LETTERS:
-        following = _REDRIVE.settle(event["slice"], context.aws_request_id, until)
-    else:
-        following = _WORKER.copy(event["segment"], event["slice"], context.aws_request_id, until)
+    try:
+        if event["segment"] == LETTERS:
+            following = _REDRIVE.settle(event["slice"], context.aws_request_id, until)
+        else:
+            following = _WORKER.copy(event["segment"], event["slice"], context.aws_request_id, until)
+    finally:
+        # What was done was done, however this ends.
+        _METER.publish()
     return {"next": following.value}

@@ -10,8 +10,10 @@ from typing import Protocol
 from tablecopy.capacity import Capacity
 from tablecopy.clock import Clock
 from tablecopy.journal.store import Store
+from tablecopy.meter import Meter
 from tablecopy.sessions import RoleSession, own_session
 from tablecopy.settings import Settings
+from tablecopy.usage import writes
 from tablecopy.wire import Wire
 from tablecopy.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
 
@@ -47,7 +49,9 @@ def journal(its: Settings, connections: int = 10) -> Store:
     return Store(Wire(own_session(), connections=connections), its.journal_table)
 
 
-def writer_factory(its: Settings, clock: Clock, function: str, capacity: Capacity) -> WriterFactory:
+def writer_factory(
+    its: Settings, clock: Clock, function: str, capacity: Capacity, meter: Meter
+) -> WriterFactory:
     """Makes writers to the destination that share one client, with the destination account's role."""
     wire = Wire(
         RoleSession(its.destination_role_arn, its.destination_external_id, f"tablecopy-{function}"),
@@ -56,7 +60,11 @@ def writer_factory(its: Settings, clock: Clock, function: str, capacity: Capacit
         read_timeout=WRITE_TIMEOUT_SECONDS - 3,
     )
 
+    usage = writes(meter, its.destination_table)
+
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
-        return BatchWriter(wire, its.destination_table, key_names, capacity, clock, until, random.Random())
+        return BatchWriter(
+            wire, its.destination_table, key_names, capacity, usage, clock, until, random.Random()
+        )
 
     return make

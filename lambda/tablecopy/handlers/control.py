@@ -13,9 +13,9 @@ from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.executions import Executions
 from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.control.mapping import Mapping
-from tablecopy.control.metrics import Metrics
 from tablecopy.control.pace import Pace
 from tablecopy.control.preflight import problems
+from tablecopy.control.pulse import Pulse
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Parts, Reconciler, reconcile
 from tablecopy.control.stream import Stream
@@ -57,6 +57,7 @@ _MAPPING = Mapping(_LAMBDA, _SETTINGS.mapping_uuid)
 _EXECUTIONS = Executions(boto3.client("stepfunctions", config=_RETRYING), _SETTINGS.state_machine_arn)
 _STREAMS = boto3.client("dynamodbstreams", config=_RETRYING)
 _QUEUE = FailureQueue(boto3.client("sqs", config=_RETRYING), _SETTINGS.failure_queue_url)
+_PULSE = Pulse(_CLOCK, _COMMON.copy_name)
 _ACTIONS = ("reconcile", "start", "status", "seal", "redrive", "letters")
 _COMMANDS = Commands(
     _RUN, _SEGMENTS, _SHARDS, _LETTERS, _CLOCK, _SETTINGS.stream_arn, _SETTINGS.total_segments
@@ -104,7 +105,9 @@ def _reconcile() -> Json:
     if _SETTINGS.start_on_apply:
         _COMMANDS.begin()
     reconcile(_reconciler(), _CLOCK, _CLOCK.now() + _LOOK_FOR_SECONDS)
-    return {"status": _COMMANDS.status()}
+    status = _COMMANDS.status()
+    _PULSE.beat(status)
+    return {"status": status}
 
 
 def _reconciler() -> Reconciler:
@@ -148,7 +151,7 @@ def _reconciler() -> Reconciler:
             ],
         ),
         survey=partial(survey, _SOURCE, source_table, _DESTINATION, destination_table, _SETTINGS),
-        publish=Metrics(_CLOCK, _SETTINGS.copy_name, _LETTERS.count).publish,
+        tell_age=_PULSE.age,
     )
     pace = Pace(_SETTINGS.slice_seconds, _SETTINGS.record_age_fraction)
     return Reconciler(parts, _CLOCK, pace, _SETTINGS.concurrency)

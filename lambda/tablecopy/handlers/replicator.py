@@ -12,19 +12,22 @@ from tablecopy.journal.leases import Leases
 from tablecopy.journal.letters import Letters
 from tablecopy.journal.marks import Marks
 from tablecopy.journal.run import RunRecord
+from tablecopy.meter import Meter
 from tablecopy.replicator import Replicator
 from tablecopy.wire import Json
 
 _CLOCK = Clock()
 _SETTINGS = settings()
 _STORE = journal(_SETTINGS, connections=WRITERS)
+_METER = Meter(_CLOCK, _SETTINGS.copy_name)
 _REPLICATOR = Replicator(
     RunRecord(_STORE),
     Leases(_STORE, _CLOCK),
     Marks(_STORE, _CLOCK),
     Letters(_STORE, _CLOCK),
     # Changes are not held back: what they wait for, they wait for in a stream that keeps them for a day.
-    writer_factory(_SETTINGS, _CLOCK, "replicator", Unlimited(_CLOCK)),
+    writer_factory(_SETTINGS, _CLOCK, "replicator", Unlimited(_CLOCK), _METER),
+    _METER,
 )
 
 # What was loaded until now stays. Looking through all of it again and again took a twentieth of the time.
@@ -33,4 +36,8 @@ gc.freeze()
 
 def handle(event: Json, context: Context) -> Json:
     """Apply a batch of stream records; answers with ``batchItemFailures``."""
-    return _REPLICATOR.apply(event["Records"], context.aws_request_id, deadline(context, _CLOCK))
+    try:
+        return _REPLICATOR.apply(event["Records"], context.aws_request_id, deadline(context, _CLOCK))
+    finally:
+        # What was done was done, however this ends.
+        _METER.publish()

@@ -286,11 +286,63 @@ run "write_price_below_nothing" {
   expect_failures = [var.prices]
 }
 
-run "alarm_after_records_are_lost" {
+run "alarm_at_no_age" {
   command = plan
 
   variables {
-    alarms = { unapplied_change_age_seconds = 86401 }
+    alarms = { unapplied_change_age_fraction = 0.009 }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarm_after_the_stream_has_forgotten" {
+  command = plan
+
+  variables {
+    alarms  = { unapplied_change_age_fraction = 0.91 }
+    control = { record_age_fraction = 0.9 }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "alarm_after_the_run_has_stopped" {
+  command = plan
+
+  variables {
+    alarms  = { unapplied_change_age_fraction = 0.3 }
+    control = { record_age_fraction = 0.25 }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "topic_without_alarms" {
+  command = plan
+
+  variables {
+    alarms = { enabled = false, create_topic = true }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "address_without_a_topic" {
+  command = plan
+
+  variables {
+    alarms = { email_addresses = ["oncall@example.com"] }
+  }
+
+  expect_failures = [var.alarms]
+}
+
+run "address_is_a_name" {
+  command = plan
+
+  variables {
+    alarms = { create_topic = true, email_addresses = ["oncall"] }
   }
 
   expect_failures = [var.alarms]

@@ -96,14 +96,15 @@ def leave(*indexes: int) -> Fault:
 class FakeDestination(Wire):
     """A table in memory behind BatchWriteItem, with its limits, and with faults for its next calls.
 
-    Each write costs one unit. One call at a time takes effect, as if they came in that order. ``refuses`` are
-    the tokens of keys that make any call with them a bad one.
+    Each write costs one unit, and for each index what ``indexes`` says. One call at a time takes effect, as
+    if they came in that order. ``refuses`` are the tokens of keys that make any call with them a bad one.
     """
 
     def __init__(self, key_names: Sequence[str] = ("pk",), faults: Sequence[Fault] = ()) -> None:
         self.key_names = key_names
         self.faults = list(faults)
         self.refuses: set[str] = set()
+        self.indexes: dict[str, float] = {}
         self.items: dict[str, Json] = {}
         self.calls: list[list[Json]] = []
         self.on_call: Callable[[], None] = lambda: None
@@ -135,9 +136,18 @@ class FakeDestination(Wire):
         return encode(
             {
                 "UnprocessedItems": {table: list(answer.unprocessed)} if answer.unprocessed else {},
-                "ConsumedCapacity": [{"TableName": table, "CapacityUnits": float(len(answer.applied))}],
+                "ConsumedCapacity": [self._consumed(table, len(answer.applied))],
             }
         )
+
+    def _consumed(self, table: str, writes: int) -> Json:
+        parts = {name: {"CapacityUnits": units * writes} for name, units in self.indexes.items()}
+        return {
+            "TableName": table,
+            "CapacityUnits": writes * (1 + sum(self.indexes.values())),
+            "Table": {"CapacityUnits": float(writes)},
+            **({"GlobalSecondaryIndexes": parts} if parts else {}),
+        }
 
     def token(self, request: Json) -> str:
         if "DeleteRequest" in request:
@@ -184,9 +194,11 @@ class FakeSource(Wire):
     def call(self, operation: str, body: Any) -> Json:
         assert operation == "get_item"
         assert body["ConsistentRead"] is True
+        assert body["ReturnConsumedCapacity"] == "TOTAL"
         with self.lock:
             found = [item for item in self.items if item["pk"] == body["Key"]["pk"]]
-        return {"Item": found[0]} if found else {}
+        consumed = {"TableName": body["TableName"], "CapacityUnits": 1.0}
+        return {"ConsumedCapacity": consumed, **({"Item": found[0]} if found else {})}
 
     def _page(self, request: Json) -> Json:
         mine = [

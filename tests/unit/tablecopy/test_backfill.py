@@ -24,7 +24,9 @@ from tablecopy.journal.letters import Letters, Origin
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.store import Store
+from tablecopy.meter import Meter
 from tablecopy.shares import Shares
+from tablecopy.usage import writes
 from tablecopy.wire import Json, encode
 from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.writes import key_token
@@ -66,6 +68,7 @@ class Scene:
         writers: int = 1,
     ) -> None:
         self.clock = FakeClock()
+        self.meter = Meter(self.clock, "move")
         self.source = FakeSource(items, page_size)
         self.destination = FakeDestination()
         self.run = RunRecord(store)
@@ -80,13 +83,23 @@ class Scene:
 
     def writer(self, key_names: Sequence[str], until: float) -> BatchWriter:
         return self.writer_class(
-            self.destination, "copy", key_names, Unlimited(self.clock), self.clock, until, random.Random(1)
+            self.destination,
+            "copy",
+            key_names,
+            Unlimited(self.clock),
+            writes(self.meter, "copy"),
+            self.clock,
+            until,
+            random.Random(1),
         )
 
     def copy(self, segment: int = 0, slice_: int = 2, timeout: float = TIMEOUT) -> Next:
         """One invocation."""
         self.invocations += 1
-        worker = Worker(
+        return self.worker().copy(segment, slice_, f"r{self.invocations}", self.clock.now() + timeout)
+
+    def worker(self) -> Worker:
+        return Worker(
             self.run,
             self.leases,
             self.segments,
@@ -95,10 +108,10 @@ class Scene:
             "source",
             self.shares,
             self.writer,
+            self.meter,
             self.clock,
             self.writers,
         )
-        return worker.copy(segment, slice_, f"r{self.invocations}", self.clock.now() + timeout)
 
     def enter(self, phase: Phase, **changes: Any) -> None:
         run = self.run.read()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from types import ModuleType
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
 from typing import cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tablecopy.control.commands import Commands
+from tablecopy.control.pulse import Pulse
 from tablecopy.control.reconciler import Outcome
 from tablecopy.handlers.context import Context
 from tablecopy.journal.letters import Letters
@@ -18,10 +21,29 @@ from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.wire import Json
-from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore
+from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore, client_error
+from tests.unit.tablecopy.published import Published, published
 from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
 NAME = "tablecopy.handlers.control"
+
+
+class Metered:
+    """What the passes tell CloudWatch."""
+
+    def __init__(self, handler: ModuleType, run: RunRecord, log: pytest.CaptureFixture[str]) -> None:
+        self.handler = handler
+        self.run = run
+        self.log = log
+
+    def enter(self, phase: Phase) -> None:
+        self.handler._COMMANDS.begin()
+        begun = self.run.read()
+        assert begun is not None
+        self.run.save(begun.enter(phase, 0.0))
+
+    def told(self) -> Published:
+        return published(self.log.readouterr().out)
 
 
 class Stepping:
@@ -64,6 +86,18 @@ def reconciler(handler: ModuleType, run: RunRecord, monkeypatch: pytest.MonkeyPa
     return stepping
 
 
+@pytest.fixture
+def metered(
+    handler: ModuleType,
+    run: RunRecord,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Metered:
+    monkeypatch.setattr(handler, "_PULSE", Pulse(clock, "move"))
+    return Metered(handler, run, capsys)
+
+
 def ask(handler: ModuleType, action: str, **details: object) -> Json:
     return cast(Json, handler.handle({"action": action, **details}, cast(Context, None)))
 
@@ -103,3 +137,65 @@ def test_a_throttled_call_is_made_again(handler: ModuleType) -> None:
 
 def test_everything_fits_together(handler: ModuleType) -> None:
     assert handler._reconciler() is not None
+
+
+class TestPulse:
+    @pytest.mark.parametrize("phase", sorted(Phase))
+    def test_each_pass_tells_the_state_of_the_run(
+        self, phase: Phase, metered: Metered, reconciler: Stepping
+    ) -> None:
+        metered.enter(phase)
+        ask(metered.handler, "reconcile")
+        expected: Json = {
+            "Reconciliations": {"": [1]},
+            "RunStopped": {"": [int(phase is Phase.STOPPED)]},
+            "DeadLetters": {"": [0]},
+            "RunPhase": {phase.value: [1]},
+        }
+        if phase is Phase.SEALED:
+            # Or an alarm that was on when the run was sealed would stay on.
+            expected["OldestUnappliedChangeAge"] = {"": [0]}
+        assert metered.told() == expected
+
+    def test_open_dead_letters(
+        self, metered: Metered, monkeypatch: pytest.MonkeyPatch, reconciler: Stepping
+    ) -> None:
+        metered.enter(Phase.DRAINING)
+        status = metered.handler._COMMANDS.status()
+        monkeypatch.setattr(metered.handler._COMMANDS, "status", lambda: {**status, "letters": 3})
+        ask(metered.handler, "reconcile")
+        assert metered.told()["DeadLetters"] == {"": [3]}
+
+    def test_without_a_run_nothing_waits(self, metered: Metered, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = replace(metered.handler._SETTINGS, start_on_apply=False)
+        monkeypatch.setattr(metered.handler, "_SETTINGS", settings)
+        monkeypatch.setattr(
+            metered.handler, "_reconciler", lambda: SimpleNamespace(step=lambda: Outcome.IDLE)
+        )
+        ask(metered.handler, "reconcile")
+        told = metered.told()
+        assert told["RunPhase"] == {"none": [1]}
+        assert (told["OldestUnappliedChangeAge"], told["DeadLetters"]) == ({"": [0]}, {"": [0]})
+
+    def test_a_pass_that_fails_is_no_sign_of_life(
+        self, metered: Metered, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail() -> None:
+            raise client_error("AccessDeniedException")
+
+        metered.enter(Phase.DRAINING)
+        monkeypatch.setattr(metered.handler, "_reconciler", fail)
+        with pytest.raises(ClientError):
+            ask(metered.handler, "reconcile")
+        assert metered.told() == {}
+
+    def test_a_look_from_outside_is_none_either(self, metered: Metered) -> None:
+        metered.enter(Phase.DRAINING)
+        ask(metered.handler, "status")
+        assert metered.told() == {}
+
+    def test_the_age_is_told_twice_a_minute(self, metered: Metered, clock: FakeClock) -> None:
+        for seconds in range(60):
+            metered.handler._PULSE.age(12.5 + seconds)
+            clock.tick(1)
+        assert metered.told() == {"OldestUnappliedChangeAge": {"": [12.5, 42.5]}}

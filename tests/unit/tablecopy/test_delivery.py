@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from tablecopy.capacity import Unlimited
 from tablecopy.delivery import Delivery
+from tablecopy.meter import Meter
+from tablecopy.usage import writes
 from tablecopy.wire import encode
 from tablecopy.writer import BatchWriter, Refused
 from tablecopy.writes import key_token, put
@@ -25,12 +27,19 @@ def token(index: int) -> str:
     return key_token({"pk": {"S": str(index)}})
 
 
+def writer_to(destination: FakeDestination, clock: FakeClock, deadline: float) -> BatchWriter:
+    usage = writes(Meter(clock, "move"), "copy")
+    return BatchWriter(
+        destination, "copy", ["pk"], Unlimited(clock), usage, clock, deadline, random.Random(1)
+    )
+
+
 def deliver(
     destination: FakeDestination, count: int, writers: int, deadline: float = NOON + 60
 ) -> tuple[list[frozenset[bytes]], list[Refused]]:
     """What was not written, and what was put aside."""
     clock = FakeClock()
-    writer = BatchWriter(destination, "copy", ["pk"], Unlimited(clock), clock, deadline, random.Random(1))
+    writer = writer_to(destination, clock, deadline)
     aside: list[Refused] = []
     with Delivery(writer, aside.append, writers) as delivery:
         return [part.result() for part in delivery.begin(requests(count))], aside
@@ -67,7 +76,7 @@ def test_what_cannot_be_put_aside_is_an_error() -> None:
     destination = FakeDestination()
     destination.refuses = {token(0)}
     clock = FakeClock()
-    writer = BatchWriter(destination, "copy", ["pk"], Unlimited(clock), clock, NOON + 60, random.Random(1))
+    writer = writer_to(destination, clock, NOON + 60)
 
     def fail(refused: Refused) -> None:
         raise client_error("ThrottlingException")
@@ -95,7 +104,7 @@ def test_leaving_waits_for_what_is_under_way_and_starts_nothing_more() -> None:
 
     destination = Slow()
     clock = FakeClock()
-    writer = BatchWriter(destination, "copy", ["pk"], Unlimited(clock), clock, NOON + 60, random.Random(1))
+    writer = writer_to(destination, clock, NOON + 60)
     before = set(threading.enumerate())
     with suppress(Left), Delivery(writer, lambda refused: None, 1) as delivery:
         [under_way] = delivery.begin(requests(100))

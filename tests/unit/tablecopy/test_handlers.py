@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "DESTINATION_REGION": "eu-west-1",
     "DESTINATION_ROLE_ARN": "arn:aws:iam::222222222222:role/copy",
     "DESTINATION_EXTERNAL_ID": "external",
-    "COPY_NAME": "copy",
+    "COPY_NAME": "move",
     "STREAM_ARN": "arn:aws:dynamodb:eu-west-1:111111111111:table/source/stream/1",
     "MAPPING_UUID": "mine",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111111111111:stateMachine:copy",
@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "DRAINED_AFTER_SECONDS": "60",
     "ALLOW_NONEMPTY_DESTINATION": "false",
 }
-CONTROL_ONLY = list(ENVIRONMENT)[list(ENVIRONMENT).index("COPY_NAME") :]
+CONTROL_ONLY = list(ENVIRONMENT)[list(ENVIRONMENT).index("STREAM_ARN") :]
 
 # Imports the handler from the committed archive, and tells what came along.
 IMPORT = """
@@ -78,7 +78,7 @@ def test_it_starts_from_the_archive(function: str, tmp_path: Path) -> None:
     assert came["boto3"] == (function == "control")
 
 
-@pytest.mark.parametrize("name", ["JOURNAL_TABLE", "DESTINATION_ROLE_ARN", "STATE_MACHINE_ARN"])
+@pytest.mark.parametrize("name", ["JOURNAL_TABLE", "COPY_NAME", "STATE_MACHINE_ARN"])
 def test_a_missing_setting_is_named(name: str, tmp_path: Path) -> None:
     rest = {key: value for key, value in ENVIRONMENT.items() if key != name}
     done = start("control", {**rest, "HOME": str(tmp_path)})

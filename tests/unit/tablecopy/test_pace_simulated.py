@@ -111,7 +111,7 @@ class World:
             watch=Watch(self.clock, [], self.letters),
             preflight=list,
             survey=lambda: {"key_names": ("pk",)},
-            publish=lambda backlog: None,
+            tell_age=lambda seconds: None,
         )
         return Reconciler(parts, self.clock, PACE, 1)
 

@@ -23,7 +23,7 @@ from tablecopy.control.mapping import Mapping
 from tablecopy.control.pace import Pace
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
-from tablecopy.control.stream import Backlog, Stream
+from tablecopy.control.stream import Stream
 from tablecopy.control.watch import Watch
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
 from tablecopy.journal.letters import Letter, Letters, Origin
@@ -81,7 +81,7 @@ class Scene:
         self.queue = FakeQueue()
         self.preflight: list[str] = []
         self.lost: list[str] = []
-        self.published: list[Backlog] = []
+        self.told_ages: list[float] = []
         # What the scene itself does to the journal is neither watched nor killed.
         self.run = RunRecord(quiet)
         self.leases = Leases(quiet, self.clock)
@@ -114,7 +114,7 @@ class Scene:
             watch=Watch(self.clock, [lambda run: self.lost], self.letters),
             preflight=lambda: list(self.preflight),
             survey=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
-            publish=self.published.append,
+            tell_age=self.told_ages.append,
         )
         return Reconciler(parts, self.clock, Pace(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
 
@@ -139,8 +139,8 @@ class Scene:
         state = self.lambda_.mapping["State"]
         self.lambda_.mapping["State"] = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
 
-    def write(self, value: int) -> None:
-        self.streams.shards["a"].records.append((str(10**24 + value), self.clock.time))
+    def write(self, value: int, age: float = 0.0) -> None:
+        self.streams.shards["a"].records.append((str(10**24 + value), self.clock.time - age))
 
     def finish_segments(self) -> None:
         for number in range(2):
@@ -167,7 +167,7 @@ def hold(scene: Scene, kind: str) -> Any:
 class TestPreflight:
     def test_without_a_run_nothing_happens(self, scene: Scene) -> None:
         assert scene.step() is Outcome.IDLE
-        assert scene.published == []
+        assert scene.told_ages == []
 
     def test_problems_are_noted_and_waited_for(self, scene: Scene) -> None:
         scene.at(Phase.PREFLIGHT)
@@ -673,14 +673,25 @@ def test_a_lost_change_stops_the_run_for_good(scene: Scene) -> None:
     assert "empty the destination" in scene.now().reason
 
 
-def test_the_backlog_is_published_in_every_phase(scene: Scene) -> None:
+def test_the_oldest_changes_age_is_told_in_every_phase(scene: Scene) -> None:
     scene.write(1)
-    for phase in sorted(set(Phase) - {Phase.SEALED, Phase.STOPPED}):
-        scene.at(phase)
-        scene.published.clear()
+    for phase in sorted(set(Phase) - {Phase.PREFLIGHT, Phase.SEALED, Phase.STOPPED}):
+        scene.at(phase, scan_began=NOON - 60)
+        scene.told_ages.clear()
         scene.clock.time += 1
         scene.step()
-        assert scene.published[0].oldest_age > 0
+        assert scene.told_ages[0] > 0
+
+
+def test_a_change_from_before_the_scan_is_as_old_as_the_scan(scene: Scene) -> None:
+    """A stream that was on long before the copy sets no alarm off."""
+    scene.write(1, age=20 * 3600)
+    scene.at(Phase.PREFLIGHT)
+    scene.step()
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS, scan_began=NOON - 90)
+    scene.step()
+    assert scene.told_ages[0] == 0
+    assert scene.told_ages[-1] == 90
 
 
 def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:

@@ -16,8 +16,10 @@ from tablecopy.journal.leases import BACKFILL, Leases, UnsettledWrite
 from tablecopy.journal.letters import LETTERS, Letter, Letters, Origin
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
+from tablecopy.meter import Meter
 from tablecopy.redrive import Redrive
 from tablecopy.shares import Shares
+from tablecopy.usage import writes
 from tablecopy.wire import Json, encode
 from tablecopy.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.writes import key_token
@@ -43,6 +45,7 @@ class Scene:
 
     def __init__(self, store: Store, items: Sequence[Json] = (), letters: Sequence[str] = ()) -> None:
         self.clock = FakeClock(BEFORE)
+        self.meter = Meter(self.clock, "move")
         self.source = FakeSource(items)
         self.destination = FakeDestination()
         self.run = RunRecord(store)
@@ -60,11 +63,21 @@ class Scene:
     def writer(self, key_names: Sequence[str], until: float) -> BatchWriter:
         assert key_names == ("pk",)
         return BatchWriter(
-            self.destination, "copy", key_names, Unlimited(self.clock), self.clock, until, random.Random(1)
+            self.destination,
+            "copy",
+            key_names,
+            Unlimited(self.clock),
+            writes(self.meter, "copy"),
+            self.clock,
+            until,
+            random.Random(1),
         )
 
     def settle(self, slice_: int = 2, timeout: float = TIMEOUT) -> Next:
-        redrive = Redrive(
+        return self.redrive().settle(slice_, "r", self.clock.now() + timeout)
+
+    def redrive(self) -> Redrive:
+        return Redrive(
             self.run,
             self.leases,
             self.letters,
@@ -72,9 +85,9 @@ class Scene:
             "source",
             self.shares,
             self.writer,
+            self.meter,
             self.clock,
         )
-        return redrive.settle(slice_, "r", self.clock.now() + timeout)
 
     def enter(self, **changes: Any) -> None:
         run = self.run.read()

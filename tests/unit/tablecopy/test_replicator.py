@@ -21,7 +21,9 @@ from tablecopy.journal.letters import Letter, Letters, Origin
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
+from tablecopy.meter import Meter
 from tablecopy.replicator import Replicator
+from tablecopy.usage import writes
 from tablecopy.wire import Json
 from tablecopy.writer import SETTLE_SECONDS, BatchWriter
 from tablecopy.writes import key_token
@@ -53,6 +55,7 @@ class Scene:
 
     def __init__(self, store: Store, destination: FakeDestination | None = None, writers: int = 1) -> None:
         self.clock = FakeClock()
+        self.meter = Meter(self.clock, "move")
         self.destination = destination or FakeDestination()
         self.run = RunRecord(store)
         self.leases = Leases(store, self.clock)
@@ -64,7 +67,14 @@ class Scene:
 
     def writer(self, key_names: Sequence[str], until: float) -> BatchWriter:
         return BatchWriter(
-            self.destination, "copy", key_names, Unlimited(self.clock), self.clock, until, random.Random(1)
+            self.destination,
+            "copy",
+            key_names,
+            Unlimited(self.clock),
+            writes(self.meter, "copy"),
+            self.clock,
+            until,
+            random.Random(1),
         )
 
     def enter(self, phase: Phase, **changes: Any) -> None:
@@ -75,11 +85,15 @@ class Scene:
     def apply(self, records: Sequence[Json]) -> str | None:
         """One invocation; the sequence number it reports as failed."""
         self.invocations += 1
-        replicator = Replicator(self.run, self.leases, self.marks, self.letters, self.writer, self.writers)
-        answer = replicator.apply(records, f"r{self.invocations}", self.clock.now() + TIMEOUT)
+        answer = self.replicator().apply(records, f"r{self.invocations}", self.clock.now() + TIMEOUT)
         failures = answer["batchItemFailures"]
         assert len(failures) <= 1
         return failures[0]["itemIdentifier"] if failures else None
+
+    def replicator(self) -> Replicator:
+        return Replicator(
+            self.run, self.leases, self.marks, self.letters, self.writer, self.meter, self.writers
+        )
 
     def marked(self) -> list[Mark]:
         return list(self.marks.between("0", "9" * 40).values())

@@ -10,7 +10,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from tablecopy.capacity import Adaptive, Capacity, Unlimited
 from tablecopy.clock import OutOfTime
+from tablecopy.meter import Meter
 from tablecopy.scan import Scan
+from tablecopy.usage import reads
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeSource, client_error
 
 UNTIL = NOON + 60
@@ -37,7 +39,17 @@ class Recording(Capacity):
 
 
 def scan(source: FakeSource, clock: FakeClock, capacity: Capacity | None = None) -> Scan:
-    return Scan(source, "source", 0, 1, capacity or Unlimited(clock), clock, UNTIL, random.Random(1))
+    return Scan(
+        source,
+        "source",
+        0,
+        1,
+        capacity or Unlimited(clock),
+        reads(Meter(clock, "move"), "source"),
+        clock,
+        UNTIL,
+        random.Random(1),
+    )
 
 
 def test_pages_follow_each_other(clock: FakeClock) -> None:

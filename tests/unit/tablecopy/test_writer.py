@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from tablecopy.capacity import Capacity, Unlimited
 from tablecopy.clock import OutOfTime
 from tablecopy.journal.leases import UnsettledWrite
+from tablecopy.meter import Meter
+from tablecopy.usage import writes
 from tablecopy.wire import Json, encode
 from tablecopy.writer import SETTLE_SECONDS, BatchWriter, Refused, Unwritten
 from tablecopy.writes import batches, delete, key_of, key_token, put
@@ -72,6 +74,7 @@ def writer(
         "copy",
         destination.key_names,
         capacity or Unlimited(clock),
+        writes(Meter(clock, "move"), "copy"),
         clock,
         deadline,
         jitter or random.Random(1),

@@ -1,0 +1,153 @@
+# Widgets have a size and no position: CloudWatch places them in their order, row by row on a grid of 24 columns. The
+# names of this module's own metrics are those of lambda/tablecopy/metrics.py. Where a metric has several sets of
+# dimensions, a graph shows one of them as a line: a table's value holds those of its indexes.
+
+locals {
+  namespace         = "DynamoDBAccountCopy"
+  state_machine_arn = "arn:${var.source_table.partition}:states:${var.source_table.region}:${var.source_table.account_id}:stateMachine:${var.state_machine_name}"
+  phases            = ["none", "preflight", "pausing", "slice", "resuming", "draining", "ready", "sealing", "sealed", "stopped"]
+
+  # What the functions count adds up; what control tells is a level.
+  counted = { stat = "Sum", period = 60, region = var.source_table.region, view = "timeSeries" }
+  level   = merge(local.counted, { stat = "Maximum" })
+
+  # Which indexes there are, CloudWatch knows once they were written to.
+  by_index = {
+    for metric in ["ConsumedWriteUnits", "WriteThrottles"] :
+    metric => "SEARCH('{${local.namespace},Copy,Index,Table} Copy=\"${var.copy_name}\" MetricName=\"${metric}\"', 'Sum', 60)"
+  }
+
+  header = {
+    type   = "text"
+    width  = 24
+    height = 2
+    properties = {
+      markdown = join("\n", [
+        "**${var.source_table.table_name}** (${var.source_table.account_id}, ${var.source_table.region}) to **${var.destination_table.table_name}** (${var.destination_table.account_id}, ${var.destination_table.region}). The run itself shows:",
+        "`${var.status_command}`",
+      ])
+    }
+  }
+
+  alarms = [for arns in [var.alarm_arns] : {
+    type       = "alarm"
+    width      = 24
+    height     = 3
+    properties = { title = "Alarms", alarms = arns }
+  } if length(arns) > 0]
+
+  phase = {
+    title   = "Phase"
+    stacked = true
+    metrics = [for phase in local.phases : [local.namespace, "RunPhase", "Copy", var.copy_name, "Phase", phase, { label = phase }]]
+    yAxis   = { left = { min = 0, max = 1 } }
+  }
+
+  lag = {
+    title   = "Age of the oldest unapplied change"
+    metrics = [[local.namespace, "OldestUnappliedChangeAge", "Copy", var.copy_name, { label = "seconds" }]]
+    yAxis   = { left = { min = 0 } }
+    annotations = { horizontal = [
+      { label = "too old", value = var.unapplied_change_age_seconds, color = "#ff7f0e" },
+      { label = "lost", value = 24 * 3600, color = "#d62728" },
+    ] }
+  }
+
+  sums = {
+    title                = "In the time shown"
+    view                 = "singleValue"
+    setPeriodToTimeRange = true
+    metrics = [
+      [local.namespace, "ItemsCopied", "Copy", var.copy_name, { label = "items copied" }],
+      [local.namespace, "BytesCopied", "Copy", var.copy_name, { label = "bytes copied" }],
+      [local.namespace, "RecordsApplied", "Copy", var.copy_name, { label = "changes applied" }],
+      [local.namespace, "WritesRefused", "Copy", var.copy_name, { label = "writes refused" }],
+    ]
+  }
+
+  copied = {
+    title = "Copied by the backfill, a minute"
+    metrics = [
+      [local.namespace, "ItemsCopied", "Copy", var.copy_name, { label = "items" }],
+      [local.namespace, "BytesCopied", "Copy", var.copy_name, { label = "bytes", yAxis = "right" }],
+    ]
+  }
+
+  changes = {
+    title = "Changes applied, a minute"
+    metrics = [
+      [local.namespace, "RecordsApplied", "Copy", var.copy_name, { label = "changes" }],
+      [local.namespace, "PutsApplied", "Copy", var.copy_name, { label = "puts" }],
+      [local.namespace, "DeletesApplied", "Copy", var.copy_name, { label = "deletes" }],
+    ]
+  }
+
+  read = {
+    title = "Read units of the source, a minute"
+    metrics = [
+      [local.namespace, "ConsumedReadUnits", "Copy", var.copy_name, "Table", var.source_table.table_name, { label = "read units" }],
+    ]
+  }
+
+  written = {
+    title = "Write units of the destination, a minute"
+    metrics = [
+      [local.namespace, "ConsumedWriteUnits", "Copy", var.copy_name, "Table", var.destination_table.table_name, { label = "write units, indexes included" }],
+      [{ expression = local.by_index["ConsumedWriteUnits"], label = "index $${PROP('Dim.Index')}" }],
+    ]
+  }
+
+  throttles = {
+    title = "Throttled calls, a minute"
+    metrics = [
+      [local.namespace, "ReadThrottles", "Copy", var.copy_name, "Table", var.source_table.table_name, { label = "reads" }],
+      [local.namespace, "WriteThrottles", "Copy", var.copy_name, "Table", var.destination_table.table_name, { label = "writes, indexes included" }],
+      [{ expression = local.by_index["WriteThrottles"], label = "index $${PROP('Dim.Index')}" }],
+    ]
+  }
+
+  letters = {
+    title = "Not written"
+    metrics = [
+      [local.namespace, "DeadLetters", "Copy", var.copy_name, { label = "open dead letters" }],
+      [local.namespace, "WritesRefused", "Copy", var.copy_name, { label = "writes refused, a minute", stat = "Sum" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.failure_queue_name, { label = "failed batches" }],
+    ]
+  }
+
+  errors = {
+    title = "Errors"
+    metrics = concat(
+      [for key, name in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", name, { label = "${key}, errors" }]],
+      [for key, name in var.function_names : ["AWS/Lambda", "Throttles", "FunctionName", name, { label = "${key}, throttled" }]],
+      [
+        ["AWS/States", "ExecutionsFailed", "StateMachineArn", local.state_machine_arn, { label = "executions failed" }],
+        ["AWS/States", "ExecutionsTimedOut", "StateMachineArn", local.state_machine_arn, { label = "executions timed out" }],
+      ],
+    )
+  }
+
+  control = {
+    title = "Control"
+    metrics = [
+      [local.namespace, "Reconciliations", "Copy", var.copy_name, { label = "passes, a minute", stat = "Sum" }],
+      [local.namespace, "RunStopped", "Copy", var.copy_name, { label = "run stopped" }],
+    ]
+  }
+
+  body = {
+    widgets = concat([local.header], local.alarms, [
+      { type = "metric", width = 12, height = 6, properties = merge(local.level, local.phase) },
+      { type = "metric", width = 12, height = 6, properties = merge(local.level, local.lag) },
+      { type = "metric", width = 24, height = 3, properties = merge(local.counted, local.sums) },
+      { type = "metric", width = 12, height = 6, properties = merge(local.counted, local.copied) },
+      { type = "metric", width = 12, height = 6, properties = merge(local.counted, local.changes) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.read) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.written) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.throttles) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.level, local.letters) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.errors) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.level, local.control) },
+    ])
+  }
+}
