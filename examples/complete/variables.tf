@@ -55,3 +55,30 @@ variable "alarm_topic_arns" {
   type        = list(string)
   default     = []
 }
+
+variable "source_permissions_boundary_arn" {
+  description = "Policy of the source account that bounds the roles there."
+  type        = string
+  default     = null
+}
+
+variable "destination_permissions_boundary_arn" {
+  description = "Policy of the destination account that bounds the role there."
+  type        = string
+  default     = null
+}
+
+variable "kms_key_arn" {
+  description = "Key of the source account for logs, queue, topic and environment variables."
+  type        = string
+  default     = null
+}
+
+variable "vpc" {
+  description = "Subnets and security groups of the source account the functions run in."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+}

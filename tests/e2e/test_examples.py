@@ -5,6 +5,7 @@ Accounts of their own, which end with the tests: nothing has to be destroyed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
             terraform.apply()
             return terraform
 
-        complete = pool.submit(apply, "complete", {"table_name": "orders"})
+        complete = pool.submit(
+            apply, "complete", {"table_name": "orders", **_what_an_organization_has(accounts)}
+        )
         many_tables = pool.submit(apply, "many-tables", {"tables": tables})
         yield Applied(accounts, complete.result(), many_tables.result())
 
@@ -93,6 +96,25 @@ def test_many_tables(applied: Applied) -> None:
         assert verify([*_words(commands[name]["verify"]), "--writes-stopped"]) == 0
         destination = applied.accounts.session(DESTINATION_ACCOUNT).client("dynamodb")
         assert destination.scan(TableName=there, Select="COUNT")["Count"] == ITEMS
+
+
+def _what_an_organization_has(accounts: LocalAws) -> dict[str, Any]:
+    """Boundaries, a key, a network and an address: everything that can be switched on is."""
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    boundaries = {
+        account: accounts.session(account)
+        .client("iam")
+        .create_policy(PolicyName="boundary", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+        for account in (SOURCE_ACCOUNT, DESTINATION_ACCOUNT)
+    }
+    source = accounts.session(SOURCE_ACCOUNT)
+    return {
+        "source_permissions_boundary_arn": boundaries[SOURCE_ACCOUNT],
+        "destination_permissions_boundary_arn": boundaries[DESTINATION_ACCOUNT],
+        "kms_key_arn": source.client("kms").create_key()["KeyMetadata"]["Arn"],
+        "vpc": {"subnet_ids": ["subnet-0123456789abcdef0"], "security_group_ids": ["sg-0123456789abcdef0"]},
+        "alarm_email_addresses": ["oncall@example.com"],
+    }
 
 
 def _words(command: str) -> list[str]:
