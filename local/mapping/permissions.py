@@ -44,8 +44,12 @@ class Permissions:
         return answer
 
     def _ask(self, role_arn: str, actions: Sequence[str], resource_arn: str) -> tuple[str, ...]:
+        # ministack's simulator takes all that follows "role/" for the name; a role is found by its name alone.
+        prefix, _, path = role_arn.partition("/")
         results = self._iam.simulate_principal_policy(
-            PolicySourceArn=role_arn, ActionNames=list(actions), ResourceArns=[resource_arn]
+            PolicySourceArn=f"{prefix}/{path.split('/')[-1]}",
+            ActionNames=list(actions),
+            ResourceArns=[resource_arn],
         )["EvaluationResults"]
         allowed = {result["EvalActionName"] for result in results if result["EvalDecision"] == "allowed"}
         return tuple(action for action in actions if action not in allowed)
