@@ -69,6 +69,7 @@ def test_a_file_with_a_resource_must_have_been_looked_at(tmp_path: Path) -> None
         "resource.tf": 'resource "aws_sqs_queue" "this" {}\n',
         "policy.tf": 'data "aws_iam_policy_document" "this" {}\n',
         "nothing.tf": 'output "x" {}\nresource "terraform_data" "this" {}\n',
+        "dashboard.tf": 'resource "aws_cloudwatch_dashboard" "this" {}\n',
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
