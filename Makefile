@@ -19,7 +19,7 @@ help:
 	@echo "make faults-table run the tests of faults and write their table to docs/faults.md"
 	@echo "make bench        measure the speed (ONLY=\"backfill worker_memory\" for some figures, BENCH=full for more)"
 	@echo "make docs         write the tables of inputs and outputs in the README files"
-	@echo "make lint         formatting, types, and the built zip"
+	@echo "make lint         formatting, types, the built zip, and what checkov finds in the Terraform"
 	@echo "make build        build the Lambda zip"
 	@echo "make clean        remove what the other targets have made"
 
@@ -41,18 +41,19 @@ bench: .venv/ready
 docs: .venv/ready
 	@$(BIN)/python -m reference
 
-lint: .venv/ready
+lint: .venv/ready .venv-checkov/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python lambda/build.py --check
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE terraform fmt -check -recursive .; fi
+	@$(BIN)/python -m checks.checkov .venv-checkov/bin/checkov
 
 build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf .venv .venv-local .demo benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-local .venv-checkov .demo benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)
@@ -67,4 +68,12 @@ clean:
 	@echo "Creating .venv-local for the local AWS ..."
 	@$(PYTHON) -m venv --clear .venv-local
 	@.venv-local/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
+	@touch $@
+
+# Away from the others: it insists on versions of its own.
+.venv-checkov/ready: requirements-checkov.txt
+	@$(call need_python)
+	@echo "Creating .venv-checkov ..."
+	@$(PYTHON) -m venv --clear .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
