@@ -19,7 +19,9 @@ from local.demo.traffic import Writer, fill
 from operate.cli import main as tablecopy
 from operate.function import ControlFunction, Status
 from sides import Side, UserError
+from tablecopy.metrics import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
 from tests.e2e.copying import Copy
+from tests.unit.tablecopy.published import Published, published
 
 pytestmark = pytest.mark.terraform
 
@@ -102,6 +104,23 @@ def test_changes_of_every_kind_were_replayed(story: Story) -> None:
     assert story.ready["deletes"] > 0
 
 
+def test_the_functions_tell_what_they_have_done(story: Story) -> None:
+    """At most what the journal has: killed functions have not told everything, and none tells it twice."""
+    story.copy.wait_for("the end of a pass", lambda status: "Reconciliations" in _told(story.copy))
+    told = _told(story.copy)
+    seldom = {READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED}
+    assert set(told) >= {metric.name for metric in set(METRICS) - seldom}
+    journal = {
+        "ItemsCopied": "items",
+        "BytesCopied": "bytes",
+        "RecordsApplied": "changes",
+        "PutsApplied": "puts",
+        "DeletesApplied": "deletes",
+    }
+    for metric, field in journal.items():
+        assert 0 < sum(told[metric][""]) <= story.ready[field], metric
+
+
 def test_both_tables_are_equal(story: Story) -> None:
     done = story.copy.verify("--writes-stopped")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -167,3 +186,16 @@ def test_disabled_everything_goes_but_the_destination_table(story: Story) -> Non
     assert not [name for name in names if name.startswith("tablecopy-cities")]
     assert copy.outputs["journal_table_name"] not in copy.source.list_tables()["TableNames"]
     assert TABLE_NAME in copy.source.list_tables()["TableNames"]
+
+
+def _told(copy: Copy) -> Published:
+    """What the functions' logs hold of metrics."""
+    logs = copy.aws.session(SOURCE_ACCOUNT).client("logs")
+    names = [copy.outputs[f"{kind}_function_name"] for kind in ("control", "backfill", "replicator")]
+    pages = (
+        page
+        for name in names
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+    )
+    lines = [event["message"] for page in pages for event in page["events"]]
+    return published("\n".join(lines), names[0].removesuffix("-control"))

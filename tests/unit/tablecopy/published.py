@@ -13,12 +13,13 @@ Published = dict[str, dict[str, list[float]]]
 _BY_NAME = {metric.name: metric for metric in METRICS}
 
 
-def published(log: str) -> Published:
-    """The metrics in ``log``, each document of which must be one that CloudWatch takes."""
+def published(log: str, copy: str = "move") -> Published:
+    """The metrics of ``copy`` in ``log``, each document of which must be one that CloudWatch takes."""
     found: Published = defaultdict(lambda: defaultdict(list))
     for line in log.splitlines():
-        document = json.loads(line)
+        document = json.loads(line) if line.startswith("{") else {}
         if "_aws" in document:
+            assert document["Copy"] == copy
             _read(document, found)
     return {name: dict(values) for name, values in found.items()}
 
@@ -45,7 +46,6 @@ def _read(document: dict[str, object], found: Published) -> None:
     [dimensions] = directive["Dimensions"]
     assert len(dimensions) <= 30
     assert dimensions[0] == "Copy"
-    assert document["Copy"] == "move"
     for name in dimensions:
         value = document[name]
         assert isinstance(value, str)

@@ -193,9 +193,3 @@ class TestPulse:
         metered.enter(Phase.DRAINING)
         ask(metered.handler, "status")
         assert metered.told() == {}
-
-    def test_the_age_is_told_twice_a_minute(self, metered: Metered, clock: FakeClock) -> None:
-        for seconds in range(60):
-            metered.handler._PULSE.age(12.5 + seconds)
-            clock.tick(1)
-        assert metered.told() == {"OldestUnappliedChangeAge": {"": [12.5, 42.5]}}
