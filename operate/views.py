@@ -159,7 +159,7 @@ def _parts(picture: Picture) -> Iterator[str]:
         return
     yield f"{_stage(status)}: {status['segments_done']} of {status['segments']} segments"
     yield f"items {items_text(status)}"
-    yield rate_text(status, picture.pace)
+    yield f"rate: {rate_text(status, picture.pace)}"
     yield f"left: {left_text(picture.left)}"
     yield f"changes {changes_text(status)}"
     if status["letters"]:

@@ -111,7 +111,7 @@ class Watch:
         answered = self._clock.now()
         failures = 0
         while True:
-            outcome = None if failures else outcome_of(picture.status, phase)
+            outcome = outcome_of(picture.status, phase)
             if outcome or self._clock.now() >= deadline:
                 return outcome or Outcome.TIMED_OUT, picture
             self._wait(min(self._pause(failures), deadline - self._clock.now()))

@@ -87,7 +87,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
     with narrator.step("Stop the writer and wait until everything is applied"):
         writer.stop()
         narrator.say(_traffic(writer))
-        status = _wait(stage, writer, "ready for cutover", lambda status: status["phase"] == "ready")
+        status = _watch_until_ready(stage)
     with narrator.step("Verify: both tables are read and compared item by item"):
         _expect_equal(stage)
     with narrator.step("Seal the run; a late write to the source no longer arrives"):
@@ -157,6 +157,17 @@ def _wait(stage: Stage, writer: Writer, what: str, is_reached: Callable[[Status]
         if time.monotonic() > give_up:
             raise DemoFailed(f"{what} was not reached in {_PATIENCE_SECONDS:.0f} s: {json.dumps(status)}")
         time.sleep(0.5)
+
+
+def _watch_until_ready(stage: Stage) -> Status:
+    """Wait for ready as an operator or a pipeline does."""
+    directory, patience = str(stage.terraform_directory), f"{_PATIENCE_SECONDS:.0f}s"
+    code = _command(
+        stage, "operate", "watch", "--from-terraform", directory, "--interval", "1", "--timeout", patience
+    )
+    if code != 0:
+        raise DemoFailed(f"tablecopy watch ended with {code} instead of 0: the run did not become ready")
+    return stage.function.status()
 
 
 def _is_backfilled(status: Status) -> bool:

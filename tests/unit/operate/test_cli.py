@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from operate import cli
-from operate.function import Letter, Status
-from sides import Side
+from operate.function import ControlFunction, Letter, Status
+from sides import Side, UserError
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "tablecopy.md"
 
@@ -289,6 +289,13 @@ def test_a_failed_function_is_one_line(answer: Any, capsys: pytest.CaptureFixtur
     answer({"errorMessage": "boom"}, function_error="Unhandled")
     assert run("status") == 2
     assert "control function control failed: boom" in capsys.readouterr().err
+
+
+def test_a_failed_function_may_succeed_later(answer: Any) -> None:
+    answer({"errorMessage": "Task timed out"}, function_error="Unhandled")
+    with pytest.raises(UserError) as caught:
+        ControlFunction(Side("source"), "control").status()
+    assert caught.value.passing
 
 
 def test_terraform_outputs_name_the_copy(

@@ -38,7 +38,7 @@ class TestLog:
         view.show(picture())
         assert stream.getvalue() == (
             "2026-11-23 09:01:40 UTC  slice 2: 4 of 16 segments; items 4,000 of about 10,000, 2.0 MB; "
-            "10 items/s, 1.0 MB/s; left: about 2 min (copying and drains); "
+            "rate: 10 items/s, 1.0 MB/s; left: about 2 min (copying and drains); "
             "changes 300 applied, oldest unapplied 3 s ago\n"
         )
 
