@@ -42,8 +42,8 @@ def destination_session(stage: Stage, function: Role, destination: Role, externa
 
 
 @contextmanager
-def stranger(aws: LocalAws, account: str, statements: list[Json]) -> Iterator[boto3.Session]:
-    """A session of a role of that account that is none of the copy's, with these statements as its policy."""
+def stranger_role(aws: LocalAws, account: str, statements: list[Json]) -> Iterator[str]:
+    """A role of that account that is none of the copy's, with these statements as its policy; its ARN."""
     iam = aws.session(account).client("iam")
     trust = {
         "Effect": "Allow",
@@ -53,10 +53,17 @@ def stranger(aws: LocalAws, account: str, statements: list[Json]) -> Iterator[bo
     created = iam.create_role(RoleName=_NAME, AssumeRolePolicyDocument=json.dumps(_policy([trust])))
     try:
         iam.put_role_policy(RoleName=_NAME, PolicyName="own", PolicyDocument=json.dumps(_policy(statements)))
-        yield _assumed(aws, aws.session(account).client("sts"), created["Role"]["Arn"])
+        yield created["Role"]["Arn"]
     finally:
         iam.delete_role_policy(RoleName=_NAME, PolicyName="own")
         iam.delete_role(RoleName=_NAME)
+
+
+@contextmanager
+def stranger(aws: LocalAws, account: str, statements: list[Json]) -> Iterator[boto3.Session]:
+    """A session of such a role."""
+    with stranger_role(aws, account, statements) as arn:
+        yield _assumed(aws, aws.session(account).client("sts"), arn)
 
 
 def client(aws: LocalAws, session: boto3.Session, service: str) -> Any:

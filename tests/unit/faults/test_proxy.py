@@ -18,6 +18,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from tests.e2e.faults.call import Call
 from tests.e2e.faults.faults import (
     CutAfter,
     CutBefore,
@@ -133,6 +134,17 @@ def test_calls_are_known_by_function_and_step(proxy: Proxy) -> None:
     assert set(proxy.calls) == {
         ("replicator", step) for step in ("lease put", "lease delete", "run read", "scan")
     }
+
+
+def test_a_listener_is_told_of_each_call_even_if_it_is_spoiled(proxy: Proxy) -> None:
+    calls: list[Call] = []
+    proxy.listeners.append(calls.append)
+    spoil(proxy, Refuse("InternalServerError", 500))
+    with pytest.raises(ClientError):
+        client(proxy, key="AKIA2").scan(TableName="table")
+    [call] = calls
+    assert (call.function, call.access_key) == ("backfill", "AKIA2")
+    assert (call.service, call.operation, call.table) == ("dynamodb", "Scan", "table")
 
 
 def test_a_rule_is_for_its_function_and_step(proxy: Proxy, accounts: Accounts) -> None:

@@ -1,0 +1,111 @@
+"""The policies that docs/security.md gives to people: they suffice, and each permission is missed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
+from local.demo.cities import TABLE_NAME
+from tests.e2e.faults.stand import DESTINATION_NAME, ITEMS
+from tests.e2e.permissions.principals import stranger_role
+from tests.e2e.permissions.roles import Json, as_list
+from tests.e2e.permissions.stage import Stage
+
+pytestmark = pytest.mark.terraform
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "security.md"
+
+
+def policy(name: str, **values: str) -> list[Json]:
+    """The statements of a policy in the document, with these values for its words in capitals."""
+    found = re.search(rf"<!-- policy: {name} -->\n```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert found, f"docs/security.md has no policy {name}"
+    text = found[1]
+    for word, value in values.items():
+        assert word in text
+        text = text.replace(word, value)
+    statements: list[Json] = json.loads(text)["Statement"]
+    return statements
+
+
+def operator(stage: Stage) -> list[Json]:
+    return policy("operator", CONTROL_FUNCTION_ARN=stage.outputs["control_function_arn"])
+
+
+def reader(table_arn: str) -> list[Json]:
+    return policy("verify", TABLE_ARN=table_arn)
+
+
+def without(statements: list[Json], action: str) -> list[Json]:
+    return [
+        {**statement, "Action": [each for each in as_list(statement["Action"]) if each != action]}
+        for statement in statements
+    ]
+
+
+def table_arns(stage: Stage) -> tuple[str, str]:
+    tables = ((stage.stand.source, TABLE_NAME), (stage.stand.destination, DESTINATION_NAME))
+    source, destination = (
+        client.describe_table(TableName=name)["Table"]["TableArn"] for client, name in tables
+    )
+    return source, destination
+
+
+@contextmanager
+def people(stage: Stage, source: list[Json], destination: list[Json]) -> Iterator[list[str]]:
+    """A role on each side with these statements; the flags with which a command acts as them."""
+    aws = stage.stand.copy.aws
+    with (
+        stranger_role(aws, SOURCE_ACCOUNT, source) as at_source,
+        stranger_role(aws, DESTINATION_ACCOUNT, destination) as at_destination,
+    ):
+        yield ["--source-role-arn", at_source, "--destination-role-arn", at_destination]
+
+
+def run(stage: Stage, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    directory = str(stage.stand.copy.terraform.directory)
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments, "--from-terraform", directory],
+        env=stage.stand.copy.aws.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_operator_needs_to_invoke_control_and_nothing_else(stage: Stage) -> None:
+    with people(stage, operator(stage), reader("*")) as flags:
+        done = run(stage, "operate", "status", *flags[:2])
+        assert done.returncode == 0, done.stderr
+    with people(stage, policy("operator", CONTROL_FUNCTION_ARN=table_arns(stage)[0]), reader("*")) as flags:
+        done = run(stage, "operate", "status", *flags[:2])
+        assert "lambda:InvokeFunction" in done.stderr
+
+
+def test_verify_needs_to_read_both_tables(stage: Stage) -> None:
+    stage.stand.empty_destination()
+    at_source, at_destination = table_arns(stage)
+    with people(stage, [*reader(at_source), *operator(stage)], reader(at_destination)) as flags:
+        done = run(stage, "verify", *flags)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert f"{ITEMS:,} missing" in done.stdout
+        assert "not allowed" not in done.stdout
+
+
+def test_verify_says_which_permission_it_lacks(stage: Stage) -> None:
+    """Each of those that the document gives, at the destination."""
+    stage.stand.empty_destination()
+    at_source, at_destination = table_arns(stage)
+    granted = reader(at_destination)
+    for action in as_list(granted[0]["Action"]):
+        with people(stage, [*reader(at_source), *operator(stage)], without(granted, action)) as flags:
+            done = run(stage, "verify", *flags)
+            assert action in done.stdout + done.stderr, f"nobody misses {action}: {done.stdout}{done.stderr}"
