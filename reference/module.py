@@ -29,7 +29,7 @@ class Input:
     default
         As Terraform code; ``None`` where it has to be given.
     text
-        What its description says of it: the first paragraph, or the list item of the field.
+        What its description says of it: of an object the first paragraph, of a field its list item.
     """
 
     path: str
@@ -101,7 +101,8 @@ def _blocks(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _variable(name: str, body: dict[str, Any]) -> Iterator[Input]:
     short, fields = type_of(body["type"].removeprefix("${").removesuffix("}"))
     default = json.dumps(body["default"]) if "default" in body else None
-    yield Input(name, short, default, _text(body))
+    # What follows the first paragraph is about the fields, where there are some.
+    yield Input(name, short, default, _text(body) if fields else _on_one_line(_description(body)))
     said = bullets(_description(body))
     yield from _rows(name, short, fields, said, "")
 
@@ -120,4 +121,8 @@ def _description(body: dict[str, Any]) -> str:
 
 
 def _text(body: dict[str, Any]) -> str:
-    return " ".join(_description(body).strip().partition("\n\n")[0].split())
+    return _on_one_line(_description(body).strip().partition("\n\n")[0])
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split()).replace(" * ", "<br>• ")

@@ -43,7 +43,12 @@ variable "queue" {
 }
 
 variable "names" {
-  description = "All of them."
+  description = <<-EOT
+    All of them, but
+
+    * `a`;
+    * `b`.
+  EOT
   type        = list(string)
   default     = ["a"]
 }
@@ -62,7 +67,7 @@ def test_variables_and_their_fields(module: Path) -> None:
         Input("queue.delay", "number", "null", "seconds."),
         Input("queue.tags", "map(object)", "{}", "on it."),
         Input("queue.tags[*].value", "string", None, "of a tag."),
-        Input("names", "list(string)", '["a"]', "All of them."),
+        Input("names", "list(string)", '["a"]', "All of them, but<br>• `a`;<br>• `b`."),
     )
 
 
