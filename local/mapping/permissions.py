@@ -44,7 +44,7 @@ class Permissions:
         return answer
 
     def _ask(self, role_arn: str, actions: Sequence[str], resource_arn: str) -> tuple[str, ...]:
-        # ministack's simulator takes all that follows "role/" for the name; a role is found by its name alone.
+        # ministack's simulator takes all that follows "role/" for the name, a path too.
         prefix, _, path = role_arn.partition("/")
         results = self._iam.simulate_principal_policy(
             PolicySourceArn=f"{prefix}/{path.split('/')[-1]}",
