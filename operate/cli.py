@@ -6,10 +6,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from operate.clock import Clock
 from operate.function import ControlFunction, Status
 from operate.letters import letter_lines, records
+from operate.steps import Steps
 from operate.text import lines, redrive_line
 from operate.watching import EPILOG, add_watch_options, watch
 from sides import Side, UserError
@@ -66,9 +68,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _command(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
-    side, name = _place(options)
+    side, name, outputs = _place(options)
     if options.command == "watch":
-        return watch(options, lambda: ControlFunction(side, name, attempts=_WATCH_ATTEMPTS), Clock())
+        steps = Steps(options, outputs.get("commands"))
+        return watch(options, lambda: ControlFunction(side, name, attempts=_WATCH_ATTEMPTS), Clock(), steps)
     function = ControlFunction(side, name)
     if options.command == "letters":
         _show_letters(function, options)
@@ -98,10 +101,10 @@ def _show_letters(function: ControlFunction, options: argparse.Namespace) -> Non
         print(*letter_lines(count, letters, Style(sys.stdout)), sep="\n")
 
 
-def _place(options: argparse.Namespace) -> tuple[Side, str]:
-    """The source side, and the control function there."""
+def _place(options: argparse.Namespace) -> tuple[Side, str, dict[str, Any]]:
+    """The source side, the control function there, and the Terraform outputs that were read for it."""
     if options.control_function and not options.from_terraform:
-        return side_from_options(options, "source"), options.control_function
+        return side_from_options(options, "source"), options.control_function, {}
     directory = options.from_terraform or "."
     outputs = read_outputs(directory)
     name = options.control_function or outputs.get("control_function_name")
@@ -110,7 +113,7 @@ def _place(options: argparse.Namespace) -> tuple[Side, str]:
             f"the Terraform outputs of {directory} have no control_function_name; give --control-function"
         )
     source, _ = tables_of(outputs, directory)
-    return side_from_options(options, "source", source), name
+    return side_from_options(options, "source", source), name, outputs
 
 
 def _sealed(function: ControlFunction) -> Status:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from operate.function import Status
 from operate.outcome import Outcome
@@ -19,9 +20,12 @@ class Steps:
     ----------
     options
         What the parser of ``tablecopy`` returned.
+    commands
+        The Terraform output ``commands`` where it was read, for what only Terraform knows.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, commands: Mapping[str, Any] | None = None) -> None:
+        self._commands = commands
         self._flags = list(_flags(options))
         # What knows the control function need not know the tables.
         self._knows_tables = bool(options.from_terraform or not options.control_function)
@@ -50,7 +54,14 @@ class Steps:
             yield "stop the writers; if they wrote since, wait for ready once more"
             yield self._verify()
             yield self._tablecopy("seal")
+        yield from self._time_to_live()
         yield "move the writers to the destination"
+
+    def _time_to_live(self) -> Iterator[str]:
+        if self._commands is None:
+            yield "turn time to live on if the source has it: the Terraform output commands.time_to_live"
+        elif self._commands.get("time_to_live"):
+            yield self._commands["time_to_live"]
 
     def _tablecopy(self, action: str) -> str:
         return shlex.join(["tablecopy", action, *self._flags])

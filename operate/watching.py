@@ -58,13 +58,15 @@ def add_watch_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def watch(options: argparse.Namespace, connect: Callable[[], ControlFunction], clock: Clock) -> int:
-    """Watch the run as the flags say, print how it ended; returns the exit code."""
+def watch(
+    options: argparse.Namespace, connect: Callable[[], ControlFunction], clock: Clock, steps: Steps
+) -> int:
+    """Watch the run as the flags say, print how it ended and what comes next; returns the exit code."""
     began = clock.now()
     with view_of(options.format, clock) as view:
         watch_ = Watch(connect, view, clock, options.interval, options.timeout)
         outcome, picture = watch_.until(options.until)
-    status, steps = picture.status, Steps(options).after(outcome, picture.status)
+    status, following = picture.status, steps.after(outcome, picture.status)
     if options.format == "jsonl":
         emit(
             {
@@ -76,11 +78,11 @@ def watch(options: argparse.Namespace, connect: Callable[[], ControlFunction], c
                 "reason": status.get("reason", ""),
                 "letters": status.get("letters", 0),
                 "seconds": round(clock.now() - began, 3),
-                "next": steps,
+                "next": following,
             }
         )
     else:
-        print(*_end(outcome, status, steps, options), sep="\n")
+        print(*_end(outcome, status, following, options), sep="\n")
     return outcome.exit_code
 
 

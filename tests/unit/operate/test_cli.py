@@ -317,6 +317,22 @@ def test_terraform_outputs_name_the_copy(
     ]
 
 
+def test_a_watch_from_terraform_knows_its_commands(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    side = {"table_name": "orders", "region": "eu-west-1"}
+    outputs = {
+        "control_function_name": "from-terraform",
+        "tables": {"source": side, "destination": side},
+        "commands": {"time_to_live": "aws dynamodb update-time-to-live"},
+    }
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    fake = answer({"status": {**RUNNING, "phase": "ready"}})
+    assert cli.main(["watch"]) == 0
+    assert "4. aws dynamodb update-time-to-live\n" in capsys.readouterr().out
+    assert fake.asked == [("RequestResponse", "status")]
+
+
 def test_outputs_of_a_disabled_copy_are_no_copy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

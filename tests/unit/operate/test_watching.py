@@ -11,6 +11,7 @@ import pytest
 
 from operate import cli
 from operate.function import Status
+from operate.steps import Steps
 from operate.watching import EPILOG, watch
 from sides import UserError
 from tests.unit.operate.control import BEGAN, NO_RUN, Control, HandClock, status
@@ -20,11 +21,19 @@ PLACE = ["--control-function", "copy-control", "--source-region", "eu-west-1"]
 HELD = status("draining", segments_done=16, letters=2, held=True, reason="2 dead letter(s) are open")
 
 
-def run(answers: list[Status], *flags: str, place: list[str] = PLACE) -> int:
+def run(
+    answers: list[Status],
+    *flags: str,
+    place: list[str] = PLACE,
+    commands: dict[str, str | None] | None = None,
+) -> int:
     options = cli.parser().parse_args(["watch", *place, *flags])
     clock = HandClock()
     control = Control(clock, answers)
-    return watch(options, control.connect, clock)
+    return watch(options, control.connect, clock, Steps(options, commands))
+
+
+TIME_TO_LIVE = "turn time to live on if the source has it: the Terraform output commands.time_to_live"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +63,8 @@ def test_ready_with_what_comes_next(capsys: pytest.CaptureFixture[str]) -> None:
         "  next       1. stop the writers; if they wrote since, wait for ready once more\n"
         "             2. verify --writes-stopped --from-terraform 'infra/my copy'\n"
         "             3. tablecopy seal --from-terraform 'infra/my copy'\n"
-        "             4. move the writers to the destination\n"
+        f"             4. {TIME_TO_LIVE}\n"
+        "             5. move the writers to the destination\n"
     )
     # What goes on before is no result.
     assert "slice 2" in err
@@ -71,10 +81,11 @@ def test_ready_with_what_comes_next(capsys: pytest.CaptureFixture[str]) -> None:
                 "stop the writers; if they wrote since, wait for ready once more",
                 "the command in the Terraform output commands.verify, with --writes-stopped",
                 "tablecopy seal --control-function copy-control --source-region eu-west-1",
+                TIME_TO_LIVE,
                 "move the writers to the destination",
             ],
         ),
-        ([status("sealed")], [], ["move the writers to the destination"]),
+        ([status("sealed")], [], [TIME_TO_LIVE, "move the writers to the destination"]),
         (
             [status("slice")],
             ["--until", "slice"],
@@ -121,6 +132,18 @@ def test_the_next_steps(
 def test_without_flags_the_next_commands_need_none(capsys: pytest.CaptureFixture[str]) -> None:
     run([status("ready")], place=[])
     assert "2. verify --writes-stopped\n             3. tablecopy seal\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("time_to_live", "steps"), [(None, []), ("aws dynamodb x", ["             4. aws dynamodb x"])]
+)
+def test_time_to_live_as_terraform_knows_it(
+    time_to_live: str | None, steps: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run([status("ready")], place=[], commands={"time_to_live": time_to_live})
+    shown = capsys.readouterr().out.splitlines()
+    after = shown[shown.index("             3. tablecopy seal") + 1 :]
+    assert after == [*steps, f"             {4 + len(steps)}. move the writers to the destination"]
 
 
 def test_every_flag_of_the_source_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
