@@ -75,7 +75,12 @@ variable "kms_key_arn" {
 }
 
 variable "vpc" {
-  description = "Subnets and security groups of the source account the functions run in."
+  description = <<-EOT
+    Where in the source account the functions run; left out, in Lambda's own network.
+
+    * `subnet_ids`: private subnets.
+    * `security_group_ids`: groups that let HTTPS out.
+  EOT
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
