@@ -19,6 +19,7 @@ from local.demo.traffic import Writer, fill
 from operate.function import ControlFunction, Status
 from sides import Side, UserError
 from tests.e2e.copying import Copy
+from tests.e2e.faults.call import Call
 from tests.e2e.faults.proxy import Proxy
 from tests.e2e.faults.rules import Rule
 from tests.e2e.processes import kill_function
@@ -39,11 +40,15 @@ _LEASE_PATIENCE_SECONDS = 3.0
 
 @dataclass
 class Stand:
-    """A copy whose functions go through the proxy, and the way back to its beginning."""
+    """A copy whose functions go through the proxy, and the way back to its beginning.
+
+    ``applied`` is what Terraform has called to make it.
+    """
 
     copy: Copy
     proxy: Proxy
     seed: int
+    applied: list[Call]
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -300,7 +305,12 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
         }
         terraform = root_module(aws, directory / "root", variables)
         terraform.init()
-        terraform.apply()
+        applied: list[Call] = []
+        with Proxy(aws.endpoint_url, "", DESTINATION_ACCOUNT, seed) as proxy:
+            proxy.listeners.append(applied.append)
+            terraform.environment["AWS_ENDPOINT_URL"] = proxy.endpoint_url("terraform")
+            terraform.apply()
+        terraform.environment["AWS_ENDPOINT_URL"] = aws.endpoint_url
         outputs = terraform.output()
         function = ControlFunction(
             Side("source", region=region, profile="source"), outputs["control_function_name"]
@@ -308,7 +318,7 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
         copy = Copy(aws, terraform, outputs, function)
         print(f"seed of the faults and the writer: {seed} (FAULTS_SEED={seed} repeats it)")
         with Proxy(aws.endpoint_url, outputs["journal_table_name"], DESTINATION_ACCOUNT, seed) as proxy:
-            made = Stand(copy, proxy, seed)
+            made = Stand(copy, proxy, seed, applied)
             for kind in FUNCTIONS:
                 made.configure(kind, AWS_ENDPOINT_URL=proxy.endpoint_url(kind))
             yield made

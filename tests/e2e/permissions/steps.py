@@ -296,3 +296,19 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("state_machine", "FollowTheMapsChildren"): Need(definition, _MACHINE),
     ("schedule", "InvokeControl"): Need(schedule, _SCHEDULE),
 }
+
+_VPC = (
+    "only with vpc: Lambda makes, finds and removes a function's network interfaces with the function's role"
+)
+_KEY = "only with a key of one's own, which the service uses in the caller's name"
+
+# Statements that are not on the stand, by sid, and what AWS wants them for.
+ABSENT = {
+    "OpenTablesUnderTheSourceKey": _KEY,
+    "OpenTheTableUnderItsKey": _KEY,
+    "EncryptFailedBatches": _KEY,
+    "LambdaMakesNetworkInterfaces": _VPC,
+    "LambdaRemovesNetworkInterfaces": _VPC,
+    "LambdaFindsNetworkInterfaces": _VPC,
+    "TheCodeItselfMustNot": "only with vpc: takes these permissions back from the function's own code",
+}

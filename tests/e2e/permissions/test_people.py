@@ -14,10 +14,11 @@ import pytest
 
 from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 from local.demo.cities import TABLE_NAME
-from tests.e2e.faults.stand import DESTINATION_NAME, ITEMS
+from tests.e2e.faults.stand import DESTINATION_NAME, ITEMS, Stand
 from tests.e2e.permissions.principals import stranger_role
 from tests.e2e.permissions.roles import Json, as_list
 from tests.e2e.permissions.stage import Stage
+from tests.e2e.permissions.used import action_of
 
 pytestmark = pytest.mark.terraform
 
@@ -79,6 +80,18 @@ def run(stage: Stage, module: str, *arguments: str) -> subprocess.CompletedProce
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("account", [SOURCE_ACCOUNT, DESTINATION_ACCOUNT])
+def test_terraform_needs_what_is_documented(the_stand: Stand, account: str) -> None:
+    """What it has called to make the stand's copy."""
+    side = {SOURCE_ACCOUNT: "source", DESTINATION_ACCOUNT: "destination"}[account]
+    found = re.search(rf"<!-- terraform: {side} -->\n(.*?)\n\n", DOCUMENT.read_text(), re.DOTALL)
+    assert found, f"docs/security.md has no list for Terraform at the {side}"
+    documented = set(re.findall(r"`(\w+:\w+)`", found[1]))
+    called = {action_of(call) for call in the_stand.applied if call.access_key == account}
+    assert len(called) > 10
+    assert called <= documented, f"not documented: {sorted(called - documented)}"
 
 
 def test_the_operator_needs_to_invoke_control_and_nothing_else(stage: Stage) -> None:

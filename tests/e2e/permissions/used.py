@@ -16,8 +16,11 @@ from tests.e2e.faults.call import Call
 from tests.e2e.faults.stand import Stand
 from tests.e2e.permissions.roles import Json, Role, as_list
 
-# What stands before an operation's name in a policy, by the name that requests are signed for.
-_PREFIX = {"dynamodb": "dynamodb", "lambda": "lambda", "states": "states", "sqs": "sqs", "sts": "sts"}
+# What stands before an operation's name in a policy, where it is not what requests are signed for.
+_PREFIX = {"monitoring": "cloudwatch"}
+
+# Their operations are told by method and path.
+_REST = ("lambda", "scheduler")
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,14 @@ def recording(stand: Stand) -> Iterator[Recording]:
 def action_of(call: Call) -> str:
     """The action as a policy names it: ``lambda:GetEventSourceMapping``."""
     operation = call.operation
-    if call.service == "lambda":
+    if call.service in _REST:
         method, _, path = operation.partition(" ")
         operation = next(
-            name for verb, pattern, name in _routes() if verb == method and re.fullmatch(pattern, path)
+            name
+            for verb, pattern, name in _routes(call.service)
+            if verb == method and re.fullmatch(pattern, path)
         )
-    return f"{_PREFIX[call.service]}:{operation}"
+    return f"{_PREFIX.get(call.service, call.service)}:{operation}"
 
 
 def is_used(role: Role, statement: Json, action: str, uses: set[Use]) -> bool:
@@ -86,8 +91,8 @@ def is_used(role: Role, statement: Json, action: str, uses: set[Use]) -> bool:
 
 
 @cache
-def _routes() -> list[tuple[str, str, str]]:
-    model = botocore.session.get_session().get_service_model("lambda")
+def _routes(service: str) -> list[tuple[str, str, str]]:
+    model = botocore.session.get_session().get_service_model(service)
     routes = []
     for name in model.operation_names:
         http = model.operation_model(name).http

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.e2e.permissions.steps import ABSENT, NEEDS
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 DOCUMENT = REPOSITORY / "docs" / "security.md"
 
@@ -17,6 +19,7 @@ SECTIONS = {
     "state machine": "backfill/state_machine.tf",
     "schedule": "control/schedule.tf",
     "destination": "destination/role.tf",
+    "alarms": "alarms/topic.tf",
 }
 
 
@@ -32,6 +35,15 @@ def in_modules() -> dict[str, dict[str, list[str]]]:
         if statements:
             name = str(file.relative_to(REPOSITORY / "modules"))
             found[name] = {sid: sorted(re.findall(r'"([^"]+)"', actions)) for sid, actions in statements}
+    return found
+
+
+def of_roles() -> set[str]:
+    """The sids of what roles may do: of policies that name no principal."""
+    found = set()
+    for file in (REPOSITORY / "modules").rglob("*.tf"):
+        blocks = re.split(r"\bsid\s*=\s*", file.read_text())[1:]
+        found |= {block.split('"')[1] for block in blocks if "principals {" not in block}
     return found
 
 
@@ -63,3 +75,11 @@ def test_a_wildcard_has_its_reason_beside_it() -> None:
                 assert lines[number - 1].lstrip().startswith("#"), (
                     f"{file}, line {number + 1}: no reason for the *"
                 )
+
+
+def test_every_statement_of_a_role_is_taken_away_or_has_its_reason_for_not_being() -> None:
+    taken_away = {sid for _, sid in NEEDS}
+    assert of_roles() == taken_away | set(ABSENT), (
+        "say in tests/e2e/permissions/steps.py what needs a statement"
+    )
+    assert not taken_away & set(ABSENT)
