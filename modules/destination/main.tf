@@ -115,7 +115,7 @@ resource "aws_dynamodb_table" "this" {
 
     precondition {
       condition     = length(local.unprovisioned) == 0
-      error_message = "The destination table ${var.table_name} is to have provisioned capacity, but for ${join(", ", local.unprovisioned)} there are no units to follow. Set destination_definition.read_capacity and .write_capacity, or those of its index."
+      error_message = "The destination table ${var.table_name} is to have provisioned capacity, but for ${join(", ", local.unprovisioned)} there are no units to follow. Set destination_definition = { read_capacity = 5, write_capacity = 5 }, with your numbers, or those of the index."
     }
 
     precondition {
