@@ -22,6 +22,6 @@ locals {
     destination_role = "${local.copy_name}-destination"
     alarm            = local.copy_name
     alarm_topic      = "${local.copy_name}-alarms"
-    dashboard        = local.copy_name
+    dashboard        = "${local.copy_name}-dashboard"
   }
 }

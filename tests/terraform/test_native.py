@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from .conftest import REPOSITORY
 
 pytestmark = pytest.mark.terraform
 
@@ -22,7 +25,8 @@ def test_formatted(make_tree: Callable[[], Path], offline_environment: dict[str,
     run(make_tree(), offline_environment, "fmt", "-check", "-recursive", "-diff")
 
 
-# modules/copy has its own: see modules/copy/tests/validation.tftest.hcl.
+# `terraform validate` checks the modules that tests run, and cannot check one that wants its providers from a caller:
+# modules/copy has tests of its own.
 @pytest.mark.parametrize("directory", [".", "modules/copy"])
 def test_native(directory: str, make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     tree = make_tree() / directory
@@ -30,3 +34,13 @@ def test_native(directory: str, make_tree: Callable[[], Path], offline_environme
     if directory == ".":
         run(tree, offline_environment, "validate", "-no-color")
     run(tree, offline_environment, "test", "-no-color")
+
+
+@pytest.mark.parametrize(("tests", "tested"), [("rules", "variables.tf"), ("names", "names.tf")])
+def test_by_itself(tests: str, tested: str, tmp_path: Path, offline_environment: dict[str, str]) -> None:
+    """One file of modules/copy and nothing else: no provider has to be started for each run."""
+    for file in (REPOSITORY / "tests" / tests).iterdir():
+        shutil.copy(file, tmp_path)
+    shutil.copy(REPOSITORY / "modules" / "copy" / tested, tmp_path)
+    run(tmp_path, offline_environment, "init", "-input=false", "-no-color")
+    run(tmp_path, offline_environment, "test", "-no-color")

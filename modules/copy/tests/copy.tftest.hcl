@@ -60,6 +60,7 @@ run "source_has_another_definition_now" {
       stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
       stream_enabled         = true
       stream_view_type       = "NEW_IMAGE"
+      table_class            = "STANDARD"
       billing_mode           = "PAY_PER_REQUEST"
       hash_key               = "id"
       range_key              = ""
@@ -89,6 +90,7 @@ run "stream_was_turned_off_and_on" {
       stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
       stream_enabled         = true
       stream_view_type       = "NEW_AND_OLD_IMAGES"
+      table_class            = "STANDARD"
       billing_mode           = "PROVISIONED"
       hash_key               = "customer"
       range_key              = "number"
@@ -155,5 +157,20 @@ run "enabled_again" {
   assert {
     condition     = output.control_function_name == run.applied.control_function_name && output.destination_table_arn == run.applied.destination_table_arn
     error_message = "The copy must come back under its names, with its table."
+  }
+}
+
+run "everything_is_reserved" {
+  command = plan
+
+  variables {
+    backfill   = { segments = 4, concurrency = 16, reserved_concurrency = 5 }
+    replicator = { reserved_concurrency = 1 }
+    control    = { reserved_concurrency = 2 }
+  }
+
+  assert {
+    condition     = local.unreserved_concurrency == 0
+    error_message = "With everything reserved the copy takes nothing of what is left to all functions."
   }
 }

@@ -39,6 +39,7 @@ run "stream_has_keys_only" {
       stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
       stream_enabled         = true
       stream_view_type       = "KEYS_ONLY"
+      table_class            = "STANDARD"
       billing_mode           = "PAY_PER_REQUEST"
       hash_key               = "id"
       range_key              = ""
@@ -62,6 +63,7 @@ run "new_images_are_enough" {
       stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
       stream_enabled         = true
       stream_view_type       = "NEW_IMAGE"
+      table_class            = "STANDARD"
       billing_mode           = "PAY_PER_REQUEST"
       hash_key               = "id"
       range_key              = ""

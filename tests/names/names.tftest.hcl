@@ -1,25 +1,13 @@
 # Names hold AWS's limits and keep copies apart.
-
-mock_provider "aws" {
-  alias  = "source"
-  source = "./tests/mocks/source"
-}
-
-mock_provider "aws" {
-  alias  = "destination"
-  source = "./tests/mocks/destination"
-}
-
-variables {
-  source_table = { name = "orders" }
-}
+#
+# Run on modules/copy/names.tf alone, laid beside these files, as tests/rules are: no provider has to be started.
 
 run "short" {
   command = plan
 
   assert {
-    condition     = can(regex("^tablecopy-orders-[0-9a-f]{8}-replicator$", output.replicator_function_name))
-    error_message = "Unexpected name: ${output.replicator_function_name}"
+    condition     = can(regex("^tablecopy-orders-[0-9a-f]{8}-replicator$", local.names.replicator))
+    error_message = "Unexpected name: ${local.names.replicator}"
   }
 
   # Also where both tables are in one account, and the destination role among the others.
@@ -32,13 +20,12 @@ run "short" {
 run "other_destination_account" {
   command = plan
 
-  override_data {
-    target = data.aws_caller_identity.destination
-    values = { account_id = "333333333333" }
+  variables {
+    destination_place = { account_id = "333333333333" }
   }
 
   assert {
-    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    condition     = !anytrue([for name in values(local.names) : startswith(name, run.short.copy_name)])
     error_message = "Two copies of one table to two accounts must not collide: ${jsonencode(local.names)}"
   }
 }
@@ -46,13 +33,12 @@ run "other_destination_account" {
 run "other_destination_region" {
   command = plan
 
-  override_data {
-    target = data.aws_region.destination
-    values = { id = "eu-north-1" }
+  variables {
+    destination_place = { region = "eu-north-1" }
   }
 
   assert {
-    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    condition     = !anytrue([for name in values(local.names) : startswith(name, run.short.copy_name)])
     error_message = "Two copies of one table to two regions must not collide: ${jsonencode(local.names)}"
   }
 }
@@ -61,13 +47,12 @@ run "other_destination_region" {
 run "other_source_region" {
   command = plan
 
-  override_data {
-    target = data.aws_region.source
-    values = { id = "eu-north-1" }
+  variables {
+    source_place = { region = "eu-north-1" }
   }
 
   assert {
-    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    condition     = !anytrue([for name in values(local.names) : startswith(name, run.short.copy_name)])
     error_message = "Copies from two regions of one account must not collide: ${jsonencode(local.names)}"
   }
 }
@@ -76,13 +61,12 @@ run "other_source_region" {
 run "other_source_account" {
   command = plan
 
-  override_data {
-    target = data.aws_caller_identity.source
-    values = { account_id = "444444444444" }
+  variables {
+    source_place = { account_id = "444444444444" }
   }
 
   assert {
-    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    condition     = !anytrue([for name in values(local.names) : startswith(name, run.short.copy_name)])
     error_message = "Copies from two accounts into one must not collide: ${jsonencode(local.names)}"
   }
 }
@@ -91,11 +75,11 @@ run "other_destination_name" {
   command = plan
 
   variables {
-    destination_table = { name = "orders-2" }
+    destination_place = { table_name = "orders-2" }
   }
 
   assert {
-    condition     = !anytrue([for name in values(local.names) : startswith(name, trimsuffix(run.short.control_function_name, "-control"))])
+    condition     = !anytrue([for name in values(local.names) : startswith(name, run.short.copy_name)])
     error_message = "Two copies of one table within an account must not collide: ${jsonencode(local.names)}"
   }
 }
@@ -108,8 +92,8 @@ run "dots_become_dashes" {
   }
 
   assert {
-    condition     = can(regex("^tablecopy-prod-orders_2-[0-9a-f]{8}-replicator$", output.replicator_function_name))
-    error_message = "A function's name holds no dot: ${output.replicator_function_name}"
+    condition     = can(regex("^tablecopy-prod-orders_2-[0-9a-f]{8}-replicator$", local.names.replicator))
+    error_message = "A function's name holds no dot: ${local.names.replicator}"
   }
 }
 
@@ -126,7 +110,7 @@ run "longest" {
   # What a function's name may hold, all the others may.
   assert {
     condition     = alltrue([for name in values(local.names) : length(name) <= 64 && can(regex("^[a-zA-Z0-9_-]+$", name))])
-    error_message = "Too long, or with other signs: ${jsonencode({ for key, name in local.names : name => length(name) })}"
+    error_message = "Too long, or with other signs: ${jsonencode({ for key, name in local.names : key => length(name) })}"
   }
 
   assert {
@@ -144,7 +128,7 @@ run "equal_where_cut" {
   }
 
   assert {
-    condition     = output.replicator_function_name != run.longest.replicator_function_name
+    condition     = output.copy_name != run.longest.copy_name
     error_message = "Two tables whose names differ only where they are cut must not collide."
   }
 }
