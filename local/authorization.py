@@ -1,7 +1,8 @@
 """What a call is authorized as, where ministack takes it for another one or for none.
 
-A call of the Streams API is authorized against its stream. ministack knows only calls that name a table;
-DescribeStream and GetShardIterator name the stream, and GetRecords names it within the shard iterator.
+A call of DynamoDB or of its streams is authorized against what it names. ministack knows only calls that
+name a table; ListTagsOfResource names its ARN, DescribeStream and GetShardIterator name the stream, and
+GetRecords names it within the shard iterator.
 
 A call of the Lambda API is authorized as the operation that its path names. ministack takes reading one event
 source mapping for listing all of them, and lets changing one and reading the account's settings pass unasked.
@@ -14,7 +15,8 @@ import re
 from types import ModuleType
 from typing import Any
 
-SERVICE = "dynamodbstreams"
+_DYNAMODB = ("dynamodb", "dynamodbstreams")
+_NAMES = ("StreamArn", "ResourceArn")
 
 # Lambda's API reference: method and path of each operation.
 _MAPPINGS, _MAPPING = "/2015-03-31/event-source-mappings/?", "/2015-03-31/event-source-mappings/[^/]+"
@@ -28,8 +30,8 @@ _OPERATIONS = (
 )
 
 
-def authorize_streams_by_arn(iam_actions: ModuleType, streams: ModuleType) -> None:
-    """Have ministack check ``dynamodb:GetRecords`` and its like against the stream's ARN, as AWS does."""
+def authorize_dynamodb_by_arn(iam_actions: ModuleType, streams: ModuleType) -> None:
+    """Have ministack check ``dynamodb:GetRecords`` and its like against the ARN they name, as AWS does."""
     of_request = iam_actions.extract_resource_arn
 
     def extract_resource_arn(
@@ -42,8 +44,8 @@ def authorize_streams_by_arn(iam_actions: ModuleType, streams: ModuleType) -> No
         region: str,
         account_id: str,
     ) -> str:
-        stream = _stream_arn(body, streams) if service == SERVICE else None
-        return stream or of_request(service, method, path, headers, body, query_params, region, account_id)
+        named = _named_arn(body, streams) if service in _DYNAMODB else None
+        return named or of_request(service, method, path, headers, body, query_params, region, account_id)
 
     iam_actions.extract_resource_arn = extract_resource_arn  # type: ignore[attr-defined]
 
@@ -62,15 +64,18 @@ def authorize_lambda_by_operation(iam_actions: ModuleType) -> None:
     iam_actions._lambda_action = lambda_action  # type: ignore[attr-defined]
 
 
-def _stream_arn(body: bytes, streams: ModuleType) -> str | None:
+def _named_arn(body: bytes, streams: ModuleType) -> str | None:
+    if not any(name.encode() in body for name in (*_NAMES, "ShardIterator")):
+        return None
     try:
-        request = json.loads(body or b"{}")
+        request = json.loads(body)
     except ValueError:
         return None
     if not isinstance(request, dict):
         return None
-    if isinstance(request.get("StreamArn"), str):
-        return str(request["StreamArn"])
+    for name in _NAMES:
+        if isinstance(request.get(name), str):
+            return str(request[name])
     iterator = request.get("ShardIterator")
     decoded = streams._decode_iterator(iterator) if isinstance(iterator, str) else None
     return decoded.get("arn") if decoded else None

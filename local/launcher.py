@@ -8,7 +8,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * the built-in poller for DynamoDB streams: ``local.mapping`` does that work;
 * the reaper of expired items: it leaves no stream record and looks only once a minute;
 * ``DescribeAlarms`` of the query protocol: it leaves out most fields, which Terraform takes for changes;
-* the resource that a call of the Streams API is authorized against: it knows tables only;
+* the resource that a call of DynamoDB or its streams is authorized against: it knows tables by name only;
 * two condition keys of policies: it has other values for them than AWS;
 * the action that a call about event source mappings or the account's settings is authorized as;
 * the creation of a schedule: a request that was repeated because its answer was lost is refused;
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from local.alarms import complete_describe_alarms
-from local.authorization import authorize_lambda_by_operation, authorize_streams_by_arn
+from local.authorization import authorize_dynamodb_by_arn, authorize_lambda_by_operation
 from local.conditions import answer_conditions_as_aws
 from local.expiry import Expiry
 from local.schedules import accept_repeated_creation
@@ -137,7 +137,7 @@ def _replace_parts(dynamodb: ModuleType) -> None:
 
     functions._poll_dynamodb_streams = _nothing_was_processed  # type: ignore[attr-defined]
     complete_describe_alarms(cloudwatch)
-    authorize_streams_by_arn(iam_actions, streams)
+    authorize_dynamodb_by_arn(iam_actions, streams)
     answer_conditions_as_aws(iam_evaluator, iam)
     authorize_lambda_by_operation(iam_actions)
     accept_repeated_creation(scheduler)

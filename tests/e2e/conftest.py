@@ -16,8 +16,12 @@ _LAST = "test_taken_away.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that takes the stand's stream away comes after all others, wherever they are."""
-    items.sort(key=lambda item: item.path.name == _LAST)
+    """A test that takes the stand's stream away comes after all others that use the stand."""
+    last = [item for item in items if item.path.name == _LAST]
+    others = [item for item in items if item not in last]
+    users = [place for place, item in enumerate(others) if "the_stand" in getattr(item, "fixturenames", ())]
+    behind = max(users, default=-1) + 1
+    items[:] = [*others[:behind], *last, *others[behind:]]
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from local.accounts import SOURCE_ACCOUNT, LocalAws
+from local.accounts import LocalAws
 from tests.e2e.permissions.roles import Json, Role
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import batch, first_start, worker
-from tests.e2e.processes import environment_of
 
 _NAME = "stranger"
 
@@ -23,22 +22,15 @@ _INVOKED_BY = {"control": first_start, "backfill": worker, "replicator": batch}
 
 
 def function_session(stage: Stage, role: Role) -> boto3.Session:
-    """A session of a function's role, with the credentials that the function's own process has."""
+    """A session of a function's role."""
     assert not _INVOKED_BY[role.kind](stage, role)
-    environment = environment_of(stage.stand.function_name(role.kind))
-    return boto3.Session(
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=environment["AWS_SESSION_TOKEN"],
-        region_name=stage.stand.copy.aws.regions[SOURCE_ACCOUNT],
-    )
+    return stage.session(role.kind)
 
 
 def destination_session(stage: Stage, function: Role, destination: Role, external_id: str) -> boto3.Session:
     """A session of the destination's role, as a function assumes it."""
-    aws = stage.stand.copy.aws
-    sts = client(aws, function_session(stage, function), "sts")
-    return _assumed(aws, sts, destination.arn, ExternalId=external_id)
+    sts = stage.client(function_session(stage, function), "sts")
+    return _assumed(stage.stand.copy.aws, sts, destination.arn, ExternalId=external_id)
 
 
 @contextmanager
@@ -66,15 +58,10 @@ def stranger(aws: LocalAws, account: str, statements: list[Json]) -> Iterator[bo
         yield _assumed(aws, aws.session(account).client("sts"), arn)
 
 
-def client(aws: LocalAws, session: boto3.Session, service: str) -> Any:
-    """A client that acts for the session."""
-    return session.client(service, endpoint_url=aws.endpoint_url)  # type: ignore[call-overload]
-
-
-def assume(aws: LocalAws, session: boto3.Session, arn: str, **more: str) -> str:
+def assume(stage: Stage, session: boto3.Session, arn: str, **more: str) -> str:
     """Assume a role for this session; what it is refused with, empty when it is not."""
     try:
-        client(aws, session, "sts").assume_role(RoleArn=arn, RoleSessionName="permissions", **more)
+        stage.client(session, "sts").assume_role(RoleArn=arn, RoleSessionName="permissions", **more)
     except ClientError as error:
         return str(error)
     return ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import boto3
 import botocore.session
 
 from local.accounts import SECRET, SOURCE_ACCOUNT
@@ -23,7 +24,7 @@ from tablecopy.journal.store import Store
 from tablecopy.wire import Wire
 from tablecopy.writes import key_token
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand
-from tests.e2e.processes import kill_function
+from tests.e2e.processes import environment_of, kill_function
 
 Json = dict[str, Any]
 
@@ -80,6 +81,21 @@ class Stage:
         log = base64.b64decode(response["LogResult"]).decode()
         assert message in log, f"the log of {kind} does not tell the error: {message}"
         return {}, message
+
+    def session(self, kind: str) -> boto3.Session:
+        """A session of a function's role, with the credentials that the function's own process has."""
+        environment = environment_of(self.stand.function_name(kind))
+        assert environment, f"{kind} has not been invoked"
+        return boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=environment["AWS_SESSION_TOKEN"],
+            region_name=self.stand.copy.aws.regions[SOURCE_ACCOUNT],
+        )
+
+    def client(self, session: boto3.Session, service: str) -> Any:
+        """A client that acts for the session."""
+        return session.client(service, endpoint_url=self.stand.copy.aws.endpoint_url)  # type: ignore[call-overload]
 
     def forget_credentials(self, kind: str) -> None:
         """The next invocation assumes the destination's role anew."""

@@ -11,15 +11,14 @@ needs a line there; a step that is there already is often the one.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local.demo.cities import key_of
 from local.mapping.clock import SystemClock
-from local.mapping.destination import FailureDestination
 from local.mapping.permissions import STREAM_ACTIONS, Permissions
 from tablecopy.journal.run import Phase
 from tests.e2e.permissions.roles import Role
@@ -99,9 +98,7 @@ def stop(stage: Stage, role: Role) -> str:
 
 def failed_batches(stage: Stage, role: Role) -> str:
     """Control counts what Lambda has given up, and says so."""
-    queue = stage.outputs["failure_queue_url"]
-    sqs = stage.stand.client("sqs")
-    sqs.send_message(QueueUrl=queue, MessageBody="given up")
+    assert not report(stage, role, left=True)
     try:
         with stage.run(Phase.READY):
             return stage.reconcile(
@@ -109,7 +106,7 @@ def failed_batches(stage: Stage, role: Role) -> str:
             )
     finally:
         stage.switch_mapping(on=False)
-        sqs.purge_queue(QueueUrl=queue)
+        _purge(stage)
 
 
 def worker(stage: Stage, role: Role) -> str:
@@ -168,18 +165,20 @@ def batch_anew(stage: Stage, role: Role) -> str:
     return batch(stage, role)
 
 
-def report(stage: Stage, role: Role) -> str:
-    """The mapping sends word of a batch it has given up, with the function's role."""
-    queue = stage.outputs["failure_queue_url"]
-    sqs = stage.stand.client("sqs")
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    destination = FailureDestination(sqs, None, Permissions(role.iam, SystemClock()))
-    with _errors("local.mapping.destination") as errors:
-        destination.deliver(arn, role.arn, "given up")
-    received = sqs.receive_message(QueueUrl=queue).get("Messages", [])
-    sqs.purge_queue(QueueUrl=queue)
-    assert bool(received) != bool(errors)
-    return "; ".join(errors)
+def report(stage: Stage, role: Role, *, left: bool = False) -> str:
+    """The mapping sends word of a batch it has given up, in the name of the replicator's role.
+
+    Done here with the credentials of the replicator's process. The message is ``left`` there, or removed.
+    """
+    assert not batch(stage, role)
+    sqs = stage.client(stage.session("replicator"), "sqs")
+    try:
+        sqs.send_message(QueueUrl=stage.outputs["failure_queue_url"], MessageBody="given up")
+    except ClientError as error:
+        return str(error)
+    if not left:
+        _purge(stage)
+    return ""
 
 
 def reading(stage: Stage, role: Role) -> str:
@@ -241,27 +240,14 @@ def needs_of(document: dict[str, Any], machine_arn: str) -> Iterator[tuple[str, 
                     yield "states:StopExecution", name
 
 
-@contextmanager
-def _errors(logger: str) -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
-
-    keep = Keep(logging.ERROR)
-    logging.getLogger(logger).addHandler(keep)
-    try:
-        yield lines
-    finally:
-        logging.getLogger(logger).removeHandler(keep)
+def _purge(stage: Stage) -> None:
+    stage.stand.client("sqs").purge_queue(QueueUrl=stage.outputs["failure_queue_url"])
 
 
 _LOG = "Lambda writes the log; the local Lambda does not ask the function's role"
 _READ = (
     "the mapping's poller asks IAM's simulator for these four actions, as Lambda does when a mapping is made"
 )
-_REPORT = "the mapping's poller asks IAM's simulator"
 _MACHINE = "Step Functions acts with this role; the local one does not ask it"
 _SCHEDULE = "EventBridge Scheduler acts with this role; the local one does not ask it"
 
@@ -286,7 +272,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("replicator", "FindTheStream"): Need(reading, _READ),
     ("replicator", "KeepLeasesMarksAndLetters"): Need(batch),
     ("replicator", "WriteThroughTheDestinationRole"): Need(batch_anew),
-    ("replicator", "ReportFailedBatches"): Need(report, _REPORT),
+    ("replicator", "ReportFailedBatches"): Need(report),
     ("replicator", "WriteOwnLog"): Need(own_log, _LOG),
     ("destination", "WriteItems"): Need(worker),
     ("destination", "CheckTheTable"): Need(first_start),

@@ -107,7 +107,7 @@ def test_verify_needs_to_read_both_tables(stage: Stage) -> None:
     stage.stand.empty_destination()
     at_source, at_destination = table_arns(stage)
     with people(stage, [*reader(at_source), *operator(stage)], reader(at_destination)) as flags:
-        done = run(stage, "verify", *flags)
+        done = run(stage, "verify", "--writes-stopped", *flags)
         assert done.returncode == 1, done.stdout + done.stderr
         assert f"{ITEMS:,} missing" in done.stdout
         assert "not allowed" not in done.stdout
@@ -120,5 +120,5 @@ def test_verify_says_which_permission_it_lacks(stage: Stage) -> None:
     granted = reader(at_destination)
     for action in as_list(granted[0]["Action"]):
         with people(stage, [*reader(at_source), *operator(stage)], without(granted, action)) as flags:
-            done = run(stage, "verify", *flags)
+            done = run(stage, "verify", "--writes-stopped", *flags)
             assert action in done.stdout + done.stderr, f"nobody misses {action}: {done.stdout}{done.stderr}"

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 from tablecopy.wire import Json
 from tests.e2e.faults.stand import DESTINATION_NAME
-from tests.e2e.permissions.principals import assume, client, destination_session, function_session, stranger
+from tests.e2e.permissions.principals import assume, destination_session, function_session, stranger
 from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import worker_anew
@@ -28,12 +28,12 @@ def external_id(stage: Stage) -> str:
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_a_function_needs_the_external_id(stage: Stage, roles: dict[str, Role], kind: str) -> None:
-    aws, arn = stage.stand.copy.aws, roles["destination"].arn
+    arn = roles["destination"].arn
     session = function_session(stage, roles[kind])
-    assert not assume(aws, session, arn, ExternalId=external_id(stage))
+    assert not assume(stage, session, arn, ExternalId=external_id(stage))
     for given in ({}, {"ExternalId": "another"}, {"ExternalId": external_id(stage)[:-1] + "*"}):
         assert f"not authorized to perform: sts:AssumeRole on resource: {arn}" in assume(
-            aws, session, arn, **given
+            stage, session, arn, **given
         )
 
 
@@ -57,7 +57,7 @@ def test_no_other_role_of_either_account_may_assume_any(
     aws = stage.stand.copy.aws
     with stranger(aws, account, [_ASSUME_ANYTHING]) as session:
         for role in roles.values():
-            assert "sts:AssumeRole" in assume(aws, session, role.arn, ExternalId=external_id(stage)), (
+            assert "sts:AssumeRole" in assume(stage, session, role.arn, ExternalId=external_id(stage)), (
                 role.kind
             )
 
@@ -86,9 +86,8 @@ def test_each_role_trusts_whom_it_is_for_and_nobody_else(roles: dict[str, Role])
 
 
 def test_the_destinations_role_counts_items_and_reads_none(stage: Stage, roles: dict[str, Role]) -> None:
-    aws = stage.stand.copy.aws
     session = destination_session(stage, roles["control"], roles["destination"], external_id(stage))
-    dynamodb = client(aws, session, "dynamodb")
+    dynamodb = stage.client(session, "dynamodb")
     stage.stand.destination.put_item(TableName=DESTINATION_NAME, Item=stage.item)
     try:
         assert dynamodb.scan(TableName=DESTINATION_NAME, Select="COUNT")["Count"] == 1
