@@ -487,4 +487,9 @@ run "just_inside" {
     condition     = local.unreserved_concurrency == 0
     error_message = "With everything reserved the copy takes nothing of what is left to all functions."
   }
+
+  assert {
+    condition     = local.external_id == join("", [for number in range(256) : "/"])
+    error_message = "A given external id takes the place of the generated one."
+  }
 }
