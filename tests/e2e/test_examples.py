@@ -18,6 +18,7 @@ from local.demo.cities import STREAM, TABLE, cities
 from local.demo.stack import example_module
 from local.terraform import Terraform
 from operate.cli import main as tablecopy
+from tests.e2e.policies import resources, statements
 from verify.cli import main as verify
 
 pytestmark = pytest.mark.terraform
@@ -33,12 +34,28 @@ ACCESS = {
 }
 
 
+_NO_RESOURCE = "the API knows no resource for the action"
+_LAMBDA_NAMES = "Lambda names what it makes"
+EXPLAINED = {
+    "WriteOwnLog": f"the streams of the function's own log group: {_LAMBDA_NAMES}",
+    "FindTheStream": _NO_RESOURCE,
+    "FindOtherReadersOfTheStream": _NO_RESOURCE,
+    "SeeHowManyWorkersTheAccountAllows": _NO_RESOURCE,
+    "FollowASlice": "the state machine's own executions",
+    "FollowTheMapsChildren": "the state machine's own executions; Step Functions names the children",
+    "LambdaMakesNetworkInterfaces": f"{_LAMBDA_NAMES}, and the subnet may be another account's",
+    "LambdaRemovesNetworkInterfaces": _LAMBDA_NAMES,
+    "LambdaFindsNetworkInterfaces": _NO_RESOURCE,
+    "TheCodeItselfMustNot": "denies",
+}
+
+
 # Laid beside the example as an override file; the example itself stays as it is. The run starts when told to,
 # and is ready sooner than a production table's should be.
 OVERRIDE = """
 module "copy" {
   start_on_apply = false
-  control        = { drained_after_seconds = 5 }
+  control        = { drained_after_seconds = 5, reserved_concurrency = 2 }
 }
 """
 
@@ -84,6 +101,59 @@ def test_complete(applied: Applied) -> None:
     assert tablecopy(["start", *place]) == 0
     assert tablecopy(["watch", *place, *WAIT]) == 0
     assert verify([*place, "--writes-stopped"]) == 0
+
+
+@pytest.fixture(scope="module")
+def state(applied: Applied) -> dict[str, Any]:
+    """Of the complete example, as ``terraform show`` writes it."""
+    return dict(json.loads(applied.complete.run("show", "-json")))
+
+
+def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, Any]) -> None:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for resource in resources(state):
+        found.setdefault(resource["type"], []).append(resource["values"])
+    roles, functions = found["aws_iam_role"], found["aws_lambda_function"]
+    assert [role["path"] for role in roles] == ["/platform/"] * 6
+    assert sorted(role["permissions_boundary"] for role in roles) == [
+        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 5,
+        f"arn:aws:iam::{DESTINATION_ACCOUNT}:policy/boundary",
+    ]
+    [key] = {function["kms_key_arn"] for function in functions}
+    assert key.startswith("arn:aws:kms:")
+    groups, [queue], [topic] = (
+        found[kind] for kind in ("aws_cloudwatch_log_group", "aws_sqs_queue", "aws_sns_topic")
+    )
+    keys = [
+        *(group["kms_key_id"] for group in groups),
+        queue["kms_master_key_id"],
+        topic["kms_master_key_id"],
+    ]
+    assert keys == [key] * 5
+    assert [group["retention_in_days"] for group in groups] == [365] * 3
+    assert [function["vpc_config"][0]["subnet_ids"] for function in functions] == [
+        ["subnet-0123456789abcdef0"]
+    ] * 3
+    assert {function["reserved_concurrent_executions"] for function in functions} == {16, 4, 2}
+    assert {function["environment"][0]["variables"]["DESTINATION_EXTERNAL_ID"] for function in functions} == {
+        "orders-move-2026"
+    }
+
+
+def test_every_statement_is_named_and_every_star_is_explained(state: dict[str, Any]) -> None:
+    """With everything switched on, in the policies as they were sent to AWS."""
+    found = list(statements(state))
+    assert [fault for statement in found for fault in statement.faults(EXPLAINED)] == []
+    assert set(EXPLAINED) <= {statement.sid for statement in found}, "an explanation nobody needs"
+    policies = {statement.place for statement in found}
+    assert len([place for place in policies if place.endswith("assume_role_policy")]) == 6
+
+
+def test_no_secret_is_in_the_state(state: dict[str, Any]) -> None:
+    """The provider marks what is one. The functions' environment holds names, numbers and the external id."""
+    marked = {each["address"]: each["sensitive_values"] for each in resources(state)}
+    assert {address for address, values in marked.items() if "true" in json.dumps(values)} == set()
+    assert not any(output["sensitive"] for output in state["values"]["outputs"].values())
 
 
 def test_many_tables(applied: Applied) -> None:

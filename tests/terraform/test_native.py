@@ -25,8 +25,8 @@ def test_formatted(make_tree: Callable[[], Path], offline_environment: dict[str,
     run(make_tree(), offline_environment, "fmt", "-check", "-recursive", "-diff")
 
 
-# `terraform validate` checks the modules that tests run, and cannot check one that wants its providers from a caller:
-# modules/copy has tests of its own.
+# modules/copy has tests of its own: `terraform validate` checks the modules that tests run, and not one that
+# wants its providers from a caller.
 @pytest.mark.parametrize("directory", [".", "modules/copy"])
 def test_native(directory: str, make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     tree = make_tree() / directory

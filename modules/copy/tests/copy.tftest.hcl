@@ -160,13 +160,20 @@ run "enabled_again" {
   }
 }
 
-run "everything_is_reserved" {
+run "everything_is_given" {
   command = plan
 
   variables {
     backfill   = { segments = 4, concurrency = 16, reserved_concurrency = 5 }
     replicator = { reserved_concurrency = 1 }
     control    = { reserved_concurrency = 2 }
+
+    external_id = "orders-move-2026"
+  }
+
+  assert {
+    condition     = local.external_id == "orders-move-2026"
+    error_message = "A given external id takes the place of the generated one."
   }
 
   assert {
