@@ -28,6 +28,16 @@ class Mapping:
             state = self._client.update_event_source_mapping(UUID=self._uuid, Enabled=on)["State"]
         return state == wanted
 
+    def complaint(self) -> str:
+        """Why Lambda hands no changes over, in its words: a permission that is missing, a function that fails.
+
+        Empty when it reports none (``LastProcessingResult``, which then says OK or that there was nothing).
+        """
+        result = self._client.get_event_source_mapping(UUID=self._uuid).get("LastProcessingResult", "")
+        if not result.startswith("PROBLEM"):
+            return ""
+        return f"Lambda hands no changes to the replicator; event source mapping {self._uuid}: {result}"
+
     def problems(self, stream_arn: str) -> list[str]:
         """Settings of the mapping with which changes could be lost, one sentence each."""
         mapping = self._client.get_event_source_mapping(UUID=self._uuid)

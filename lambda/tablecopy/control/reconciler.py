@@ -221,16 +221,17 @@ class Reconciler:
             return self._stop(run, late)
         if not self._parts.mapping.switch(on=True):
             return Outcome.WAITING
-        if slices_left:
-            if _in_step(backlog):
-                return self._next_slice(run, backlog)
-        else:
-            waits_for = self._obstacle() if backlog.drained else _CHANGES
+        if slices_left and _in_step(backlog):
+            return self._next_slice(run, backlog)
+        if backlog.drained:
+            waits_for = self._obstacle()
             if not waits_for:
                 return self._finish(run, Phase.READY, reason="")
-            held = backlog.drained
-            if (waits_for, held) != (run.reason, run.held):
-                run = self._parts.run.save(replace(run, reason=waits_for, held=held)) or run
+        else:
+            waits_for = self._parts.mapping.complaint() or ("" if slices_left else _CHANGES)
+        held = backlog.drained
+        if (waits_for, held) != (run.reason, run.held):
+            run = self._parts.run.save(replace(run, reason=waits_for, held=held)) or run
         if self._pace.is_measured(run, now):
             stretch = {
                 **self._pace.measured(run, backlog, now),

@@ -49,6 +49,14 @@ def test_one_that_is_being_changed_is_left_alone(
     assert lambda_.updates == []
 
 
+def test_only_a_problem_that_lambda_reports_is_a_complaint(mapping: Mapping, lambda_: FakeLambda) -> None:
+    for result in ("No records processed", "OK"):
+        lambda_.mapping["LastProcessingResult"] = result
+        assert mapping.complaint() == ""
+    lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
+    assert mapping.complaint().endswith("event source mapping mine: PROBLEM: Cannot access stream")
+
+
 def test_the_settings_terraform_makes_are_safe(mapping: Mapping) -> None:
     assert mapping.problems(STREAM) == []
 

@@ -576,6 +576,21 @@ class TestDraining:
         scene.step()
         assert (scene.now().phase, scene.now().held) == (Phase.READY, False)
 
+    @pytest.mark.parametrize("segments_left", [True, False])
+    def test_it_says_why_lambda_hands_no_changes_over(self, scene: Scene, segments_left: bool) -> None:
+        if not segments_left:
+            scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.write(1)
+        scene.clock.time += 11
+        scene.lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
+        scene.step()
+        assert scene.now().reason.endswith("PROBLEM: Cannot access stream")
+        assert not scene.now().held
+        scene.lambda_.mapping["LastProcessingResult"] = "OK"
+        scene.step()
+        assert "PROBLEM" not in scene.now().reason
+
     def test_a_run_is_not_held_while_changes_come(self, scene: Scene) -> None:
         scene.finish_segments()
         scene.at(Phase.DRAINING, held=True, reason="2 message(s)")
