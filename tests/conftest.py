@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
+_END_TO_END = Path(__file__).parent / "e2e"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only where terraform is not installed, skip what needs it; the summary counts it."""
+    """Split the tests in two halves that can run side by side; without terraform, skip what needs it.
+
+    End-to-end tests mostly wait, for processes that share two accounts: they are one half, in their order. The
+    summary counts what is skipped.
+    """
+    for item in items:
+        half = "e2e" if item.path.is_relative_to(_END_TO_END) else "all else"
+        item.add_marker(pytest.mark.xdist_group(half))
     if shutil.which("terraform"):
         return
     skip = pytest.mark.skip(reason="terraform is not installed: nothing that Terraform does is tested")
