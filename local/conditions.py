@@ -3,6 +3,8 @@
 * ``aws:SecureTransport``: the accounts are served without TLS, on this machine's loopback alone, in the place
   of endpoints that are asked over TLS.
 * ``aws:PrincipalArn``: of a role's session it is the role's ARN, with its path, and not the session's.
+* ``aws:SourceAccount``: the root of an account stands for the services of AWS that act for it; the trust of
+  the roles that they assume asks for it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ def answer_conditions_as_aws(evaluator: ModuleType, iam: ModuleType) -> None:
                 return "true"
             case "aws:principalarn":
                 return _role_arn(ctx.principal_arn, iam) or of_request(key, ctx)
+            case "aws:sourceaccount" if ctx.principal_arn.endswith(":root"):
+                return ctx.principal_arn.split(":")[4]
         return of_request(key, ctx)
 
     evaluator._resolve_condition_key = resolve_condition_key  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from local.mapping.permissions import Permissions
@@ -15,15 +16,18 @@ class FailureDestination:
 
     Parameters
     ----------
-    sqs, sns
-        Clients of the function's account.
+    sqs
+        Client of the function's account, to look up a queue's URL.
+    acting_as
+        Makes a client of a service, ``"sqs"`` or ``"sns"``, that acts in the name of a role: Lambda sends in
+        that of the function's.
     permissions : Permissions
         Asked whether the function's role may send there.
     """
 
-    def __init__(self, sqs: Any, sns: Any, permissions: Permissions) -> None:
+    def __init__(self, sqs: Any, acting_as: Callable[[str, str], Any], permissions: Permissions) -> None:
         self._sqs = sqs
-        self._sns = sns
+        self._acting_as = acting_as
         self._permissions = permissions
 
     def deliver(self, destination_arn: str, role_arn: str, message: str) -> None:
@@ -42,10 +46,11 @@ class FailureDestination:
         if self._permissions.missing(role_arn, [action], destination_arn):
             logger.error("PROBLEM: %s is not allowed %s on %s", role_arn, action, destination_arn)
             return
+        client = self._acting_as(service, role_arn)
         if service == "sqs":
-            self._sqs.send_message(QueueUrl=self._queue_url(destination_arn), MessageBody=message)
+            client.send_message(QueueUrl=self._queue_url(destination_arn), MessageBody=message)
         else:
-            self._sns.publish(TopicArn=destination_arn, Message=message)
+            client.publish(TopicArn=destination_arn, Message=message)
 
     def _queue_url(self, arn: str) -> str:
         account, name = arn.split(":")[4:6]

@@ -62,7 +62,7 @@ class Mapping:
         self._backoff = backoff
         self._permissions = Permissions(clients.iam, clock)
         self._function = Function(clients.functions, clock)
-        self._destination = FailureDestination(clients.sqs, clients.sns, self._permissions)
+        self._destination = FailureDestination(clients.sqs, clients.acting_as, self._permissions)
         self._shards: dict[str, Shard] = {}
         self._finished: set[str] = set()
         self._knows_shards = False

@@ -78,8 +78,8 @@ class Stage:
         if "FunctionError" not in response:
             return answer, ""
         message = str(answer["errorMessage"])
-        log = base64.b64decode(response["LogResult"]).decode()
-        assert message in log, f"the log of {kind} does not tell the error: {message}"
+        log = base64.b64decode(response.get("LogResult", "")).decode()
+        assert message in log, f"the log of {kind} does not tell the error: {message}: {log!r}"
         return {}, message
 
     def session(self, kind: str) -> boto3.Session:

@@ -6,6 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
+from local.mapping.clients import Clients
+from local.mapping.clock import SystemClock
+from local.mapping.destination import FailureDestination
+from local.mapping.permissions import Permissions
 from tablecopy.wire import Json
 from tests.e2e.faults.stand import DESTINATION_NAME
 from tests.e2e.permissions.principals import assume, destination_session, function_session, stranger
@@ -96,3 +100,25 @@ def test_the_destinations_role_counts_items_and_reads_none(stage: Stage, roles: 
                 dynamodb.scan(TableName=DESTINATION_NAME, **selected)
     finally:
         stage.stand.empty_destination()
+
+
+def test_nobody_but_the_mapping_puts_a_message_into_the_failure_queue(
+    stage: Stage, roles: dict[str, Role]
+) -> None:
+    """The mapping does so in the replicator's name; a message there keeps a run from being ready."""
+    aws, queue, sqs = stage.stand.copy.aws, stage.outputs["failure_queue_url"], stage.stand.client("sqs")
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    anything = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    with (
+        stranger(aws, SOURCE_ACCOUNT, [anything]) as session,
+        pytest.raises(ClientError, match=r"AccessDenied.* SendMessage"),
+    ):
+        stage.client(session, "sqs").send_message(QueueUrl=queue, MessageBody="a stranger's")
+    clients = Clients(aws.endpoint_url, SOURCE_ACCOUNT, aws.regions[SOURCE_ACCOUNT])
+    permissions = Permissions(clients.iam, SystemClock())
+    FailureDestination(clients.sqs, clients.acting_as, permissions).deliver(
+        arn, roles["replicator"].arn, "ours"
+    )
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    sqs.purge_queue(QueueUrl=queue)
+    assert [message["Body"] for message in received] == ["ours"]

@@ -37,6 +37,12 @@ def test_everybody_else_is_who_ministack_says(principal: str) -> None:
     assert resolved("aws:PrincipalArn", principal) == f"ministack's {principal}"
 
 
+def test_the_root_of_an_account_stands_for_its_services() -> None:
+    root = "arn:aws:iam::111111111111:root"
+    assert resolved("aws:SourceAccount", root) == "111111111111"
+    assert resolved("aws:SourceAccount", USER) == f"ministack's {USER}"
+
+
 def test_transport_counts_as_encrypted() -> None:
     assert resolved("aws:SecureTransport", USER) == "true"
 

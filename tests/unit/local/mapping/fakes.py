@@ -259,6 +259,10 @@ class FakeClients:
         self.sqs = FakeSqs()
         self.sns = FakeSns()
 
+    def acting_as(self, service: str, role_arn: str) -> Any:
+        assert role_arn == ROLE
+        return {"sqs": self.sqs, "sns": self.sns}[service]
+
 
 class World:
     """A mapping at work on the fakes."""

@@ -12,8 +12,13 @@ TOPIC = "arn:aws:sns:eu-west-1:111111111111:failures"
 class Sent:
     def __init__(self) -> None:
         self.iam, self.sqs, self.sns = FakeIam(), FakeSqs(), FakeSns()
+        self.acted_as: list[str] = []
         permissions = Permissions(self.iam, HandClock())
-        self.destination = FailureDestination(self.sqs, self.sns, permissions)
+        self.destination = FailureDestination(self.sqs, self.acting_as, permissions)
+
+    def acting_as(self, service: str, role_arn: str) -> FakeSqs | FakeSns:
+        self.acted_as.append(role_arn)
+        return {"sqs": self.sqs, "sns": self.sns}[service]
 
 
 def test_a_queue_and_a_topic() -> None:
@@ -22,6 +27,7 @@ def test_a_queue_and_a_topic() -> None:
     sent.destination.deliver(TOPIC, ROLE, '{"a": 2}')
     assert sent.sqs.messages == [{"a": 1}]
     assert sent.sns.messages == [(TOPIC, {"a": 2})]
+    assert sent.acted_as == [ROLE, ROLE]
 
 
 @pytest.mark.parametrize(("arn", "action"), [(QUEUE, "sqs:SendMessage"), (TOPIC, "sns:Publish")])
