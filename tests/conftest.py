@@ -13,8 +13,8 @@ _END_TO_END = Path(__file__).parent / "e2e"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Split the tests in two halves that can run side by side; without terraform, skip what needs it.
 
-    End-to-end tests mostly wait, for processes that share two accounts: they are one half, in their order. The
-    summary counts what is skipped.
+    End-to-end tests mostly wait, for processes that share two accounts: they are one half, in their order.
+    The summary counts what is skipped.
     """
     for item in items:
         half = "e2e" if item.path.is_relative_to(_END_TO_END) else "all else"

@@ -29,7 +29,7 @@ class Mapping:
         return state == wanted
 
     def complaint(self) -> str:
-        """Why Lambda hands no changes over, in its words: a permission that is missing, a function that fails.
+        """Why Lambda hands no changes over, in its words: a missing permission, a function that fails.
 
         Empty when it reports none (``LastProcessingResult``, which then says OK or that there was nothing).
         """
