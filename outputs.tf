@@ -23,9 +23,19 @@ output "journal_table_name" {
   value       = module.copy.journal_table_name
 }
 
+output "journal_table_arn" {
+  description = "ARN of the journal table."
+  value       = module.copy.journal_table_arn
+}
+
 output "replicator_function_name" {
   description = "Name of the function that applies stream records."
   value       = module.copy.replicator_function_name
+}
+
+output "replicator_function_arn" {
+  description = "ARN of the function that applies stream records."
+  value       = module.copy.replicator_function_arn
 }
 
 output "event_source_mapping_uuid" {
@@ -38,9 +48,19 @@ output "failure_queue_url" {
   value       = module.copy.failure_queue_url
 }
 
+output "failure_queue_arn" {
+  description = "ARN of the failure queue."
+  value       = module.copy.failure_queue_arn
+}
+
 output "backfill_function_name" {
   description = "Name of the function that scans a segment."
   value       = module.copy.backfill_function_name
+}
+
+output "backfill_function_arn" {
+  description = "ARN of the function that scans a segment."
+  value       = module.copy.backfill_function_arn
 }
 
 output "state_machine_arn" {

@@ -31,9 +31,19 @@ output "journal_table_name" {
   value       = one(module.journal[*].name)
 }
 
+output "journal_table_arn" {
+  description = "ARN of the journal table."
+  value       = one(module.journal[*].arn)
+}
+
 output "replicator_function_name" {
   description = "Name of the function that applies stream records."
   value       = one(module.replicator[*].function_name)
+}
+
+output "replicator_function_arn" {
+  description = "ARN of the function that applies stream records."
+  value       = one(module.replicator[*].function_arn)
 }
 
 output "event_source_mapping_uuid" {
@@ -46,9 +56,19 @@ output "failure_queue_url" {
   value       = one(module.replicator[*].failure_queue.url)
 }
 
+output "failure_queue_arn" {
+  description = "ARN of the failure queue."
+  value       = one(module.replicator[*].failure_queue.arn)
+}
+
 output "backfill_function_name" {
   description = "Name of the function that scans a segment."
   value       = one(module.backfill[*].function_name)
+}
+
+output "backfill_function_arn" {
+  description = "ARN of the function that scans a segment."
+  value       = one(module.backfill[*].function_arn)
 }
 
 output "state_machine_arn" {
