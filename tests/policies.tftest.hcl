@@ -85,7 +85,7 @@ run "replicator" {
         Action    = "sqs:SendMessage"
         Resource  = "arn:aws:sqs:eu-central-1:111111111111:failures"
         Principal = { AWS = "*" }
-        Condition = { ArnNotEquals = { "aws:PrincipalArn" = ["arn:aws:iam::111111111111:role/copies/tablecopy-orders-0123abcd", "arn:aws:iam::111111111111:root"] } }
+        Condition = { ArnNotEquals = { "aws:PrincipalArn" = "arn:aws:iam::111111111111:role/copies/tablecopy-orders-0123abcd" } }
       },
     ]
     error_message = "Nobody but the replicator sends to the queue, and nobody in the clear: ${aws_sqs_queue.failures.policy}"

@@ -48,7 +48,7 @@ data "aws_iam_policy_document" "queue" {
   }
 
   # A message that stays here keeps a run from getting ready. Lambda sends in the role's name, so that there is no
-  # aws:SourceArn to ask for. The account's root could change this policy anyway.
+  # aws:SourceArn to ask for.
   statement {
     sid       = "OnlyTheReplicatorReports"
     effect    = "Deny"
@@ -63,10 +63,7 @@ data "aws_iam_policy_document" "queue" {
     condition {
       test     = "ArnNotEquals"
       variable = "aws:PrincipalArn"
-      values = [
-        "arn:${var.place.partition}:iam::${var.place.account_id}:role${var.role.path}${var.name}",
-        "arn:${var.place.partition}:iam::${var.place.account_id}:root",
-      ]
+      values   = ["arn:${var.place.partition}:iam::${var.place.account_id}:role${var.role.path}${var.name}"]
     }
   }
 }
