@@ -213,7 +213,6 @@ run "control" {
 
   variables {
     schedule_name            = "schedule"
-    copy_name                = "tablecopy-orders-0123abcd"
     settings                 = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, memory_mb = 256, unreserved_concurrency = 18, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
     event_source_mapping     = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
     failure_queue            = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
