@@ -54,7 +54,7 @@ class Copy:
         while True:
             before = self._lease_owners(kind)
             if before:
-                kill_function(name)
+                kill_function(self.aws, name)
                 if left := before & self._lease_owners(kind):
                     return left
             assert time.monotonic() < give_up, f"no {kind} was caught at work: {self.function.status()}"

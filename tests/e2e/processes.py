@@ -8,33 +8,37 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from local.accounts import LocalAws
 
-def kill_function(name: str) -> int:
+
+def kill_function(aws: LocalAws, name: str) -> int:
     """End every process of the function ``name`` at once, as a crash would; says how many there were."""
     killed = 0
-    for process in _processes(name):
+    for process in _processes(aws, name):
         with suppress(OSError):
             os.kill(int(process.name), signal.SIGKILL)
             killed += 1
     return killed
 
 
-def environment_of(name: str) -> dict[str, str]:
+def environment_of(aws: LocalAws, name: str) -> dict[str, str]:
     """The environment that the function ``name`` runs in, the credentials of its role included.
 
     Empty when no process of it is there: it was never invoked, or was ended.
     """
-    for process in _processes(name):
+    for process in _processes(aws, name):
         with suppress(OSError):
             settings = (process / "environ").read_bytes().decode().split("\0")
             return dict(setting.split("=", 1) for setting in settings if "=" in setting)
     return {}
 
 
-def _processes(name: str) -> Iterator[Path]:
+def _processes(aws: LocalAws, name: str) -> Iterator[Path]:
+    # Functions of one name may run in other accounts on this machine, each in a directory of its own.
+    directory = f"{aws.directory}/tmp/ministack-lambda-{name}-"
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         with suppress(OSError):
-            if f"ministack-lambda-{name}-".encode() in (process / "cmdline").read_bytes():
+            if directory.encode() in (process / "cmdline").read_bytes():
                 yield process

@@ -85,7 +85,7 @@ class Stand:
             Environment={"Variables": {**known, **variables}},
         )
         # A process that is at work would keep the environment it has.
-        kill_function(name)
+        kill_function(self.copy.aws, name)
 
     def let_run(self, kind: str, *, allowed: bool) -> None:
         """Whether invocations of a function are let through, or throttled by Lambda."""
@@ -238,7 +238,7 @@ class Stand:
             time.sleep(0.1)
         # A run begins with new processes, which have to assume the destination's role.
         for kind in FUNCTIONS:
-            kill_function(self.function_name(kind))
+            kill_function(self.copy.aws, self.function_name(kind))
         for partition in ("segment", "lease", "letter", "letter-image"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]

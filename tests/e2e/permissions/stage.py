@@ -84,7 +84,7 @@ class Stage:
 
     def session(self, kind: str) -> boto3.Session:
         """A session of a function's role, with the credentials that the function's own process has."""
-        environment = environment_of(self.stand.function_name(kind))
+        environment = environment_of(self.stand.copy.aws, self.stand.function_name(kind))
         assert environment, f"{kind} has not been invoked"
         return boto3.Session(
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
@@ -99,7 +99,7 @@ class Stage:
 
     def forget_credentials(self, kind: str) -> None:
         """The next invocation assumes the destination's role anew."""
-        kill_function(self.stand.function_name(kind))
+        kill_function(self.stand.copy.aws, self.stand.function_name(kind))
 
     @contextmanager
     def run(self, phase: Phase, segments: int = _SEGMENTS) -> Iterator[Run]:
