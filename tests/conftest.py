@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-_END_TO_END = Path(__file__).parent / "e2e"
+
+class Halves(LoadScopeScheduling):
+    """Two halves that run side by side, each in its order.
+
+    End-to-end tests mostly wait, for processes that share two accounts. They are one half, all else is the
+    other.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith("tests/e2e/") else "all else"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves:
+    """Of ``-n 2``, which ``make test`` asks for."""
+    return Halves(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Split the tests in two halves that can run side by side; without terraform, skip what needs it.
-
-    End-to-end tests mostly wait, for processes that share two accounts: they are one half, in their order.
-    The summary counts what is skipped.
-    """
-    for item in items:
-        half = "e2e" if item.path.is_relative_to(_END_TO_END) else "all else"
-        item.add_marker(pytest.mark.xdist_group(half))
+    """Only where terraform is not installed, skip what needs it; the summary counts it."""
     if shutil.which("terraform"):
         return
     skip = pytest.mark.skip(reason="terraform is not installed: nothing that Terraform does is tested")
