@@ -13,6 +13,18 @@ locals {
   )))
   untyped = setsubtract(local.key_attributes, keys(var.definition.attributes))
 
+  # By index, the table's under "". DynamoDB reports -1 where a maximum was taken away, and refuses it where a table or an
+  # index is created: no maximum is 0, which the provider leaves out.
+  maximums = {
+    for name, throughput in merge(
+      { "" = var.definition.on_demand_throughput },
+      { for name, index in var.definition.global_secondary_indexes : name => index.on_demand_throughput },
+      ) : name => [
+      for maximum in [{ for of in ["max_read_request_units", "max_write_request_units"] : of => max(0, try(coalesce(throughput[of]), 0)) }] :
+      maximum if sum(values(maximum)) > 0
+    ]
+  }
+
   # Without units: an index as much as the table itself.
   unprovisioned = !local.provisioned ? [] : concat(
     var.definition.read_capacity < 1 || var.definition.write_capacity < 1 ? ["the table"] : [],
@@ -46,7 +58,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   dynamic "on_demand_throughput" {
-    for_each = local.provisioned || var.definition.on_demand_throughput == null ? [] : [var.definition.on_demand_throughput]
+    for_each = local.provisioned ? [] : local.maximums[""]
 
     content {
       max_read_request_units  = on_demand_throughput.value.max_read_request_units
@@ -67,7 +79,7 @@ resource "aws_dynamodb_table" "this" {
       write_capacity     = local.provisioned ? global_secondary_index.value.write_capacity : null
 
       dynamic "on_demand_throughput" {
-        for_each = local.provisioned || global_secondary_index.value.on_demand_throughput == null ? [] : [global_secondary_index.value.on_demand_throughput]
+        for_each = local.provisioned ? [] : local.maximums[global_secondary_index.key]
 
         content {
           max_read_request_units  = on_demand_throughput.value.max_read_request_units
