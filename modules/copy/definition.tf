@@ -73,9 +73,12 @@ locals {
   }
 
   definition = {
-    hash_key             = local.recorded.hash_key
-    range_key            = local.recorded.range_key
-    attributes           = merge(local.recorded.attributes, local.override.attributes)
+    hash_key  = local.recorded.hash_key
+    range_key = local.recorded.range_key
+    # Those of the key stay the source's.
+    attributes = merge(local.recorded.attributes, local.override.attributes, {
+      for name, type in local.recorded.attributes : name => type if contains([local.recorded.hash_key, local.recorded.range_key], name)
+    })
     billing_mode         = local.billing_mode
     read_capacity        = try(coalesce(local.override.read_capacity, local.recorded.read_capacity), 0)
     write_capacity       = try(coalesce(local.override.write_capacity, local.recorded.write_capacity), 0)

@@ -69,7 +69,7 @@ run "everything_but_the_key_is_overridden" {
       deletion_protection    = false
       stream_view_type       = "NONE"
       tags                   = { Owner = "new" }
-      attributes             = { paid = "S" }
+      attributes             = { paid = "S", number = "S" }
       global_secondary_indexes = {
         by-paid = { hash_key = "paid", range_key = "number", on_demand_throughput = { max_read_request_units = 100 } }
       }
