@@ -93,6 +93,11 @@ run "table_as_the_source_defines_it" {
     condition     = aws_dynamodb_table.this[0].deletion_protection_enabled && length(aws_dynamodb_table.this[0].ttl) == 0
     error_message = "The table must be protected from deletion and must not expire items by itself."
   }
+
+  assert {
+    condition     = aws_dynamodb_table.this[0].server_side_encryption[0].enabled == false
+    error_message = "The key that AWS owns has to be asked for, or a table once under KMS keeps its key."
+  }
 }
 
 run "class_recovery_encryption_stream_and_tags" {

@@ -109,14 +109,11 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Without a block: the key that AWS owns. Without an ARN: the one it manages in the account.
-  dynamic "server_side_encryption" {
-    for_each = local.encryption.type == "AWS_OWNED" ? [] : [local.encryption]
-
-    content {
-      enabled     = true
-      kms_key_arn = server_side_encryption.value.kms_key_arn
-    }
+  # Not enabled: the key that AWS owns; without a block the provider would keep the key that is there. Without an ARN: the
+  # one AWS manages in the account.
+  server_side_encryption {
+    enabled     = local.encryption.type != "AWS_OWNED"
+    kms_key_arn = local.encryption.kms_key_arn
   }
 
   tags = merge(var.definition.tags, var.tags)
