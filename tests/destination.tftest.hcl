@@ -252,6 +252,34 @@ run "the_key_aws_manages" {
   }
 }
 
+run "key_of_another_region" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:us-east-1:222222222222:key/own" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
 run "customer_managed_without_a_key" {
   command = plan
 

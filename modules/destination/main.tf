@@ -139,6 +139,15 @@ resource "aws_dynamodb_table" "this" {
         Set destination_definition.encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:..." } with a key of the destination's account and region, or type = "AWS_MANAGED" or "AWS_OWNED".
       EOT
     }
+
+    precondition {
+      condition     = local.encryption.kms_key_arn == null ? true : split(":", local.encryption.kms_key_arn)[3] == data.aws_region.current.id
+      error_message = <<-EOT
+        destination_definition.encryption.kms_key_arn is ${coalesce(local.encryption.kms_key_arn, "?")}; the destination table ${var.table_name} is in ${data.aws_region.current.id}, and DynamoDB encrypts it with a key of its own region only.
+        Give a key there. Its keys lists, with the destination's credentials:
+          aws kms list-keys --region ${data.aws_region.current.id}
+      EOT
+    }
   }
 }
 
