@@ -93,6 +93,11 @@ run "table_as_the_source_defines_it" {
     condition     = aws_dynamodb_table.this[0].deletion_protection_enabled && length(aws_dynamodb_table.this[0].ttl) == 0
     error_message = "The table must be protected from deletion and must not expire items by itself."
   }
+
+  assert {
+    condition     = aws_dynamodb_table.this[0].server_side_encryption[0].enabled == false
+    error_message = "The key that AWS owns has to be asked for, or a table once under KMS keeps its key."
+  }
 }
 
 run "class_recovery_encryption_stream_and_tags" {
@@ -157,7 +162,7 @@ run "class_recovery_encryption_stream_and_tags" {
   assert {
     condition = (
       aws_dynamodb_table.this[0].on_demand_throughput[0].max_read_request_units == 700
-      && aws_dynamodb_table.this[0].on_demand_throughput[0].max_write_request_units == -1
+      && aws_dynamodb_table.this[0].on_demand_throughput[0].max_write_request_units == 0
       && one(aws_dynamodb_table.this[0].global_secondary_index).on_demand_throughput[0].max_write_request_units == 200
     )
     error_message = "On-demand maximums differ from the definition."
@@ -173,6 +178,41 @@ run "class_recovery_encryption_stream_and_tags" {
       for statement in data.aws_iam_policy_document.this[0].statement : statement if statement.sid == "OpenTheTableUnderItsKey"
     ]).resources == toset(["arn:aws:kms:eu-west-1:222222222222:key/own"])
     error_message = "The role must be able to open the table."
+  }
+}
+
+run "no_maximums" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", paid = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0, on_demand_throughput = { max_read_request_units = -1, max_write_request_units = 0 } } }
+      local_secondary_indexes  = {}
+      on_demand_throughput     = { max_read_request_units = -1, max_write_request_units = -1 }
+    }
+  }
+
+  assert {
+    condition = (
+      length(aws_dynamodb_table.this[0].on_demand_throughput) == 0
+      && length(one(aws_dynamodb_table.this[0].global_secondary_index).on_demand_throughput) == 0
+    )
+    error_message = "DynamoDB refuses -1 and 0 where a table is created."
   }
 }
 
@@ -210,6 +250,34 @@ run "the_key_aws_manages" {
     condition     = !contains(data.aws_iam_policy_document.this[0].statement[*].sid, "OpenTheTableUnderItsKey")
     error_message = "Nobody needs rights to the key AWS manages."
   }
+}
+
+run "key_of_another_region" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:us-east-1:222222222222:key/own" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = {}
+    }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
 }
 
 run "customer_managed_without_a_key" {

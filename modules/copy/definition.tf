@@ -73,9 +73,12 @@ locals {
   }
 
   definition = {
-    hash_key             = local.recorded.hash_key
-    range_key            = local.recorded.range_key
-    attributes           = merge(local.recorded.attributes, local.override.attributes)
+    hash_key  = local.recorded.hash_key
+    range_key = local.recorded.range_key
+    # Those of the key stay the source's.
+    attributes = merge(local.recorded.attributes, local.override.attributes, {
+      for name, type in local.recorded.attributes : name => type if contains([local.recorded.hash_key, local.recorded.range_key], name)
+    })
     billing_mode         = local.billing_mode
     read_capacity        = try(coalesce(local.override.read_capacity, local.recorded.read_capacity), 0)
     write_capacity       = try(coalesce(local.override.write_capacity, local.recorded.write_capacity), 0)
@@ -93,9 +96,9 @@ locals {
     global_secondary_indexes = {
       for name, index in(local.override.global_secondary_indexes != null ? local.override.global_secondary_indexes : local.recorded.global_secondary_indexes) :
       name => merge(index, {
-        # An index of its own units, or as many as the table.
-        read_capacity  = try(coalesce(index.read_capacity, local.override.read_capacity, local.recorded.read_capacity), 0)
-        write_capacity = try(coalesce(index.write_capacity, local.override.write_capacity, local.recorded.write_capacity), 0)
+        # An index of its own units, or as many as the table. An index on demand is reported with 0.
+        read_capacity  = try(coalesce(index.read_capacity == 0 ? null : index.read_capacity, local.override.read_capacity, local.recorded.read_capacity), 0)
+        write_capacity = try(coalesce(index.write_capacity == 0 ? null : index.write_capacity, local.override.write_capacity, local.recorded.write_capacity), 0)
       })
     }
     local_secondary_indexes = (

@@ -13,6 +13,18 @@ locals {
   )))
   untyped = setsubtract(local.key_attributes, keys(var.definition.attributes))
 
+  # By index, the table's under "". DynamoDB reports -1 where a maximum was taken away, and refuses it where a table or an
+  # index is created: no maximum is 0, which the provider leaves out.
+  maximums = {
+    for name, throughput in merge(
+      { "" = var.definition.on_demand_throughput },
+      { for name, index in var.definition.global_secondary_indexes : name => index.on_demand_throughput },
+      ) : name => [
+      for maximum in [{ for of in ["max_read_request_units", "max_write_request_units"] : of => max(0, try(coalesce(throughput[of]), 0)) }] :
+      maximum if sum(values(maximum)) > 0
+    ]
+  }
+
   # Without units: an index as much as the table itself.
   unprovisioned = !local.provisioned ? [] : concat(
     var.definition.read_capacity < 1 || var.definition.write_capacity < 1 ? ["the table"] : [],
@@ -46,7 +58,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   dynamic "on_demand_throughput" {
-    for_each = local.provisioned || var.definition.on_demand_throughput == null ? [] : [var.definition.on_demand_throughput]
+    for_each = local.provisioned ? [] : local.maximums[""]
 
     content {
       max_read_request_units  = on_demand_throughput.value.max_read_request_units
@@ -67,7 +79,7 @@ resource "aws_dynamodb_table" "this" {
       write_capacity     = local.provisioned ? global_secondary_index.value.write_capacity : null
 
       dynamic "on_demand_throughput" {
-        for_each = local.provisioned || global_secondary_index.value.on_demand_throughput == null ? [] : [global_secondary_index.value.on_demand_throughput]
+        for_each = local.provisioned ? [] : local.maximums[global_secondary_index.key]
 
         content {
           max_read_request_units  = on_demand_throughput.value.max_read_request_units
@@ -97,14 +109,11 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Without a block: the key that AWS owns. Without an ARN: the one it manages in the account.
-  dynamic "server_side_encryption" {
-    for_each = local.encryption.type == "AWS_OWNED" ? [] : [local.encryption]
-
-    content {
-      enabled     = true
-      kms_key_arn = server_side_encryption.value.kms_key_arn
-    }
+  # Not enabled: the key that AWS owns; without a block the provider would keep the key that is there. Without an ARN: the
+  # one AWS manages in the account.
+  server_side_encryption {
+    enabled     = local.encryption.type != "AWS_OWNED"
+    kms_key_arn = local.encryption.kms_key_arn
   }
 
   tags = merge(var.definition.tags, var.tags)
@@ -128,6 +137,15 @@ resource "aws_dynamodb_table" "this" {
       error_message = <<-EOT
         The source table is encrypted with a customer-managed key, which is of its account alone; the destination table ${var.table_name} needs one of its own.
         Set destination_definition.encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:..." } with a key of the destination's account and region, or type = "AWS_MANAGED" or "AWS_OWNED".
+      EOT
+    }
+
+    precondition {
+      condition     = local.encryption.kms_key_arn == null ? true : split(":", local.encryption.kms_key_arn)[3] == data.aws_region.current.id
+      error_message = <<-EOT
+        destination_definition.encryption.kms_key_arn is ${coalesce(local.encryption.kms_key_arn, "?")}; the destination table ${var.table_name} is in ${data.aws_region.current.id}, and DynamoDB encrypts it with a key of its own region only.
+        Give a key there. Its keys lists, with the destination's credentials:
+          aws kms list-keys --region ${data.aws_region.current.id}
       EOT
     }
   }

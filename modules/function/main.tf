@@ -31,13 +31,9 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
-    # Not aws:SourceArn: AWS does not document that Lambda sends it when it assumes a role, least of all for the poller
-    # of an event source mapping. Only who may pass the role can give it to another function.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.place.account_id]
-    }
+    # No aws:SourceArn and no aws:SourceAccount: AWS does not document that Lambda sends them when it assumes an execution
+    # role, least of all to make network interfaces or for the poller of an event source mapping, and a function whose role
+    # asks for what is not sent never starts. A role can be passed within its own account only, and only by who may.
   }
 }
 

@@ -69,7 +69,7 @@ run "everything_but_the_key_is_overridden" {
       deletion_protection    = false
       stream_view_type       = "NONE"
       tags                   = { Owner = "new" }
-      attributes             = { paid = "S" }
+      attributes             = { paid = "S", number = "S" }
       global_secondary_indexes = {
         by-paid = { hash_key = "paid", range_key = "number", on_demand_throughput = { max_read_request_units = 100 } }
       }
@@ -153,5 +153,46 @@ run "an_on_demand_source_with_little_set" {
   assert {
     condition     = output.commands.time_to_live == null && output.commands.auto_scaling == null && output.commands.warm_throughput == null
     error_message = "There is nothing to turn on, to scale or to warm: ${jsonencode(output.commands)}"
+  }
+}
+
+run "provisioned_in_place_of_on_demand" {
+  command = plan
+
+  override_data {
+    target = data.aws_dynamodb_table.source
+    values = {
+      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/secrets"
+      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/secrets/stream/2026-01-01T00:00:00.000"
+      stream_enabled         = true
+      stream_view_type       = "NEW_IMAGE"
+      billing_mode           = "PAY_PER_REQUEST"
+      read_capacity          = 0
+      write_capacity         = 0
+      hash_key               = "id"
+      range_key              = ""
+      table_class            = ""
+      tags                   = {}
+      attribute              = [{ name = "id", type = "S" }, { name = "state", type = "S" }]
+      global_secondary_index = [{ name = "by-state", hash_key = "state", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0, on_demand_throughput = [] }]
+      local_secondary_index  = []
+      on_demand_throughput   = []
+      point_in_time_recovery = []
+      ttl                    = []
+      server_side_encryption = []
+    }
+  }
+
+  variables {
+    source_table           = { name = "secrets" }
+    destination_definition = { billing_mode = "PROVISIONED", read_capacity = 50, write_capacity = 60 }
+  }
+
+  assert {
+    condition = (
+      local.definition.global_secondary_indexes.by-state.read_capacity == 50
+      && local.definition.global_secondary_indexes.by-state.write_capacity == 60
+    )
+    error_message = "An index that was on demand gets as many units as the table: ${jsonencode(local.definition)}"
   }
 }
