@@ -78,7 +78,7 @@ variable "destination_definition" {
 
     * `billing_mode`: `PAY_PER_REQUEST` or `PROVISIONED`.
     * `read_capacity`, `write_capacity`: provisioned units of the table, and of every index that says nothing else.
-    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none.
+    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none. One that is in force already is taken away with the AWS CLI only.
     * `table_class`: `STANDARD` or `STANDARD_INFREQUENT_ACCESS`.
     * `point_in_time_recovery`: whether, and for how many days back.
     * `encryption`: `type` is `AWS_OWNED`, `AWS_MANAGED` or `CUSTOMER_MANAGED`, the last with the `kms_key_arn` of a key in the destination's account and region. Needed where the source has a customer-managed key, which is of its account alone.
@@ -87,7 +87,7 @@ variable "destination_definition" {
     * `tags`: instead of the source's. `tags` of the module come on top.
     * `attributes`: types (`S`, `N`, `B`) of key attributes of indexes that the source does not have.
     * `global_secondary_indexes`, `local_secondary_indexes`: by name, instead of all of the source's. Local ones cannot be changed once the table exists.
-    * `warm_throughput`: read and write units per second the table is warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
+    * `warm_throughput`: read and write units per second the table and each of its global indexes are warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
   EOT
   type = object({
     billing_mode   = optional(string)

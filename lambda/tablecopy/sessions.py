@@ -24,7 +24,10 @@ _RENEWED_SECONDS = 1.0
 
 def own_session() -> Session:
     """A session with the function's own role."""
-    return Session()
+    session = Session()
+    # An older botocore asks the global STS endpoint, whose credentials are no good in Regions to opt in to.
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    return session
 
 
 class RoleSession(Session):

@@ -38,9 +38,18 @@ locals {
     "aws dynamodb update-time-to-live ${local.aws.destination} --table-name ${local.destination_name} --time-to-live-specification 'Enabled=true,AttributeName=${replace(local.recorded.time_to_live_attribute, "'", "'\\''")}'"
   )
 
-  warm_throughput = local.override.warm_throughput == null ? null : (
-    "aws dynamodb update-table ${local.aws.destination} --table-name ${local.destination_name} --warm-throughput ReadUnitsPerSecond=${local.override.warm_throughput.read_units_per_second},WriteUnitsPerSecond=${local.override.warm_throughput.write_units_per_second}"
-  )
+  warm = local.override.warm_throughput == null ? null : {
+    ReadUnitsPerSecond  = local.override.warm_throughput.read_units_per_second
+    WriteUnitsPerSecond = local.override.warm_throughput.write_units_per_second
+  }
+
+  # Its indexes, too: one that is short of write units throttles the table.
+  warm_throughput = local.warm == null ? null : join(" ", concat(
+    ["aws dynamodb update-table ${local.aws.destination} --table-name ${local.destination_name} --warm-throughput '${jsonencode(local.warm)}'"],
+    length(local.definition.global_secondary_indexes) == 0 ? [] : ["--global-secondary-index-updates '${jsonencode([
+      for name in sort(keys(local.definition.global_secondary_indexes)) : { Update = { IndexName = name, WarmThroughput = local.warm } }
+    ])}'"],
+  ))
 
   # The provider cannot read it: what there is, to be registered at the destination.
   auto_scaling = local.recorded.billing_mode != "PROVISIONED" ? null : (

@@ -118,9 +118,11 @@ locals {
       }) : aspect => jsonencode(value) if !contains(local.capacities, aspect)
     }
   }
-  # While disabled the source is not looked at.
+  # While disabled the source is not looked at. Time to live that was turned off at the source, as it may be for the
+  # cutover, changes nothing at the destination.
   changed_aspects = local.observed_definition == null ? [] : [
-    for aspect, value in local.comparable.now : aspect if value != try(local.comparable.then[aspect], null)
+    for aspect, value in local.comparable.now : aspect
+    if value != try(local.comparable.then[aspect], null) && !(aspect == "time_to_live_attribute" && value == "null")
   ]
 }
 

@@ -53,7 +53,7 @@ variable "destination_definition" {
 
     * `billing_mode`: `PAY_PER_REQUEST` or `PROVISIONED`.
     * `read_capacity`, `write_capacity`: provisioned units of the table, and of every index that says nothing else.
-    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none.
+    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none. One that is in force already is taken away with the AWS CLI only.
     * `table_class`: `STANDARD` or `STANDARD_INFREQUENT_ACCESS`.
     * `point_in_time_recovery`: whether, and for how many days back.
     * `encryption`: `type` is `AWS_OWNED`, `AWS_MANAGED` or `CUSTOMER_MANAGED`, the last with the `kms_key_arn` of a key in the destination's account and region. Needed where the source has a customer-managed key, which is of its account alone.
@@ -62,7 +62,7 @@ variable "destination_definition" {
     * `tags`: instead of the source's. `tags` of the module come on top.
     * `attributes`: types (`S`, `N`, `B`) of key attributes of indexes that the source does not have.
     * `global_secondary_indexes`, `local_secondary_indexes`: by name, instead of all of the source's. Local ones cannot be changed once the table exists.
-    * `warm_throughput`: read and write units per second the table is warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
+    * `warm_throughput`: read and write units per second the table and each of its global indexes are warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
   EOT
   type = object({
     billing_mode   = optional(string)
@@ -190,6 +190,24 @@ variable "destination_definition" {
       (index.projection_type == "INCLUDE") == (length(index.non_key_attributes) > 0)
     ])
     error_message = "destination_definition has indexes with the non_key_attributes ${jsonencode({ for name, index in merge(coalesce(var.destination_definition.global_secondary_indexes, {}), coalesce(var.destination_definition.local_secondary_indexes, {})) : name => index.non_key_attributes })}; allowed are some with the projection INCLUDE, and none with another. Set projection_type = \"INCLUDE\" or leave them out."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in concat(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))) :
+      can(regex("^[a-zA-Z0-9_.-]{3,255}$", name))
+    ])
+    error_message = "destination_definition has indexes with the names ${jsonencode(concat(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))))}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Rename the others."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {})))) == 0
+    error_message = "destination_definition names both a global and a local index ${jsonencode(setintersection(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))))}; allowed is a name once for each table. Rename one of them."
+  }
+
+  validation {
+    condition     = length(coalesce(var.destination_definition.local_secondary_indexes, {})) <= 5
+    error_message = "destination_definition.local_secondary_indexes has ${length(coalesce(var.destination_definition.local_secondary_indexes, {}))} indexes; allowed are 5 for each table. Leave some out."
   }
 
   validation {

@@ -197,3 +197,36 @@ run "warm_throughput_of_zero" {
 
   expect_failures = [var.destination_definition]
 }
+
+run "index_name_of_two_letters" {
+  command = plan
+
+  variables {
+    destination_definition = { global_secondary_indexes = { id = { hash_key = "state" } } }
+  }
+
+  expect_failures = [var.destination_definition]
+}
+
+run "a_global_and_a_local_index_of_one_name" {
+  command = plan
+
+  variables {
+    destination_definition = {
+      global_secondary_indexes = { by-state = { hash_key = "state" } }
+      local_secondary_indexes  = { by-state = { range_key = "state" } }
+    }
+  }
+
+  expect_failures = [var.destination_definition]
+}
+
+run "six_local_indexes" {
+  command = plan
+
+  variables {
+    destination_definition = { local_secondary_indexes = { for number in range(6) : "by-${number}" => { range_key = "state" } } }
+  }
+
+  expect_failures = [var.destination_definition]
+}

@@ -28,7 +28,7 @@ run "applied" {
       seal            = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       verify          = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me' --control-function ${output.control_function_name}"
       time_to_live    = "aws dynamodb update-time-to-live --region eu-west-1 --table-name orders-new --time-to-live-specification 'Enabled=true,AttributeName=expires'"
-      warm_throughput = "aws dynamodb update-table --region eu-west-1 --table-name orders-new --warm-throughput ReadUnitsPerSecond=20000,WriteUnitsPerSecond=8000"
+      warm_throughput = "aws dynamodb update-table --region eu-west-1 --table-name orders-new --warm-throughput '{\"ReadUnitsPerSecond\":20000,\"WriteUnitsPerSecond\":8000}' --global-secondary-index-updates '[{\"Update\":{\"IndexName\":\"by-state\",\"WarmThroughput\":{\"ReadUnitsPerSecond\":20000,\"WriteUnitsPerSecond\":8000}}}]'"
       auto_scaling    = "aws application-autoscaling describe-scalable-targets --region eu-central-1 --profile old --service-namespace dynamodb --resource-ids table/orders table/orders/index/by-state"
       cutover = [
         "${output.commands.watch} --until ready",
