@@ -11,20 +11,21 @@ from typing import Any
 from operate.clock import Clock
 from operate.function import ControlFunction, Status
 from operate.letters import letter_lines, records
+from operate.outcome import lacks_changes
 from operate.steps import Steps
 from operate.text import lines, redrive_line
 from operate.watching import EPILOG, add_watch_options, watch
 from sides import Side, UserError
 from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
-from sides.output import EXIT_OK, Progress, Style, emit, run
+from sides.output import EXIT_DIFFERENT, EXIT_OK, Progress, Style, emit, run
 from sides.terraform import read_outputs, tables_of
 
 # Sealing waits for the replicator's leases, which live as long as its function may run.
 _SEAL_SECONDS = 300.0
 _LOOK_AGAIN_SECONDS = 1.0
 
-# Who watches is told of a failed call before long; the watch itself tries again.
-_WATCH_ATTEMPTS = 3
+# Who waits at a terminal is told of a failed call before long; a watch tries again by itself.
+_ATTEMPTS = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,8 +72,8 @@ def _command(argv: Sequence[str]) -> int:
     side, name, outputs = _place(options)
     if options.command == "watch":
         steps = Steps(options, outputs.get("commands"))
-        return watch(options, lambda: ControlFunction(side, name, attempts=_WATCH_ATTEMPTS), Clock(), steps)
-    function = ControlFunction(side, name)
+        return watch(options, lambda: ControlFunction(side, name, attempts=_ATTEMPTS), Clock(), steps)
+    function = ControlFunction(side, name, attempts=_ATTEMPTS)
     if options.command == "letters":
         _show_letters(function, options)
         return EXIT_OK
@@ -83,13 +84,14 @@ def _command(argv: Sequence[str]) -> int:
         "seal": lambda: _sealed(function),
     }
     status = actions[options.command]()
+    exit_code = EXIT_DIFFERENT if options.command == "seal" and lacks_changes(status) else EXIT_OK
     if options.format == "jsonl":
         emit({"type": "status", **status})
-        return EXIT_OK
+        return exit_code
     if options.command == "redrive":
         print(redrive_line(status))
     print(*lines(status, Style(sys.stdout)), sep="\n")
-    return EXIT_OK
+    return exit_code
 
 
 def _show_letters(function: ControlFunction, options: argparse.Namespace) -> None:

@@ -52,7 +52,7 @@ def drawing(
     """
     cells = _CELLS if size.columns >= _WIDE else _FEW_CELLS
     phase = picture.status["phase"]
-    lines = [in_colour(phase, style)(line) for line in _broken(headline(phase), size.columns)]
+    lines = [in_colour(picture.status, style)(line) for line in _broken(headline(phase), size.columns)]
     for row in rows(picture, encoding, cells, style):
         lines += _wrapped(row, size.columns)
     last = [style.dim(line) for line in _broken(note, size.columns)]

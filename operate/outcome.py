@@ -20,6 +20,8 @@ class Outcome(Enum):
     """The phase was reached."""
     STOPPED = ("stopped", EXIT_DIFFERENT)
     """The run has stopped, and does not go on by itself."""
+    LATE = ("late", EXIT_DIFFERENT)
+    """The run is sealed, but the source was written to after it was ready: the destination lacks that."""
     TIMED_OUT = ("timed_out", EXIT_UNSETTLED)
     """The run goes on, but it took too long."""
     HELD = ("held", 4)
@@ -47,10 +49,17 @@ def outcome_of(status: Status, until: str) -> Outcome | None:
     phase = status["phase"]
     if phase == "stopped":
         return Outcome.STOPPED
+    if lacks_changes(status):
+        return Outcome.LATE
     if _is_reached(status, until):
         return Outcome.REACHED
     # A redrive that was asked for is about to try them again.
     return Outcome.HELD if status.get("held") and not status["redrive"] else None
+
+
+def lacks_changes(status: Status) -> bool:
+    """Whether the run was sealed too early: the only thing that control says of a sealed run."""
+    return bool(status["phase"] == "sealed" and status.get("reason"))
 
 
 def _is_reached(status: Status, until: str) -> bool:

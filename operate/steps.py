@@ -44,6 +44,9 @@ class Steps:
                 yield self._tablecopy("letters")
                 yield "change the items at the source or the table at the destination"
                 yield self._tablecopy("redrive")
+        elif outcome is Outcome.LATE:
+            yield self._verify()
+            yield "mend what it finds, or begin anew, before the writers move to the destination"
         elif outcome is Outcome.TIMED_OUT or status["phase"] not in {"ready", "sealing", "sealed"}:
             yield self._tablecopy("watch")
         else:
@@ -54,6 +57,7 @@ class Steps:
             yield "stop the writers; if they wrote since, wait for ready once more"
             yield self._verify()
             yield self._tablecopy("seal")
+        yield "set up the way back, if there is to be one: once the writers have moved it is too late"
         yield from self._time_to_live()
         yield "move the writers to the destination"
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from operate.function import Status
+from operate.outcome import lacks_changes
 from sides.output import Style, printable
 
 _MEANING = {
@@ -33,14 +34,16 @@ def lines(status: Status, style: Style) -> Iterator[str]:
     """The lines that show ``status``: a headline, the figures, what it waits for, what to do next."""
     yield from state_lines(status, style)
     # A run that was ready is not when letters have come since; control is about to say so.
-    if status["phase"] in _NEXT and not status.get("letters"):
+    if lacks_changes(status):
+        yield "  next       verify --writes-stopped, and mend what it finds, before the writers move"
+    elif status["phase"] in _NEXT and not status.get("letters"):
         yield f"  next       {_NEXT[status['phase']]}"
 
 
 def state_lines(status: Status, style: Style) -> Iterator[str]:
     """The lines that show ``status``, but for what to do next."""
     phase = status["phase"]
-    yield in_colour(phase, style)(headline(phase))
+    yield in_colour(status, style)(headline(phase))
     if phase != "none":
         yield from _figures(status)
     if status.get("letters"):
@@ -58,11 +61,11 @@ def headline(phase: str) -> str:
     return f"{phase}: {_MEANING[phase]}"
 
 
-def in_colour(phase: str, style: Style) -> Callable[[str], str]:
-    """What paints the headline of a phase."""
-    if phase == "stopped":
+def in_colour(status: Status, style: Style) -> Callable[[str], str]:
+    """What paints the headline."""
+    if status["phase"] == "stopped" or lacks_changes(status):
         return style.red
-    return style.green if phase in {"ready", "sealed"} else style.bold
+    return style.green if status["phase"] in {"ready", "sealed"} else style.bold
 
 
 def redrive_line(status: Status) -> str:

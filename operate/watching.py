@@ -19,7 +19,7 @@ from sides.output import Style, emit
 EPILOG = """\
 exit codes:
   0    the phase was reached, or a later one
-  1    the run has stopped and does not go on by itself
+  1    the run has stopped and does not go on by itself, or was sealed before all changes had come
   2    trouble: bad input, access denied, no such function, no answer for ten minutes
   3    timed out: the run goes on
   4    held up: all is copied and applied but for dead letters, or batches in the failure queue

@@ -268,6 +268,17 @@ def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.Cap
     assert "move the writers" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_a_seal_that_came_too_early_is_no_success(
+    answer: Any, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "sealed", "reason": "the source was written to"}})
+    assert run("seal", "--format", form) == 1
+    printed = capsys.readouterr().out
+    assert "move the writers" not in printed
+    assert form == "jsonl" or "verify --writes-stopped" in printed
+
+
 def test_a_seal_that_is_taken_back_is_trouble(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer(
         {"status": {**RUNNING, "phase": "ready"}},
@@ -310,7 +321,9 @@ def test_terraform_outputs_name_the_copy(
     }
     monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
     made: list[tuple[Side, str]] = []
-    monkeypatch.setattr(cli, "ControlFunction", lambda side, name: made.append((side, name)) or FakeControl())
+    monkeypatch.setattr(
+        cli, "ControlFunction", lambda side, name, attempts: made.append((side, name)) or FakeControl()
+    )
     assert cli.main(["status", "--source-profile", "other"]) == 0
     assert made == [
         (Side("source", table_name="orders", region="eu-west-1", profile="other"), "from-terraform")
@@ -329,7 +342,7 @@ def test_a_watch_from_terraform_knows_its_commands(
     monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
     fake = answer({"status": {**RUNNING, "phase": "ready"}})
     assert cli.main(["watch"]) == 0
-    assert "4. aws dynamodb update-time-to-live\n" in capsys.readouterr().out
+    assert "5. aws dynamodb update-time-to-live\n" in capsys.readouterr().out
     assert fake.asked == [("RequestResponse", "status")]
 
 

@@ -35,6 +35,12 @@ def test_every_phase(
     assert [outcome_of(seen, until) for until in UNTIL] == [slice_, ready, sealed]
 
 
+@pytest.mark.parametrize("until", UNTIL)
+def test_a_seal_that_came_too_early_is_no_success(until: str) -> None:
+    assert outcome_of(status("sealed", reason="the source was written to"), until) is Outcome.LATE
+    assert Outcome.LATE.exit_code == 1
+
+
 def test_ready_is_over_when_a_letter_has_come() -> None:
     assert outcome_of(status("ready", letters=1), "ready") is None
     assert outcome_of(status("sealed", letters=1), "ready") is REACHED
@@ -59,6 +65,8 @@ def test_a_control_function_of_an_earlier_release_says_nothing_of_holding() -> N
 
 
 def test_the_exit_codes_are_distinct_and_none_means_trouble() -> None:
-    codes = {outcome.exit_code for outcome in Outcome}
-    assert len(codes) == len(Outcome)
-    assert not codes & {2, 130}
+    codes = {outcome: outcome.exit_code for outcome in Outcome}
+    # Both say that the copy is not what it should be, and does not get so by itself.
+    assert codes.pop(Outcome.LATE) == codes[Outcome.STOPPED]
+    assert len(set(codes.values())) == len(codes)
+    assert not set(codes.values()) & {2, 130}

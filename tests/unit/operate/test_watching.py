@@ -33,6 +33,7 @@ def run(
     return watch(options, control.connect, clock, Steps(options, commands))
 
 
+THE_WAY_BACK = "set up the way back, if there is to be one: once the writers have moved it is too late"
 TIME_TO_LIVE = "turn time to live on if the source has it: the Terraform output commands.time_to_live"
 
 
@@ -63,8 +64,9 @@ def test_ready_with_what_comes_next(capsys: pytest.CaptureFixture[str]) -> None:
         "  next       1. stop the writers; if they wrote since, wait for ready once more\n"
         "             2. verify --writes-stopped --from-terraform 'infra/my copy'\n"
         "             3. tablecopy seal --from-terraform 'infra/my copy'\n"
-        f"             4. {TIME_TO_LIVE}\n"
-        "             5. move the writers to the destination\n"
+        f"             4. {THE_WAY_BACK}\n"
+        f"             5. {TIME_TO_LIVE}\n"
+        "             6. move the writers to the destination\n"
     )
     # What goes on before is no result.
     assert "slice 2" in err
@@ -81,11 +83,20 @@ def test_ready_with_what_comes_next(capsys: pytest.CaptureFixture[str]) -> None:
                 "stop the writers; if they wrote since, wait for ready once more",
                 "the command in the Terraform output commands.verify, with --writes-stopped",
                 "tablecopy seal --control-function copy-control --source-region eu-west-1",
+                THE_WAY_BACK,
                 TIME_TO_LIVE,
                 "move the writers to the destination",
             ],
         ),
-        ([status("sealed")], [], [TIME_TO_LIVE, "move the writers to the destination"]),
+        ([status("sealed")], [], [THE_WAY_BACK, TIME_TO_LIVE, "move the writers to the destination"]),
+        (
+            [status("sealed", reason="written to since")],
+            [],
+            [
+                "the command in the Terraform output commands.verify, with --writes-stopped",
+                "mend what it finds, or begin anew, before the writers move to the destination",
+            ],
+        ),
         (
             [status("slice")],
             ["--until", "slice"],
@@ -135,7 +146,7 @@ def test_without_flags_the_next_commands_need_none(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("time_to_live", "steps"), [(None, []), ("aws dynamodb x", ["             4. aws dynamodb x"])]
+    ("time_to_live", "steps"), [(None, []), ("aws dynamodb x", ["             5. aws dynamodb x"])]
 )
 def test_time_to_live_as_terraform_knows_it(
     time_to_live: str | None, steps: list[str], capsys: pytest.CaptureFixture[str]
@@ -143,7 +154,11 @@ def test_time_to_live_as_terraform_knows_it(
     run([status("ready")], place=[], commands={"time_to_live": time_to_live})
     shown = capsys.readouterr().out.splitlines()
     after = shown[shown.index("             3. tablecopy seal") + 1 :]
-    assert after == [*steps, f"             {4 + len(steps)}. move the writers to the destination"]
+    assert after == [
+        f"             4. {THE_WAY_BACK}",
+        *steps,
+        f"             {5 + len(steps)}. move the writers to the destination",
+    ]
 
 
 def test_every_flag_of_the_source_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
