@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sides.errors import UserError
+from sides.items import quoted
 from sides.session import Side, side_of
+
+_ROLE_ARN = r"arn:[a-z-]+:iam::[0-9]{12}:role/.+"
 
 _FIELDS = ("table_name", "region", "profile", "role_arn", "external_id", "endpoint_url")
 
@@ -49,11 +54,26 @@ def side_from_options(options: argparse.Namespace, side: str, base: Side | None 
         ``"source"`` or ``"destination"``.
     base
         A side from elsewhere (Terraform outputs); flags that are set win over it.
+
+    Raises
+    ------
+    UserError
+        The role is none, or there is an external id without a role to ask for it.
     """
     given = {field: getattr(options, f"{side}_{field}", None) for field in _FIELDS}
-    if base is None:
-        return side_of(side, given)
-    return replace(base, **{field: value for field, value in given.items() if value})
+    made = (
+        side_of(side, given)
+        if base is None
+        else replace(base, **{field: value for field, value in given.items() if value})
+    )
+    if made.role_arn and not re.fullmatch(_ROLE_ARN, made.role_arn):
+        raise UserError(
+            f"--{side}-role-arn is {quoted(made.role_arn)}, which is no ARN of a role; "
+            "one is like arn:aws:iam::111122223333:role/name"
+        )
+    if made.external_id and not made.role_arn:
+        raise UserError(f"--{side}-external-id goes with a role; give --{side}-role-arn, too")
+    return made
 
 
 def add_terraform_option(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,11 @@ import argparse
 
 import pytest
 
-from sides import Side
+from sides import Side, UserError
 from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
+
+
+ROLE = "arn:aws:iam::111122223333:role/path/reader"
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -22,10 +25,10 @@ def parse(*arguments: str) -> argparse.Namespace:
 def test_every_flag_reaches_its_field() -> None:
     options = parse(
         *("--source", "orders", "--source-region", "eu-west-1", "--source-profile", "old"),
-        *("--source-role-arn", "arn", "--source-external-id", "id", "--source-endpoint-url", "http://x"),
+        *("--source-role-arn", ROLE, "--source-external-id", "id", "--source-endpoint-url", "http://x"),
     )
     assert side_from_options(options, "source") == Side(
-        "source", "orders", "eu-west-1", "old", "arn", "id", "http://x"
+        "source", "orders", "eu-west-1", "old", ROLE, "id", "http://x"
     )
     assert side_from_options(options, "destination") == Side("destination")
 
@@ -36,6 +39,22 @@ def test_flags_win_over_what_is_known() -> None:
     assert side_from_options(options, "source", known) == Side(
         "source", "orders", region="eu-north-1", profile="old"
     )
+
+
+@pytest.mark.parametrize("arn", ["reader", "arn:aws:iam::111122223333:user/reader", f" {ROLE}"])
+def test_a_role_is_named_by_its_arn(arn: str) -> None:
+    with pytest.raises(
+        UserError, match="--source-role-arn is .* is like arn:aws:iam::111122223333:role/name"
+    ):
+        side_from_options(parse("--source-role-arn", arn), "source")
+
+
+def test_an_external_id_goes_with_a_role() -> None:
+    options = parse("--destination-external-id", "x")
+    with pytest.raises(UserError, match="give --destination-role-arn, too"):
+        side_from_options(options, "destination")
+    known = Side("destination", role_arn=ROLE)
+    assert side_from_options(options, "destination", known).external_id == "x"
 
 
 def test_a_side_without_a_table_takes_no_table() -> None:
