@@ -9,7 +9,6 @@ import pytest
 from sides import Side, UserError
 from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
 
-
 ROLE = "arn:aws:iam::111122223333:role/path/reader"
 
 
@@ -44,7 +43,7 @@ def test_flags_win_over_what_is_known() -> None:
 @pytest.mark.parametrize("arn", ["reader", "arn:aws:iam::111122223333:user/reader", f" {ROLE}"])
 def test_a_role_is_named_by_its_arn(arn: str) -> None:
     with pytest.raises(
-        UserError, match="--source-role-arn is .* is like arn:aws:iam::111122223333:role/name"
+        UserError, match=r"--source-role-arn is .* is like arn:aws:iam::111122223333:role/name"
     ):
         side_from_options(parse("--source-role-arn", arn), "source")
 
