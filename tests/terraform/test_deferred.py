@@ -24,10 +24,10 @@ def test_nothing_is_replaced(make_stack: MakeStack, local_aws: LocalAws) -> None
     stack.set(generation=2)
     changes = stack.changes()
     assert changes.pop("terraform_data.upstream") == ["update"]
-    # Policy documents are data sources, so that roles and their policies are planned to change; they do not.
+    # Policy documents are data sources, so that what has a policy is planned to change; it does not.
     assert {tuple(actions) for actions in changes.values()} == {("update",)}
     kinds = {address.split(".")[-2] for address in changes}
-    assert kinds == {"aws_iam_role", "aws_iam_role_policy"}
+    assert kinds == {"aws_iam_role", "aws_iam_role_policy", "aws_sqs_queue"}
 
     assert stack.apply() == before
     after = dynamodb.describe_table(TableName="deferred")["Table"]
