@@ -81,17 +81,23 @@ class Host:
 
 
 def _environment(stand: Stand, configuration: Mapping[str, Any]) -> dict[str, str]:
-    """The function's variables and a session of its role, which is made to trust this account for it."""
+    """The function's variables and a session of its role, which trusts this account for that moment."""
     role_arn = configuration["Role"]
     account = role_arn.split(":")[4]
     iam = stand.client("iam")
     name = role_arn.rpartition("/")[2]
-    policy = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    root = {"AWS": f"arn:aws:iam::{account}:root"}
-    if not any(statement["Principal"] == root for statement in policy["Statement"]):
-        policy["Statement"].append({"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"})
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(policy))
-    session = stand.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="host")["Credentials"]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    root = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    widened = {**trust, "Statement": [*trust["Statement"], root]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(widened))
+    try:
+        session = stand.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="host")["Credentials"]
+    finally:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "NO_PROXY", "no_proxy") if name in os.environ}
     region = stand.copy.aws.regions[account]
     return {
