@@ -236,8 +236,9 @@ _FROZEN_REPLICATOR_STEPS = (
     ("mark put", (False, True)),
     ("lease delete", (False,)),
 )
-# The numbers are put while other threads write. A thread that has looked at the clock and not yet sent
-# cannot be caught here (docs/faults.md).
+# Other threads write at these steps. One that has looked at the clock and not yet sent cannot be caught here
+# (docs/faults.md).
+_BESIDE_WRITES = ("write", "numbers put")
 _BESIDE_WRITES_SECONDS = 1.5
 _BEFORE_WRITING = ("lease put", "run read", "mark read")
 
@@ -261,7 +262,7 @@ def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) 
     return [
         Rule(
             f"{who} frozen {'after' if after else 'before'} {_spoken(step)}, woken {woken}",
-            Freeze(after_effect=after, delay=_BESIDE_WRITES_SECONDS if step == "numbers put" else 0.0),
+            Freeze(after_effect=after, delay=_BESIDE_WRITES_SECONDS if step in _BESIDE_WRITES else 0.0),
             f"{who} host",
             step,
             times=1,
