@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -283,9 +284,20 @@ needs_proc = pytest.mark.skipif(
 )
 
 
-def caller(proxy: Proxy) -> subprocess.Popen[str]:
+@contextmanager
+def caller(proxy: Proxy) -> Iterator[subprocess.Popen[str]]:
     port = proxy.endpoint_url("backfill").rpartition(":")[2]
-    return subprocess.Popen([sys.executable, "-c", CALLER, port], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", CALLER, port]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            # Also one that is stopped, which would be waited for in vain.
+            process.kill()
+
+
+def is_stopped(process: subprocess.Popen[str]) -> bool:
+    return "T" in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @needs_proc
@@ -306,7 +318,10 @@ def test_the_calling_process_is_frozen_and_woken(
     spoil(proxy, freeze)
     with caller(proxy) as process:
         assert freeze.frozen.wait(10)
-        assert "T" in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        # The signal is sent by then; on a crowded machine it takes a moment to arrive.
+        give_up = time.monotonic() + 10
+        while not is_stopped(process):
+            assert time.monotonic() < give_up
         freeze.wake()
         assert process.wait(10) == (0 if after_effect else 1)
     assert len(accounts.received) == after_effect
