@@ -27,7 +27,7 @@ demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
 test: .venv/ready .venv-local/ready
-	@$(BIN)/python -m pytest $(or $(ONLY),-n 2)
+	@$(BIN)/python -m pytest $(ONLY)
 
 soak: .venv/ready .venv-local/ready
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/test_soak.py

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +61,7 @@ module "copy" {
 
 @dataclass
 class Applied:
-    """Both examples, applied at the same time."""
+    """Both examples, as applied."""
 
     accounts: LocalAws
     complete: Terraform
@@ -73,7 +72,7 @@ class Applied:
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     regions = {side: ACCESS[side] for side in ("source_region", "destination_region")}
     accounts = LocalAws(tmp_path_factory.mktemp("accounts"), **regions)
-    with accounts, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
+    with accounts, pytest.MonkeyPatch.context() as patch:
         for name, value in accounts.environment().items():
             patch.setenv(name, value)
         for table in ("orders", *TABLES):
@@ -88,11 +87,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
             terraform.apply()
             return terraform
 
-        complete = pool.submit(
-            apply, "complete", {"table_name": "orders", **_what_an_organization_has(accounts)}
-        )
-        many_tables = pool.submit(apply, "many-tables", {"tables": tables})
-        yield Applied(accounts, complete.result(), many_tables.result())
+        complete = apply("complete", {"table_name": "orders", **_what_an_organization_has(accounts)})
+        many_tables = apply("many-tables", {"tables": tables})
+        yield Applied(accounts, complete, many_tables)
 
 
 def test_complete(applied: Applied) -> None:

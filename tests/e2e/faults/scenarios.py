@@ -128,7 +128,7 @@ def _connections() -> list[Rule]:
         Rule("scan cut", CutBefore(), "backfill", "scan", chance=0.3, times=2),
         Rule("scan's answer cut short", Truncate(), "backfill", "scan", chance=0.3, times=2),
         Rule("control's calls cut after they took effect", CutAfter(), "control",
-             "StartExecution|PUT .*event-source-mappings.*", chance=0.5, times=2),
+             "StartExecution|PUT .*event-source-mappings.*", times=2),
     ]  # fmt: skip
 
 
