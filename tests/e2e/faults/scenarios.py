@@ -236,9 +236,8 @@ _FROZEN_REPLICATOR_STEPS = (
     ("mark put", (False, True)),
     ("lease delete", (False,)),
 )
-# Other threads write at these steps; a batch of the replicator is one call here. A thread that has looked at
-# the clock and not yet sent cannot be caught (docs/faults.md).
-_BESIDE_WRITES = (("worker", "write"), ("replicator", "numbers put"))
+# The numbers are put while other threads write. A thread that has looked at the clock and not yet sent
+# cannot be caught here (docs/faults.md).
 _BESIDE_WRITES_SECONDS = 1.5
 _BEFORE_WRITING = ("lease put", "run read", "mark read")
 
@@ -259,13 +258,10 @@ def late_replicator_freezes(woken: str) -> list[Rule]:
 
 
 def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) -> list[Rule]:
-    def delay(step: str) -> float:
-        return _BESIDE_WRITES_SECONDS if (who, step) in _BESIDE_WRITES else 0.0
-
     return [
         Rule(
             f"{who} frozen {'after' if after else 'before'} {_spoken(step)}, woken {woken}",
-            Freeze(after_effect=after, delay=delay(step)),
+            Freeze(after_effect=after, delay=_BESIDE_WRITES_SECONDS if step == "numbers put" else 0.0),
             f"{who} host",
             step,
             times=1,
