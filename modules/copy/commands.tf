@@ -6,21 +6,27 @@ locals {
     destination = merge(var.destination_table, { name = local.destination_name, region = local.record.destination.region })
   }
 
-  # A shell takes these characters as they are; anything else goes in quotes.
-  access_flags = {
-    for side, at in local.sides : side => join(" ", [
+  # What is set of a side's access. A shell takes these characters as they are; anything else goes in quotes.
+  access = {
+    for side, at in local.sides : side => {
       for flag in ["region", "profile", "role_arn", "external_id"] :
-      "--${side}-${replace(flag, "_", "-")} ${can(regex("^[A-Za-z0-9_./:@=,+-]+$", at[flag])) ? at[flag] : "'${replace(at[flag], "'", "'\\''")}'"}"
+      flag => can(regex("^[A-Za-z0-9_./:@=,+-]+$", at[flag])) ? at[flag] : "'${replace(at[flag], "'", "'\\''")}'"
       if at[flag] != null
+    }
+  }
+
+  access_flags = {
+    for side, access in local.access : side => join(" ", [
+      for flag in ["region", "profile", "role_arn", "external_id"] :
+      "--${side}-${replace(flag, "_", "-")} ${access[flag]}" if contains(keys(access), flag)
     ])
   }
 
   # The AWS CLI takes a role from a profile only.
   aws = {
-    for side, at in local.sides : side => join(" ", concat(
-      ["--region ${at.region}"],
-      at.profile == null ? [] : ["--profile ${can(regex("^[A-Za-z0-9_./:@=,+-]+$", at.profile)) ? at.profile : "'${replace(at.profile, "'", "'\\''")}'"}"],
-    ))
+    for side, access in local.access : side => join(" ", [
+      for flag in ["region", "profile"] : "--${flag} ${access[flag]}" if contains(keys(access), flag)
+    ])
   }
 
   operate = { for action in ["start", "status", "watch", "letters", "redrive", "seal"] : action => (

@@ -64,8 +64,6 @@ locals {
   recorded = terraform_data.definition.input
   override = var.destination_definition
 
-  billing_mode = coalesce(local.override.billing_mode, local.recorded.billing_mode)
-
   # A key is of one account and region: the source's own cannot be followed, only named anew.
   encryption = local.override.encryption != null ? local.override.encryption : {
     type        = !local.recorded.kms ? "AWS_OWNED" : var.source_table.customer_managed_key ? "CUSTOMER_MANAGED" : "AWS_MANAGED"
@@ -79,7 +77,7 @@ locals {
     attributes = merge(local.recorded.attributes, local.override.attributes, {
       for name, type in local.recorded.attributes : name => type if contains([local.recorded.hash_key, local.recorded.range_key], name)
     })
-    billing_mode         = local.billing_mode
+    billing_mode         = coalesce(local.override.billing_mode, local.recorded.billing_mode)
     read_capacity        = try(coalesce(local.override.read_capacity, local.recorded.read_capacity), 0)
     write_capacity       = try(coalesce(local.override.write_capacity, local.recorded.write_capacity), 0)
     on_demand_throughput = local.override.on_demand_throughput != null ? local.override.on_demand_throughput : local.recorded.on_demand_throughput
