@@ -1,4 +1,5 @@
-# A slice's state machine. With a mocked provider: the real one asks AWS whether a definition is valid.
+# A slice's state machine. With a mocked provider: the real one asks AWS whether a definition is valid. Every assertion
+# also shows that the definition is known at plan, where AWS is asked.
 
 mock_provider "aws" {
   source = "./modules/copy/tests/mocks/source"
@@ -26,12 +27,6 @@ run "slice" {
     settings             = { concurrency = 8, slice_seconds = 3600, timeout_seconds = 300, memory_mb = 512 }
   }
 
-  override_resource {
-    target          = module.function.aws_lambda_function.this
-    override_during = plan
-    values          = { arn = "arn:aws-cn:lambda:cn-north-1:111111111111:function:backfill" }
-  }
-
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).TimeoutSeconds == 4200
     error_message = "A slice must end by itself: its length, a worker's timeout, five minutes."
@@ -57,5 +52,47 @@ run "slice" {
   assert {
     condition     = startswith(jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Resource, "arn:aws-cn:")
     error_message = "The partition comes from the place."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Parameters.FunctionName
+      == "arn:aws-cn:lambda:cn-north-1:111111111111:function:tablecopy-orders-0123abcd"
+    )
+    error_message = "The worker's ARN is built: a reference would keep the definition unknown until the apply."
+  }
+
+  assert {
+    condition = length(setintersection(
+      keys(jsondecode(aws_sfn_state_machine.this.definition).States),
+      keys(jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States),
+    )) == 0
+    error_message = "AWS refuses a machine in which a state name appears twice, in the Map and outside of it."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.this.definition).States.Segments.Label == "Segments"
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Segments.End
+    )
+    error_message = "The map has a fixed label of at most 40 characters, and its end is the machine's."
+  }
+
+  assert {
+    # With full jitter a delay is half of the longest one on average.
+    condition = alltrue([
+      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Retry :
+      retry.MaxAttempts * retry.MaxDelaySeconds / 2 >= 3600
+      if contains(retry.ErrorEquals, "Lambda.TooManyRequestsException")
+    ])
+    error_message = "A worker that finds no concurrency tries again until the slice ends, which is an hour here."
+  }
+
+  assert {
+    condition = contains(flatten([
+      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Retry :
+      retry.ErrorEquals if contains(retry.ErrorEquals, "States.TaskFailed")
+    ]), "States.Timeout")
+    error_message = "States.TaskFailed does not match States.Timeout, which ends an invocation whose answer is lost."
   }
 }

@@ -10,6 +10,12 @@ locals {
   executions        = "${local.states_arn}:execution:${var.state_machine_name}"
   function_arn      = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"
 
+  # Retries of an invocation that finds no capacity last until the slice ends: with full jitter the mean delay is half of
+  # the longest one. Twenty more attempts cover the short delays at the beginning.
+  longest_delay     = 30
+  capacity_attempts = ceil(var.settings.slice_seconds / (local.longest_delay / 2)) + 20
+
+  # State names are unique in the whole machine, also across the Map: AWS refuses a name that appears twice.
   # The function returns "continue" (out of time, more to scan), "wait" (a former worker's lease is alive), "done" or
   # "stop" (the slice is over).
   segment = {
@@ -19,19 +25,40 @@ locals {
         Type     = "Task"
         Resource = "arn:${var.place.partition}:states:::lambda:invoke"
         Parameters = {
-          FunctionName = module.function.arn
+          # Built, not referenced: the definition is known at plan, where the provider asks AWS whether it is valid.
+          FunctionName = local.function_arn
           "Payload.$"  = "$"
         }
+        # An invocation whose answer is lost ends, instead of keeping the slice open. Starting the function takes time, too.
+        TimeoutSeconds = var.settings.timeout_seconds + 60
         ResultSelector = { "next.$" = "$.Payload.next" }
         ResultPath     = "$.result"
         Retry = [
           {
+            # Lambda has no room for another worker at the moment. Other functions of the account, or the workers of this
+            # slice, may leave some at any time.
+            ErrorEquals = [
+              "Lambda.TooManyRequestsException",
+              "Lambda.EC2ThrottledException",
+              "Lambda.ENILimitReachedException",
+              "Lambda.ENINotReadyException",
+              "Lambda.SubnetIPAddressLimitReachedException",
+              "Lambda.ResourceNotReadyException",
+            ]
+            IntervalSeconds = 1
+            BackoffRate     = 2
+            MaxAttempts     = local.capacity_attempts
+            MaxDelaySeconds = local.longest_delay
+            JitterStrategy  = "FULL"
+          },
+          {
+            # Lambda itself failed. The last one also stands for refusals, such as a missing permission, which waiting does
+            # not change.
             ErrorEquals = [
               "Lambda.ClientExecutionTimeoutException",
               "Lambda.ServiceException",
-              "Lambda.AWSLambdaException",
               "Lambda.SdkClientException",
-              "Lambda.TooManyRequestsException",
+              "Lambda.AWSLambdaException",
             ]
             IntervalSeconds = 1
             BackoffRate     = 2
@@ -40,8 +67,9 @@ locals {
             JitterStrategy  = "FULL"
           },
           {
-            # The function itself failed. Its checkpoint is in the journal, so running it again is safe.
-            ErrorEquals     = ["States.TaskFailed"]
+            # The function failed, ran out of memory (Lambda.Unknown) or of time (Sandbox.Timedout): States.TaskFailed
+            # matches every error except States.Timeout. Its checkpoint is in the journal, so running it again is safe.
+            ErrorEquals     = ["States.TaskFailed", "States.Timeout"]
             IntervalSeconds = 2
             BackoffRate     = 2
             MaxAttempts     = 4
@@ -57,14 +85,14 @@ locals {
           { Variable = "$.result.next", StringEquals = "continue", Next = "Scan" },
           { Variable = "$.result.next", StringEquals = "wait", Next = "Wait" },
         ]
-        Default = "End"
+        Default = "EndSegment"
       }
       Wait = {
         Type    = "Wait"
         Seconds = 5
         Next    = "Scan"
       }
-      End = {
+      EndSegment = {
         Type   = "Pass"
         Result = {}
         End    = true
@@ -79,7 +107,9 @@ locals {
     StartAt        = "Segments"
     States = {
       Segments = {
-        Type      = "Map"
+        Type = "Map"
+        # Part of the children's ARNs. Without one AWS generates it.
+        Label     = "Segments"
         ItemsPath = "$.segments"
         ItemSelector = {
           "run.$"     = "$.run"
@@ -92,12 +122,7 @@ locals {
           ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "STANDARD" }
         })
         ResultPath = null
-        Next       = "End"
-      }
-      End = {
-        Type   = "Pass"
-        Result = {}
-        End    = true
+        End        = true
       }
     }
   }
@@ -175,5 +200,6 @@ resource "aws_sfn_state_machine" "this" {
   definition = jsonencode(local.definition)
   tags       = var.tags
 
-  depends_on = [aws_iam_role_policy.state_machine]
+  # Nothing of the function is referenced, and a machine without its function could be started.
+  depends_on = [aws_iam_role_policy.state_machine, module.function]
 }
