@@ -42,13 +42,53 @@ class Prices:
     write_per_million: float = 0.625
 
 
-@dataclass(frozen=True)
-class ControlSettings:
+CONTROL_FUNCTIONS = 2
+"""Functions that control consists of: one moves the run, one answers operators."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopySettings:
+    """What a copy is going to use, as preflight and the estimate need it. The defaults are the module's.
+
+    Parameters
+    ----------
+    total_segments
+        Parts of the parallel scan.
+    concurrency
+        Segments that are copied at the same time.
+    unreserved_concurrency
+        Executions the copy takes of those that no function has reserved, with one for the replicator.
+    replicator_reserved
+        Whether the replicator has executions of its own; otherwise it takes one for each open shard.
+    slice_seconds
+        The longest time for which the replicator is paused.
+    drained_after_seconds
+        Seconds for which the stream must stay empty before the run is ready for cutover.
+    allow_items
+        Whether the destination may hold items.
+    prices
+        For the estimate of the cost.
+    read_capacity, write_capacity
+        Units per second over all workers; ``None`` where the backfill adapts.
+    """
+
+    total_segments: int = 16
+    concurrency: int = 16
+    unreserved_concurrency: int = 16 + 1 + CONTROL_FUNCTIONS
+    replicator_reserved: bool = False
+    slice_seconds: int = 3600
+    drained_after_seconds: int = 60
+    allow_items: bool = False
+    prices: Prices = Prices()
+    read_capacity: float | None = None
+    write_capacity: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlSettings(CopySettings):
     """What control needs besides: the parts it moves, and how a run is to go.
 
-    ``read_capacity`` and ``write_capacity`` are units per second over all workers, None where the backfill
-    adapts. ``record_age_fraction`` is the part of 24 hours that no change may grow older than.
-    ``unreserved_concurrency`` is how many executions the copy takes of those that no function has reserved.
+    ``record_age_fraction`` is the part of 24 hours that no change may grow older than.
     """
 
     stream_arn: str
@@ -56,16 +96,7 @@ class ControlSettings:
     state_machine_arn: str
     failure_queue_url: str
     start_on_apply: bool
-    total_segments: int
-    slice_seconds: int
-    drained_after_seconds: int
-    allow_items: bool
-    concurrency: int = 16
-    unreserved_concurrency: int = 18
     record_age_fraction: float = 0.5
-    prices: Prices = Prices()
-    read_capacity: float | None = None
-    write_capacity: float | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ControlSettings:
@@ -84,6 +115,7 @@ class ControlSettings:
             unreserved_concurrency=int(
                 environment.get("UNRESERVED_CONCURRENCY") or cls.unreserved_concurrency
             ),
+            replicator_reserved=environment.get("REPLICATOR_RESERVED") == "true",
             record_age_fraction=float(environment.get("RECORD_AGE_FRACTION") or cls.record_age_fraction),
             prices=Prices(**json.loads(environment.get("PRICES") or "{}")),
             read_capacity=capacity(environment, "READ_CAPACITY"),

@@ -86,6 +86,7 @@ module "function" {
     SLICE_SECONDS              = tostring(var.settings.slice_seconds)
     CONCURRENCY                = tostring(var.settings.concurrency)
     UNRESERVED_CONCURRENCY     = tostring(var.settings.unreserved_concurrency)
+    REPLICATOR_RESERVED        = tostring(var.settings.replicator_reserved)
     DRAINED_AFTER_SECONDS      = tostring(var.settings.drained_after_seconds)
     RECORD_AGE_FRACTION        = tostring(var.settings.record_age_fraction)
     PRICES                     = jsonencode(var.settings.prices)

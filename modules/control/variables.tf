@@ -23,6 +23,7 @@ variable "settings" {
     memory_mb              = number
     reserved_concurrency   = optional(number)
     unreserved_concurrency = number
+    replicator_reserved    = optional(bool, false)
     prices = object({
       currency          = string
       read_per_million  = number

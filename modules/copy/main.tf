@@ -26,7 +26,8 @@ locals {
   # Of the source table and the journal.
   table_key_arns = distinct(compact([local.record.encryption.kms_key_arn, local.journal_key_arn]))
 
-  # Executions the copy takes of those the account leaves to all functions.
+  # Executions the copy takes of those the account leaves to all functions. The replicator takes one for each open
+  # shard; preflight counts those.
   unreserved_concurrency = sum([
     var.backfill.reserved_concurrency == null ? var.backfill.concurrency : 0,
     var.replicator.reserved_concurrency == null ? 1 : 0,
@@ -140,6 +141,7 @@ module "control" {
     memory_mb              = var.control.memory_mb
     reserved_concurrency   = var.control.reserved_concurrency
     unreserved_concurrency = local.unreserved_concurrency
+    replicator_reserved    = var.replicator.reserved_concurrency != null
   }
   place                    = local.record.source
   environment              = merge(local.environment, local.budgets)

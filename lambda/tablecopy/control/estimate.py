@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from tablecopy.control.tables import provisioned
-from tablecopy.settings import ControlSettings
+from tablecopy.settings import CopySettings
 from tablecopy.wire import Json
 
 # A strongly consistent read takes a unit for 4 KB, a write one for 1 KB (Developer Guide, Capacity modes).
@@ -71,7 +71,7 @@ class _Bound:
     reason: str
 
 
-def estimate(source: Json, destination: Json, settings: ControlSettings) -> Estimate:
+def estimate(source: Json, destination: Json, settings: CopySettings) -> Estimate:
     """What copying ``source`` to ``destination`` will take, from their ``Table`` of DescribeTable."""
     items, size = int(source.get("ItemCount", 0)), int(source.get("TableSizeBytes", 0))
     # An empty page takes a unit as well, and each segment has a last one.
@@ -102,7 +102,7 @@ def estimate(source: Json, destination: Json, settings: ControlSettings) -> Esti
     )
 
 
-def read_ceiling(source: Json, settings: ControlSettings) -> float:
+def read_ceiling(source: Json, settings: CopySettings) -> float:
     """Read units per second that are not to be exceeded where no budget is set; 0 where there is no limit."""
     return 0.0 if settings.read_capacity else provisioned(source, "ReadCapacityUnits") / 2
 
@@ -122,7 +122,7 @@ def _indexes(description: Json) -> Iterator[Json]:
     yield from description.get("LocalSecondaryIndexes") or []
 
 
-def _read_bounds(source: Json, units: int, settings: ControlSettings) -> Iterator[_Bound]:
+def _read_bounds(source: Json, units: int, settings: CopySettings) -> Iterator[_Bound]:
     if settings.read_capacity:
         rate = settings.read_capacity
         yield _Bound(units / rate, "read_capacity", f"backfill.read_capacity, {rate:g} units a second")
@@ -133,7 +133,7 @@ def _read_bounds(source: Json, units: int, settings: ControlSettings) -> Iterato
 
 
 def _write_bounds(
-    destination: Json, table_units: int, indexes: dict[str, int], units: int, settings: ControlSettings
+    destination: Json, table_units: int, indexes: dict[str, int], units: int, settings: CopySettings
 ) -> Iterator[_Bound]:
     if settings.write_capacity:
         rate = settings.write_capacity
@@ -160,7 +160,7 @@ def _write_bounds(
             yield _Bound(indexes[name] / has, "destination_provisioned", reason)
 
 
-def _worker_bound(items: int, size: int, settings: ControlSettings) -> _Bound:
+def _worker_bound(items: int, size: int, settings: CopySettings) -> _Bound:
     workers = min(settings.concurrency, settings.total_segments)
     seconds = max(items / WORKER_ITEMS_PER_SECOND, size / WORKER_BYTES_PER_SECOND) / workers
     return _Bound(seconds, "workers", f"{workers} worker(s) at the same time")

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tablecopy.control.tables import described, provisioned
-from tablecopy.settings import ControlSettings
-from tablecopy.wire import Wire
+from tablecopy.control.tables import Caller, described, provisioned
+from tablecopy.settings import CopySettings
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
 
 
-def concurrency_problems(client: LambdaClient, settings: ControlSettings) -> list[str]:
-    """Whether the account lets as many functions run at the same time as a slice wants.
+def concurrency_problems(client: LambdaClient, settings: CopySettings, shards: int) -> list[str]:
+    """Check that the account can run as many functions at the same time as a slice needs.
 
-    That is the workers, the replicator (one more for each further shard) and control, each unless it has
-    executions of its own reserved.
+    Parameters
+    ----------
+    client
+        Client of the source account.
+    settings
+        How many executions the copy takes of those that no function has reserved.
+    shards
+        Open shards of the stream: Lambda invokes the replicator once for each (ParallelizationFactor 1).
     """
     limit = client.get_account_settings()["AccountLimit"]
-    free, wanted = limit["UnreservedConcurrentExecutions"], settings.unreserved_concurrency
+    free = limit["UnreservedConcurrentExecutions"]
+    replicators = 0 if settings.replicator_reserved else max(1, shards)
+    wanted = settings.unreserved_concurrency + max(0, replicators - 1)
     if free >= wanted:
         return []
-    workers = max(1, settings.concurrency - (wanted - free))
-    advice = f"Lower backfill.concurrency to {workers} or less, or have" if wanted > 2 else "Have"
-    return [
-        f"the account lets {free} functions run at the same time (of {limit['ConcurrentExecutions']}, less "
-        f"what is reserved), and the copy wants {wanted}: its workers, the replicator and control, but for "
-        f"those with a reserved_concurrency. {advice} the account's limit raised"
-    ]
+    problem = (
+        f"not enough Lambda concurrency: the copy needs {wanted}{_shards(replicators)}, and the source "
+        f"account has {free} unreserved of {limit['ConcurrentExecutions']}. "
+    )
+    workers = settings.concurrency - (wanted - free)
+    # With executions of their own reserved, the workers take none of these.
+    if workers >= 1 and settings.unreserved_concurrency >= settings.concurrency:
+        return [f"{problem}Set backfill.concurrency to {workers} or less, or request a higher quota"]
+    return [f"{problem}Request a higher quota"]
 
 
-def read_capacity_problems(source: Wire, table: str, settings: ControlSettings) -> list[str]:
+def _shards(replicators: int) -> str:
+    return f" (of these {replicators} for the replicator, one for each open shard)" if replicators > 1 else ""
+
+
+def read_capacity_problems(source: Caller, table: str, settings: CopySettings) -> list[str]:
     """Whether a provisioned source has what the backfill is allowed to read."""
     description = described(source, table)
     if description is None or settings.read_capacity is None:
@@ -40,6 +53,6 @@ def read_capacity_problems(source: Wire, table: str, settings: ControlSettings) 
     if not has or settings.read_capacity <= has:
         return []
     return [
-        f"backfill.read_capacity is {settings.read_capacity:g} units a second, and source table {table} has "
-        f"{has:g} provisioned in all; allow at most that, or provision more"
+        f"backfill.read_capacity is {settings.read_capacity:g} read units per second, but source table "
+        f"{table} has {has:g} provisioned. Lower the budget, or provision more"
     ]

@@ -8,9 +8,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef
 
-# DynamoDB allows two readers of a shard (Streams developer guide). They are this mapping and control.
-_READERS_PER_SHARD = 2
-
 
 class Mapping:
     """Switches the mapping on and off. Both are idempotent and take effect after a while."""
@@ -41,23 +38,9 @@ class Mapping:
     def problems(self, stream_arn: str) -> list[str]:
         """Settings of the mapping with which changes could be lost, one sentence each."""
         mapping = self._client.get_event_source_mapping(UUID=self._uuid)
-        found = list(_unsafe_settings(mapping, stream_arn))
-        others = self._other_readers(stream_arn)
-        if others:
-            found.append(
-                f"the stream has {len(others)} other Lambda reader(s) ({', '.join(others)}); DynamoDB allows "
-                f"{_READERS_PER_SHARD} readers per shard, and this mapping and the control function are two: "
-                "switch the other mappings off for as long as the copy runs"
-            )
-        return [f"event source mapping {self._uuid}: {problem}" for problem in found]
-
-    def _other_readers(self, stream_arn: str) -> list[str]:
-        pages = self._client.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream_arn)
         return [
-            mapping["FunctionArn"]
-            for page in pages
-            for mapping in page["EventSourceMappings"]
-            if mapping["UUID"] != self._uuid and mapping.get("State") != "Disabled"
+            f"event source mapping {self._uuid}: {problem}"
+            for problem in _unsafe_settings(mapping, stream_arn)
         ]
 
 

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from tablecopy.wire import Json, Wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tablecopy.wire import Json
 
 _NEW_COPY = "Apply Terraform again and start a new copy"
 
 _VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 
 
-def source_problems(source: Wire, table: str, stream_arn: str) -> list[str]:
-    """What keeps the source table from being copied, one sentence each with what mends it."""
+class Caller(Protocol):
+    """Calls DynamoDB with documents as DynamoDB spells them; ``tablecopy.wire.Wire`` is one."""
+
+    def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
+        """Send ``body`` to ``operation``, its name in botocore such as ``describe_table``.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            DynamoDB answered with an error.
+        """
+
+
+def source_problems(source: Caller, table: str, stream_arn: str | None) -> list[str]:
+    """List what prevents a copy of the source table, one sentence each with what to do.
+
+    Parameters
+    ----------
+    source
+        Calls the source account.
+    table
+        Name of the source table.
+    stream_arn
+        ARN of the stream that the copy reads; ``None`` while there is no copy.
+    """
     description = described(source, table)
     if description is None:
-        return [f"source table {table} does not exist any more"]
+        return [
+            f"source table {table} does not exist any more" if stream_arn else f"there is no table {table}"
+        ]
     specification = description.get("StreamSpecification", {})
+    view_type = specification.get("StreamViewType")
     if not specification.get("StreamEnabled"):
+        if stream_arn is None:
+            return [f"source table {table} has no stream. Turn it on: {stream_command(table)}"]
         return [
             f"source table {table} has no stream any more; changes made since are not known. Start a new copy"
         ]
     found = []
-    if specification["StreamViewType"] not in _VIEW_TYPES:
+    if view_type not in _VIEW_TYPES:
         found.append(
-            f"the stream of source table {table} has view type {specification['StreamViewType']}; it must be "
-            "NEW_IMAGE or NEW_AND_OLD_IMAGES"
+            f"the stream of source table {table} has view type {view_type}; it must be "
+            "NEW_IMAGE or NEW_AND_OLD_IMAGES. Turn the stream off and on again: "
+            f"{stream_command(table, on=False)} && {stream_command(table)}"
         )
-    if description["LatestStreamArn"] != stream_arn:
+    if stream_arn is not None and description["LatestStreamArn"] != stream_arn:
         found.append(
             f"the stream of source table {table} was switched off and on again and is now "
             f"{description['LatestStreamArn']}; changes made in between are not known. Start a new copy"
@@ -40,15 +67,21 @@ def source_problems(source: Wire, table: str, stream_arn: str) -> list[str]:
     return found
 
 
+def stream_command(table: str, *, on: bool = True) -> str:
+    """Return the command that turns a table's stream on or off."""
+    specification = "StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES" if on else "StreamEnabled=false"
+    return f"aws dynamodb update-table --table-name {table} --stream-specification {specification}"
+
+
 def destination_problems(
-    source: Wire, source_table: str, destination: Wire, table: str, *, allow_items: bool
+    source: Caller, source_table: str, destination: Caller, table: str, *, allow_items: bool
 ) -> list[str]:
     """What keeps the destination from taking the copy, one sentence each with what mends it."""
     return list(_destination_problems(source, source_table, destination, table, allow_items))
 
 
 def _destination_problems(
-    source: Wire, source_table: str, destination: Wire, table: str, allow_items: bool
+    source: Caller, source_table: str, destination: Caller, table: str, allow_items: bool
 ) -> Iterator[str]:
     description = described(destination, table)
     if description is None:
@@ -76,7 +109,7 @@ def _destination_problems(
         )
 
 
-def destination_lost(destination: Wire, table: str, table_id: str) -> list[str]:
+def destination_lost(destination: Caller, table: str, table_id: str) -> list[str]:
     """Why what was copied is gone; empty while the destination is the table that has the id ``table_id``."""
     description = described(destination, table)
     if description is None or description["TableStatus"] == "DELETING":
@@ -89,7 +122,7 @@ def destination_lost(destination: Wire, table: str, table_id: str) -> list[str]:
     return []
 
 
-def described(wire: Wire, table: str) -> Json | None:
+def described(wire: Caller, table: str) -> Json | None:
     """``Table`` of DescribeTable, or None when there is no such table."""
     try:
         description: Json = wire.call("describe_table", {"TableName": table})["Table"]
@@ -115,7 +148,7 @@ def key_definition(description: Json) -> list[tuple[str, str, str]]:
     ]
 
 
-def _holds_items(destination: Wire, table: str) -> bool:
+def _holds_items(destination: Caller, table: str) -> bool:
     """Counting is all that the destination's role may do besides writing."""
     request: Json = {"TableName": table, "Select": "COUNT", "Limit": 1, "ConsistentRead": True}
     page = destination.call("scan", request)

@@ -11,16 +11,15 @@ from botocore.config import Config
 from tablecopy.clock import Clock
 from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.executions import Executions
-from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.control.mapping import Mapping
 from tablecopy.control.pace import Pace
-from tablecopy.control.preflight import problems
+from tablecopy.control.preflight import Preflight, problems
 from tablecopy.control.pulse import Pulse
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Parts, Reconciler, reconcile
 from tablecopy.control.stream import Stream
 from tablecopy.control.survey import survey
-from tablecopy.control.tables import destination_lost, destination_problems, source_problems
+from tablecopy.control.tables import destination_lost, source_problems
 from tablecopy.control.watch import Watch
 from tablecopy.handlers.context import Context, journal, settings
 from tablecopy.journal.leases import Leases
@@ -57,6 +56,17 @@ _MAPPING = Mapping(_LAMBDA, _SETTINGS.mapping_uuid)
 _EXECUTIONS = Executions(boto3.client("stepfunctions", config=_RETRYING), _SETTINGS.state_machine_arn)
 _STREAMS = boto3.client("dynamodbstreams", config=_RETRYING)
 _QUEUE = FailureQueue(boto3.client("sqs", config=_RETRYING), _SETTINGS.failure_queue_url)
+_PREFLIGHT = Preflight(
+    _SOURCE,
+    _COMMON.source_table,
+    _DESTINATION,
+    _COMMON.destination_table,
+    _LAMBDA,
+    _STREAMS,
+    _SETTINGS,
+    _SETTINGS.stream_arn,
+    _SETTINGS.mapping_uuid,
+)
 _PULSE = Pulse(_CLOCK, _COMMON.copy_name)
 _ACTIONS = ("reconcile", "start", "status", "seal", "redrive", "letters")
 _COMMANDS = Commands(
@@ -133,23 +143,7 @@ def _reconciler() -> Reconciler:
             ],
             _LETTERS,
         ),
-        preflight=partial(
-            problems,
-            [
-                stream_problems,
-                partial(_MAPPING.problems, stream_arn),
-                partial(
-                    destination_problems,
-                    _SOURCE,
-                    source_table,
-                    _DESTINATION,
-                    destination_table,
-                    allow_items=_SETTINGS.allow_items,
-                ),
-                partial(concurrency_problems, _LAMBDA, _SETTINGS),
-                partial(read_capacity_problems, _SOURCE, source_table, _SETTINGS),
-            ],
-        ),
+        preflight=partial(problems, [partial(_MAPPING.problems, stream_arn), *_PREFLIGHT.checks(stream_arn)]),
         survey=partial(survey, _SOURCE, source_table, _DESTINATION, destination_table, _SETTINGS),
         tell_age=_PULSE.age,
     )

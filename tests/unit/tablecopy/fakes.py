@@ -405,6 +405,7 @@ class FakeLambda:
     def __init__(self, state: str = "Disabled") -> None:
         self.mapping: dict[str, Any] = {
             "UUID": "mine",
+            "FunctionArn": "replicator",
             "State": state,
             "EventSourceArn": STREAM_ARN,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],

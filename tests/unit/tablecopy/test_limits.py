@@ -26,28 +26,49 @@ class FakeAccount:
         return {"AccountLimit": limit}
 
 
-def concurrency(free: int, wanted: int) -> list[str]:
-    settings = replace(SETTINGS, concurrency=wanted, unreserved_concurrency=wanted + 2)
-    return concurrency_problems(cast(LambdaClient, FakeAccount(free)), settings)
+def concurrency(free: int, workers: int, shards: int = 1, **changes: Any) -> list[str]:
+    settings = replace(SETTINGS, **{"concurrency": workers, "unreserved_concurrency": workers + 2, **changes})
+    return concurrency_problems(cast(LambdaClient, FakeAccount(free)), settings, shards)
 
 
 def test_workers_replicator_and_control_fit() -> None:
     assert concurrency(18, 16) == []
 
 
-@pytest.mark.parametrize(("free", "advice"), [(17, 15), (10, 8), (1, 1)])
+@pytest.mark.parametrize(("free", "advice"), [(17, 15), (10, 8), (3, 1)])
 def test_one_too_many_is_told_with_what_would_fit(free: int, advice: int) -> None:
     [problem] = concurrency(free, 16)
-    assert f"lets {free} functions run at the same time (of 1000" in problem
-    assert "the copy wants 18: " in problem
-    assert f"Lower backfill.concurrency to {advice} or less" in problem
+    assert f"has {free} unreserved of 1000" in problem
+    assert "needs 18, " in problem
+    assert f"Set backfill.concurrency to {advice} or less" in problem
+
+
+@pytest.mark.parametrize("free", [2, 1])
+def test_no_number_of_workers_is_advised_where_none_fits(free: int) -> None:
+    [problem] = concurrency(free, 16)
+    assert problem.endswith(f"has {free} unreserved of 1000. Request a higher quota")
+
+
+def test_the_replicator_takes_one_execution_for_each_open_shard() -> None:
+    assert concurrency(18 + 99, 16, shards=100) == []
+    [problem] = concurrency(18 + 98, 16, shards=100)
+    assert "needs 117 (of these 100 for the replicator, one for each open shard)" in problem
+    assert "Set backfill.concurrency to 15 or less" in problem
+
+
+def test_a_stream_that_lists_no_shard_yet_takes_one_all_the_same() -> None:
+    assert concurrency(18, 16, shards=0) == []
+    assert concurrency(17, 16, shards=0) != []
+
+
+def test_a_replicator_with_executions_of_its_own_takes_none_of_the_accounts() -> None:
+    assert concurrency(17, 16, shards=100, unreserved_concurrency=17, replicator_reserved=True) == []
 
 
 def test_reserved_executions_are_not_the_accounts_to_give() -> None:
-    reserved = replace(SETTINGS, concurrency=16, unreserved_concurrency=2)
-    assert concurrency_problems(cast(LambdaClient, FakeAccount(2)), reserved) == []
-    [problem] = concurrency_problems(cast(LambdaClient, FakeAccount(1)), reserved)
-    assert "the copy wants 2: " in problem
+    assert concurrency(2, 16, unreserved_concurrency=2) == []
+    [problem] = concurrency(1, 16, unreserved_concurrency=2)
+    assert "needs 2, " in problem
     assert "backfill.concurrency" not in problem
 
 
@@ -74,7 +95,9 @@ def test_a_budget_is_at_most_what_is_provisioned(provisioned: int, budget: float
         )
         problems = read_capacity_problems(wire, "source", replace(SETTINGS, read_capacity=budget))
     assert len(problems) == found
-    assert all("101 units a second" in problem and "100 provisioned" in problem for problem in problems)
+    assert all(
+        "101 read units per second" in problem and "100 provisioned" in problem for problem in problems
+    )
 
 
 def test_a_source_that_is_gone_is_told_by_others() -> None:

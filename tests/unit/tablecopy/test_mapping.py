@@ -80,12 +80,3 @@ def test_settings_that_lose_changes_are_refused(
     [problem] = mapping.problems(STREAM)
     assert says in problem
     assert "mine" in problem
-
-
-def test_other_readers_of_the_stream(mapping: Mapping, lambda_: FakeLambda) -> None:
-    # Control is the second reader: there is no room for a third.
-    lambda_.others = [{"UUID": "a", "FunctionArn": "fn-a"}]
-    [problem] = mapping.problems(STREAM)
-    assert "1 other Lambda reader(s) (fn-a)" in problem
-    lambda_.others[0]["State"] = "Disabled"
-    assert mapping.problems(STREAM) == []

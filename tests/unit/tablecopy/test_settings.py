@@ -10,7 +10,8 @@ from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
 def test_what_is_not_set_has_its_default() -> None:
     settings = ControlSettings.from_environment(ENVIRONMENT)
-    assert (settings.concurrency, settings.unreserved_concurrency) == (16, 18)
+    assert (settings.concurrency, settings.unreserved_concurrency) == (16, 19)
+    assert not settings.replicator_reserved
     assert settings.record_age_fraction == 0.5
     assert (settings.read_capacity, settings.write_capacity) == (None, None)
     assert settings.prices == Prices("USD", 0.125, 0.625)
@@ -35,6 +36,7 @@ def test_everything_is_taken_over() -> None:
             **ENVIRONMENT,
             "CONCURRENCY": "4",
             "UNRESERVED_CONCURRENCY": "0",
+            "REPLICATOR_RESERVED": "true",
             "RECORD_AGE_FRACTION": "0.25",
             "PRICES": '{"currency": "EUR", "read_per_million": 0.2, "write_per_million": 0.7}',
             "READ_CAPACITY": "100",
@@ -42,6 +44,7 @@ def test_everything_is_taken_over() -> None:
         }
     )
     assert (settings.concurrency, settings.unreserved_concurrency) == (4, 0)
+    assert settings.replicator_reserved
     assert settings.record_age_fraction == 0.25
     assert (settings.read_capacity, settings.write_capacity) == (100.0, 250.5)
     assert settings.prices == Prices("EUR", 0.2, 0.7)
