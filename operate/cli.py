@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from advice import Commands, Situation, next_steps, settle_letters
+from advice.commands import of_tablecopy
+from advice.text import step_lines
 from operate.clock import Clock
 from operate.function import ControlFunction, Status
 from operate.letters import letter_lines, records
 from operate.outcome import lacks_changes
-from operate.steps import Steps
+from operate.sealing import check_answerable, confirmed, sealed
 from operate.text import lines, redrive_line
 from operate.watching import EPILOG, add_watch_options, watch
 from sides import Side, UserError
 from sides.options import add_output_options, add_side_options, add_terraform_option, side_from_options
-from sides.output import EXIT_DIFFERENT, EXIT_OK, Progress, Style, emit, run
+from sides.output import EXIT_DIFFERENT, EXIT_OK, Style, emit, run
 from sides.terraform import read_outputs, tables_of
-
-# Sealing waits for the replicator's leases, which live as long as its function may run.
-_SEAL_SECONDS = 300.0
-_LOOK_AGAIN_SECONDS = 1.0
+from sides.wrap import wrapped
 
 # Who waits at a terminal is told of a failed call before long; a watch tries again by itself.
 _ATTEMPTS = 3
@@ -42,12 +41,12 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
-        ("start", "begin the run, or carry on with one that stopped"),
+        ("start", "start the run, or continue one that stopped"),
         ("status", "show how the run is doing"),
         ("watch", "show the run live, until it is ready for cutover"),
-        ("letters", "list the dead letters: what the destination refuses for good"),
-        ("redrive", "try the dead letters again with what the source holds now"),
-        ("seal", "end the copy for good: later changes at the source no longer arrive"),
+        ("letters", "list the dead letters: items that the destination permanently rejects"),
+        ("redrive", "try the dead letters again with the items that the source holds now"),
+        ("seal", "end the copy: later changes in the source table are not copied"),
     ):
         command = commands.add_parser(
             name,
@@ -58,9 +57,11 @@ def parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--control-function", metavar="NAME", help="name or ARN of the control function")
         if name == "letters":
-            command.add_argument("--show-values", action="store_true", help="print the items' values, too")
+            command.add_argument("--show-values", action="store_true", help="also print the items' values")
         if name == "watch":
             add_watch_options(command)
+        if name == "seal":
+            command.add_argument("--yes", action="store_true", help="seal without asking for confirmation")
         add_side_options(command, "source")
         add_terraform_option(command)
         add_output_options(command)
@@ -69,38 +70,57 @@ def parser() -> argparse.ArgumentParser:
 
 def _command(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
+    if options.command == "seal":
+        check_answerable(options.yes, sys.stdin)
     side, name, outputs = _place(options)
+    copy_commands = of_tablecopy(options, outputs.get("commands"))
     if options.command == "watch":
-        steps = Steps(options, outputs.get("commands"))
-        return watch(options, lambda: ControlFunction(side, name, attempts=_ATTEMPTS), Clock(), steps)
+        return watch(options, lambda: ControlFunction(side, name, attempts=_ATTEMPTS), Clock(), copy_commands)
     function = ControlFunction(side, name, attempts=_ATTEMPTS)
     if options.command == "letters":
-        _show_letters(function, options)
+        _show_letters(function, options, copy_commands)
         return EXIT_OK
     actions: dict[str, Callable[[], Status]] = {
         "start": function.start,
         "status": function.status,
         "redrive": function.redrive,
-        "seal": lambda: _sealed(function),
+        "seal": lambda: _seal(function, name, outputs, options),
     }
     status = actions[options.command]()
     exit_code = EXIT_DIFFERENT if options.command == "seal" and lacks_changes(status) else EXIT_OK
+    steps = next_steps(Situation(copy_commands, run=status))
     if options.format == "jsonl":
-        emit({"type": "status", **status})
+        emit({"type": "status", **status, "next": [step.record() for step in steps]})
         return exit_code
+    shown = list(lines(status, steps, Style(sys.stdout)))
     if options.command == "redrive":
-        print(redrive_line(status))
-    print(*lines(status, Style(sys.stdout)), sep="\n")
+        shown.insert(0, redrive_line(status))
+    print(*wrapped(shown, sys.stdout), sep="\n")
     return exit_code
 
 
-def _show_letters(function: ControlFunction, options: argparse.Namespace) -> None:
+def _seal(
+    function: ControlFunction, name: str, outputs: dict[str, Any], options: argparse.Namespace
+) -> Status:
+    if not options.yes:
+        tables = tables_of(outputs, options.from_terraform or ".") if outputs else None
+        already = confirmed(function, name, tables)
+        if already and already["phase"] == "sealed":
+            return already
+    return sealed(function)
+
+
+def _show_letters(function: ControlFunction, options: argparse.Namespace, commands: Commands) -> None:
     count, letters = function.letters(values=options.show_values)
     if options.format == "jsonl":
         for record in records(count, letters):
             emit(record)
     else:
-        print(*letter_lines(count, letters, Style(sys.stdout)), sep="\n")
+        style = Style(sys.stdout)
+        shown = list(letter_lines(count, letters, style))
+        if count:
+            shown += ["", *step_lines(settle_letters(commands), style)]
+        print(*wrapped(shown, sys.stdout), sep="\n")
 
 
 def _place(options: argparse.Namespace) -> tuple[Side, str, dict[str, Any]]:
@@ -116,23 +136,3 @@ def _place(options: argparse.Namespace) -> tuple[Side, str, dict[str, Any]]:
         )
     source, _ = tables_of(outputs, directory)
     return side_from_options(options, "source", source), name, outputs
-
-
-def _sealed(function: ControlFunction) -> Status:
-    """Seal, and come back once nothing can be written any more."""
-    status = function.seal()
-    progress = Progress()
-    give_up = time.monotonic() + _SEAL_SECONDS
-    while status["phase"] != "sealed":
-        if status["phase"] not in {"ready", "sealing"}:
-            raise UserError(f"not sealed: the run is {status['phase']} again: {status['reason']}")
-        if time.monotonic() > give_up:
-            raise UserError(
-                f"not sealed after {_SEAL_SECONDS:.0f} s, still {status['phase']}; control carries on, "
-                "tablecopy status tells when it is done"
-            )
-        progress.update(f"{status['phase']} ...")
-        time.sleep(_LOOK_AGAIN_SECONDS)
-        status = function.status()
-    progress.clear()
-    return status

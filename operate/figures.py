@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from operate.function import Status
 from operate.pace import Left, Pace
-from operate.text import age_text, duration
+from operate.text import age_text, duration, transferred
 
 
 def items_text(status: Status) -> str:
     """How many items are copied, of how many where the estimate is of use, and how large they are."""
     copied, estimate = status["items"], status["estimate"]
-    megabytes = f"{status['bytes'] / 1e6:,.1f} MB"
+    megabytes = transferred(status["bytes"])
     if not estimate:
         return f"{copied:,}, {megabytes}"
     if estimate["items"] < copied:

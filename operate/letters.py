@@ -12,7 +12,7 @@ from sides.output import Style, printable
 
 
 def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterator[str]:
-    """The lines that show ``letters``: how many, each with what was refused and why, what to do next.
+    """The lines that show ``letters``: how many, and each with what was rejected and why.
 
     Parameters
     ----------
@@ -26,17 +26,16 @@ def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterato
     if not count:
         yield style.green("no dead letters")
         return
-    yield style.red(f"{count_of(count, 'dead letter')}: the destination refuses what is listed here")
+    yield style.red(f"{count_of(count, 'dead letter')}: the destination rejects these items")
     for letter in letters:
         yield f"  {key_text(letter['key'])}"
         since = moment(letter["first_seen"])
-        yield f"      {_what(letter)}, refused {_times(letter['attempts'])} since {since}"
+        yield f"      {_what(letter)}, rejected {_times(letter['attempts'])} since {since}"
         yield f"      {printable(letter['code'])}: {printable(letter['message'])}"
         if "image" in letter:
             yield f"      {quoted(letter['image'])}"
     if len(letters) < count:
         yield style.dim(f"  ... and {count - len(letters):,} more; settle these first")
-    yield "  next       change the item at the source or the table at the destination, then tablecopy redrive"
 
 
 def records(count: int, letters: Sequence[Letter]) -> Iterator[dict[str, Any]]:

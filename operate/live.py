@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from operate.figures import changes_text, items_text, left_text, rate_text
-from operate.text import count_of, headline, in_colour, moment, slice_text
+from operate.text import count_of, headline, in_colour, moment, note_of, slice_text
 from operate.watch import Picture
 from sides.bar import bar
 from sides.output import Style, printable
+from sides.wrap import broken
 
 _LABEL = 13
 _WIDE = 60
 _CELLS, _FEW_CELLS = 20, 8
-
-# Less room than that for a text is as good as none.
-_NARROWEST = 12
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,11 @@ def drawing(
         Its encoding, for the bars.
     """
     cells = _CELLS if size.columns >= _WIDE else _FEW_CELLS
-    phase = picture.status["phase"]
-    lines = [in_colour(picture.status, style)(line) for line in _broken(headline(phase), size.columns)]
+    paint = in_colour(picture.status, style)
+    lines = [paint(line) for line in broken(headline(picture.status), size.columns, hard=True)]
     for row in rows(picture, encoding, cells, style):
         lines += _wrapped(row, size.columns)
-    last = [style.dim(line) for line in _broken(note, size.columns)]
+    last = [style.dim(line) for line in broken(note, size.columns, hard=True)]
     room = size.lines - len(lines) - len(last) - 2
     history = [style.dim(f"  {line}"[: size.columns]) for line in seen[-room:]] if room > 0 else []
     spare = [""] if room >= 0 else []
@@ -84,19 +81,16 @@ def rows(picture: Picture, encoding: str, cells: int, style: Style) -> Iterator[
         yield Row("changes", changes_text(status), plain)
     if status.get("letters"):
         again = ", tried again in the next slice" if status["redrive"] else ""
-        yield Row("refused", f"{count_of(status['letters'], 'dead letter')}{again}", style.yellow)
+        yield Row("rejected", f"{count_of(status['letters'], 'dead letter')}{again}", style.yellow)
     for problem in status.get("problems", []):
         yield Row("waits for", printable(problem), style.yellow)
-    if status.get("reason"):
-        yield Row("note", printable(status["reason"]), style.yellow)
+    note = note_of(status)
+    if note:
+        yield Row("note", printable(note), style.yellow)
 
 
 def _wrapped(row: Row, columns: int) -> Iterator[str]:
     label = row.paint(f"  {row.label}".ljust(_LABEL))
-    for line in _broken(row.text, columns - _LABEL):
+    for line in broken(row.text, columns - _LABEL, hard=True):
         yield label + line
         label = " " * _LABEL
-
-
-def _broken(text: str, columns: int) -> list[str]:
-    return textwrap.wrap(text, max(columns, _NARROWEST)) or [""]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from advice import Step
+from advice.text import step_lines
 from operate.function import Status
 from operate.outcome import lacks_changes
 from sides.output import Style, printable
@@ -13,52 +15,60 @@ from sides.output import Style, printable
 _MEANING = {
     "none": "no run yet",
     "preflight": "checking whether the copy can begin",
-    "pausing": "holding the replicator before the next slice",
+    "pausing": "stopping the replicator before the next slice",
     "slice": "copying segments, replicator paused",
-    "resuming": "slice over, waiting for its last writes",
+    "resuming": "the slice has ended, waiting for its last writes",
     "draining": "applying changes",
     "ready": "everything is copied and applied; ready for cutover",
     "sealing": "waiting for the replicator's last writes",
-    "sealed": "nothing that happens at the source reaches the destination any more",
-    "stopped": "the run cannot go on by itself",
+    "sealed": "the copy has ended, later changes in the source table are not copied",
+    "stopped": "the run cannot continue by itself",
 }
-
-_NEXT = {
-    "none": "tablecopy start",
-    "ready": "stop the writers, verify --writes-stopped, tablecopy seal, move the writers",
-    "sealed": "move the writers to the destination",
-}
+_IN_SYNC = "in sync, applying changes as they arrive"
 
 
-def lines(status: Status, style: Style) -> Iterator[str]:
-    """The lines that show ``status``: a headline, the figures, what it waits for, what to do next."""
+def lines(status: Status, steps: Sequence[Step], style: Style) -> Iterator[str]:
+    """The lines that show ``status``: a headline, the figures, what it waits for, and the next steps."""
     yield from state_lines(status, style)
-    # A run that was ready is not when letters have come since; control is about to say so.
-    if lacks_changes(status):
-        yield "  next       verify --writes-stopped, and mend what it finds, before the writers move"
-    elif status["phase"] in _NEXT and not status.get("letters"):
-        yield f"  next       {_NEXT[status['phase']]}"
+    yield ""
+    yield from step_lines(steps, style)
 
 
 def state_lines(status: Status, style: Style) -> Iterator[str]:
-    """The lines that show ``status``, but for what to do next."""
-    phase = status["phase"]
-    yield in_colour(status, style)(headline(phase))
-    if phase != "none":
+    """The lines that show ``status``, without the next steps."""
+    yield in_colour(status, style)(headline(status))
+    if status["phase"] != "none":
         yield from _figures(status)
     if status.get("letters"):
         letters = count_of(status["letters"], "dead letter")
         when = ", tried again in the next slice" if status["redrive"] else ""
-        yield style.yellow("  refused    ") + f"{letters}{when}, see tablecopy letters"
+        yield style.yellow("  rejected   ") + f"{letters}{when}"
     for problem in status.get("problems", []):
         yield style.yellow("  waits for  ") + printable(problem)
-    if status.get("reason"):
-        yield style.yellow("  note       ") + printable(status["reason"])
+    note = note_of(status)
+    if note:
+        yield style.yellow("  note       ") + printable(note)
 
 
-def headline(phase: str) -> str:
+def headline(status: Status) -> str:
     """The phase and what it means."""
-    return f"{phase}: {_MEANING[phase]}"
+    phase = status["phase"]
+    if phase == "draining" and status["segments_done"] >= status["segments"]:
+        return f"{phase}: {_IN_SYNC}"
+    # Control may be of another version than this command.
+    return f"{phase}: {_MEANING[phase]}" if phase in _MEANING else str(phase)
+
+
+def note_of(status: Status) -> str:
+    """What a person has to know of the run; empty if there is nothing to say.
+
+    A run that is quiet but not yet for long enough waits for nothing but time, so this is said in place of
+    control's reason.
+    """
+    quiet, needed = status.get("quiet_for"), status.get("quiet_needed")
+    if status["phase"] == "draining" and not status.get("held") and quiet is not None and needed:
+        return f"quiet for {min(quiet, needed):.0f} of {needed:.0f} s, then the run is ready for cutover"
+    return str(status.get("reason") or "")
 
 
 def in_colour(status: Status, style: Style) -> Callable[[str], str]:
@@ -72,7 +82,7 @@ def redrive_line(status: Status) -> str:
     """What a redrive that was just asked for will do."""
     return (
         f"{count_of(status['letters'], 'dead letter')} will be tried again in a slice: the replicator "
-        "pauses, each key is read from the source again, and what the destination takes then is settled."
+        "pauses, each key is read from the source again, and what the destination accepts is settled."
     )
 
 
@@ -92,7 +102,7 @@ def _figures(status: Status) -> Iterator[str]:
         yield from _estimate(status["estimate"])
     yield (
         f"  backfill   {status['segments_done']} of {status['segments']} segments{slice_text(status)}, "
-        f"{status['items']:,} items, {status['bytes'] / 1e6:,.1f} MB"
+        f"{status['items']:,} items, {transferred(status['bytes'])}"
     )
     yield (
         f"  changes    {status['changes']:,} applied as {status['puts']:,} puts and {status['deletes']:,} "
@@ -104,7 +114,7 @@ def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
     cost, currency = estimate["cost"], printable(estimate["currency"])
     money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
     yield (
-        f"  estimate   {estimate['items']:,} items, {estimate['bytes'] / 1e6:,.1f} MB: "
+        f"  estimate   {estimate['items']:,} items, table size {estimate['bytes'] / 1e6:,.1f} MB: "
         f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
     )
     copying = duration(estimate["seconds"])
@@ -119,7 +129,12 @@ def slice_text(status: Status) -> str:
         return f", slice {status['slice']}"
     length = status["slice_ends"] - status["phase_since"]
     left = max(0.0, status["slice_ends"] - status["now"])
-    return f", slice {status['slice']} of {duration(length)} ({duration(left)} left)"
+    return f", slice {status['slice']} ({duration(left)} left of {duration(length)})"
+
+
+def transferred(size: float) -> str:
+    """Bytes as they crossed the network in DynamoDB's JSON, which are more than those of the table's size."""
+    return f"{size / 1e6:,.1f} MB transferred"
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from operate.figures import changes_text, items_text, left_text, rate_text
 from operate.function import Status
 from operate.live import drawing
 from operate.screen import Screen
-from operate.text import count_of, duration, headline, moment
+from operate.text import count_of, duration, headline, moment, note_of
 from operate.watch import PATIENCE_SECONDS, Picture, Trouble, View
 from sides.output import Style, emit, is_live, printable
 
@@ -155,7 +155,7 @@ def _stage(status: Status) -> str:
 def _parts(picture: Picture) -> Iterator[str]:
     status = picture.status
     if status["phase"] == "none":
-        yield headline("none")
+        yield headline(status)
         return
     yield f"{_stage(status)}: {status['segments_done']} of {status['segments']} segments"
     yield f"items {items_text(status)}"
@@ -166,5 +166,5 @@ def _parts(picture: Picture) -> Iterator[str]:
         yield count_of(status["letters"], "dead letter")
     for problem in status["problems"]:
         yield f"waits for: {printable(problem)}"
-    if status["reason"]:
-        yield printable(status["reason"])
+    if note_of(status):
+        yield printable(note_of(status))

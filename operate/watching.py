@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from advice import Commands, Situation, Step, next_steps
+from advice.text import step_lines
 from operate.clock import Clock
 from operate.function import ControlFunction, Status
 from operate.outcome import UNTIL, Outcome
-from operate.steps import Steps
 from operate.text import duration, state_lines
 from operate.views import view_of
 from operate.watch import Watch
 from sides.output import Style, emit
+from sides.wrap import wrapped
 
 EPILOG = """\
 exit codes:
@@ -59,14 +61,15 @@ def add_watch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def watch(
-    options: argparse.Namespace, connect: Callable[[], ControlFunction], clock: Clock, steps: Steps
+    options: argparse.Namespace, connect: Callable[[], ControlFunction], clock: Clock, commands: Commands
 ) -> int:
-    """Watch the run as the flags say, print how it ended and what comes next; returns the exit code."""
+    """Watch the run as the flags say, print how it ended and the next steps; returns the exit code."""
     began = clock.now()
     with view_of(options.format, clock) as view:
         watch_ = Watch(connect, view, clock, options.interval, options.timeout)
         outcome, picture = watch_.until(options.until)
-    status, following = picture.status, steps.after(outcome, picture.status)
+    status = picture.status
+    steps = next_steps(Situation(commands, run=status))
     if options.format == "jsonl":
         emit(
             {
@@ -78,24 +81,24 @@ def watch(
                 "reason": status.get("reason", ""),
                 "letters": status.get("letters", 0),
                 "seconds": round(clock.now() - began, 3),
-                "next": following,
+                "next": [step.record() for step in steps],
             }
         )
     else:
-        print(*_end(outcome, status, following, options), sep="\n")
+        print(*wrapped(_end(outcome, status, steps, options), sys.stdout), sep="\n")
     return outcome.exit_code
 
 
-def _end(outcome: Outcome, status: Status, steps: list[str], options: argparse.Namespace) -> Iterator[str]:
+def _end(
+    outcome: Outcome, status: Status, steps: Sequence[Step], options: argparse.Namespace
+) -> Iterator[str]:
     style = Style(sys.stdout)
     yield from state_lines(status, style)
     if outcome is Outcome.TIMED_OUT:
         waited = duration(options.timeout)
-        yield style.yellow("  gave up    ") + f"not {options.until} within {waited}; the run goes on"
-    label = "  next       "
-    for number, step in enumerate(steps, start=1):
-        yield f"{label}{f'{number}. ' if len(steps) > 1 else ''}{step}"
-        label = " " * len(label)
+        yield style.yellow("  gave up    ") + f"not {options.until} within {waited}; the run continues"
+    yield ""
+    yield from step_lines(steps, style)
 
 
 def _interval(text: str) -> float:

@@ -91,7 +91,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
     with narrator.step("Verify: both tables are read and compared item by item"):
         _expect_equal(stage)
     with narrator.step("Seal the run; a late write to the source no longer arrives"):
-        _command(stage, "operate", "seal", "--from-terraform", str(stage.terraform_directory))
+        _command(stage, "operate", "seal", "--yes", "--from-terraform", str(stage.terraform_directory))
         _expect_late_write_ignored(stage)
     with narrator.step("Tamper with the destination; verify names exactly what was done"):
         plan = _expect_tampering_found(stage)

@@ -143,7 +143,7 @@ def test_a_write_after_ready_is_applied_before_the_seal(story: Story) -> None:
     item = {**story.copy.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0], "note": {"S": "late"}}
     story.copy.source.put_item(TableName=TABLE_NAME, Item=item)
     # The run is ready as of control's last look; sealing looks again and takes the answer back.
-    tablecopy(["seal", "--from-terraform", str(story.copy.terraform.directory)])
+    tablecopy(["seal", "--yes", "--from-terraform", str(story.copy.terraform.directory)])
     story.copy.wait_for("ready again", lambda status: status["phase"] in {"ready", "sealed"})
     copied = story.copy.destination.get_item(TableName=TABLE_NAME, Key=key_of(item), ConsistentRead=True)
     assert copied["Item"] == item
@@ -151,7 +151,7 @@ def test_a_write_after_ready_is_applied_before_the_seal(story: Story) -> None:
 
 def test_a_seal_ends_the_copy(story: Story) -> None:
     copy = story.copy
-    assert tablecopy(["seal", "--from-terraform", str(copy.terraform.directory)]) == 0
+    assert tablecopy(["seal", "--yes", "--from-terraform", str(copy.terraform.directory)]) == 0
     assert copy.function.status()["phase"] == "sealed"
     assert copy.mapping_state() == "Disabled"
     item = copy.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0]

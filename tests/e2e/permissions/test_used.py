@@ -60,7 +60,7 @@ def whole_run(the_stand: Stand) -> Recording:
             ready = the_stand.wait_for("ready for cutover", is_ready)
             assert ready["slice"] >= 2
             the_stand.assert_equal()
-            assert tablecopy(["seal", "--from-terraform", directory]) == 0
+            assert tablecopy(["seal", "--yes", "--from-terraform", directory]) == 0
             the_stand.wait_for("the seal", lambda status: status["phase"] == "sealed")
     finally:
         the_stand.set_rules([])

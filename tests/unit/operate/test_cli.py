@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from operate import cli
+from operate import cli, sealing
 from operate.function import ControlFunction, Letter, Status
 from sides import Side, UserError
 
@@ -49,6 +50,13 @@ RUNNING: Status = {
     "reason": "",
     "now": 1_795_424_500.0,
 }
+
+FOLLOW = [
+    {
+        "text": "Follow the run until it is ready for cutover.",
+        "command": "tablecopy watch --control-function control --source-region eu-west-1",
+    }
+]
 
 LETTER: Letter = {
     "key": {"id": {"S": "a"}},
@@ -101,7 +109,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(Side, "client", lambda *_, **__: fake)
         return fake
 
-    monkeypatch.setattr(cli, "_LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(sealing, "_LOOK_AGAIN_SECONDS", 0)
     return make
 
 
@@ -114,7 +122,7 @@ def test_status_as_text(answer: Any, capsys: pytest.CaptureFixture[str]) -> None
     assert run("status") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("draining: applying changes\n")
-    assert "7 of 16 segments, slice 2, 12,345 items, 6.0 MB" in shown
+    assert "7 of 16 segments, slice 2, 12,345 items, 6.0 MB transferred" in shown
     assert "321 applied as 300 puts and 10 deletes, oldest unapplied 3 s ago" in shown
     assert fake.asked == [("RequestResponse", "status")]
 
@@ -122,7 +130,7 @@ def test_status_as_text(answer: Any, capsys: pytest.CaptureFixture[str]) -> None
 def test_status_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer({"status": RUNNING})
     assert run("status", "--format", "jsonl") == 0
-    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING}
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING, "next": FOLLOW}
 
 
 def test_no_run_yet(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +144,8 @@ def test_the_estimate_names_money_time_and_the_limit(answer: Any, capsys: pytest
     run("status")
     shown = capsys.readouterr().out
     assert (
-        "  estimate   32,605 items, 16.3 MB: 3,980 read units, 40,210 write units, about 0.03 EUR\n"
+        "  estimate   32,605 items, table size 16.3 MB: 3,980 read units, 40,210 write units, "
+        "about 0.03 EUR\n"
         "             13 min of copying; the limit is backfill.write_capacity, 50 units a second\n"
     ) in shown
 
@@ -153,18 +162,15 @@ def test_a_slice_shows_its_length_and_what_is_left(answer: Any, capsys: pytest.C
         {"status": {**RUNNING, "phase": "slice", "phase_since": began, "slice_ends": began + 3 * 3600}},
     )
     run("status")
-    assert "slice 2 of 3.0 h (2.8 h left)" in capsys.readouterr().out
+    assert "slice 2 (2.8 h left of 3.0 h)" in capsys.readouterr().out
 
 
 def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer({"status": {**RUNNING, "letters": 1}}, {"status": {**RUNNING, "letters": 2, "redrive": True}})
     run("status")
-    assert "  refused    1 dead letter, see tablecopy letters\n" in capsys.readouterr().out
+    assert "  rejected   1 dead letter\n" in capsys.readouterr().out
     run("status")
-    assert (
-        "  refused    2 dead letters, tried again in the next slice, see tablecopy letters\n"
-        in capsys.readouterr().out
-    )
+    assert "  rejected   2 dead letters, tried again in the next slice\n" in capsys.readouterr().out
 
 
 def test_nobody_is_sent_to_cut_over_with_dead_letters(
@@ -226,7 +232,7 @@ def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixtur
 def test_redrive_as_json_lines_is_the_status_alone(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer({"status": RUNNING})
     assert run("redrive", "--format", "jsonl") == 0
-    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING}
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING, "next": FOLLOW}
 
 
 def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,9 +269,9 @@ def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.Cap
         {"status": {**RUNNING, "phase": "sealing"}},
         {"status": {**RUNNING, "phase": "sealed"}},
     )
-    assert run("seal") == 0
+    assert run("seal", "--yes") == 0
     assert [action for _, action in fake.asked] == ["seal", "reconcile", "status", "status"]
-    assert "move the writers" in capsys.readouterr().out
+    assert "Switch the writers to the destination" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", ["text", "jsonl"])
@@ -273,10 +279,10 @@ def test_a_seal_that_came_too_early_is_no_success(
     answer: Any, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer({"status": {**RUNNING, "phase": "sealed", "reason": "the source was written to"}})
-    assert run("seal", "--format", form) == 1
+    assert run("seal", "--yes", "--format", form) == 1
     printed = capsys.readouterr().out
-    assert "move the writers" not in printed
-    assert form == "jsonl" or "verify --writes-stopped" in printed
+    assert "Switch the writers to the destination" not in printed
+    assert "commands.verify; add --writes-stopped" in printed
 
 
 def test_a_seal_that_is_taken_back_is_trouble(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,10 +290,145 @@ def test_a_seal_that_is_taken_back_is_trouble(answer: Any, capsys: pytest.Captur
         {"status": {**RUNNING, "phase": "ready"}},
         {"status": {**RUNNING, "phase": "draining", "reason": "changes are still being applied"}},
     )
-    assert run("seal") == 2
+    assert run("seal", "--yes") == 2
     assert capsys.readouterr().err == (
         "tablecopy: error: not sealed: the run is draining again: changes are still being applied\n"
     )
+
+
+class Terminal(io.StringIO):
+    """A terminal at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+READY: Status = {**RUNNING, "phase": "ready", "segments_done": 16}
+SEALED: Status = {**READY, "phase": "sealed"}
+
+
+def test_a_seal_says_what_it_does_and_asks(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    side = {"table_name": "orders", "region": "eu-west-1", "profile": "old"}
+    outputs = {
+        "control_function_name": "control",
+        "tables": {"source": side, "destination": {"table_name": "orders-new", "region": "eu-west-1"}},
+    }
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    fake = answer({"status": READY}, {"status": {**READY, "phase": "sealing"}}, {"status": SEALED})
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    assert cli.main(["seal"]) == 0
+    assert [action for _, action in fake.asked][:2] == ["status", "seal"]
+    assert capsys.readouterr().err == (
+        "This ends the copy\n"
+        "  from  orders (region eu-west-1, profile old)\n"
+        "  to    orders-new (region eu-west-1)\n"
+        "Later writes to the source table are not copied. A seal cannot be undone.\n"
+        "Stop the writers and run verify --writes-stopped first.\n"
+        "Type yes to seal: "
+    )
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "y\n", "no\n", "yes please\n"])
+def test_only_yes_seals(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = answer({"status": READY})
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    assert run("seal") == 2
+    assert fake.asked == [("RequestResponse", "status")]
+    err = capsys.readouterr().err
+    assert err.startswith("This ends the copy of the control function control.\n")
+    assert err.endswith("tablecopy: error: not sealed: the answer was not yes\n")
+
+
+def test_without_a_terminal_a_seal_needs_the_flag(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = answer({"status": READY})
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert run("seal") == 2
+    assert fake.asked == []
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "--yes" in err
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ({"phase": "none", "now": 0.0}, "cannot seal: there is no run. Run tablecopy start"),
+        (
+            {**RUNNING, "phase": "slice"},
+            "cannot seal yet: still copying (7 of 16 segments). Run tablecopy watch",
+        ),
+        (
+            {**RUNNING, "segments_done": 16, "reason": "2 dead letter(s) are open"},
+            "cannot seal yet: the run is draining, not ready for cutover (2 dead letter(s) are open). "
+            "Run tablecopy watch",
+        ),
+        ({**RUNNING, "phase": "stopped", "reason": "why"}, "cannot seal: the run has stopped: why"),
+    ],
+)
+def test_a_run_that_cannot_be_sealed_is_not_asked_about(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, now: Status, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": now})
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    assert run("seal") == 2
+    assert capsys.readouterr().err == f"tablecopy: error: {says}\n"
+
+
+def test_a_run_that_is_sealed_is_not_asked_about(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = answer({"status": SEALED})
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert run("seal") == 0
+    assert fake.asked == [("RequestResponse", "status")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        (
+            {"quiet_for": 22.4, "quiet_needed": 60},
+            "quiet for 22 of 60 s, then the run is ready for cutover",
+        ),
+        ({"quiet_for": None, "quiet_needed": 60}, "stop the writers"),
+        ({"quiet_for": 22.4, "quiet_needed": 60, "held": True}, "stop the writers"),
+    ],
+)
+def test_the_quiet_minute_is_counted(
+    answer: Any, changes: Status, note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "segments_done": 16, "reason": "stop the writers", **changes}})
+    assert run("status") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("draining: in sync, applying changes as they arrive\n")
+    assert f"  note       {note}\n" in shown
+
+
+def test_a_phase_of_a_later_version_is_shown(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "phase": "thawing"}})
+    assert run("status") == 0
+    assert capsys.readouterr().out.startswith("thawing\n")
+
+
+def test_on_a_narrow_terminal_lines_are_broken(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = "two dead letters are open, " * 6
+    answer({"status": {**RUNNING, "reason": reason}}, {"status": {**RUNNING, "reason": reason}})
+    assert run("status") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 100
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert run("status") == 0
+    shown = screen.getvalue()
+    assert max(len(line) for line in shown.splitlines() if "tablecopy" not in line) <= 60
+    assert "  note       two dead letters are open, two dead letters are\n             open, two" in shown
 
 
 def test_what_control_refuses_is_one_line(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -342,7 +483,10 @@ def test_a_watch_from_terraform_knows_its_commands(
     monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
     fake = answer({"status": {**RUNNING, "phase": "ready"}})
     assert cli.main(["watch"]) == 0
-    assert "5. aws dynamodb update-time-to-live\n" in capsys.readouterr().out
+    assert (
+        "  6. Turn on TTL on the destination table.\n     aws dynamodb update-time-to-live\n"
+        in capsys.readouterr().out
+    )
     assert fake.asked == [("RequestResponse", "status")]
 
 

@@ -36,17 +36,16 @@ def test_none() -> None:
 
 def test_a_change() -> None:
     assert lines(letter()) == [
-        "1 dead letter: the destination refuses what is listed here",
+        "1 dead letter: the destination rejects these items",
         '  country="DE"  id=1',
-        "      put from the stream, sequence number 100, refused 3 times since 2026-11-23 09:00:00 UTC",
+        "      put from the stream, sequence number 100, rejected 3 times since 2026-11-23 09:00:00 UTC",
         "      ValidationException: Type mismatch for Index Key",
-        "  next       change the item at the source or the table at the destination, then tablecopy redrive",
     ]
 
 
 def test_an_item_of_the_backfill_has_no_sequence_number() -> None:
     shown = lines(letter(origin="backfill", sequence_number="", attempts=1))
-    assert "      put from the backfill, refused once since 2026-11-23 09:00:00 UTC" in shown
+    assert "      put from the backfill, rejected once since 2026-11-23 09:00:00 UTC" in shown
 
 
 def test_an_image_is_shown_where_there_is_one() -> None:

@@ -37,8 +37,8 @@ def test_a_slice() -> None:
     assert draw(status("slice"), before=["09:00:00   slice 2"]) == [
         "slice: copying segments, replicator paused",
         "  run        20261123T090000Z-abcdef, since 2026-11-23 09:00:00 UTC",
-        "  segments   [█████░░░░░░░░░░░░░░░] 4 of 16, slice 2 of 10 min (8 min left)",
-        "  items      [████████░░░░░░░░░░░░] 4,000 of about 10,000, 2.0 MB",
+        "  segments   [█████░░░░░░░░░░░░░░░] 4 of 16, slice 2 (8 min left of 10 min)",
+        "  items      [████████░░░░░░░░░░░░] 4,000 of about 10,000, 2.0 MB transferred",
         "  rate       123 items/s, 1.5 MB/s",
         "  left       about 2 min (copying and drains)",
         "  changes    300 applied, oldest unapplied 3 s ago",
@@ -92,7 +92,7 @@ def test_nothing_is_written_between_them() -> None:
 
 def test_letters_problems_and_reasons() -> None:
     shown = draw(status("draining", letters=2, redrive=True, problems=["this"], reason="that"))
-    assert "  refused    2 dead letters, tried again in the next slice" in shown
+    assert "  rejected   2 dead letters, tried again in the next slice" in shown
     assert "  waits for  this" in shown
     assert "  note       that" in shown
 
@@ -103,13 +103,13 @@ def test_before_there_is_a_run() -> None:
 
 def test_more_items_than_estimated_have_no_bar() -> None:
     shown = draw(status("slice", items=10_500))
-    assert "  items      10,500, more than the 10,000 estimated, 2.0 MB" in shown
+    assert "  items      10,500, more than the 10,000 estimated, 2.0 MB transferred" in shown
     shown = draw(status("slice", estimate=None))
-    assert "  items      4,000, 2.0 MB" in shown
+    assert "  items      4,000, 2.0 MB transferred" in shown
 
 
 def test_a_terminal_without_blocks_gets_other_bars() -> None:
-    assert "  items      [########............] 4,000 of about 10,000, 2.0 MB" in draw(
+    assert "  items      [########............] 4,000 of about 10,000, 2.0 MB transferred" in draw(
         status("slice"), encoding="ascii"
     )
 

@@ -37,7 +37,8 @@ class TestLog:
     def test_a_line(self, view: LogView, stream: io.StringIO) -> None:
         view.show(picture())
         assert stream.getvalue() == (
-            "2026-11-23 09:01:40 UTC  slice 2: 4 of 16 segments; items 4,000 of about 10,000, 2.0 MB; "
+            "2026-11-23 09:01:40 UTC  slice 2: 4 of 16 segments; items 4,000 of about 10,000, "
+            "2.0 MB transferred; "
             "rate: 10 items/s, 1.0 MB/s; left: about 2 min (copying and drains); "
             "changes 300 applied, oldest unapplied 3 s ago\n"
         )

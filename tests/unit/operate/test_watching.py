@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from advice import Situation, next_steps
+from advice.commands import of_tablecopy
 from operate import cli
 from operate.function import Status
-from operate.steps import Steps
 from operate.watching import EPILOG, watch
 from sides import UserError
 from tests.unit.operate.control import BEGAN, NO_RUN, Control, HandClock, status
@@ -25,16 +26,11 @@ def run(
     answers: list[Status],
     *flags: str,
     place: list[str] = PLACE,
-    commands: dict[str, str | None] | None = None,
 ) -> int:
     options = cli.parser().parse_args(["watch", *place, *flags])
     clock = HandClock()
     control = Control(clock, answers)
-    return watch(options, control.connect, clock, Steps(options, commands))
-
-
-THE_WAY_BACK = "set up the way back, if there is to be one: once the writers have moved it is too late"
-TIME_TO_LIVE = "turn time to live on if the source has it: the Terraform output commands.time_to_live"
+    return watch(options, control.connect, clock, of_tablecopy(options, None))
 
 
 @pytest.mark.parametrize(
@@ -56,17 +52,23 @@ def test_the_exit_code_tells_how_it_ended(
     assert run(answers, *flags, "--format", format_) == code
 
 
-def test_ready_with_what_comes_next(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ready_with_the_next_steps(capsys: pytest.CaptureFixture[str]) -> None:
     run([status("slice"), status("ready")], place=["--from-terraform", "infra/my copy"])
     out, err = capsys.readouterr()
     assert out.startswith("ready: everything is copied and applied; ready for cutover\n")
     assert out.endswith(
-        "  next       1. stop the writers; if they wrote since, wait for ready once more\n"
-        "             2. verify --writes-stopped --from-terraform 'infra/my copy'\n"
-        "             3. tablecopy seal --from-terraform 'infra/my copy'\n"
-        f"             4. {THE_WAY_BACK}\n"
-        f"             5. {TIME_TO_LIVE}\n"
-        "             6. move the writers to the destination\n"
+        "\nNext:\n"
+        "  1. Stop the writers.\n"
+        "  2. Wait until the run is ready for cutover.\n"
+        "     tablecopy watch --until ready --from-terraform 'infra/my copy'\n"
+        "  3. Compare both tables while nothing writes.\n"
+        "     verify --writes-stopped --from-terraform 'infra/my copy'\n"
+        "  4. Seal the copy.\n"
+        "     tablecopy seal --from-terraform 'infra/my copy'\n"
+        "  5. Set up the rollback now if you want one. After the switch it is too late.\n"
+        "  6. Turn on TTL on the destination table if the source has it. "
+        "The command is in the Terraform output commands.time_to_live.\n"
+        "  7. Switch the writers to the destination table.\n"
     )
     # What goes on before is no result.
     assert "slice 2" in err
@@ -74,105 +76,38 @@ def test_ready_with_what_comes_next(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "flags", "steps"),
+    ("answers", "flags"),
     [
-        (
-            [status("ready")],
-            [],
-            [
-                "stop the writers; if they wrote since, wait for ready once more",
-                "the command in the Terraform output commands.verify, with --writes-stopped",
-                "tablecopy seal --control-function copy-control --source-region eu-west-1",
-                THE_WAY_BACK,
-                TIME_TO_LIVE,
-                "move the writers to the destination",
-            ],
-        ),
-        ([status("sealed")], [], [THE_WAY_BACK, TIME_TO_LIVE, "move the writers to the destination"]),
-        (
-            [status("sealed", reason="written to since")],
-            [],
-            [
-                "the command in the Terraform output commands.verify, with --writes-stopped",
-                "mend what it finds, or begin anew, before the writers move to the destination",
-            ],
-        ),
-        (
-            [status("slice")],
-            ["--until", "slice"],
-            ["tablecopy watch --control-function copy-control --source-region eu-west-1"],
-        ),
-        (
-            [status("slice")],
-            ["--timeout", "0"],
-            ["tablecopy watch --control-function copy-control --source-region eu-west-1"],
-        ),
-        (
-            [status("stopped", reason="why")],
-            [],
-            [
-                "mend what the note says",
-                "tablecopy start --control-function copy-control --source-region eu-west-1",
-            ],
-        ),
-        ([status("stopped", reason="why", resumable=False)], [], []),
-        (
-            [HELD],
-            [],
-            [
-                "tablecopy letters --control-function copy-control --source-region eu-west-1",
-                "change the items at the source or the table at the destination",
-                "tablecopy redrive --control-function copy-control --source-region eu-west-1",
-            ],
-        ),
-        ([{**HELD, "letters": 0}], [], []),
+        ([status("ready")], []),
+        ([status("sealed")], []),
+        ([status("sealed", reason="written to since")], []),
+        ([status("slice")], ["--until", "slice"]),
+        ([status("slice")], ["--timeout", "0"]),
+        ([status("stopped", reason="why")], []),
+        ([status("stopped", reason="why", resumable=False)], []),
+        ([HELD], []),
+        ([{**HELD, "letters": 0}], []),
     ],
 )
-def test_the_next_steps(
-    answers: list[Status], flags: list[str], steps: list[str], capsys: pytest.CaptureFixture[str]
+def test_the_next_steps_are_the_advisers(
+    answers: list[Status], flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    options = cli.parser().parse_args(["watch", *PLACE])
+    steps = next_steps(Situation(of_tablecopy(options, None), run=answers[-1]))
     run(answers, *flags, "--format", "jsonl")
     *_, last = capsys.readouterr().out.splitlines()
-    assert json.loads(last)["next"] == steps
+    assert json.loads(last)["next"] == [step.record() for step in steps]
     run(answers, *flags)
-    out = capsys.readouterr().out
-    assert all(step in out for step in steps)
-    assert ("  next  " in out) == bool(steps)
-
-
-def test_without_flags_the_next_commands_need_none(capsys: pytest.CaptureFixture[str]) -> None:
-    run([status("ready")], place=[])
-    assert "2. verify --writes-stopped\n             3. tablecopy seal\n" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("time_to_live", "steps"), [(None, []), ("aws dynamodb x", ["             5. aws dynamodb x"])]
-)
-def test_time_to_live_as_terraform_knows_it(
-    time_to_live: str | None, steps: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    run([status("ready")], place=[], commands={"time_to_live": time_to_live})
-    shown = capsys.readouterr().out.splitlines()
-    after = shown[shown.index("             3. tablecopy seal") + 1 :]
-    assert after == [
-        f"             4. {THE_WAY_BACK}",
-        *steps,
-        f"             {5 + len(steps)}. move the writers to the destination",
-    ]
-
-
-def test_every_flag_of_the_source_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ["--source-profile", "old", "--source-role-arn", "arn:r", "--source-external-id", "x y"]
-    run([status("ready")], place=[*PLACE, *flags, "--source-endpoint-url", "http://a"])
-    assert (
-        "tablecopy seal --control-function copy-control --source-region eu-west-1 --source-profile old "
-        "--source-role-arn arn:r --source-external-id 'x y' --source-endpoint-url http://a\n"
-    ) in capsys.readouterr().out
+    out = capsys.readouterr().out.splitlines()
+    assert [line for line in out if line.strip() in {step.command for step in steps}] != [] or not any(
+        step.command for step in steps
+    )
+    assert out[-1].endswith(steps[-1].command or steps[-1].text)
 
 
 def test_time_is_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([status("slice")], "--timeout", "1m") == 3
-    assert "  gave up    not ready within 60 s; the run goes on\n" in capsys.readouterr().out
+    assert "  gave up    not ready within 60 s; the run continues\n" in capsys.readouterr().out
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

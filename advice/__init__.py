@@ -1,0 +1,23 @@
+"""The next step: one place that knows the run, the comparison and the repair, and says what to do now.
+
+``tablecopy`` and ``verify`` describe what they have found as a `Situation` and print what `next_steps`
+returns. docs/runbook.md has the same steps in the same order; a test compares them.
+"""
+
+from advice.commands import Commands
+from advice.cutover import CUTOVER, cutover_steps
+from advice.situation import Compared, Repaired, Situation, Step
+from advice.steps import is_go_ahead, next_steps, settle_letters
+
+__all__ = [
+    "CUTOVER",
+    "Commands",
+    "Compared",
+    "Repaired",
+    "Situation",
+    "Step",
+    "cutover_steps",
+    "is_go_ahead",
+    "next_steps",
+    "settle_letters",
+]

@@ -1,0 +1,90 @@
+"""How the commands of one copy are written: with the flags that the present command was given."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_SIDE_FLAGS = ("region", "profile", "role_arn", "external_id", "endpoint_url")
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Writes commands that can be pasted into a POSIX shell.
+
+    Parameters
+    ----------
+    tablecopy_flags
+        Flags that name the control function; ``None`` if no control function is known.
+    verify_flags
+        Flags that name both tables; ``None`` if they are not known.
+    outputs
+        The Terraform output ``commands`` where it was read; ``None`` if it was not.
+    """
+
+    tablecopy_flags: tuple[str, ...] | None = ()
+    verify_flags: tuple[str, ...] | None = ()
+    outputs: Mapping[str, Any] | None = None
+
+    def tablecopy(self, *words: str) -> str | None:
+        """``tablecopy WORDS``; ``None`` if the control function is not known."""
+        if self.tablecopy_flags is None:
+            return None
+        return shlex.join(["tablecopy", *words, *self.tablecopy_flags])
+
+    def verify(self, *words: str) -> str | None:
+        """``verify WORDS``; ``None`` if the tables are not known."""
+        if self.verify_flags is None:
+            return None
+        return shlex.join(["verify", *words, *self.verify_flags])
+
+
+def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None) -> Commands:
+    """How commands are written after ``tablecopy``.
+
+    Parameters
+    ----------
+    options
+        What its parser returned.
+    outputs
+        The Terraform output ``commands`` where it was read.
+    """
+    flags = tuple(_flags(options, ("source",)))
+    # What knows the control function does not need to know the tables.
+    knows_tables = bool(options.from_terraform or not options.control_function)
+    return Commands(flags, flags if knows_tables else None, outputs)
+
+
+def of_verify(options: Any, control_function: str | None, outputs: Mapping[str, Any] | None) -> Commands:
+    """How commands are written after ``verify`` or ``verify repair``.
+
+    Parameters
+    ----------
+    options
+        What its parser returned.
+    control_function
+        Of the copy, from a flag or from Terraform; ``None`` if none is known.
+    outputs
+        The Terraform output ``commands`` where it was read.
+    """
+    verify = tuple(_flags(options, ("source", "destination")))
+    if control_function is None:
+        return Commands(None, verify, outputs)
+    return Commands(tuple(_flags(options, ("source",), table=False)), verify, outputs)
+
+
+def _flags(options: Any, sides: Sequence[str], *, table: bool = True) -> Iterator[str]:
+    if options.from_terraform:
+        yield from ("--from-terraform", options.from_terraform)
+    if options.control_function:
+        yield from ("--control-function", options.control_function)
+    for side in sides:
+        name = getattr(options, f"{side}_table_name", None)
+        if name and table:
+            yield from (f"--{side}", name)
+        for field in _SIDE_FLAGS:
+            value = getattr(options, f"{side}_{field}", None)
+            if value:
+                yield from (f"--{side}-{field.replace('_', '-')}", value)
