@@ -11,7 +11,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * the resource that a call of DynamoDB or its streams is authorized against: it knows tables by name only;
 * two condition keys of policies: it has other values for them than AWS;
 * the action that a call about event source mappings or the account's settings is authorized as;
-* the creation of a schedule: a request that was repeated because its answer was lost is refused;
+* the way an answer is sent: its head on its own, before its body;
 * the pause between two looks at the schedules: 10 s is too coarse for a schedule of one minute.
 """
 
@@ -34,10 +34,10 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from local.alarms import complete_describe_alarms
+from local.answers import send_whole_answers
 from local.authorization import authorize_dynamodb_by_arn, authorize_lambda_by_operation
 from local.conditions import answer_conditions_as_aws
 from local.expiry import Expiry
-from local.schedules import accept_repeated_creation
 from local.watchdog import FLAG, die_with_parent
 
 PINNED = "1.5.33"
@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         dynamodb = _import_dynamodb_without_its_reaper()
         _replace_parts(dynamodb)
+        _replace_sending()
     except UnexpectedMinistackError as error:
         found = importlib.metadata.version("ministack")
         print(
@@ -127,9 +128,6 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     _expect_attribute(iam, "_roles")
     _expect_function(iam_actions, "_lambda_action", "method", "path")
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
-    _expect_function(scheduler, "_create_schedule", "name", "body")
-    _expect_function(scheduler, "_schedule_arn", "group", "name")
-    _expect_function(scheduler, "_json_resp", "status", "body")
     _expect_function(streams, "_decode_iterator", "token")
     _expect_function(
         importlib.import_module("ministack.core.responses"), "request_scope", "account_id", "region"
@@ -140,20 +138,25 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     authorize_dynamodb_by_arn(iam_actions, streams)
     answer_conditions_as_aws(iam_evaluator, iam)
     authorize_lambda_by_operation(iam_actions)
-    accept_repeated_creation(scheduler)
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_SECONDS  # type: ignore[attr-defined]
+
+
+def _replace_sending() -> None:
+    protocol = importlib.import_module("hypercorn.protocol.h11")
+    _expect_function(protocol.H11Protocol, "_send_h11_event", "self", "event")
+    send_whole_answers(protocol)
 
 
 def _nothing_was_processed() -> bool:
     return False
 
 
-def _expect_attribute(module: ModuleType, name: str) -> None:
+def _expect_attribute(module: ModuleType | type, name: str) -> None:
     if not hasattr(module, name):
         raise UnexpectedMinistackError(f"{module.__name__} has no {name}")
 
 
-def _expect_function(module: ModuleType, name: str, *parameters: str) -> None:
+def _expect_function(module: ModuleType | type, name: str, *parameters: str) -> None:
     _expect_attribute(module, name)
     found = tuple(inspect.signature(getattr(module, name)).parameters)
     if found != parameters:

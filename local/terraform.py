@@ -36,6 +36,9 @@ class TerraformError(LocalError):
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
         self.output = output
+        # A test that fails with it shows the whole of it.
+        if output:
+            self.add_note(output)
 
 
 def find_terraform(environment: Mapping[str, str]) -> Path:

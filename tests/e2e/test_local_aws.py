@@ -26,7 +26,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from local.accounts import DESTINATION_ACCOUNT, REPOSITORY, SOURCE_ACCOUNT, LocalAws
+from local.accounts import DESTINATION_ACCOUNT, HOST, REPOSITORY, SOURCE_ACCOUNT, LocalAws
 from local.errors import LocalError
 
 # Does as the item "behaviour" of its log table says, and leaves an item for each invocation.
@@ -460,19 +460,14 @@ def test_the_command_line_keeps_shows_and_stops_them(tmp_path: Path) -> None:
     assert local("down").returncode == 0
 
 
-def test_a_repeated_request_creates_one_schedule(local_aws: LocalAws) -> None:
-    scheduler = local_aws.session().client("scheduler")
-    request = {
-        "Name": "repeated",
-        "ScheduleExpression": "rate(1 hour)",
-        "FlexibleTimeWindow": {"Mode": "OFF"},
-        "Target": {
-            "Arn": "arn:aws:lambda:eu-west-1:111111111111:function:none",
-            "RoleArn": "arn:aws:iam::111111111111:role/none",
-        },
-    }
-    first = scheduler.create_schedule(**request, ClientToken="one")
-    assert scheduler.create_schedule(**request, ClientToken="one")["ScheduleArn"] == first["ScheduleArn"]
-    with pytest.raises(scheduler.exceptions.ConflictException):
-        scheduler.create_schedule(**request, ClientToken="two")
-    scheduler.delete_schedule(Name="repeated")
+def test_an_answer_arrives_in_one_piece(local_aws: LocalAws) -> None:
+    """Head and body apart make Terraform's SDK repeat requests; what it creates twice is refused."""
+    for _ in range(50):
+        with socket.create_connection((HOST, local_aws.port)) as connection:
+            connection.sendall(b"GET /_ministack/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = connection.recv(65_536)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        [length] = [
+            int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+        ]
+        assert len(body) == length > 0
