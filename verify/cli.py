@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +15,7 @@ from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Styl
 from verify import repair_cli
 from verify.compare import check_comparable, compare
 from verify.control import lag_of
-from verify.estimate import DEFAULT_CURRENCY, estimate
+from verify.estimate import available_cores, estimated
 from verify.flags import options_of, parser
 from verify.letters import Letters, letters_of
 from verify.options import Options
@@ -40,9 +40,6 @@ _EXIT_CODES: dict[Verdict, int] = {
 # Smaller tables are compared before further processes have started.
 _WORTH_PROCESSES_BYTES = 64_000_000
 
-# What a core reads of items of some hundred bytes (docs/benchmarks.md, figure verify), TLS reckoned in.
-_ITEMS_PER_CORE_SECOND = 100_000
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; see ``verify --help``.
@@ -59,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verify(arguments: Sequence[str]) -> int:
+    # What imports took before this line is nearly all that the process has computed.
+    began = time.perf_counter() - time.process_time()
     flags = parser()
     # Not an argument of the parser: it would take what follows a misspelled flag for it.
     estimating = arguments[:1] == ["estimate"]
@@ -69,7 +68,7 @@ def _verify(arguments: Sequence[str]) -> int:
     check_comparable(source, destination)
     processes = given.processes or _processes(source, destination)
     if estimating:
-        return _estimate(source, destination, options, given, processes)
+        return _estimate(source, destination, options.over(processes), given, time.perf_counter() - began)
     letters = letters_of(places.source, places.control_function)
     if letters.note:
         print(f"verify: {printable(letters.note)}", file=sys.stderr)
@@ -166,17 +165,10 @@ def _writing(what: Path | str) -> Iterator[None]:
 
 
 def _estimate(
-    source: Table, destination: Table, options: Options, given: argparse.Namespace, processes: int
+    source: Table, destination: Table, options: Options, given: argparse.Namespace, start_up: float
 ) -> int:
-    found = estimate(
-        source.description,
-        destination.description,
-        writes_stopped=options.writes_stopped,
-        read_capacity=options.read_capacity,
-        price_per_million=given.price_per_million,
-        currency=DEFAULT_CURRENCY,
-        segments=options.segments,
-        items_per_second=_ITEMS_PER_CORE_SECOND * processes,
+    found = estimated(
+        source, destination, options, price_per_million=given.price_per_million, start_up_seconds=start_up
     )
     if given.format == "jsonl":
         emit(found.record())
@@ -188,7 +180,7 @@ def _estimate(
 def _processes(source: Table, destination: Table) -> int:
     if source.size + destination.size < _WORTH_PROCESSES_BYTES:
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available_cores()
 
 
 def _disk_trouble(error: OSError, directory: Path) -> str:

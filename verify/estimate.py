@@ -1,21 +1,31 @@
-"""What reading two tables will take: read units, money and time, before anything is read.
+"""What comparing two tables will take: read units, money and time, and what limits the speed.
 
-Counts and sizes are those of DescribeTable, which AWS updates about every six hours. Keys that differ in the
-scan are read again one by one, which comes on top.
+Counts and sizes are those of DescribeTable, which AWS updates about every six hours. Where it has not counted
+a table yet, they are those of a sample. Speeds are those of the sample: see `measure`. Keys that differ are
+read again one by one, which comes on top.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sides.output import printable
+from verify.measure import Rates, SideSample, measure
+from verify.options import Options
+from verify.scan import UNIT_BYTES
+from verify.table import Table
+from verify.workers import SIDES, THREADS_EACH, SideName
 
-# A strongly consistent read takes a unit for 4 KB, an eventually consistent one half of it (Developer Guide,
-# Capacity modes). A scan rounds up once for each page.
-_UNIT_BYTES = 4096
+# A new table on demand, and each partition of any table (Developer Guide, On-demand capacity mode, and Best
+# practices for partition keys).
+_NEW_TABLE_READ_UNITS = 12_000
+_PARTITION_READ_UNITS = 3_000
+
+Counted: TypeAlias = Literal["aws", "sample", "other_table", "at_least"]
 
 DEFAULT_PRICE_PER_MILLION = 0.125
 """Read request units on demand, class Standard, us-east-1 since November 2024; as Terraform's ``prices``."""
@@ -30,7 +40,11 @@ class SideEstimate:
     Parameters
     ----------
     items, bytes
-        What it holds.
+        What is read of it. Bytes are DynamoDB's TableSizeBytes, names of attributes included.
+    counted
+        Where these are from: ``"aws"`` (DescribeTable), ``"sample"`` (the sample was the whole table),
+        ``"other_table"`` (AWS has not counted this one yet) or ``"at_least"`` (nor the other: the table holds
+        what the sample showed and more).
     units
         Read units.
     cost
@@ -43,6 +57,7 @@ class SideEstimate:
 
     items: int
     bytes: int
+    counted: Counted
     units: float
     cost: float | None
     provisioned: float | None
@@ -51,7 +66,7 @@ class SideEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What reading both tables once will take.
+    """What comparing both tables once will take.
 
     Parameters
     ----------
@@ -60,12 +75,19 @@ class Estimate:
     cost, currency
         Of the tables on demand; ``None`` where there is none.
     seconds
-        How long it takes.
+        How long the command takes, if nothing differs.
+    start_up_seconds, reading_seconds, pairing_seconds
+        The parts of it: starting processes and signing in, the scan, pairing the rows.
+    recheck_seconds
+        What each recheck of keys that differ adds: ``lag`` while there are writes.
     limit
-        What bounds the speed: ``"source_read_capacity"``, ``"source_provisioned"``,
-        ``"source_on_demand_maximum"``, the same of the destination, or ``"this_machine"``.
+        What limits the speed: ``"start_up"``, ``"this_machine"`` (its cores), ``"source_pages"`` (the time a
+        page takes to arrive), ``"source_read_capacity"`` (the flag), ``"source_provisioned"``,
+        ``"source_on_demand_maximum"``, ``"source_on_demand"``, or the same of the destination.
     limit_reason
         The same in words.
+    sampled_units
+        Read units that the measurement has taken.
     writes_stopped
         Whether reads are strongly consistent, at twice the units.
     """
@@ -75,8 +97,13 @@ class Estimate:
     cost: float | None
     currency: str
     seconds: float
+    start_up_seconds: float
+    reading_seconds: float
+    pairing_seconds: float
+    recheck_seconds: float
     limit: str
     limit_reason: str
+    sampled_units: float
     writes_stopped: bool
 
     def record(self) -> dict[str, Any]:
@@ -84,19 +111,57 @@ class Estimate:
         return {"type": "estimate", **asdict(self)}
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines that say it to people."""
+        """Yield the lines for people."""
         sides = {"source": self.source, "destination": self.destination}
         for label, (name, side) in zip(("estimate", ""), sides.items(), strict=True):
             yield f"  {label:<9}  {name:<11}  {_amounts(side)}, {self._paid(side)}"
-        reading = "consistent reading" if self.writes_stopped else "reading"
-        yield f"  {'':<9}  {_duration(self.seconds)} of {reading}; the limit is {self.limit_reason}"
-        yield f"  {'':<9}  counts are AWS's, up to six hours old; keys that differ are read again on top"
+        least = "at least " if "at_least" in {side.counted for side in sides.values()} else "about "
+        yield f"  {'':<9}  {least}{duration(self.seconds)}; the limit is {self.limit_reason}"
+        yield (
+            f"  {'':<9}  of this: start-up {duration(self.start_up_seconds)}, reading "
+            f"{duration(self.reading_seconds)}, pairing {duration(self.pairing_seconds)}"
+        )
+        if self.recheck_seconds:
+            yield (
+                f"  {'':<9}  keys that differ are read again after {duration(self.recheck_seconds)}, "
+                "as often as it takes"
+            )
+        yield from (
+            f"  {'':<9}  {_note(name, side)}" for name, side in sides.items() if side.counted != "aws"
+        )
+        yield f"  {'':<9}  measured here with {self.sampled_units:,.10g} read units"
 
     def _paid(self, side: SideEstimate) -> str:
         if side.cost is not None:
             currency = printable(self.currency)
             return f"about {side.cost:,.2f} {currency}" if side.cost >= 0.01 else f"less than 0.01 {currency}"
-        return f"{side.share:.0%} of the {side.provisioned:,.10g} units a second that it has provisioned"
+        return f"{side.share:.0%} of its {side.provisioned:,.10g} provisioned read units per second"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the tables will be compared.
+
+    Parameters
+    ----------
+    writes_stopped
+        Strongly consistent reads, at twice the units.
+    segments, of
+        Segments of each table that are read, and of how many; fewer than there are for a sample.
+    processes
+        Processes that scan.
+    lag_seconds
+        Time before keys that differ are read again while there are writes.
+    read_capacity
+        Most read units a second to take; ``None`` or absent: no limit.
+    """
+
+    writes_stopped: bool
+    segments: int
+    of: int
+    processes: int
+    lag_seconds: float
+    read_capacity: Mapping[SideName, float | None]
 
 
 @dataclass(frozen=True)
@@ -107,92 +172,221 @@ class _Bound:
 
 
 def estimate(
-    source_description: Mapping[str, Any],
-    destination_description: Mapping[str, Any],
+    descriptions: Mapping[SideName, Mapping[str, Any]],
+    plan: Plan,
+    rates: Rates,
     *,
-    writes_stopped: bool,
-    read_capacity: Mapping[Any, float | None],
     price_per_million: float,
     currency: str,
-    segments: int,
-    items_per_second: float,
+    start_up_seconds: float,
+    cores: int,
 ) -> Estimate:
-    """Say what reading two tables will take.
+    """Estimate what comparing two tables will take.
 
     Parameters
     ----------
-    source_description, destination_description
-        ``Table`` of DescribeTable.
-    writes_stopped
-        Strongly consistent reads, at twice the units.
-    read_capacity
-        Most read units a second to take, by ``"source"`` and ``"destination"``; ``None`` or absent: no limit.
+    descriptions
+        ``Table`` of DescribeTable, by side.
+    plan
+        How they will be compared.
+    rates
+        What a sample of both showed: see `measure.measure`.
     price_per_million, currency
         What a million read request units on demand cost.
-    segments
-        Of the scan of each table. Each takes a page at least, and an empty page takes a unit as well.
-    items_per_second
-        Items of both tables together that this machine reads a second.
+    start_up_seconds
+        What the command took to start and to look both tables up.
+    cores
+        Cores of this machine that the processes can have.
     """
-    described = {"source": source_description, "destination": destination_description}
-    units = {side: _units(table, segments, consistent=writes_stopped) for side, table in described.items()}
-    items = sum(_count(table, "ItemCount") for table in described.values())
-    machine = f"this machine, {items_per_second:,.0f} items a second"
-    bounds = [_Bound(items / items_per_second, "this_machine", machine)]
-    for side, table in described.items():
-        bounds += _bounds(side, table, units[side], read_capacity.get(side))
+    part = plan.segments / plan.of
+    sizes = {side: _size(side, descriptions, rates, part) for side in SIDES}
+    consistent = plan.writes_stopped
+    units = {side: _units(sizes[side][1], plan.segments, consistent=consistent) for side in SIDES}
+    bounds = [_machine(sizes, rates, plan, cores)]
+    for side in SIDES:
+        bounds.append(_pages(side, sizes[side][0], rates.sides[side], rates.item_seconds[side], plan))
+        bounds += _capacity(side, descriptions[side], units[side], plan)
     binding = max(bounds, key=lambda bound: bound.seconds)
+    reading = binding.seconds
+    most = max(items for items, _, _ in sizes.values())
+    pairing = rates.pair_seconds + most * rates.pair_item_seconds
+    # Processes import and sign in as this one did, as many at a time as there are cores.
+    start_up = start_up_seconds
+    if plan.processes > 1:
+        start_up += start_up_seconds * math.ceil(plan.processes / cores)
     parts = {
-        side: _side(table, units[side], binding.seconds, price_per_million)
-        for side, table in described.items()
+        side: _side(descriptions[side], sizes[side], units[side], reading, price_per_million)
+        for side in SIDES
     }
-    costs = [part.cost for part in parts.values() if part.cost is not None]
+    if start_up > max(reading, pairing):
+        binding = _Bound(start_up, "start_up", "starting up and signing in, not the tables")
+    elif pairing > reading:
+        binding = _Bound(pairing, "this_machine", "pairing the rows on this machine")
+    costs = [side.cost for side in parts.values() if side.cost is not None]
     return Estimate(
         **parts,
         cost=round(sum(costs), 6) if costs else None,
         currency=currency,
-        seconds=round(binding.seconds, 1),
+        seconds=round(start_up + reading + pairing, 1),
+        start_up_seconds=round(start_up, 1),
+        reading_seconds=round(reading, 1),
+        pairing_seconds=round(pairing, 1),
+        recheck_seconds=0.0 if plan.writes_stopped else plan.lag_seconds,
         limit=binding.limit,
         limit_reason=binding.reason,
-        writes_stopped=writes_stopped,
+        sampled_units=round(sum(sample.units for sample in rates.sides.values()), 1),
+        writes_stopped=plan.writes_stopped,
     )
 
 
-def _side(table: Mapping[str, Any], units: float, seconds: float, price_per_million: float) -> SideEstimate:
-    provisioned = _provisioned(table)
+def estimated(
+    source: Table,
+    destination: Table,
+    options: Options,
+    *,
+    price_per_million: float = DEFAULT_PRICE_PER_MILLION,
+    currency: str = DEFAULT_CURRENCY,
+    start_up_seconds: float,
+) -> Estimate:
+    """Measure both tables, and estimate what comparing them will take; see `estimate`.
+
+    Raises
+    ------
+    sides.UserError
+        A table cannot be read.
+    """
+    tables: dict[SideName, Table] = {"source": source, "destination": destination}
+    segments, of = options.of_segments()
+    descriptions: dict[SideName, Mapping[str, Any]] = {
+        side: table.description for side, table in tables.items()
+    }
+    allowed = {side: _allowed(descriptions[side], options.read_capacity.get(side)) for side in SIDES}
+    rates = measure(tables, segments=of, consistent=options.writes_stopped, capacity=allowed)
+    plan = Plan(
+        options.writes_stopped, segments, of, options.processes, options.lag_seconds, options.read_capacity
+    )
+    return estimate(
+        descriptions,
+        plan,
+        rates,
+        price_per_million=price_per_million,
+        currency=currency,
+        start_up_seconds=start_up_seconds,
+        cores=available_cores(),
+    )
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+
+
+def _allowed(table: Mapping[str, Any], budget: float | None) -> float | None:
+    """Read units per second that a sample keeps to; ``None`` for as many as there are."""
+    most = (table.get("OnDemandThroughput") or {}).get("MaxReadRequestUnits", -1)
+    limits = [budget, provisioned_read_units(table), float(most) if most > 0 else None]
+    return min((limit for limit in limits if limit), default=None)
+
+
+def _size(
+    side: SideName, descriptions: Mapping[SideName, Mapping[str, Any]], rates: Rates, part: float
+) -> tuple[int, int, Counted]:
+    """Return items, bytes, and where they are from."""
+    own, other = descriptions[side], descriptions["destination" if side == "source" else "source"]
+    sample = rates.sides[side]
+    items, size = _count(own, "ItemCount"), _count(own, "TableSizeBytes")
+    if sample.whole and part == 1:
+        return (
+            sample.items,
+            size if items == sample.items else round(sample.items * sample.item_bytes),
+            "sample",
+        )
+    if items:
+        return round(items * part), round(size * part), "aws"
+    if _count(other, "ItemCount"):
+        items, size = _count(other, "ItemCount"), _count(other, "TableSizeBytes")
+        return round(items * part), round(size * part), "other_table"
+    return sample.items, round(sample.items * sample.item_bytes), "at_least"
+
+
+def _side(
+    table: Mapping[str, Any],
+    size: tuple[int, int, Counted],
+    units: float,
+    seconds: float,
+    price_per_million: float,
+) -> SideEstimate:
+    provisioned = provisioned_read_units(table)
+    share = round(units / seconds / provisioned, 4) if provisioned and seconds else None
     return SideEstimate(
-        items=_count(table, "ItemCount"),
-        bytes=_count(table, "TableSizeBytes"),
+        *size,
         units=units,
         cost=None if provisioned else round(units * price_per_million / 1e6, 6),
         provisioned=provisioned,
-        share=round(units / seconds / provisioned, 4) if provisioned else None,
+        share=share,
     )
 
 
-def _units(table: Mapping[str, Any], segments: int, *, consistent: bool) -> float:
-    whole = math.ceil(_count(table, "TableSizeBytes") / _UNIT_BYTES) + segments
+def _units(size: int, segments: int, *, consistent: bool) -> float:
+    whole = math.ceil(size / UNIT_BYTES) + segments
     return whole if consistent else whole / 2
 
 
-def _bounds(
-    side: str, table: Mapping[str, Any], units: float, read_capacity: float | None
-) -> Iterator[_Bound]:
-    if read_capacity:
-        reason = f"--{side}-read-capacity, {read_capacity:,.10g} units a second"
-        yield _Bound(units / read_capacity, f"{side}_read_capacity", reason)
-    provisioned = _provisioned(table)
+def _machine(
+    sizes: Mapping[SideName, tuple[int, int, Counted]], rates: Rates, plan: Plan, cores: int
+) -> _Bound:
+    used = min(plan.processes, cores)
+    busy = sum(sizes[side][0] * rates.item_seconds[side] for side in SIDES)
+    items = sum(items for items, _, _ in sizes.values())
+    rate = f", {items / busy * used:,.0f} items per second" if busy else ""
+    return _Bound(busy / used, "this_machine", f"this machine ({_processes(used)}{rate})")
+
+
+def _pages(side: SideName, items: int, sample: SideSample, item_seconds: float, plan: Plan) -> _Bound:
+    pages = max(1, math.ceil(items / plan.segments / sample.page_items))
+    # A thread decodes a page before it asks for the next one; each has one segment of one side at a time.
+    threads = min(2 * plan.segments, THREADS_EACH * plan.processes) / 2
+    turns = math.ceil(plan.segments / max(1.0, threads))
+    seconds = turns * pages * (sample.page_seconds + sample.page_items * item_seconds)
+    at_once = min(plan.segments, math.ceil(threads))
+    reason = (
+        f"the time the {side}'s pages take to arrive, {sample.page_seconds * 1000:,.0f} ms each, "
+        f"{at_once} at a time; more --segments read more at a time"
+    )
+    return _Bound(seconds, f"{side}_pages", reason)
+
+
+def _capacity(side: SideName, table: Mapping[str, Any], units: float, plan: Plan) -> Iterator[_Bound]:
+    budget = plan.read_capacity.get(side)
+    if budget:
+        reason = f"--{side}-read-capacity, {budget:,.10g} units a second"
+        yield _Bound(units / budget, f"{side}_read_capacity", reason)
+    provisioned = provisioned_read_units(table)
     if provisioned:
-        reason = f"what the {side} has provisioned, {provisioned:,.10g} read units a second"
+        reason = f"the {side}'s provisioned capacity, {provisioned:,.10g} read units a second"
         yield _Bound(units / provisioned, f"{side}_provisioned", reason)
         return
     most = (table.get("OnDemandThroughput") or {}).get("MaxReadRequestUnits", -1)
     if most > 0:
         reason = f"the {side}'s maximum on demand, {most:,} read units a second"
         yield _Bound(units / most, f"{side}_on_demand_maximum", reason)
+    warm = max(_NEW_TABLE_READ_UNITS, int((table.get("WarmThroughput") or {}).get("ReadUnitsPerSecond") or 0))
+    rate = min(warm, plan.segments * _PARTITION_READ_UNITS)
+    what = "warm throughput" if rate == warm else f"partitions, {plan.segments} at a time"
+    yield _Bound(units / rate, f"{side}_on_demand", f"the {side}'s {what}, {rate:,} read units a second")
 
 
-def _provisioned(table: Mapping[str, Any]) -> float | None:
+def provisioned_read_units(table: Mapping[str, Any]) -> float | None:
+    """Return the read units per second a table has provisioned; ``None`` for one on demand."""
     # A table on demand reports none, or 0.
     return float((table.get("ProvisionedThroughput") or {}).get("ReadCapacityUnits") or 0) or None
 
@@ -203,10 +397,18 @@ def _count(table: Mapping[str, Any], name: str) -> int:
 
 def _amounts(side: SideEstimate) -> str:
     items = f"{side.items:,} item" if side.items == 1 else f"{side.items:,} items"
-    return f"{items}, {side.bytes / 1e6:,.1f} MB: {side.units:,.0f} read units"
+    return f"{items}, {side.bytes / 1e6:,.1f} MB: {side.units:,.10g} read units"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+def _note(name: str, side: SideEstimate) -> str:
+    if side.counted == "sample":
+        return f"{name}: counted by reading all of it"
+    if side.counted == "other_table":
+        return (
+            f"{name}: AWS has not counted it yet (it does every six hours); taken to be like the other table"
+        )
+    return f"{name}: AWS has not counted it yet (it does every six hours); it holds at least that"
+
+
+def _processes(count: int) -> str:
+    return "1 process" if count == 1 else f"{count} processes"

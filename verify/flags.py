@@ -21,7 +21,7 @@ _EPILOG = """\
 With neither --source nor --destination, both tables are read from the Terraform outputs of
 --from-terraform DIR or, without it, of the current directory.
 
-verify estimate ...     say what it takes (read units, money, time) before anything is read
+verify estimate ...     estimate read units, cost and time from a small sample of both tables
 verify repair FILE ...  apply a plan written by --repair-plan; see verify repair --help
 
 exit codes: 0 equal, 1 different, 2 trouble, 3 not settled (verify again) or a sample, 130 interrupted

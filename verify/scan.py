@@ -14,7 +14,7 @@ from verify.budget import Budget, ReadCapacity
 from verify.table import Filter, Table
 
 # A page is 1 MB at most (DynamoDB API reference, Scan); a unit is 4 KB, twice that if eventually consistent.
-_PAGE_BYTES = 1024 * 1024
+PAGE_BYTES = 1024 * 1024
 UNIT_BYTES = 4096
 
 # So that a budget is kept to the second, a page costs at most this part of what a second allows.
@@ -150,7 +150,7 @@ class SegmentScan:
             return None
         unit = UNIT_BYTES if self._plan.consistent else 2 * UNIT_BYTES
         page_bytes = max(unit, self._budget.rate * _PAGE_SHARE * unit)
-        if page_bytes >= _PAGE_BYTES:
+        if page_bytes >= PAGE_BYTES:
             return None
         return max(1, int(page_bytes / max(1.0, self._table.size / self._table.items)))
 

@@ -29,7 +29,7 @@ SideName: TypeAlias = Literal["source", "destination"]
 SIDES: tuple[SideName, SideName] = ("source", "destination")
 
 # More of them only take turns: a page keeps a core busy for ten milliseconds, and a call takes some hundred.
-_THREADS_EACH = 32
+THREADS_EACH = 32
 
 _TURN_SECONDS = 0.05
 
@@ -97,7 +97,7 @@ def scan_in_threads(
     for number in range(len(jobs)):
         numbers.put(number)
     work = _Share(tables, plan, jobs, tally, budgets)
-    threads = min(len(jobs), _THREADS_EACH)
+    threads = min(len(jobs), THREADS_EACH)
     run_all([lambda: work.run(numbers.get_nowait, stop)] * threads, stop=stop, tick=tick)
 
 
@@ -254,7 +254,7 @@ def _work(
         gc.disable()
         # A thread is done with a page in some milliseconds; turns shorter than that cost another tenth.
         sys.setswitchinterval(_TURN_SECONDS)
-        threads = min(threads, _THREADS_EACH)
+        threads = min(threads, THREADS_EACH)
         run_all([lambda: share.run(take, stop)] * threads, stop=stop)
     except Stopped:
         return

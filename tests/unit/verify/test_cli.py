@@ -368,13 +368,15 @@ def test_the_read_capacity_makes_the_pages_small(world: World) -> None:
 # What it costs
 
 
-def test_the_estimate_reads_no_item(world: World, capsys: Captured) -> None:
+def test_the_estimate_reads_a_sample_and_keeps_nothing(world: World, capsys: Captured) -> None:
     world.fill(same=10)
     world.source.item_count, world.source.item_bytes = 1_000_000, 4096
     assert main(["estimate", *world.flags()]) == 0
     text, err = capsys.readouterr()
     assert "read" in text
     assert err == ""
+    # A page of each of four segments on either side, and a call that opens its connection.
+    assert world.served.operations["Scan"] == 16
     assert main(["estimate", *world.flags("--format", "jsonl", "--writes-stopped")]) == 0
     (found,) = records(capsys.readouterr().out)
     assert found["type"] == "estimate"
@@ -383,6 +385,7 @@ def test_the_estimate_reads_no_item(world: World, capsys: Captured) -> None:
         "DescribeTimeToLive",
         "DescribeContinuousBackups",
         "ListTagsOfResource",
+        "Scan",
     }
     assert world.kept() == []
 

@@ -1,13 +1,29 @@
-"""Estimates: units, money and time before anything is read, and what bounds the speed."""
+"""Estimates: units, money and time of a comparison, and what limits the speed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tablecopy.settings import Prices
-from verify.estimate import DEFAULT_CURRENCY, DEFAULT_PRICE_PER_MILLION, Estimate, estimate
+from verify.estimate import (
+    DEFAULT_CURRENCY,
+    DEFAULT_PRICE_PER_MILLION,
+    Estimate,
+    Plan,
+    estimate,
+)
+from verify.measure import Rates, SideSample
+from verify.workers import SideName
+
+PLAN = Plan(writes_stopped=False, segments=4, of=4, processes=1, lag_seconds=15.0, read_capacity={})
+# Pages that arrive at once, and a core that takes no time: no test that sets neither is limited by them.
+SAMPLE = SideSample(
+    items=100, units=50.0, whole=False, page_items=250.0, page_seconds=1e-6, item_bytes=4096.0
+)
+FAST: dict[SideName, float] = {"source": 1e-9, "destination": 1e-9}
 
 
 def table(items: int = 1000, size: int = 4096 * 1000, **changes: Any) -> dict[str, Any]:
@@ -18,17 +34,28 @@ def provisioned(units: int) -> dict[str, Any]:
     return {"ProvisionedThroughput": {"ReadCapacityUnits": units, "WriteCapacityUnits": 1}}
 
 
-def of(source: Any = None, destination: Any = None, **changes: Any) -> Estimate:
-    arguments: dict[str, Any] = {
-        "writes_stopped": False,
-        "read_capacity": {"source": None, "destination": None},
-        "price_per_million": DEFAULT_PRICE_PER_MILLION,
-        "currency": DEFAULT_CURRENCY,
-        "segments": 4,
-        "items_per_second": 1_000_000,
-        **changes,
-    }
-    return estimate(source or table(), destination or table(), **arguments)
+def of(
+    source: Any = None,
+    destination: Any = None,
+    *,
+    samples: tuple[SideSample, SideSample] = (SAMPLE, SAMPLE),
+    item_seconds: dict[SideName, float] = FAST,
+    pair: tuple[float, float] = (0.0, 0.0),
+    cores: int = 2,
+    start_up_seconds: float = 0.0,
+    price_per_million: float = DEFAULT_PRICE_PER_MILLION,
+    currency: str = DEFAULT_CURRENCY,
+    **changes: Any,
+) -> Estimate:
+    return estimate(
+        {"source": source or table(), "destination": destination or table()},
+        replace(PLAN, **changes),
+        Rates({"source": samples[0], "destination": samples[1]}, item_seconds, *pair),
+        price_per_million=price_per_million,
+        currency=currency,
+        start_up_seconds=start_up_seconds,
+        cores=cores,
+    )
 
 
 def test_the_default_price_is_that_of_the_copy() -> None:
@@ -53,7 +80,7 @@ def test_units_are_a_half_or_a_whole_for_4_kb_and_a_page_for_each_segment(
 ) -> None:
     result = of(table(size=size), writes_stopped=writes_stopped)
     assert result.source.units == units
-    assert (result.source.items, result.source.bytes) == (1000, size)
+    assert (result.source.items, result.source.bytes, result.source.counted) == (1000, size, "aws")
 
 
 def test_money_is_for_tables_on_demand() -> None:
@@ -80,7 +107,31 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
 @pytest.mark.parametrize(
     ("source", "destination", "changes", "limit", "reason", "seconds"),
     [
-        ({}, {}, {"items_per_second": 100}, "this_machine", "this machine, 100 items a second", 20.0),
+        (
+            {},
+            {},
+            {"item_seconds": {"source": 0.01, "destination": 0.01}},
+            "this_machine",
+            "this machine (1 process, 100 items per second)",
+            20.0,
+        ),
+        (
+            {},
+            {},
+            {"item_seconds": {"source": 0.01, "destination": 0.01}, "processes": 8},
+            "this_machine",
+            "this machine (2 processes, 200 items per second)",
+            10.0,
+        ),
+        (
+            {},
+            {},
+            {"samples": (SAMPLE, replace(SAMPLE, page_items=10.0, page_seconds=0.2))},
+            "destination_pages",
+            "the time the destination's pages take to arrive, 200 ms each, 4 at a time; more --segments read "
+            "more at a time",
+            5.0,
+        ),
         (
             {},
             {},
@@ -102,7 +153,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             provisioned(251),
             {},
             "destination_provisioned",
-            "what the destination has provisioned, 251 read units a second",
+            "the destination's provisioned capacity, 251 read units a second",
             2.0,
         ),
         (
@@ -110,7 +161,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"read_capacity": {"source": 502.0}},
             "source_provisioned",
-            "what the source has provisioned, 251 read units a second",
+            "the source's provisioned capacity, 251 read units a second",
             2.0,
         ),
         (
@@ -121,6 +172,22 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             "the source's maximum on demand, 251 read units a second",
             2.0,
         ),
+        (
+            {"TableSizeBytes": 4096 * 240_000},
+            {"TableSizeBytes": 4096 * 240_000, "WarmThroughput": {"ReadUnitsPerSecond": 30_000}},
+            {"segments": 16, "of": 16},
+            "source_on_demand",
+            "the source's warm throughput, 12,000 read units a second",
+            10.0,
+        ),
+        (
+            {"TableSizeBytes": 4096 * 240_000},
+            {},
+            {"segments": 2, "of": 2},
+            "source_on_demand",
+            "the source's partitions, 2 at a time, 6,000 read units a second",
+            20.0,
+        ),
     ],
 )
 def test_the_slowest_bound_is_the_limit_and_is_named(
@@ -130,13 +197,58 @@ def test_the_slowest_bound_is_the_limit_and_is_named(
     assert (result.limit, result.limit_reason, result.seconds) == (limit, reason, seconds)
 
 
-def test_empty_tables_take_no_time() -> None:
-    nothing = of(table(0, 0), table(0, 0))
-    assert (nothing.seconds, nothing.limit) == (0.0, "this_machine")
+def test_segments_beyond_the_threads_take_turns() -> None:
+    slow = replace(SAMPLE, page_items=1000.0, page_seconds=1.0)
+    assert of(samples=(slow, SAMPLE), segments=16, of=16).seconds == 1.0
+    assert of(samples=(slow, SAMPLE), segments=32, of=32).seconds == 2.0
+    assert of(samples=(slow, SAMPLE), segments=32, of=32, processes=2).seconds == 1.0
+
+
+def test_starting_up_and_pairing_count() -> None:
+    result = of(start_up_seconds=1.5, pair=(0.5, 0.002))
+    assert (result.start_up_seconds, result.pairing_seconds, result.seconds) == (1.5, 2.5, 4.0)
+    assert (result.limit, result.limit_reason) == ("this_machine", "pairing the rows on this machine")
+    small = of(start_up_seconds=1.5)
+    assert (small.limit, small.seconds) == ("start_up", 1.5)
+
+
+def test_processes_start_up_as_this_one_did() -> None:
+    assert of(start_up_seconds=1.0, processes=2).start_up_seconds == 2.0
+    # More of them than there are cores wait for each other.
+    assert of(start_up_seconds=1.0, processes=4).start_up_seconds == 3.0
+
+
+def test_a_part_of_the_segments_is_a_part_of_the_tables() -> None:
+    result = of(segments=5, of=100)
+    assert (result.source.items, result.source.bytes) == (50, 204_800)
+
+
+def test_a_table_read_to_its_end_is_counted_by_that() -> None:
+    whole = replace(SAMPLE, items=7, whole=True, item_bytes=100.0)
+    result = of(table(0, 0), table(), samples=(whole, SAMPLE))
+    assert (result.source.items, result.source.bytes, result.source.counted) == (7, 700, "sample")
+    assert any("source: counted by reading all of it" in line for line in result.lines())
+
+
+def test_a_table_that_aws_has_not_counted_is_taken_to_be_like_the_other() -> None:
+    result = of(table(), table(0, 0))
+    assert (result.destination.items, result.destination.counted) == (1000, "other_table")
+    assert any("destination: AWS has not counted it yet" in line for line in result.lines())
+
+
+def test_where_neither_is_counted_the_estimate_is_a_least() -> None:
+    result = of(table(0, 0), table(0, 0))
+    assert (result.source.items, result.source.counted) == (100, "at_least")
+    assert any("at least" in line and "the limit is" in line for line in result.lines())
+
+
+def test_rechecks_wait_while_there_are_writes() -> None:
+    assert of(lag_seconds=20.0).recheck_seconds == 20.0
+    assert of(lag_seconds=20.0, writes_stopped=True).recheck_seconds == 0.0
 
 
 def test_record() -> None:
-    side = {"items": 1000, "bytes": 4_096_000, "units": 502.0}
+    side = {"items": 1000, "bytes": 4_096_000, "counted": "aws", "units": 502.0}
     assert of(table(), table(**provisioned(251))).record() == {
         "type": "estimate",
         "source": {**side, "cost": 0.000063, "provisioned": None, "share": None},
@@ -144,20 +256,30 @@ def test_record() -> None:
         "cost": 0.000063,
         "currency": "USD",
         "seconds": 2.0,
+        "start_up_seconds": 0.0,
+        "reading_seconds": 2.0,
+        "pairing_seconds": 0.0,
+        "recheck_seconds": 15.0,
         "limit": "destination_provisioned",
-        "limit_reason": "what the destination has provisioned, 251 read units a second",
+        "limit_reason": "the destination's provisioned capacity, 251 read units a second",
+        "sampled_units": 100.0,
         "writes_stopped": False,
     }
 
 
 def test_lines() -> None:
     big = table(32_605_000, 16_000_000_000)
-    assert list(of(big, table(1, 100, **provisioned(20_000)), items_per_second=50_000).lines()) == [
+    slow: dict[SideName, float] = {"source": 1 / 50_000, "destination": 1 / 50_000}
+    assert list(
+        of(big, table(1, 100, **provisioned(20_000)), item_seconds=slow, pair=(0.3, 1e-6)).lines()
+    ) == [
         "  estimate   source       32,605,000 items, 16,000.0 MB: 1,953,127 read units, about 0.24 USD",
-        "             destination  1 item, 0.0 MB: 2 read units, 0% of the 20,000 units a second that it has "
-        "provisioned",
-        "             11 min of reading; the limit is this machine, 50,000 items a second",
-        "             counts are AWS's, up to six hours old; keys that differ are read again on top",
+        "             destination  1 item, 0.0 MB: 2.5 read units, 0% of its 20,000 provisioned read units "
+        "per second",
+        "             about 11 min; the limit is this machine (1 process, 50,000 items per second)",
+        "             of this: start-up 0.0 s, reading 11 min, pairing 33 s",
+        "             keys that differ are read again after 15 s, as often as it takes",
+        "             measured here with 100 read units",
     ]
 
 
@@ -167,9 +289,8 @@ def test_lines() -> None:
         ({"currency": "\x1b[2J"}, "\\x1b[2J"),
         ({"price_per_million": 0.1}, "less than 0.01 USD"),
         ({"price_per_million": 0.01e6 / 502}, "about 0.01 USD"),
-        ({"writes_stopped": True}, "of consistent reading;"),
-        ({"items_per_second": 0.2}, "2.8 h of reading"),
-        ({"items_per_second": 100}, "20 s of reading"),
+        ({"item_seconds": {"source": 5.0, "destination": 5.0}}, "about 2.8 h"),
+        ({"item_seconds": {"source": 0.01, "destination": 0.01}}, "about 20 s"),
     ],
 )
 def test_lines_say(changes: dict[str, Any], part: str) -> None:
