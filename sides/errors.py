@@ -127,6 +127,11 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
         return f"the credentials have expired ({code}); sign in again{_login_hint(side)}"
     if code in _BAD_CREDENTIALS:
         return f"AWS refuses the credentials ({code}); check {_flag(side, 'profile')} and the environment"
+    if operation == "AssumeRole" and "MultiFactorAuthentication failed" in message:
+        return (
+            f"AWS rejected the MFA code ({message}). AWS accepts each code once. Wait for the next code and "
+            "run the command again."
+        )
     if operation == "AssumeRole":
         role = f" {side.role_arn}" if side and side.role_arn else ""
         return (

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    Credentials,
-    DeferredRefreshableCredentials,
-)
 from botocore.exceptions import InvalidRegionError
 
 from sides.errors import UserError, explained
-
-ROLE_SESSION_NAME = "dynamodb-account-copy"
+from sides.signin import ROLE_SESSION_NAME, SIGN_INS
 
 # Standard mode backs off with jitter up to 20 s between attempts: ten of them outlast the few minutes a
 # provisioned table needs to use up its burst and scale.
@@ -62,21 +52,19 @@ class Side:
     endpoint_url: str | None = None
 
     def session(self) -> boto3.Session:
-        """Open a boto3 session on this side.
+        """Return the boto3 session of this side: the same one at each call, with one sign-in.
 
-        With `role_arn` its credentials are of the assumed role and renew themselves: a chained role
-        session ends after an hour at the latest, a large comparison takes longer.
+        It has the settings of the profile, also with `role_arn`. Its credentials renew themselves: a chained
+        role session ends after an hour at the latest, a large comparison takes longer. Sides with one
+        profile share its sign-in.
 
         Raises
         ------
         UserError
-            The profile does not exist.
+            The profile does not exist, or its credentials cannot be loaded.
         """
         with explained(self):
-            base = boto3.Session(profile_name=self.profile, region_name=self.region)
-            if self.role_arn is None:
-                return base
-            return self._assumed(base, self.role_arn)
+            return SIGN_INS.session(self)
 
     def client(
         self,
@@ -112,7 +100,8 @@ class Side:
             user_agent_extra=ROLE_SESSION_NAME,
         )
         session = self.session()
-        with explained(self):
+        # boto3's sessions are not made for several threads; its clients are.
+        with explained(self), SIGN_INS.lock:
             try:
                 return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
             except InvalidRegionError:
@@ -122,49 +111,6 @@ class Side:
                 raise UserError(
                     f"{self.name}: {error}; check --{self.name}-endpoint-url", self.name
                 ) from error
-
-    def _assumed(self, base: boto3.Session, role_arn: str) -> boto3.Session:
-        provider = _AssumedRole(base, role_arn, self.external_id, self.endpoint_url)
-        assumed = botocore.session.Session()
-        assumed.register_component("credential_provider", CredentialResolver([provider]))
-        # AWS_PROFILE belongs to the base session; its settings (a region) reach this one below.
-        if "AWS_PROFILE" in os.environ or "AWS_DEFAULT_PROFILE" in os.environ:
-            assumed.set_config_variable("profile", base.profile_name)
-        return boto3.Session(botocore_session=assumed, region_name=base.region_name)
-
-
-class _AssumedRole(CredentialProvider):
-    """Credentials of a role, fetched when first needed and renewed before they expire."""
-
-    METHOD = "assume-role"
-
-    def __init__(
-        self, base: boto3.Session, role_arn: str, external_id: str | None, endpoint_url: str | None
-    ) -> None:
-        super().__init__()
-        self._base = base
-        self._role_arn = role_arn
-        self._external_id = external_id
-        self._endpoint_url = endpoint_url
-
-    def load(self) -> Credentials | None:
-        credentials = self._base.get_credentials()
-        if credentials is None:
-            # Nothing to assume the role with: botocore then reports missing credentials.
-            return None
-        extra: dict[str, Any] = {"RoleSessionName": ROLE_SESSION_NAME}
-        if self._external_id is not None:
-            extra["ExternalId"] = self._external_id
-        fetcher = AssumeRoleCredentialFetcher(
-            client_creator=self._sts,
-            source_credentials=credentials,
-            role_arn=self._role_arn,
-            extra_args=extra,
-        )
-        return DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method=self.METHOD)
-
-    def _sts(self, service: str, **arguments: Any) -> Any:
-        return self._base.client(service, endpoint_url=self._endpoint_url, **arguments)  # type: ignore[call-overload]
 
 
 def side_of(name: str, values: Mapping[str, str | None]) -> Side:

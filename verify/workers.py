@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from sides import Side, UserError
+from sides.signin import SIGN_INS, lend
 from verify.budget import Budget, Stopped
 from verify.calls import sender
 from verify.parallel import run_all
@@ -111,7 +112,7 @@ def scan_in_processes(
     processes: int,
     tick: Callable[[], None],
 ) -> None:
-    """Do all ``jobs`` in ``processes`` processes, which sign in by themselves.
+    """Do all ``jobs`` in ``processes`` processes, which borrow the credentials of this one.
 
     Raises
     ------
@@ -126,13 +127,15 @@ def scan_in_processes(
     told, telling = context.Pipe(duplex=False)
     failures = context.Queue()
     numbers = context.Value("i", 0)
+    threads = -(-len(jobs) // processes)
+    loans = [lend() for _ in range(processes)]
     workers = [
         context.Process(
             target=_work,
-            args=(origins, plan, jobs, tally, budgets, numbers, -(-len(jobs) // processes), told, failures),
+            args=(origins, plan, jobs, tally, budgets, numbers, threads, told, failures, loan),
             daemon=True,
         )
-        for _ in range(processes)
+        for loan in loans
     ]
     try:
         with _deaf_to_interrupts():
@@ -141,6 +144,8 @@ def scan_in_processes(
         _await(workers, failures, tick)
     finally:
         telling.close()
+        for loan in loans:
+            loan.close()
         _end([worker for worker in workers if worker.pid is not None])
 
 
@@ -227,6 +232,7 @@ def _work(
     threads: int,
     told: Connection,
     failures: Any,
+    loan: Connection,
 ) -> None:
     """The body of a process."""
     join(jobs[0].path.parent)
@@ -245,6 +251,7 @@ def _work(
             return int(numbers.value) - 1
 
     try:
+        SIGN_INS.borrow(loan)
         tables = {
             name: Table(side, *sender(side), description) for name, (side, description) in origins.items()
         }

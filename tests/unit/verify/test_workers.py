@@ -184,7 +184,7 @@ def late(gate, directory):
     job = workers.Job("source", 0, Path(directory) / "rows")
     (Path(directory) / "began").touch()
     number = multiprocessing.Value("i", 0)
-    workers._work({"source": (None, None)}, None, [job], None, None, number, 1, told, None)
+    workers._work({"source": (None, None)}, None, [job], None, None, number, 1, told, None, None)
 
 
 if __name__ == "__main__":
