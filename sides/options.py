@@ -35,7 +35,7 @@ def add_side_options(parser: argparse.ArgumentParser, side: str, *, table: bool 
         group.add_argument(f"--{side}{suffix}", dest=f"{side}_{field}", metavar=metavar, help=text)
 
     if table:
-        add("", "TABLE", f"name of the {side} table")
+        add("", "TABLE", f"name or ARN of the {side} table")
     add("-region", "REGION", f"AWS region of the {side}")
     add("-profile", "PROFILE", f"profile of the AWS configuration for the {side}")
     add("-role-arn", "ARN", f"role to assume for the {side}")

@@ -145,8 +145,8 @@ def _write_files(
             write_plan(
                 given.repair_plan,
                 comparison,
-                source_table_id=source.table_id,
-                destination_table_id=destination.table_id,
+                source_table_id=source.identity.table_id,
+                destination_table_id=destination.identity.table_id,
             )
 
 

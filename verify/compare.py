@@ -18,6 +18,7 @@ from verify.blocks import Blocks
 from verify.budget import Budget, ReadCapacity, Unlimited
 from verify.definition import compare_definitions
 from verify.findings import Finding
+from verify.identity import check_two_tables
 from verify.letters import Letters
 from verify.options import Options
 from verify.progress import Progress, Stage
@@ -82,7 +83,8 @@ def compare(
     Raises
     ------
     sides.UserError
-        The tables cannot be compared (one table on both sides, different keys), or a call failed.
+        The tables cannot be compared (one table on both sides, different keys), one was deleted or created
+        again while it was read, or a call failed.
     OSError
         The disk is full, for example.
     """
@@ -105,8 +107,7 @@ def check_comparable(source: Table, destination: Table) -> None:
     sides.UserError
         One table on both sides, or different keys.
     """
-    if source.is_same_as(destination):
-        raise UserError(f"source and destination are the same table, {source.arn}")
+    check_two_tables(source.description, destination.description)
     if source.keys != destination.keys:
         raise UserError(
             f"the primary keys differ: {source.keys} at the source, {destination.keys} at the destination; "
@@ -185,6 +186,8 @@ class _Run:
     def result(self, keeper: object) -> Comparison:
         self._scan()
         counts, unsettled = self._recheck(self._pair())
+        for table in self._tables.values():
+            table.check_identity(self._stop)
         source, destination = (self._side_result(side) for side in SIDES)
         differences = Differences(
             self._work.file(_DIFFERENCES), sum(counts.values()), self._letters, keeper or self._work

@@ -2,10 +2,14 @@
 
 >>> from sides import Side
 >>> from verify.definition import compare_definitions, read_definition
+>>> from verify.identity import describe
 >>> old = Side("source", table_name="orders", region="eu-west-1", profile="old")
 >>> new = Side("destination", table_name="orders", region="eu-west-1", profile="new")
 >>> findings = compare_definitions(
-...     *(read_definition(side.client("dynamodb"), "orders", side) for side in (old, new))
+...     *(
+...         read_definition(side.client("dynamodb"), side, describe(side.client("dynamodb"), side))
+...         for side in (old, new)
+...     )
 ... )  # doctest: +SKIP
 """
 
@@ -112,8 +116,9 @@ def _auto_scaling(source: Definition, destination: Definition) -> Iterator[Findi
     commands = []
     for table in (source, destination):
         if table.provisioned:
-            resources = [f"table/{table.name}"]
-            resources += [f"table/{table.name}/index/{name}" for name in sorted(table.global_indexes)]
+            resource = table.arn.partition(":table/")[2]
+            resources = [f"table/{resource}"]
+            resources += [f"table/{resource}/index/{name}" for name in sorted(table.global_indexes)]
             commands.append(
                 mending.command(
                     table,

@@ -88,8 +88,10 @@ class Definition:
     ----------
     side
         ``"source"`` or ``"destination"``.
-    name, arn
-        Of the table.
+    name
+        Name of the table, or its ARN where it was given by that.
+    arn
+        ARN of the table.
     flags
         Flags that take the AWS CLI to it: ``("--region", "eu-west-1", "--profile", "old")``.
     billing_mode
@@ -137,29 +139,28 @@ class Definition:
     tags: Mapping[str, str] | Unread
 
 
-def read_definition(client: DynamoDBClient, table_name: str, side: Side) -> Definition:
-    """Read a table's definition.
+def read_definition(client: DynamoDBClient, side: Side, table: Mapping[str, Any]) -> Definition:
+    """Read what a table is set to.
 
-    Only DescribeTable has to be allowed. What else may not be read, or is not known to the endpoint, becomes
+    What may not be read, or is not known to the endpoint, becomes
     an `Unread`. For a table under a KMS key that key is looked up as well (kms:DescribeKey).
 
     Parameters
     ----------
     client
         Low-level DynamoDB client on that side.
-    table_name
-        Name of the table.
     side
         Where it is; errors name it.
+    table
+        ``Table`` of DescribeTable, as `verify.identity.describe` returns it.
 
     Raises
     ------
     UserError
-        DescribeTable failed, or another call for another reason than a missing permission or operation.
+        A call failed for another reason than a missing permission or operation.
     """
-    with explained(side):
-        table: Any = client.describe_table(TableName=table_name)["Table"]
     arn = table["TableArn"]
+    table_name = side.table_name or table["TableName"]
     # DescribeTable leaves out the billing mode of a table that never was on demand.
     billing_mode = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from sides import Side
+from sides import Side, UserError
 from sides.errors import explained
 from sides.items import Item, to_json
 from verify.canonical import digest
+from verify.identity import Identity, are_replicas, check_two_tables, describe
 from verify.keys import KeySchema
 
 if TYPE_CHECKING:
@@ -51,31 +52,39 @@ class LiveTable:
         Where the table is; errors name it.
     client
         Low-level DynamoDB client on that side.
-    arn, table_id
-        As DescribeTable gives them.
-    key_names
-        The key attributes, the partition key first.
+    description
+        ``Table`` of DescribeTable, as it was on the wire.
     """
 
     side: Side
     client: DynamoDBClient
-    arn: str
-    table_id: str | None
-    key_names: tuple[str, ...]
+    description: Mapping[str, Any]
 
     @classmethod
     def connect(cls, side: Side, *, connections: int) -> LiveTable:
         """Sign in on a side and look the table up; ``connections`` threads will use it."""
         probe = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
-        with explained(side):
-            description = probe.describe_table(TableName=side.table_name)["Table"]
-        return cls(
-            side,
-            side.client("dynamodb", connections=connections),
-            description["TableArn"],
-            description.get("TableId"),
-            tuple(name for name, _ in KeySchema.of(description).attributes),
-        )
+        return cls(side, side.client("dynamodb", connections=connections), describe(probe, side))
+
+    @property
+    def identity(self) -> Identity:
+        """Which table it is."""
+        return Identity.of(self.description)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The key attributes, the partition key first."""
+        return tuple(name for name, _ in KeySchema.of(self.description).attributes)
+
+    def check_identity(self) -> None:
+        """Check that the table is still the one that was described.
+
+        Raises
+        ------
+        sides.UserError
+            It was deleted, or deleted and created again.
+        """
+        self.identity.check(describe(self.client, self.side), self.side)
 
     def read(self, key: Item) -> dict[str, Any] | None:
         """Read an item, consistently.
@@ -134,6 +143,23 @@ class LiveTable:
                     raise Refused(f"{self.side.name}: {code}: {message}") from error
                 raise
         return response
+
+
+def check_repairable(source: LiveTable, destination: LiveTable) -> None:
+    """Check that writing to the destination leaves the source alone.
+
+    Raises
+    ------
+    sides.UserError
+        Both are one table, or replicas of one global table.
+    """
+    check_two_tables(source.description, destination.description)
+    if are_replicas(source.description, destination.description):
+        raise UserError(
+            f"{source.identity.arn} and {destination.identity.arn} are replicas of one global table: "
+            "DynamoDB copies what a repair writes to the source as well. Write to the source instead, and "
+            "wait for replication"
+        )
 
 
 def digest_of(item: Item | None) -> str | None:

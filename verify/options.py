@@ -94,6 +94,6 @@ class Options:
         for name in ("processes", "read_capacity", "lag_seconds"):
             del how[name]
         return {
-            "tables": [[table.arn, table.table_id, table.endpoint_url] for table in (source, destination)],
+            "tables": [asdict(table.identity) for table in (source, destination)],
             "how": how,
         }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sides import Side, UserError
+from sides.items import quoted
 from sides.options import add_side_options, add_terraform_option, side_from_options
 from sides.terraform import read_outputs, tables_of
+from verify.identity import is_arn
+
+_TABLE_ARN = re.compile(r"arn:[^:]+:dynamodb:([^:]+):[^:]+:table/[^/:]+")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
     Raises
     ------
     sides.UserError
-        Nothing names the tables.
+        Nothing names the tables, or an ARN is not a table ARN or is of another Region than was given.
     """
     names = [given.source_table_name, given.destination_table_name]
     directory = given.from_terraform
@@ -56,17 +61,37 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
                 "give both --source and --destination, or neither (then Terraform's outputs name them)"
             )
         return Places(
-            side_from_options(given, "source"),
-            side_from_options(given, "destination"),
+            _located(side_from_options(given, "source")),
+            _located(side_from_options(given, "destination")),
             given.control_function,
         )
     outputs = _outputs(directory)
     source, destination = tables_of(outputs, directory or "this directory")
     return Places(
-        side_from_options(given, "source", source),
-        side_from_options(given, "destination", destination),
+        _located(side_from_options(given, "source", source)),
+        _located(side_from_options(given, "destination", destination)),
         given.control_function or outputs.get("control_function_name"),
     )
+
+
+def _located(side: Side) -> Side:
+    """The side, in the Region of its table's ARN where it is given by one."""
+    if not is_arn(side.table_name):
+        return side
+    match = _TABLE_ARN.fullmatch(side.table_name or "")
+    if match is None:
+        raise UserError(
+            f"--{side.name} is {quoted(side.table_name or '')}, which is not a table ARN. Use a table name "
+            "or an ARN such as arn:aws:dynamodb:eu-west-1:111122223333:table/orders",
+            side.name,
+        )
+    if side.region not in (None, match[1]):
+        raise UserError(
+            f"--{side.name}-region is {quoted(side.region or '')}, but the ARN of --{side.name} is in "
+            f"{quoted(match[1])}. Remove one of them",
+            side.name,
+        )
+    return replace(side, region=match[1])
 
 
 def _outputs(directory: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sides.options import add_output_options
 from sides.output import EXIT_UNSETTLED, Progress, Style, emit, printable, run
 from verify.flags import add_limit_option
 from verify.guard import ControlGuard, Guard, Moved, SourceGuard
-from verify.live_table import LiveTable
+from verify.live_table import LiveTable, check_repairable
 from verify.places import Places, add_place_options, places_of
 from verify.plan import Plan, read_plan
 from verify.repair import THREADS, Outcome, Repair
@@ -90,6 +90,9 @@ def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
                 reason = printable(str(moved))
                 print(f"{PROGRAM}: nothing was written: {reason}; verify again", file=sys.stderr)
                 return EXIT_UNSETTLED
+            # Making sure takes minutes, in which a table can be replaced.
+            source.check_identity()
+            destination.check_identity()
         else:
             _tell_obstacle(guard)
         return _go(plan, repair, guard, options)
@@ -147,14 +150,15 @@ def _tell_obstacle(guard: Guard) -> None:
 
 def _check_tables(plan: Plan, source: LiveTable, destination: LiveTable) -> None:
     header = plan.header
+    check_repairable(source, destination)
     for table, arn, table_id in (
         (source, header.source, header.source_table_id),
         (destination, header.destination, header.destination_table_id),
     ):
         side = table.side.name
-        if table.arn != arn:
-            raise UserError(f"{side}: the plan is for {arn}, not for {table.arn}", side)
-        if table.table_id != table_id:
+        if table.identity.arn != arn:
+            raise UserError(f"{side}: the plan is for {arn}, not for {table.identity.arn}", side)
+        if table.identity.table_id != table_id:
             raise UserError(
                 f"{side}: {arn} was deleted and made again since the plan was written; verify again", side
             )

@@ -131,7 +131,7 @@ class SegmentScan:
     def _request(self) -> bytes:
         """The body of the Scan call but for its end: the start key of each page is passed on as it came."""
         request = {
-            "TableName": self._table.name,
+            "TableName": self._table.address,
             "Segment": self._segment,
             "TotalSegments": self._plan.of,
             "ConsistentRead": self._plan.consistent,

@@ -12,12 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from sides import Side, UserError
-from sides.errors import explained
 from sides.items import Item
-from verify.budget import Budget
+from verify.budget import Budget, Unlimited
 from verify.calls import Calls, Send, sender
 from verify.decode import BadPage, PageDecoder
 from verify.described import Definition, read_definition
+from verify.identity import Identity, describe
 from verify.keys import KeySchema
 from verify.pages import Page, Reader
 
@@ -82,7 +82,7 @@ class Table:
     endpoint_url
         Where `send` sends them to.
     description
-        ``Table`` of DescribeTable.
+        ``Table`` of DescribeTable, as it was on the wire.
     definition
         What else the table is set to, if it is to be compared.
     """
@@ -102,6 +102,8 @@ class Table:
         self.definition = definition
         self.arn: str = description["TableArn"]
         self.name = self.arn.rpartition("/")[2]
+        # By whatever it was described, it is read: a bare name would be a table of the caller's account.
+        self.address: str = side.table_name or self.name
         self.keys = KeySchema.of(description)
         self._decoder = PageDecoder()
 
@@ -117,9 +119,8 @@ class Table:
         if side.table_name is None:
             raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
         client = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
-        with explained(side):
-            description = client.describe_table(TableName=side.table_name)["Table"]
-        return cls(side, *sender(side), description, read_definition(client, side.table_name, side))
+        description = describe(client, side)
+        return cls(side, *sender(side), description, read_definition(client, side, description))
 
     @property
     def items(self) -> int:
@@ -132,9 +133,9 @@ class Table:
         return int(self.description.get("TableSizeBytes", 0))
 
     @property
-    def table_id(self) -> str:
-        """Tells it from a table of that name that was there before."""
-        return str(self.description.get("TableId", ""))
+    def identity(self) -> Identity:
+        """Which table it is."""
+        return Identity.of(self.description)
 
     @property
     def expiry(self) -> str | None:
@@ -142,9 +143,17 @@ class Table:
         found = self.definition.time_to_live if self.definition else None
         return found if isinstance(found, str) else None
 
-    def is_same_as(self, other: Table) -> bool:
-        """Whether both are one table. Two local AWS may hold the same ARN: the endpoint counts too."""
-        return self.arn == other.arn and self.endpoint_url == other.endpoint_url
+    def check_identity(self, stop: threading.Event) -> None:
+        """Check that the table is still the one that was described.
+
+        Raises
+        ------
+        sides.UserError
+            It was deleted, or deleted and created again.
+        """
+        request = json.dumps({"TableName": self.address}).encode("ascii")
+        now = self.calls.answer("DescribeTable", request, _described, budget=Unlimited(), stop=stop)
+        self.identity.check(now, self.side)
 
     def reader(self, ignored: Iterable[str] = (), expiry: str | None = None, seed: int = 0) -> Reader:
         """What reads pages of this table, for one thread; see `Reader`."""
@@ -188,7 +197,7 @@ class Table:
         read = partial(self._read_batch, reader)
         while wanted:
             request = {
-                "RequestItems": {self.name: {"Keys": wanted, "ConsistentRead": True}},
+                "RequestItems": {self.address: {"Keys": wanted, "ConsistentRead": True}},
                 "ReturnConsumedCapacity": "TOTAL",
             }
             answer, consumed, wanted = self.calls.answer(
@@ -203,20 +212,35 @@ class Table:
     ) -> tuple[tuple[dict[str, Found], float, list[Item]], float]:
         try:
             answer = json.loads(body)
-            items = answer["Responses"].get(self.name, [])
-            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            unprocessed = answer.get("UnprocessedKeys") or {}
+            names = {*answer["Responses"], *unprocessed}
+            name = next(iter(names), self.address)
+            items = answer["Responses"].get(name, [])
+            left = unprocessed.get(name, {}).get("Keys", [])
             units = sum(part["CapacityUnits"] for part in answer.get("ConsumedCapacity") or [])
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise BadPage("no answer of BatchGetItem") from error
+        if len(names) > 1 or name not in (self.address, self.name):
+            # Items of another table, or under a name not looked at, must not pass for items that are missing.
+            raise BadPage(f"asked for {self.address}, answered for {', '.join(sorted(names))}")
         if left and not items:
             # DynamoDB names keys it had no throughput for, and calls it a success while one was read.
             raise ClientError(
                 {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}},
                 "BatchGetItem",
             )
-        digests = reader.digests(body, self.name)
+        digests = reader.digests(body, name)
         found = {
             self.keys.identity(item): Found(item, several)
             for item, several in zip(items, digests, strict=True)
         }
         return (found, units, left), units
+
+
+def _described(body: bytes) -> tuple[dict[str, Any], float]:
+    try:
+        description = json.loads(body)["Table"]
+        Identity.of(description)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise BadPage("no answer of DescribeTable") from error
+    return description, 0.0

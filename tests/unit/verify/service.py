@@ -42,6 +42,8 @@ class FakeTable:
     ----------
     calls
         Every call: operation and request.
+    id
+        Its ``TableId``, unless one that follows from its ARN will do.
     before
         Called before each call with the operation's name: a test changes the table, or raises, in it.
     older
@@ -60,6 +62,7 @@ class FakeTable:
         expiry: str | None = None,
     ) -> None:
         self.name = name
+        self.id: str | None = None
         self.arn = f"arn:aws:dynamodb:eu-west-1:{account}:table/{name}"
         self.keys = keys
         self.page_size = page_size
@@ -140,7 +143,8 @@ class FakeTable:
         return {
             "TableName": self.name,
             "TableArn": self.arn,
-            "TableId": f"id-of-{self.arn}",
+            "TableId": self.id or f"id-of-{self.arn}",
+            "CreationDateTime": 1_700_000_000.25,
             "TableStatus": "ACTIVE",
             "ItemCount": count,
             "TableSizeBytes": count * self.item_bytes,
@@ -160,7 +164,8 @@ class FakeTable:
 
         definition = None
         if self.expiry:
-            definition = read_definition(_Describing(self), self.name, Side(side))  # type: ignore[arg-type]
+            client: Any = _Describing(self)
+            definition = read_definition(client, Side(side), self.description())
         return Table(Side(side, table_name=self.name), self.send, "memory://", self.description(), definition)
 
     def _scan(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -230,7 +235,9 @@ class Served:
     """
 
     def __init__(self, tables: Sequence[FakeTable]) -> None:
-        self.tables = {table.name: table for table in tables}
+        # Of several tables of one name, which are then in several accounts, the caller has the first.
+        self.tables = {table.name: table for table in reversed(tables)}
+        self.by_arn = {table.arn: table for table in tables}
         self.url = ""
         self.operations: Counter[str] = Counter()
         self.functions: dict[str, Callable[[Any], Any]] = {}
@@ -245,8 +252,8 @@ class Served:
             return instead
         request = json.loads(body)
         name = request.get("TableName") or next(iter(request.get("RequestItems", {"": None})))
-        name = name or request.get("ResourceArn", "").rpartition("/")[2]
-        table = self.tables.get(name)
+        name = name or request.get("ResourceArn", "")
+        table = ({each.arn: each for each in self.tables.values()} | self.by_arn | self.tables).get(name)
         try:
             if table is None:
                 raise ClientError(

@@ -626,7 +626,8 @@ def test_the_same_table(world: World, capsys: Captured) -> None:
     err = trouble(world, capsys, "--destination", "cities")
     assert err == (
         "verify: error: source and destination are the same table, "
-        "arn:aws:dynamodb:eu-west-1:111111111111:table/cities\n"
+        "arn:aws:dynamodb:eu-west-1:111111111111:table/cities. "
+        "Check the table names, profiles and regions of both sides\n"
     )
 
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from sides import Side, UserError
 from verify.canonical import digest
+from verify.identity import Identity
 from verify.live_table import LiveTable, Overtaken, Refused, digest_of
 
 
@@ -25,34 +26,33 @@ class Client:
             raise self.answer
         return self.answer
 
-    describe_table = get_item = put_item = delete_item = _answer
+    get_item = put_item = delete_item = _answer
+
+
+DESCRIPTION = {
+    "TableArn": "arn:x",
+    "TableId": "id-1",
+    "KeySchema": [
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+        {"AttributeName": "pk", "KeyType": "HASH"},
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": "sk", "AttributeType": "B"},
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "index", "AttributeType": "S"},
+    ],
+}
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Client:
-    client = Client()
-    monkeypatch.setattr(Side, "client", lambda self, service, **options: client)
-    client.answer = {
-        "Table": {
-            "TableArn": "arn:x",
-            "TableId": "id-1",
-            "KeySchema": [
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-                {"AttributeName": "pk", "KeyType": "HASH"},
-            ],
-            "AttributeDefinitions": [
-                {"AttributeName": "sk", "AttributeType": "B"},
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "index", "AttributeType": "S"},
-            ],
-        }
-    }
-    return client
+def client() -> Client:
+    return Client()
 
 
 @pytest.fixture
 def table(client: Client) -> LiveTable:
-    return LiveTable.connect(Side("destination", "cities"), connections=4)
+    dynamodb: Any = client
+    return LiveTable(Side("destination", "cities"), dynamodb, DESCRIPTION)
 
 
 KEY = {"pk": {"S": "a"}, "sk": {"B": "AP8="}}
@@ -60,12 +60,7 @@ DECODED = {"pk": {"S": "a"}, "sk": {"B": b"\x00\xff"}}
 
 
 def test_what_a_table_is(table: LiveTable) -> None:
-    assert (table.arn, table.table_id, table.key_names) == ("arn:x", "id-1", ("pk", "sk"))
-
-
-def test_an_aws_without_table_ids(client: Client) -> None:
-    del client.answer["Table"]["TableId"]
-    assert LiveTable.connect(Side("source", "cities"), connections=1).table_id is None
+    assert (table.identity, table.key_names) == (Identity("arn:x", "id-1", None), ("pk", "sk"))
 
 
 def test_items_are_read_consistently(client: Client, table: LiveTable) -> None:

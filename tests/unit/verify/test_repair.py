@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from sides import Side, UserError
 from sides.items import to_json
+from verify.identity import describe
 from verify.live_table import LiveTable, digest_of
 from verify.plan import Action
 from verify.repair import Outcome, Repair
@@ -75,7 +76,8 @@ class Tables:
             )
             self.clients.append(client)
             spy: Any = Spy(client)
-            live.append(LiveTable(Side(name, TABLE, region), spy, f"arn:{name}", None, ("pk", "sk")))
+            side = Side(name, TABLE, region)
+            live.append(LiveTable(side, spy, describe(client, side)))
         self.source, self.destination = live
         self.spy: Spy = self.destination.client  # type: ignore[assignment]
 

@@ -107,7 +107,8 @@ def world(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
     def connect_with_id(side: Any, *, connections: int) -> LiveTable:
         # moto's tables have no ids.
-        return replace(connect(side, connections=connections), table_id=world.table_ids[side.name])
+        table = connect(side, connections=connections)
+        return replace(table, description={**table.description, "TableId": world.table_ids[side.name]})
 
     monkeypatch.setattr(LiveTable, "connect", connect_with_id)
     return world
@@ -240,6 +241,23 @@ def test_a_table_made_again_is_another_table(world: World, capsys: pytest.Captur
     assert world.run(*APPLY) == 2
     assert world.stored(1) == DESTINATION
     assert "cities was deleted and made again since the plan was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_table_made_again_while_the_repair_makes_sure(
+    world: World, side: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def replaced(number: int) -> None:
+        items = world.stored(side).values()
+        world.clients[side].delete_table(TableName="cities")
+        world.create(world.clients[side])
+        for item in items:
+            world.clients[side].put_item(TableName="cities", Item=item)
+
+    world.on_pause = replaced
+    assert world.run(*APPLY) == 2
+    assert world.stored(1) == DESTINATION
+    assert "cities was deleted and created again while this run read it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
