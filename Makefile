@@ -47,6 +47,7 @@ lint: .venv/ready .venv-checkov/ready
 	@$(BIN)/mypy
 	@$(BIN)/python lambda/build.py --check
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE terraform fmt -check -recursive .; fi
+	@$(BIN)/python -m checks.provider
 	@$(BIN)/python -m checks.checkov .venv-checkov/bin/checkov
 
 build: .venv/ready

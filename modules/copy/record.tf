@@ -13,8 +13,10 @@ data "aws_caller_identity" "source" {
   provider = aws.source
 }
 
-data "aws_region" "source" {
-  provider = aws.source
+# The provider's region: aws_region calls it `id` in 5.x, which 6.x deprecates, and `region` in 6.x, which 5.x does not have.
+data "aws_service" "source" {
+  provider   = aws.source
+  service_id = "dynamodb"
 }
 
 data "aws_partition" "destination" {
@@ -25,8 +27,9 @@ data "aws_caller_identity" "destination" {
   provider = aws.destination
 }
 
-data "aws_region" "destination" {
-  provider = aws.destination
+data "aws_service" "destination" {
+  provider   = aws.destination
+  service_id = "dynamodb"
 }
 
 data "aws_dynamodb_table" "source" {
@@ -42,11 +45,11 @@ data "aws_dynamodb_table" "source" {
         ["The stream of the source table ${var.source_table.name} is ${self.stream_enabled ? "of the view type ${self.stream_view_type}" : "off"}; the copy needs its new images."],
         self.stream_enabled ? [
           "Turn it off first (whatever reads it now loses its place):",
-          "  aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false",
+          "  aws dynamodb update-table --region ${data.aws_service.source.region} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false",
         ] : [],
         [
           "Turn it on:",
-          "  aws dynamodb update-table --region ${data.aws_region.source.id} --table-name ${var.source_table.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+          "  aws dynamodb update-table --region ${data.aws_service.source.region} --table-name ${var.source_table.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
         ],
       ))
     }
@@ -63,7 +66,7 @@ locals {
     source = {
       partition  = data.aws_partition.source.partition
       account_id = data.aws_caller_identity.source.account_id
-      region     = data.aws_region.source.id
+      region     = data.aws_service.source.region
       table_name = var.source_table.name
       table_arn  = local.reported.arn
       stream_arn = local.reported.stream_arn
@@ -71,7 +74,7 @@ locals {
     destination = {
       partition  = data.aws_partition.destination.partition
       account_id = data.aws_caller_identity.destination.account_id
-      region     = data.aws_region.destination.id
+      region     = data.aws_service.destination.region
       table_name = local.destination_name
     }
     encryption = {
@@ -94,10 +97,10 @@ resource "terraform_data" "record" {
       condition = (
         local.destination_name != var.source_table.name
         || data.aws_caller_identity.destination.account_id != data.aws_caller_identity.source.account_id
-        || data.aws_region.destination.id != data.aws_region.source.id
+        || data.aws_service.destination.region != data.aws_service.source.region
       )
       error_message = <<-EOT
-        Source and destination are the same table: ${var.source_table.name} in account ${data.aws_caller_identity.source.account_id}, region ${data.aws_region.source.id}. A table cannot be copied onto itself.
+        Source and destination are the same table: ${var.source_table.name} in account ${data.aws_caller_identity.source.account_id}, region ${data.aws_service.source.region}. A table cannot be copied onto itself.
         Give destination_table another profile, role, region or name. Which account a profile leads to says:
           aws sts get-caller-identity --profile PROFILE
       EOT
@@ -115,12 +118,12 @@ resource "terraform_data" "record" {
     postcondition {
       condition = self.input == null || (
         try(self.input.source.account_id, null) == data.aws_caller_identity.source.account_id
-        && try(self.input.source.region, null) == data.aws_region.source.id
+        && try(self.input.source.region, null) == data.aws_service.source.region
         && try(self.input.destination.account_id, null) == data.aws_caller_identity.destination.account_id
-        && try(self.input.destination.region, null) == data.aws_region.destination.id
+        && try(self.input.destination.region, null) == data.aws_service.destination.region
       )
       error_message = <<-EOT
-        The providers lead to other places than the copy was made in. It goes from ${try("${self.input.source.account_id} ${self.input.source.region} to ${self.input.destination.account_id} ${self.input.destination.region}", "?")}; the providers lead from ${data.aws_caller_identity.source.account_id} ${data.aws_region.source.id} to ${data.aws_caller_identity.destination.account_id} ${data.aws_region.destination.id}.
+        The providers lead to other places than the copy was made in. It goes from ${try("${self.input.source.account_id} ${self.input.source.region} to ${self.input.destination.account_id} ${self.input.destination.region}", "?")}; the providers lead from ${data.aws_caller_identity.source.account_id} ${data.aws_service.source.region} to ${data.aws_caller_identity.destination.account_id} ${data.aws_service.destination.region}.
         Set profile, role and region back, and copy to another place with a module block of its own. Which account a profile leads to says:
           aws sts get-caller-identity --profile PROFILE
       EOT

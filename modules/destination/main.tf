@@ -143,11 +143,11 @@ resource "aws_dynamodb_table" "this" {
     }
 
     precondition {
-      condition     = local.encryption.kms_key_arn == null ? true : split(":", local.encryption.kms_key_arn)[3] == data.aws_region.current.id
+      condition     = local.encryption.kms_key_arn == null ? true : split(":", local.encryption.kms_key_arn)[3] == data.aws_service.current.region
       error_message = <<-EOT
-        destination_definition.encryption.kms_key_arn is ${coalesce(local.encryption.kms_key_arn, "?")}; the destination table ${var.table_name} is in ${data.aws_region.current.id}, and DynamoDB encrypts it with a key of its own region only.
+        destination_definition.encryption.kms_key_arn is ${coalesce(local.encryption.kms_key_arn, "?")}; the destination table ${var.table_name} is in ${data.aws_service.current.region}, and DynamoDB encrypts it with a key of its own region only.
         Give a key there. Its keys lists, with the destination's credentials:
-          aws kms list-keys --region ${data.aws_region.current.id}
+          aws kms list-keys --region ${data.aws_service.current.region}
       EOT
     }
   }
@@ -159,7 +159,9 @@ locals {
 
 # Terraform puts a data source off to the apply, also if only a check of it refers to a resource that is yet to be made:
 # nothing in this block and the next may refer to what comes from modules/copy's record.
-data "aws_region" "current" {}
+data "aws_service" "current" {
+  service_id = "dynamodb"
+}
 
 # Listed before it is looked up: a missing table would otherwise end in the provider's words.
 data "aws_dynamodb_tables" "here" {
@@ -169,9 +171,9 @@ data "aws_dynamodb_tables" "here" {
     postcondition {
       condition     = contains(self.names, var.table_name)
       error_message = <<-EOT
-        The destination table ${var.table_name} does not exist in region ${data.aws_region.current.id} of the destination account, and destination_table.create is false.
+        The destination table ${var.table_name} does not exist in region ${data.aws_service.current.region} of the destination account, and destination_table.create is false.
         Set destination_table.create = true, or correct destination_table.name; the tables there lists, with the destination's credentials:
-          aws dynamodb list-tables --region ${data.aws_region.current.id}
+          aws dynamodb list-tables --region ${data.aws_service.current.region}
       EOT
     }
   }

@@ -42,7 +42,7 @@ resource "aws_iam_role" "this" {
       error_message = <<-EOT
         The destination table ${var.table_name} has the key ${coalesce(local.existing_key, "?")}; the source table has ${local.source_key}. Items cannot be copied between tables with different keys, and the key of a table cannot be changed.
         Give destination_table another name, or, if nobody needs this table and its data, delete it with the destination's credentials and set destination_table.create = true:
-          aws dynamodb delete-table --region ${data.aws_region.current.id} --table-name ${var.table_name}
+          aws dynamodb delete-table --region ${data.aws_service.current.region} --table-name ${var.table_name}
       EOT
     }
   }
@@ -88,7 +88,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${data.aws_region.current.id}.amazonaws.com"]
+        values   = ["dynamodb.${data.aws_service.current.region}.amazonaws.com"]
       }
     }
   }

@@ -84,8 +84,8 @@ run "onto_itself" {
   }
 
   override_data {
-    target = data.aws_region.destination
-    values = { id = "eu-central-1" }
+    target = data.aws_service.destination
+    values = { region = "eu-central-1" }
   }
 
   expect_failures = [terraform_data.record]
@@ -104,8 +104,8 @@ run "same_account_and_region_with_another_name" {
   }
 
   override_data {
-    target = data.aws_region.destination
-    values = { id = "eu-central-1" }
+    target = data.aws_service.destination
+    values = { region = "eu-central-1" }
   }
 }
 

@@ -6,10 +6,9 @@ mock_data "aws_caller_identity" {
   }
 }
 
-mock_data "aws_region" {
+mock_data "aws_service" {
   defaults = {
-    id   = "eu-west-1"
-    name = "eu-west-1"
+    region = "eu-west-1"
   }
 }
 
