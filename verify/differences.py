@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from deepdiff import DeepDiff
 
 from sides.items import Item, to_json
-from verify.canonical import canonical, number
+from verify.canonical import canonical, digest, number
 
 Change: TypeAlias = Literal["type_changed", "value_changed", "added", "removed"]
 
@@ -23,8 +23,6 @@ _CHANGES: dict[str, Change] = {
     "iterable_item_added": "added",
     "dictionary_item_removed": "removed",
     "iterable_item_removed": "removed",
-    "set_item_added": "value_changed",
-    "set_item_removed": "value_changed",
 }
 
 
@@ -102,9 +100,7 @@ def changed_paths(source: Item, destination: Item, *, values: bool = False) -> t
     changes = {}
     for reported, change in _CHANGES.items():
         for level in tree.get(reported, ()):
-            # An element of a set has no place of its own; the path is the set's.
-            place = level.up if reported.startswith("set_item") else level
-            path = tuple(place.path(output_format="list"))
+            path = tuple(level.path(output_format="list"))
             before = None if change == "added" else _value_at(source, path)
             after = None if change == "removed" else _value_at(destination, path)
             changes[path] = _path_change(path, change, before, after, values)
@@ -163,16 +159,22 @@ class _Binary(str):
     __slots__ = ()
 
 
-class _StringSet(frozenset[str]):
-    pass
+# Sets are one value each: DeepDiff would report every element, each with the whole set to look up.
 
 
-class _NumberSet(frozenset[Decimal]):
-    pass
+class _StringSet(str):
+    __slots__ = ()
 
 
-class _BinarySet(frozenset[str]):
-    pass
+class _NumberSet(str):
+    __slots__ = ()
+
+
+class _BinarySet(str):
+    __slots__ = ()
+
+
+_SETS = {"SS": _StringSet, "NS": _NumberSet, "BS": _BinarySet}
 
 
 def _model(value: Item) -> Any:
@@ -191,11 +193,7 @@ def _model(value: Item) -> Any:
         return None
     if kind == "B":
         return _Binary(b64decode(content).hex())
-    if kind == "SS":
-        return _StringSet(_text(element) for element in content)
-    if kind == "NS":
-        return _NumberSet(Decimal(number(element)) for element in content)
-    return _BinarySet(b64decode(element).hex() for element in content)
+    return _SETS[kind](digest({"": value}).hex())
 
 
 def _text(content: str) -> str:
