@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import json
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,11 +24,15 @@ EXIT_TROUBLE = 2
 EXIT_UNSETTLED = 3
 EXIT_INTERRUPTED = 130
 
+# Held while the terminal shows a question.
+_TERMINAL = threading.Lock()
+
 
 def run(program: str, command: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
     """Run a command line and turn whatever happens into an exit code.
 
     Known errors become one line on stderr. Nothing ends as 1 by accident: that code means a difference.
+    A command does not start without a stdout that takes its result; a stderr that takes nothing is ignored.
 
     Parameters
     ----------
@@ -37,6 +44,15 @@ def run(program: str, command: Callable[[Sequence[str]], int], argv: Sequence[st
         Arguments without the program's name; those of the process if ``None``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _fill_closed_descriptors()
+    sys.stdin = sys.stdin or io.StringIO()
+    _ignore_errors_of_stderr()
+    if not _is_stdout_writable():
+        _complain(
+            f"{program}: error: standard output is closed, so the result would be lost. Nothing was done. "
+            "Redirect standard output to a file or to /dev/null."
+        )
+        return EXIT_TROUBLE
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the program.
         if hasattr(stream, "reconfigure"):
@@ -75,6 +91,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+@contextmanager
+def question() -> Iterator[None]:
+    """Keep the terminal for a question asked in the block: one at a time, and without progress over it."""
+    with _TERMINAL:
+        yield
 
 
 class Style:
@@ -141,10 +164,10 @@ class Progress:
         self._lock = threading.Lock()
 
     def update(self, text: str) -> None:
-        """Show `text`, unless something was shown a moment ago."""
+        """Show `text`, unless something was shown a moment ago or the terminal shows a question."""
         with self._lock:
             now = self._clock()
-            if now < self._next:
+            if now < self._next or _TERMINAL.locked():
                 return
             self._next = now + self._pause
             if self._live:
@@ -182,11 +205,43 @@ def _debug(arguments: Sequence[str]) -> bool:
 
 
 def _complain(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        # Nobody listens any more; the exit code still tells.
-        return
+    print(text, file=sys.stderr, flush=True)
+
+
+def _fill_closed_descriptors() -> None:
+    """Open /dev/null in place of a closed standard stream.
+
+    Otherwise the next file or connection would get its number, and what is printed would go there.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free number is this one.
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+
+
+def _ignore_errors_of_stderr() -> None:
+    """Lose silently what stderr does not take: it is closed, its disk is full, or its reader has gone."""
+    if sys.stderr is sys.__stderr__:
+        lossy = io.BufferedWriter(_Lossy(2, "wb", closefd=False))
+        sys.stderr = io.TextIOWrapper(lossy, getattr(sys.stderr, "encoding", None), line_buffering=True)
+
+
+class _Lossy(io.FileIO):
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def _is_stdout_writable() -> bool:
+    if sys.stdout is None or sys.stdout is not sys.__stdout__:
+        # Python itself found it closed; or someone has put another stream in its place.
+        return sys.stdout is not None
+    return fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
 
 
 def _finish_stdout() -> None:

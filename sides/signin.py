@@ -33,6 +33,7 @@ from botocore.credentials import (
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError, NoCredentialsError
 
 from sides.errors import UserError, explained
+from sides.output import question
 
 if TYPE_CHECKING:
     from sides.session import Side
@@ -46,9 +47,6 @@ _RENEWAL_SECONDS = 15 * 60
 
 # How long a worker uses what it borrowed before it asks again: one question in that time costs nothing.
 _BORROWED_SECONDS = 10
-
-# One question at a time on a terminal, whichever threads sign in.
-_ASKING = threading.Lock()
 
 
 class SharedCredentials(Credentials):
@@ -269,13 +267,13 @@ def _as_retrieval_error(method: str) -> Iterator[None]:
         raise CredentialRetrievalError(provider=method, error_msg=str(error)) from error
 
 
-def _ask_code(side: Side, question: str) -> str:
-    """Ask for an MFA code on the terminal; ``question`` is botocore's and names the device."""
+def _ask_code(side: Side, text: str) -> str:
+    """Ask for an MFA code on the terminal; ``text`` is botocore's and names the device."""
     profile = (
         side.profile or os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE", "default")
     )
     needs = f'{side.name}: profile "{profile}" needs an MFA code'
-    with _ASKING:
+    with question():
         try:
             os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
         except OSError as error:
@@ -287,6 +285,6 @@ def _ask_code(side: Side, question: str) -> str:
             ) from error
         try:
             # On the terminal itself: neither stdout nor a redirected stderr gets the question.
-            return getpass.getpass(question)
+            return getpass.getpass(text)
         except EOFError as error:
             raise UserError(f"{needs}. None was entered.", side.name) from error

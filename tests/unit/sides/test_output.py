@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from sides import UserError
-from sides.output import Progress, Style, emit, printable, run
+from sides.output import Progress, Style, emit, printable, question, run
 
 ROOT = Path(__file__).parents[3]
 
@@ -117,6 +118,101 @@ def test_a_full_disk_is_trouble() -> None:
         )
     assert done.returncode == 2
     assert done.stderr == "tool: error: [Errno 28] No space left on device\n"
+
+
+CLOSING = """
+import os, sys
+from sides.output import Progress, run
+
+def command(arguments):
+    open(sys.argv[1], "w").close()
+    number = os.open(sys.argv[1], os.O_RDWR)
+    assert number > 2, number
+    assert all(os.get_inheritable(each) for each in range(3))
+    assert sys.stdin.readline() == "" and not sys.stdin.isatty()
+    print("a note", file=sys.stderr)
+    Progress(quiet_seconds=-1).update("progress")
+    print("the result")
+    return 3
+
+sys.exit(run("tool", command, []))
+"""
+
+
+def closing(redirections: str, trace: Path) -> subprocess.CompletedProcess[str]:
+    """Run `CLOSING` in a shell with these redirections."""
+    command = f'exec "$0" -c "$1" "$2" {redirections}'
+    return subprocess.run(
+        ["sh", "-c", command, sys.executable, CLOSING, str(trace)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+LOST = (
+    "tool: error: standard output is closed, so the result would be lost. Nothing was done. "
+    "Redirect standard output to a file or to /dev/null.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("redirections", "code", "out", "err"),
+    [
+        ("", 3, "the result\n", "a note\nprogress\n"),
+        ("2>&-", 3, "the result\n", ""),
+        ("2</dev/null", 3, "the result\n", ""),
+        ("<&-", 3, "the result\n", "a note\nprogress\n"),
+        ("<&- 2>&-", 3, "the result\n", ""),
+        (">&-", 2, "", LOST),
+        ("1</dev/null", 2, "", LOST),
+        (">&- <&-", 2, "", LOST),
+        (">&- 2>&-", 2, "", ""),
+        ("<&- >&- 2>&-", 2, "", ""),
+        (">/dev/null 2>&-", 3, "", ""),
+        pytest.param(
+            "2>/dev/full",
+            3,
+            "the result\n",
+            "",
+            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full"),
+        ),
+    ],
+)
+def test_a_closed_stream_is_none_to_fall_over(
+    redirections: str, code: int, out: str, err: str, tmp_path: Path
+) -> None:
+    done = closing(redirections, tmp_path / "opened")
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+    # Nothing is done whose result would be lost.
+    assert (tmp_path / "opened").exists() is (code == 3)
+
+
+def test_a_reader_of_stderr_that_has_gone_is_no_reader_of_the_result(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSING, str(tmp_path / "opened")],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (3, "the result\n")
+
+
+def test_progress_keeps_quiet_while_a_question_is_shown() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, Clock(), quiet_seconds=0)
+    with question():
+        progress.update("over it")
+    progress.update("after it")
+    assert stream.getvalue() == "after it\n"
 
 
 def test_a_stream_that_cannot_show_a_character() -> None:
