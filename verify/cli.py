@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sides import UserError
+from sides.files import check_outputs
 from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Style, emit, printable, run
 from verify import repair_cli
 from verify.compare import check_comparable, compare
@@ -63,6 +64,7 @@ def _verify(arguments: Sequence[str]) -> int:
     estimating = arguments[:1] == ["estimate"]
     given = flags.parse_args(arguments[1:] if estimating else arguments)
     options = options_of(flags, given)
+    check_outputs({"--html": given.html, "--junit": given.junit, "--repair-plan": given.repair_plan})
     places = places_of(flags, given)
     source, destination = Table.connect(places.source), Table.connect(places.destination)
     check_comparable(source, destination)
@@ -136,12 +138,12 @@ def _print(given: argparse.Namespace, comparison: Comparison) -> None:
 def _write_files(
     given: argparse.Namespace, comparison: Comparison, source: Table, destination: Table
 ) -> None:
-    for path, write in ((given.html, write_html), (given.junit, write_junit)):
+    for flag, path, write in (("--html", given.html, write_html), ("--junit", given.junit, write_junit)):
         if path:
-            with _writing(path):
+            with _writing(f"{path} ({flag})"):
                 write(path, comparison)
     if given.repair_plan:
-        with _writing(given.repair_plan):
+        with _writing(f"{given.repair_plan} (--repair-plan)"):
             write_plan(
                 given.repair_plan,
                 comparison,
@@ -151,7 +153,7 @@ def _write_files(
 
 
 @contextmanager
-def _writing(what: Path | str) -> Iterator[None]:
+def _writing(what: str) -> Iterator[None]:
     hint = "nothing has to be read again: mend it, or name another file, and go on with --resume"
     try:
         yield

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Literal, TypeAlias, get_args
 
 from sides import UserError
+from sides.files import replacing
 from sides.items import Item
 from verify.canonical import DIGEST_BYTES
 from verify.results import Comparison, Difference, Kind, Verdict, moment
@@ -156,17 +155,8 @@ def write_plan(
     header = _header_of(comparison, source_table_id, destination_table_id, moment(clock()))
     path = Path(path)
     try:
-        # mkstemp makes files with mode 0600.
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as stream:
-                _write_lines(stream, header, comparison)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with replacing(path, encoding="ascii", private=True) as stream:
+            _write_lines(stream, header, comparison)
     except OSError as error:
         raise UserError(f"cannot write the plan {path}: {error.strerror}") from error
     return header

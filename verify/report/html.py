@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from sides.files import replacing
 from sides.items import key_text, quoted
 from sides.output import printable
 from verify.findings import Finding, in_order
@@ -47,7 +48,7 @@ def write_html(path: str | Path, comparison: Comparison) -> None:
     OSError
         The file cannot be written.
     """
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    with replacing(Path(path)) as file:
         file.write(_page(comparison))
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from sides.files import replacing
 from sides.items import key_text
 from sides.output import printable
 from verify.report.paths import change_text, path_text
@@ -79,7 +80,7 @@ def write_junit(path: str | Path, comparison: Comparison) -> None:
     OSError
         The file cannot be written.
     """
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    with replacing(Path(path)) as file:
         file.writelines(f"{line}\n" for line in junit_report(comparison))
 
 

@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -706,13 +707,21 @@ def test_after_the_trouble_is_mended_it_goes_on(world: World, capsys: Captured) 
 def test_a_file_that_cannot_be_written_costs_no_second_scan(
     different: World, capsys: Captured, tmp_path: Path, name: str
 ) -> None:
-    path = tmp_path / "no" / "such" / "directory"
+    """Where it could be written at the start, and no longer can at the end."""
+    path = tmp_path / "directory" / "file"
+    path.parent.mkdir()
+
+    def removed(operation: str) -> None:
+        if operation == "Scan" and path.parent.exists():
+            path.parent.rmdir()
+
+    different.source.before = removed
     err = trouble(different, capsys, name, str(path))
     assert str(path) in err
     assert "No such file or directory" in err
     assert "go on with --resume" in err
     scans = different.served.operations["Scan"]
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir()
     assert different.run(name, str(path), "--resume") == 1
     assert path.exists()
     assert different.served.operations["Scan"] == scans
@@ -835,3 +844,27 @@ def test_every_flag_is_documented_and_no_other() -> None:
     documented = set(re.findall(r"--[a-z][a-z-]+", text))
     assert flags - documented == {"--help"}
     assert documented - flags == set()
+
+
+@pytest.mark.parametrize("flag", ["--html", "--junit", "--repair-plan"])
+def test_an_output_that_cannot_be_written_is_noticed_before_anything_is_read(
+    world: World, capsys: Captured, flag: str
+) -> None:
+    assert world.run(flag, "/nope/x") == 2
+    assert capsys.readouterr().err == (
+        f"verify: error: {flag}: there is no directory /nope. Create it, or name another file\n"
+    )
+    assert not world.served.operations
+
+
+def test_a_plan_goes_through_a_pipe(world: World, tmp_path: Path) -> None:
+    world.fill(1, missing=2)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    found: list[str] = []
+    reader = threading.Thread(target=lambda: found.append(path.read_text()), daemon=True)
+    reader.start()
+    assert world.run("--repair-plan", str(path)) == 1
+    reader.join(timeout=10)
+    assert [line["type"] for line in records(found[0])] == ["plan", "action", "action", "end"]
+    assert path.is_fifo()
