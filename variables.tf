@@ -203,12 +203,12 @@ variable "replicator" {
 
 variable "control" {
   description = <<-EOT
-    The reconciler that moves the run on.
+    The reconciler, which moves the run from phase to phase.
 
     * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
     * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
-    * `memory_mb`: of the function.
-    * `reserved_concurrency`: as for the backfill. Two at least: an operator's command comes while the schedule's call is at work.
+    * `memory_mb`: memory of the reconciler's function.
+    * `reserved_concurrency`: as for the backfill, for the reconciler. One pass runs at a time; the function that answers operators has none reserved.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
@@ -284,14 +284,16 @@ variable "external_id" {
 
 variable "vpc" {
   description = <<-EOT
-    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or VPC endpoints where both regions are the same.
+    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or, where both regions are the same, over VPC endpoints. The interface endpoint of DynamoDB Streams has no private DNS name: without a NAT gateway you must also set `dynamodb_streams_endpoint_url`.
 
     * `subnet_ids`: private subnets, in more than one availability zone.
     * `security_group_ids`: groups that let HTTPS out.
+    * `dynamodb_streams_endpoint_url`: URL at which the reconciler reaches DynamoDB Streams, which is `https://` and the DNS name of your interface endpoint for `com.amazonaws.REGION.dynamodb-streams`. If it is not set, the reconciler uses the public endpoint.
   EOT
   type = object({
-    subnet_ids         = list(string)
-    security_group_ids = list(string)
+    subnet_ids                    = list(string)
+    security_group_ids            = list(string)
+    dynamodb_streams_endpoint_url = optional(string)
   })
   default = null
 }

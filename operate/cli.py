@@ -15,6 +15,7 @@ from operate.function import ControlFunction, Status
 from operate.letters import letter_lines, records
 from operate.outcome import lacks_changes
 from operate.sealing import check_answerable, confirmed, sealed
+from operate.starting import started
 from operate.text import lines, redrive_line
 from operate.watching import EPILOG, add_watch_options, watch
 from sides import Side, UserError
@@ -81,7 +82,7 @@ def _command(argv: Sequence[str]) -> int:
         _show_letters(function, options, copy_commands)
         return EXIT_OK
     actions: dict[str, Callable[[], Status]] = {
-        "start": function.start,
+        "start": lambda: started(function),
         "status": function.status,
         "redrive": function.redrive,
         "seal": lambda: _seal(function, name, outputs, options),

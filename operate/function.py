@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
@@ -15,8 +18,16 @@ Status = dict[str, Any]
 Letter = dict[str, Any]
 """A dead letter as control tells it: see ``Commands.letters`` there."""
 
-# Control answers an operator within seconds, but its first call after a pause starts a fresh environment.
-_ANSWER_SECONDS = 60
+# Control answers within seconds; Lambda ends it after 30. Every call may be sent again after that: a start
+# bears an id by which control knows it, and the others change nothing when they are repeated.
+_ANSWER_SECONDS = 40
+
+
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
+
+
+class Throttled(UserError):
+    """Lambda has no execution left for the control function. It is passing: see `sides.UserError`."""
 
 
 class ControlFunction:
@@ -38,19 +49,20 @@ class ControlFunction:
         self._name = name
 
     def start(self) -> Status:
-        """Begin the run or carry on with a stopped one, and have control look at it at once.
+        """Begin the run, or continue a stopped one.
 
-        The status tells what the first look has found: the estimate, or what is in the way.
+        Control answers before anything was looked at. A run in ``preflight`` is looked at within seconds;
+        ``checked`` is 0 until then.
         """
-        return self._ask_and_nudge("start")
+        return self._status("start", request=uuid.uuid4().hex)
 
     def seal(self) -> Status:
-        """Ask for the seal and have control look at the run at once."""
-        return self._ask_and_nudge("seal")
+        """Ask for the seal, which follows within seconds if nothing has changed."""
+        return self._status("seal")
 
     def redrive(self) -> Status:
-        """Ask for the dead letters to be tried again and have control look at the run at once."""
-        return self._ask_and_nudge("redrive")
+        """Ask for the dead letters to be tried again."""
+        return self._status("redrive")
 
     def status(self) -> Status:
         """The run as the journal has it."""
@@ -67,23 +79,12 @@ class ControlFunction:
         answer = self._ask("letters", values=values)
         return answer["count"], answer["letters"]
 
-    def _ask_and_nudge(self, action: str) -> Status:
-        status = self._status(action)
-        with explained(self._side):
-            self._client.invoke(
-                FunctionName=self._name, InvocationType="Event", Payload=json.dumps({"action": "reconcile"})
-            )
-        return status
-
-    def _status(self, action: str) -> Status:
-        status: Status = self._ask(action)["status"]
+    def _status(self, action: str, **details: object) -> Status:
+        status: Status = self._ask(action, **details)["status"]
         return status
 
     def _ask(self, action: str, **details: object) -> dict[str, Any]:
-        with explained(self._side):
-            response = self._client.invoke(
-                FunctionName=self._name, Payload=json.dumps({"action": action, **details})
-            )
+        response = self._invoke({"action": action, **details})
         answer: dict[str, Any] = json.loads(response["Payload"].read())
         if "FunctionError" in response:
             raise UserError(
@@ -95,3 +96,21 @@ class ControlFunction:
         if "error" in answer:
             raise UserError(answer["error"])
         return answer
+
+    def _invoke(self, event: dict[str, object]) -> dict[str, Any]:
+        try:
+            with explained(self._side):
+                response: dict[str, Any] = self._client.invoke(
+                    FunctionName=self._name, Payload=json.dumps(event)
+                )
+        except UserError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _THROTTLED:
+                raise Throttled(
+                    f"Lambda throttles the control function {self._name}. The account has no concurrent "
+                    "execution left, or the Region's Invoke requests are used up. Try again in a minute",
+                    self._side.name,
+                    passing=True,
+                ) from cause
+            raise
+        return response

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from operate.clock import Clock
-from operate.function import Status
+from operate.function import Status, Throttled
 from operate.outcome import Outcome, outcome_of
 from operate.pace import Left, Measure, Pace, left
 from operate.text import duration
@@ -102,12 +102,12 @@ class Watch:
         Raises
         ------
         sides.UserError
-            The first look failed, or a later one in a way that does not pass by itself, or all for
-            `PATIENCE_SECONDS`.
+            The first look failed for another reason than throttling, a later one in a way that does not
+            pass by itself, or all for `PATIENCE_SECONDS`.
         """
         deadline = self._clock.now() + self._timeout
         function = self._connect()
-        picture = self._picture(function.status())
+        picture = self._first_picture(function, deadline)
         answered = self._clock.now()
         failures = 0
         while True:
@@ -124,6 +124,20 @@ class Watch:
                 self._view.fail(self._trouble(error, self._clock.now() - answered))
             else:
                 picture, answered, failures = self._picture(status), self._clock.now(), 0
+
+    def _first_picture(self, function: Function, deadline: float) -> Picture:
+        """The first look. Lambda may throttle it; any other error is most likely a mistake in the flags."""
+        began = self._clock.now()
+        failures = 0
+        while True:
+            try:
+                return self._picture(function.status())
+            except Throttled as error:
+                if self._clock.now() >= deadline:
+                    raise
+                failures += 1
+                self._view.fail(self._trouble(error, self._clock.now() - began))
+            self._wait(min(self._pause(failures), deadline - self._clock.now()))
 
     def _picture(self, status: Status) -> Picture:
         picture = Picture(status, self._measure.see(status), left(status))

@@ -15,7 +15,7 @@ variables {
   place                        = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
   failure_queue_name           = "failures"
   state_machine_name           = "machine"
-  function_names               = { replicator = "r", backfill = "b", control = "c" }
+  function_names               = { replicator = "r", backfill = "b", reconciler = "k", control = "c" }
   unapplied_change_age_seconds = 21600
   topic_arns                   = ["arn:aws:sns:eu-central-1:111111111111:oncall"]
   topic_name                   = "move-orders-0123abcd-alarms"
@@ -36,7 +36,7 @@ run "alarms" {
       ]
       }) == jsonencode({
       unapplied-change-age = ["DynamoDBAccountCopy", "OldestUnappliedChangeAge", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 21600, "2 of 2 x 300", "ignore"]
-      control-silent       = ["DynamoDBAccountCopy", "Reconciliations", { Copy = "move-orders-0123abcd" }, "Sum", "LessThanThreshold", 1, "2 of 2 x 300", "breaching"]
+      reconciler-silent    = ["DynamoDBAccountCopy", "Reconciliations", { Copy = "move-orders-0123abcd" }, "Sum", "LessThanThreshold", 1, "2 of 2 x 300", "breaching"]
       run-stopped          = ["DynamoDBAccountCopy", "RunStopped", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
       dead-letters         = ["DynamoDBAccountCopy", "DeadLetters", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
       failed-batches       = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "failures" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
@@ -44,6 +44,7 @@ run "alarms" {
       timed-out-execution  = ["AWS/States", "ExecutionsTimedOut", { StateMachineArn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine" }, "Sum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
       replicator-errors    = ["AWS/Lambda", "Errors", { FunctionName = "r" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
       backfill-errors      = ["AWS/Lambda", "Errors", { FunctionName = "b" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
+      reconciler-errors    = ["AWS/Lambda", "Errors", { FunctionName = "k" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
       control-errors       = ["AWS/Lambda", "Errors", { FunctionName = "c" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
     })
     error_message = "An alarm looks at something else."

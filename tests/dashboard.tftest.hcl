@@ -17,7 +17,7 @@ variables {
   status_command               = "tablecopy status --control-function c"
   failure_queue_name           = "failures"
   state_machine_name           = "machine"
-  function_names               = { replicator = "r", backfill = "b", control = "c" }
+  function_names               = { replicator = "r", backfill = "b", reconciler = "k", control = "c" }
   unapplied_change_age_seconds = 21600
 }
 

@@ -219,6 +219,7 @@ run "control" {
   }
 
   variables {
+    reconciler_name          = "tablecopy-orders-0123abcd-reconciler"
     schedule_name            = "schedule"
     settings                 = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, memory_mb = 256, unreserved_concurrency = 18, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
     event_source_mapping     = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
@@ -229,7 +230,7 @@ run "control" {
 
   assert {
     condition = jsonencode({
-      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+      for statement in jsondecode(data.aws_iam_policy_document.reconciler.json).Statement : statement.Sid => {
         actions   = sort(flatten([statement.Action]))
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
@@ -245,7 +246,7 @@ run "control" {
       CountFailedBatches                = { actions = ["sqs:GetQueueAttributes"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
       LookThroughTheDestinationRole     = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
     })
-    error_message = "Control may do something else: ${data.aws_iam_policy_document.this.json}"
+    error_message = "The reconciler may do something else: ${data.aws_iam_policy_document.reconciler.json}"
   }
 
   assert {
@@ -255,14 +256,14 @@ run "control" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      InvokeControl = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd"] }
+      InvokeTheReconciler = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler"] }
     })
     error_message = "The schedule may do something else: ${data.aws_iam_policy_document.schedule.json}"
   }
 
   assert {
     condition = one(jsondecode(aws_iam_role.schedule.assume_role_policy).Statement) == {
-      Sid       = "SchedulerCallsControl"
+      Sid       = "SchedulerCallsTheReconciler"
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "scheduler.amazonaws.com" }
@@ -287,9 +288,29 @@ run "control" {
     condition = (
       aws_scheduler_schedule.this.schedule_expression == "rate(1 minute)"
       && aws_scheduler_schedule.this.flexible_time_window[0].mode == "OFF"
-      && jsondecode(aws_scheduler_schedule.this.target[0].input) == { action = "reconcile" }
     )
-    error_message = "Control must be called to reconcile every minute."
+    error_message = "The reconciler must be called every minute."
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.control.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      AnswerFromTheJournal = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      CallTheReconciler    = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler"] }
+    })
+    error_message = "Control may do something else: ${data.aws_iam_policy_document.control.json}"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function_event_invoke_config.reconciler.maximum_retry_attempts == 0
+      && aws_lambda_function_event_invoke_config.reconciler.maximum_event_age_in_seconds == 60
+    )
+    error_message = "Lambda must not repeat a pass that failed, nor keep one that was throttled."
   }
 }
 

@@ -34,6 +34,26 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class CommandSettings:
+    """What control needs besides: what a run begins with, and the function that carries its commands out."""
+
+    stream_arn: str
+    total_segments: int
+    drained_after_seconds: int
+    reconciler_function: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> CommandSettings:
+        """Raises KeyError, naming the variable, when one is not set."""
+        return cls(
+            stream_arn=environment["STREAM_ARN"],
+            total_segments=int(environment["TOTAL_SEGMENTS"]),
+            drained_after_seconds=int(environment["DRAINED_AFTER_SECONDS"]),
+            reconciler_function=environment["RECONCILER_FUNCTION"],
+        )
+
+
+@dataclass(frozen=True)
 class Prices:
     """What a million request units cost, in ``currency``. The defaults are on-demand in us-east-1 in 2025."""
 
@@ -86,7 +106,7 @@ class CopySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSettings(CopySettings):
-    """What control needs besides: the parts it moves, and how a run is to go.
+    """What the reconciler needs besides: the parts it moves, and how a run is to go.
 
     ``record_age_fraction`` is the part of 24 hours that no change may grow older than.
     """

@@ -24,20 +24,20 @@ locals {
       # Twice in a row.
       datapoints_to_alarm = 2
       threshold           = var.unapplied_change_age_seconds
-      # A change does not get younger because nobody tells its age: not told by a stopped run, nor by a silent control,
+      # A change does not get younger because nobody tells its age: not told by a stopped run, nor by a silent reconciler,
       # which have alarms of their own. A sealed run tells 0.
       treat_missing_data = "ignore"
     })
 
-    control-silent = merge(local.own, local.once, {
-      description         = "Control has not looked after the run for ten minutes: its schedule is off, or each of its passes fails. Its log group says why."
+    reconciler-silent = merge(local.own, local.once, {
+      description         = "The reconciler has not completed a pass for ten minutes: its schedule is off, or each pass fails. See its log group."
       metric_name         = "Reconciliations"
       statistic           = "Sum"
       evaluation_periods  = 2
       datapoints_to_alarm = 2
       comparison_operator = "LessThanThreshold"
       threshold           = 1
-      # Silence is no data. Control looks every minute, in every phase, also when the run is sealed.
+      # Silence is no data. The reconciler looks every minute, in every phase, also when the run is sealed.
       treat_missing_data = "breaching"
     })
 
@@ -45,7 +45,7 @@ locals {
       description = "The run cannot go on without you. `tablecopy status` says why, `tablecopy start` carries on where it can."
       metric_name = "RunStopped"
       statistic   = "Maximum"
-      # It stays stopped, whether control tells of it or not.
+      # It stays stopped, whether the reconciler reports it or not.
       treat_missing_data = "ignore"
     })
 
@@ -53,7 +53,7 @@ locals {
       description = "The destination refuses an item for good. The run is not ready before it is settled: `tablecopy letters` shows it and why, `tablecopy redrive` tries again."
       metric_name = "DeadLetters"
       statistic   = "Maximum"
-      # A letter stays until it is settled, whether control tells of it or not.
+      # A letter stays until it is settled, whether the reconciler reports it or not.
       treat_missing_data = "ignore"
     })
 

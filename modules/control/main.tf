@@ -1,6 +1,6 @@
-# The reconciler: every minute it looks at the journal and at AWS and moves the run on.
+# The reconciler: every minute it looks at the journal and at AWS and moves the run to its next phase.
 
-data "aws_iam_policy_document" "this" {
+data "aws_iam_policy_document" "reconciler" {
   statement {
     sid       = "KeepTheRun"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
@@ -65,34 +65,39 @@ data "aws_iam_policy_document" "this" {
   }
 }
 
-module "function" {
+module "reconciler" {
   source = "../function"
 
   place       = var.place
-  name        = var.name
-  description = "Looks at the journal and at AWS and moves the run on."
-  handler     = "tablecopy.handlers.control.handle"
-  # The schedule calls every minute and a pass goes on looking for most of it; the rest is room for slow answers.
+  name        = var.reconciler_name
+  description = "Looks at the journal and at AWS and moves the run to its next phase."
+  handler     = "tablecopy.handlers.reconciler.handle"
+  # The schedule calls every minute and a pass keeps looking for most of it; the rest is room for slow answers.
   timeout_seconds      = 120
   memory_mb            = var.settings.memory_mb
   reserved_concurrency = var.settings.reserved_concurrency
-  environment = merge(var.environment, {
-    STREAM_ARN                 = var.stream_arn
-    MAPPING_UUID               = var.event_source_mapping.uuid
-    STATE_MACHINE_ARN          = var.state_machine_arn
-    FAILURE_QUEUE_URL          = var.failure_queue.url
-    START_ON_APPLY             = tostring(var.settings.start_on_apply)
-    TOTAL_SEGMENTS             = tostring(var.settings.segments)
-    SLICE_SECONDS              = tostring(var.settings.slice_seconds)
-    CONCURRENCY                = tostring(var.settings.concurrency)
-    UNRESERVED_CONCURRENCY     = tostring(var.settings.unreserved_concurrency)
-    REPLICATOR_RESERVED        = tostring(var.settings.replicator_reserved)
-    DRAINED_AFTER_SECONDS      = tostring(var.settings.drained_after_seconds)
-    RECORD_AGE_FRACTION        = tostring(var.settings.record_age_fraction)
-    PRICES                     = jsonencode(var.settings.prices)
-    ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
-  })
-  policy_json        = data.aws_iam_policy_document.this.json
+  environment = merge(
+    var.environment,
+    {
+      STREAM_ARN                 = var.stream_arn
+      MAPPING_UUID               = var.event_source_mapping.uuid
+      STATE_MACHINE_ARN          = var.state_machine_arn
+      FAILURE_QUEUE_URL          = var.failure_queue.url
+      START_ON_APPLY             = tostring(var.settings.start_on_apply)
+      TOTAL_SEGMENTS             = tostring(var.settings.segments)
+      SLICE_SECONDS              = tostring(var.settings.slice_seconds)
+      CONCURRENCY                = tostring(var.settings.concurrency)
+      UNRESERVED_CONCURRENCY     = tostring(var.settings.unreserved_concurrency)
+      REPLICATOR_RESERVED        = tostring(var.settings.replicator_reserved)
+      DRAINED_AFTER_SECONDS      = tostring(var.settings.drained_after_seconds)
+      RECORD_AGE_FRACTION        = tostring(var.settings.record_age_fraction)
+      PRICES                     = jsonencode(var.settings.prices)
+      ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
+    },
+    # DynamoDB Streams has no private DNS name of its own in a VPC, so boto3 must be given the endpoint's.
+    var.streams_endpoint_url == null ? {} : { AWS_ENDPOINT_URL_DYNAMODB_STREAMS = var.streams_endpoint_url },
+  )
+  policy_json        = data.aws_iam_policy_document.reconciler.json
   table_key_arns     = var.table_key_arns
   kms_key_arn        = var.kms_key_arn
   role               = var.role
@@ -100,4 +105,12 @@ module "function" {
   architecture       = var.architecture
   log_retention_days = var.log_retention_days
   tags               = var.tags
+}
+
+# Lambda would repeat an asynchronous call that failed twice, and keep one that was throttled for six hours. The next
+# call of the schedule is a minute away and does the same.
+resource "aws_lambda_function_event_invoke_config" "reconciler" {
+  function_name                = module.reconciler.name
+  maximum_retry_attempts       = 0
+  maximum_event_age_in_seconds = 60
 }

@@ -1,14 +1,29 @@
 output "function_name" {
-  description = "Name of the function."
-  value       = module.function.name
+  description = "Name of the function that answers operators."
+  value       = module.control.name
 }
 
 output "function_arn" {
-  description = "ARN of the function."
-  value       = module.function.arn
+  description = "ARN of the function that answers operators."
+  value       = module.control.arn
 }
 
 output "role_arn" {
-  description = "ARN of the function's role."
-  value       = module.function.role_arn
+  description = "ARN of the role of the function that answers operators."
+  value       = module.control.role_arn
+}
+
+output "reconciler_function_name" {
+  description = "Name of the reconciler's function."
+  value       = module.reconciler.name
+}
+
+output "reconciler_function_arn" {
+  description = "ARN of the reconciler's function."
+  value       = module.reconciler.arn
+}
+
+output "reconciler_role_arn" {
+  description = "ARN of the reconciler's role."
+  value       = module.reconciler.role_arn
 }

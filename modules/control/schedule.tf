@@ -1,10 +1,11 @@
 locals {
   schedule_group = "default"
+  reconciler_arn = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.reconciler_name}"
 }
 
 data "aws_iam_policy_document" "schedule_trust" {
   statement {
-    sid     = "SchedulerCallsControl"
+    sid     = "SchedulerCallsTheReconciler"
     actions = ["sts:AssumeRole"]
 
     principals {
@@ -38,9 +39,9 @@ resource "aws_iam_role" "schedule" {
 
 data "aws_iam_policy_document" "schedule" {
   statement {
-    sid       = "InvokeControl"
+    sid       = "InvokeTheReconciler"
     actions   = ["lambda:InvokeFunction"]
-    resources = ["arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"]
+    resources = [local.reconciler_arn]
   }
 }
 
@@ -51,7 +52,7 @@ resource "aws_iam_role_policy" "schedule" {
 }
 
 resource "aws_scheduler_schedule" "this" {
-  #checkov:skip=CKV_AWS_297:There is nothing to keep secret in it: a name, a rate and the word reconcile.
+  #checkov:skip=CKV_AWS_297:There is nothing to keep secret in it: a name and a rate.
 
   name                = var.schedule_name
   group_name          = local.schedule_group
@@ -63,9 +64,9 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = module.function.arn
+    arn      = module.reconciler.arn
     role_arn = aws_iam_role.schedule.arn
-    input    = jsonencode({ action = "reconcile" })
+    input    = "{}"
 
     # The next call is a minute away and does the same.
     retry_policy {

@@ -1,5 +1,11 @@
 variable "name" {
-  description = "Name of the function and its role."
+  description = "Name of the function that answers operators, and of its role."
+  type        = string
+  nullable    = false
+}
+
+variable "reconciler_name" {
+  description = "Name of the reconciler's function and its role."
   type        = string
   nullable    = false
 }
@@ -106,8 +112,14 @@ variable "role" {
 }
 
 variable "vpc" {
-  description = "Network the function runs in; null for Lambda's own."
+  description = "Network the functions run in; null for Lambda's own."
   type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+}
+
+variable "streams_endpoint_url" {
+  description = "URL at which the reconciler reaches DynamoDB Streams; null for the public endpoint."
+  type        = string
   default     = null
 }
 
@@ -118,13 +130,13 @@ variable "destination_role_arn" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the function."
+  description = "Processor architecture of the functions."
   type        = string
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days the log is kept."
+  description = "Days the logs are kept."
   type        = number
   nullable    = false
 }

@@ -1,7 +1,7 @@
 locals {
   count = var.enabled ? 1 : 0
 
-  # What all three functions are told.
+  # What every function is told.
   environment = {
     COPY_NAME               = local.copy_name
     JOURNAL_TABLE           = local.names.journal
@@ -32,6 +32,8 @@ locals {
     var.backfill.reserved_concurrency == null ? var.backfill.concurrency : 0,
     var.replicator.reserved_concurrency == null ? 1 : 0,
     var.control.reserved_concurrency == null ? 1 : 0,
+    # Control, which answers operators.
+    1,
   ])
 
   # Empty: no budget. The workers keep them, and control reckons with them.
@@ -70,7 +72,7 @@ module "destination" {
   trusted_role_arns = var.enabled ? [
     module.replicator[0].role_arn,
     module.backfill[0].role_arn,
-    module.control[0].role_arn,
+    module.control[0].reconciler_role_arn,
   ] : []
   tags = var.tags
 
@@ -127,8 +129,9 @@ module "control" {
   source = "../control"
   count  = local.count
 
-  name          = local.names.control
-  schedule_name = local.names.schedule
+  name            = local.names.control
+  reconciler_name = local.names.reconciler
+  schedule_name   = local.names.schedule
   settings = {
     start_on_apply         = var.start_on_apply
     segments               = var.backfill.segments
@@ -152,6 +155,7 @@ module "control" {
   kms_key_arn              = var.kms_key_arn
   role                     = local.roles.source
   vpc                      = var.vpc
+  streams_endpoint_url     = try(var.vpc.dynamodb_streams_endpoint_url, null)
   event_source_mapping     = module.replicator[0].event_source_mapping
   failure_queue            = module.replicator[0].failure_queue
   state_machine_arn        = module.backfill[0].state_machine_arn
@@ -169,6 +173,7 @@ locals {
   function_names = {
     replicator = local.names.replicator
     backfill   = local.names.backfill
+    reconciler = local.names.reconciler
     control    = local.names.control
   }
 

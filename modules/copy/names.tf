@@ -18,6 +18,7 @@ locals {
     backfill         = "${local.copy_name}-backfill"
     state_machine    = "${local.copy_name}-state-machine"
     control          = "${local.copy_name}-control"
+    reconciler       = "${local.copy_name}-reconciler"
     schedule         = "${local.copy_name}-schedule"
     destination_role = "${local.copy_name}-destination"
     alarm            = local.copy_name

@@ -77,20 +77,31 @@ output "state_machine_arn" {
 }
 
 output "control_function_name" {
-  description = "Name of the reconciler's function."
+  description = "Name of the function that answers operators: the commands' `--control-function`."
   value       = one(module.control[*].function_name)
 }
 
 output "control_function_arn" {
-  description = "ARN of the reconciler's function."
+  description = "ARN of the function that answers operators."
   value       = one(module.control[*].function_arn)
 }
 
+output "reconciler_function_name" {
+  description = "Name of the function that moves the run from phase to phase."
+  value       = one(module.control[*].reconciler_function_name)
+}
+
+output "reconciler_function_arn" {
+  description = "ARN of the function that moves the run from phase to phase."
+  value       = one(module.control[*].reconciler_function_arn)
+}
+
 output "function_role_arns" {
-  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill` and `control`."
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`."
   value = {
     replicator = one(module.replicator[*].role_arn)
     backfill   = one(module.backfill[*].role_arn)
+    reconciler = one(module.control[*].reconciler_role_arn)
     control    = one(module.control[*].role_arn)
   }
 }

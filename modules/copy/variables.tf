@@ -355,12 +355,12 @@ variable "replicator" {
 
 variable "control" {
   description = <<-EOT
-    The reconciler that moves the run on.
+    The reconciler, which moves the run from phase to phase.
 
     * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
     * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
-    * `memory_mb`: of the function.
-    * `reserved_concurrency`: as for the backfill. Two at least: an operator's command comes while the schedule's call is at work.
+    * `memory_mb`: memory of the reconciler's function.
+    * `reserved_concurrency`: as for the backfill, for the reconciler. One pass runs at a time; the function that answers operators has none reserved.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
@@ -387,8 +387,8 @@ variable "control" {
   }
 
   validation {
-    condition     = var.control.reserved_concurrency == null ? true : var.control.reserved_concurrency >= 2 && floor(var.control.reserved_concurrency) == var.control.reserved_concurrency
-    error_message = "control.reserved_concurrency is ${jsonencode(var.control.reserved_concurrency)}; allowed are whole numbers from 2: an operator's command comes while the schedule's call is at work, and would be turned away. Take 2, or leave it out."
+    condition     = var.control.reserved_concurrency == null ? true : var.control.reserved_concurrency >= 1 && floor(var.control.reserved_concurrency) == var.control.reserved_concurrency
+    error_message = "control.reserved_concurrency is ${jsonencode(var.control.reserved_concurrency)}; allowed are whole numbers from 1: with 0 the run would never move. Set 1, or leave it out."
   }
 }
 
@@ -527,14 +527,16 @@ variable "external_id" {
 
 variable "vpc" {
   description = <<-EOT
-    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or VPC endpoints where both regions are the same.
+    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or, where both regions are the same, over VPC endpoints. The interface endpoint of DynamoDB Streams has no private DNS name: without a NAT gateway you must also set `dynamodb_streams_endpoint_url`.
 
     * `subnet_ids`: private subnets, in more than one availability zone.
     * `security_group_ids`: groups that let HTTPS out.
+    * `dynamodb_streams_endpoint_url`: URL at which the reconciler reaches DynamoDB Streams, which is `https://` and the DNS name of your interface endpoint for `com.amazonaws.REGION.dynamodb-streams`. If it is not set, the reconciler uses the public endpoint.
   EOT
   type = object({
-    subnet_ids         = list(string)
-    security_group_ids = list(string)
+    subnet_ids                    = list(string)
+    security_group_ids            = list(string)
+    dynamodb_streams_endpoint_url = optional(string)
   })
   default = null
 
@@ -546,6 +548,11 @@ variable "vpc" {
   validation {
     condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
     error_message = "vpc.security_group_ids is ${jsonencode(try(var.vpc.security_group_ids, null))}; allowed are the ids of 1 to 5 security groups, as in sg-0123456789abcdef0. Give groups of the subnets' VPC, or leave vpc out."
+  }
+
+  validation {
+    condition     = try(var.vpc.dynamodb_streams_endpoint_url, null) == null ? true : can(regex("^https://[a-zA-Z0-9.-]+(:[0-9]+)?/?$", var.vpc.dynamodb_streams_endpoint_url))
+    error_message = "vpc.dynamodb_streams_endpoint_url is ${jsonencode(try(var.vpc.dynamodb_streams_endpoint_url, null))}; allowed is the URL of an interface endpoint, as in https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com. Take the first DNS name of the endpoint, or leave it out."
   }
 }
 

@@ -42,7 +42,7 @@ variable "state_machine_name" {
 
 variable "function_names" {
   description = "Names of the functions, by what they do."
-  type        = object({ replicator = string, backfill = string, control = string })
+  type        = object({ replicator = string, backfill = string, reconciler = string, control = string })
   nullable    = false
 }
 

@@ -7,7 +7,7 @@ locals {
   state_machine_arn = "arn:${var.source_table.partition}:states:${var.source_table.region}:${var.source_table.account_id}:stateMachine:${var.state_machine_name}"
   phases            = ["none", "preflight", "pausing", "slice", "resuming", "draining", "ready", "sealing", "sealed", "stopped"]
 
-  # What the functions count adds up; what control tells is a level.
+  # What the functions count adds up; what the reconciler reports is a level.
   counted = { stat = "Sum", period = 60, region = var.source_table.region, view = "timeSeries" }
   level   = merge(local.counted, { stat = "Maximum" })
 
@@ -127,8 +127,8 @@ locals {
     )
   }
 
-  control = {
-    title = "Control"
+  reconciler = {
+    title = "Reconciler"
     metrics = [
       [local.namespace, "Reconciliations", "Copy", var.copy_name, { label = "passes, a minute", stat = "Sum" }],
       [local.namespace, "RunStopped", "Copy", var.copy_name, { label = "run stopped" }],
@@ -147,7 +147,7 @@ locals {
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.throttles) },
       { type = "metric", width = 8, height = 6, properties = merge(local.level, local.letters) },
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.errors) },
-      { type = "metric", width = 8, height = 6, properties = merge(local.level, local.control) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.level, local.reconciler) },
     ])
   }
 }

@@ -54,7 +54,7 @@ EXPLAINED = {
 OVERRIDE = """
 module "copy" {
   start_on_apply = false
-  control        = { drained_after_seconds = 5, reserved_concurrency = 2 }
+  control        = { drained_after_seconds = 5, reserved_concurrency = 1 }
 }
 """
 

@@ -191,11 +191,11 @@ def test_disabled_everything_goes_but_the_destination_table(story: Story) -> Non
 def _told(copy: Copy) -> Published:
     """What the functions' logs hold of metrics."""
     logs = copy.aws.session(SOURCE_ACCOUNT).client("logs")
-    names = [copy.outputs[f"{kind}_function_name"] for kind in ("control", "backfill", "replicator")]
+    names = [copy.outputs[f"{kind}_function_name"] for kind in ("reconciler", "backfill", "replicator")]
     pages = (
         page
         for name in names
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
     )
     lines = [event["message"] for page in pages for event in page["events"]]
-    return published("\n".join(lines), names[0].removesuffix("-control"))
+    return published("\n".join(lines), names[0].removesuffix("-reconciler"))

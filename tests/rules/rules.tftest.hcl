@@ -387,7 +387,7 @@ run "too_few_too_small_too_short" {
   variables {
     backfill    = { segments = 4, concurrency = 16, reserved_concurrency = 4 }
     replicator  = { reserved_concurrency = 0 }
-    control     = { reserved_concurrency = 1 }
+    control     = { reserved_concurrency = 0 }
     roles       = { path = "copies/" }
     external_id = "x"
     vpc         = { subnet_ids = [], security_group_ids = ["sg-1"] }
@@ -416,7 +416,7 @@ run "not_whole" {
   variables {
     backfill   = { reserved_concurrency = 16.5 }
     replicator = { reserved_concurrency = 1.5 }
-    control    = { reserved_concurrency = 2.5 }
+    control    = { reserved_concurrency = 1.5 }
     roles      = { path = "/copies" }
     vpc        = { subnet_ids = ["subnet-1"], security_group_ids = [] }
   }
@@ -467,10 +467,24 @@ run "just_inside" {
   variables {
     backfill    = { segments = 4, concurrency = 16, reserved_concurrency = 5 }
     replicator  = { reserved_concurrency = 1 }
-    control     = { reserved_concurrency = 2, memory_mb = 128 }
+    control     = { reserved_concurrency = 1, memory_mb = 128 }
     roles       = { path = "/${join("", [for number in range(254) : "x"])}/", source_permissions_boundary_arn = "arn:aws:iam::aws:policy/PowerUserAccess", destination_permissions_boundary_arn = "arn:aws-cn:iam::222222222222:policy/path/boundary" }
     external_id = join("", [for number in range(256) : "/"])
     vpc         = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"] }
     kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+  }
+}
+
+run "a_streams_endpoint_is_a_url" {
+  variables {
+    vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], dynamodb_streams_endpoint_url = "vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com" }
+  }
+
+  expect_failures = [var.vpc]
+}
+
+run "a_streams_endpoint" {
+  variables {
+    vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], dynamodb_streams_endpoint_url = "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com" }
   }
 }

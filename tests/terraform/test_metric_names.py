@@ -21,7 +21,7 @@ VARIABLES = {
     "copy_name": "move",
     "failure_queue_name": "failures",
     "state_machine_name": "machine",
-    "function_names": {"replicator": "r", "backfill": "b", "control": "c"},
+    "function_names": {"replicator": "r", "backfill": "b", "reconciler": "k", "control": "c"},
     "unapplied_change_age_seconds": 21600,
 }
 DASHBOARD = {

@@ -139,7 +139,7 @@ def test_the_runs_switch_of_the_mapping_is_no_drift(applied: Applied, local_aws:
 def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: LocalAws) -> None:
     _, outputs = applied
     client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
-    for name in ("control_function_name", "backfill_function_name", "replicator_function_name"):
+    for name in ("reconciler_function_name", "backfill_function_name", "replicator_function_name"):
         variables = client.get_function_configuration(FunctionName=outputs[name])["Environment"]["Variables"]
         assert variables["JOURNAL_TABLE"] == outputs["journal_table_name"]
         assert (variables["SOURCE_TABLE"], variables["DESTINATION_TABLE"]) == (TABLE, "orders")
@@ -150,19 +150,19 @@ def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: Local
         )
 
 
-def test_control_and_workers_are_told_the_budgets(applied: Applied, local_aws: LocalAws) -> None:
+def test_the_reconciler_and_workers_are_told_the_budgets(applied: Applied, local_aws: LocalAws) -> None:
     _, outputs = applied
     client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
-    for name in ("control_function_name", "backfill_function_name"):
+    for name in ("reconciler_function_name", "backfill_function_name"):
         variables = client.get_function_configuration(FunctionName=outputs[name])["Environment"]["Variables"]
         # Empty: the backfill finds out by itself.
         assert (variables["READ_CAPACITY"], variables["WRITE_CAPACITY"]) == ("400", "")
 
 
-def test_control_is_told_how_the_run_goes(applied: Applied, local_aws: LocalAws) -> None:
+def test_the_reconciler_is_told_how_the_run_goes(applied: Applied, local_aws: LocalAws) -> None:
     _, outputs = applied
     client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
-    configuration = client.get_function_configuration(FunctionName=outputs["control_function_name"])
+    configuration = client.get_function_configuration(FunctionName=outputs["reconciler_function_name"])
     variables = configuration["Environment"]["Variables"]
     assert (variables["TOTAL_SEGMENTS"], variables["CONCURRENCY"]) == ("16", "16")
     assert (variables["SLICE_SECONDS"], variables["RECORD_AGE_FRACTION"]) == ("3600", "0.5")

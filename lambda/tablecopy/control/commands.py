@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from tablecopy.clock import Clock
 from tablecopy.journal.letters import Letters
 from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.journal.shards import Shards
+from tablecopy.journal.shards import Shard, Shards
 from tablecopy.wire import Json
 
 # An answer of a Lambda function holds 6 MB (Lambda quotas); a key takes up to 3 KB of a letter.
@@ -35,6 +36,7 @@ class Commands:
         clock: Clock,
         stream_arn: str,
         total_segments: int,
+        drained_after: float,
     ) -> None:
         self._run = run
         self._segments = segments
@@ -43,9 +45,17 @@ class Commands:
         self._clock = clock
         self._stream_arn = stream_arn
         self._total_segments = total_segments
+        self._drained_after = drained_after
 
-    def start(self) -> Json:
-        """Begin the run, or carry on with one that stopped. Of two that are asked at once one does.
+    def start(self, request: str = "") -> Json:
+        """Begin the run, or continue one that stopped. Of two that are asked at once one does.
+
+        A run that an apply has begun, and that still waits in preflight, becomes the operator's.
+
+        Parameters
+        ----------
+        request
+            Id of this request. Given again, as when its answer was lost, it changes nothing.
 
         Raises
         ------
@@ -54,9 +64,13 @@ class Commands:
         """
         run = self._run.read()
         if run is None:
-            begun = self.begin()
+            begun = self._run.create(self._new(confirmed=True, request=request))
+        elif request and run.request == request:
+            begun = True
+        elif run.phase is Phase.PREFLIGHT and not run.confirmed:
+            begun = self._run.save(replace(run, confirmed=True, request=request, checked=0.0)) is not None
         elif run.phase is Phase.STOPPED and run.resumable:
-            begun = self._run.save(self._continued(run)) is not None
+            begun = self._run.save(replace(self._continued(run), confirmed=True, request=request)) is not None
         elif run.phase is Phase.STOPPED:
             raise NotPossible(f"the run has stopped for good: {run.reason}")
         elif run.phase in {Phase.SEALING, Phase.SEALED}:
@@ -69,7 +83,7 @@ class Commands:
                 f"run {run.run_id} is under way, {run.phase} since {since:%Y-%m-%d %H:%M:%S} UTC; "
                 "tablecopy status shows how it is doing"
             )
-        return self.status() if begun else self.start()
+        return self.status() if begun else self.start(request)
 
     def _continued(self, run: Run) -> Run:
         """A stopped run, to be judged by what is measured from now on."""
@@ -86,17 +100,20 @@ class Commands:
         )
 
     def begin(self) -> bool:
-        """Create the run unless there is one; whether it was created."""
+        """Create the run for an apply unless there is one; whether it was created."""
+        return self._run.read() is None and self._run.create(self._new(confirmed=False))
+
+    def _new(self, *, confirmed: bool, request: str = "") -> Run:
         now = self._clock.now()
-        return self._run.create(
-            Run(
-                run_id=f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-                stream_arn=self._stream_arn,
-                total_segments=self._total_segments,
-                started=now,
-                phase=Phase.PREFLIGHT,
-                phase_since=now,
-            )
+        return Run(
+            run_id=f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+            stream_arn=self._stream_arn,
+            total_segments=self._total_segments,
+            started=now,
+            phase=Phase.PREFLIGHT,
+            phase_since=now,
+            confirmed=confirmed,
+            request=request,
         )
 
     def seal(self) -> Json:
@@ -179,7 +196,9 @@ class Commands:
                 image = self._image(letter.token)
                 # As the answer spells it: in ASCII.
                 size = len(json.dumps(image))
-                if image and size <= room:
+                if size > room:
+                    break
+                if image:
                     answer["image"] = image
                     room -= size
         return {"count": len(found), "letters": told}
@@ -201,9 +220,12 @@ class Commands:
             ``oldest_unapplied_age`` (seconds, as control saw it last), ``arriving`` and ``applying`` (changes
             per second, as measured in the latest drain; ``applying`` is 0 before it), ``letters`` (open dead
             letters), ``redrive``, ``workers``, ``estimate`` (see estimate.Estimate; None before preflight has
-            made it), ``paced_since`` and ``paced_from`` (by which the copying's pace is reckoned: see
-            journal.run.Run), ``seal_requested``, ``problems``, ``reason``, ``held`` (only a person can settle
-            the reason), ``resumable`` (``start`` may continue the run, should it stop) and ``now``.
+            made it), ``quiet_for`` (seconds since every shard was seen empty without a change; None while one
+            is not), ``quiet_needed`` (how many of them ready takes), ``checked`` (when preflight has found
+            problems first, in seconds since the epoch; 0 before it has spoken), ``paced_since`` and
+            ``paced_from`` (by which the copying's pace is reckoned: see journal.run.Run),
+            ``seal_requested``, ``problems``, ``reason``, ``held`` (only a person can settle the reason),
+            ``resumable`` (``start`` may continue the run, should it stop) and ``now``.
         """
         run = self._run.read()
         now = self._clock.now()
@@ -231,6 +253,8 @@ class Commands:
             "oldest_unapplied_age": max([0.0, *behind]),
             "arriving": run.arriving,
             "applying": run.applying,
+            "quiet_for": _quiet_for(shards, now),
+            "quiet_needed": self._drained_after,
             "letters": self._letters.count(),
             "redrive": run.redrive,
             "workers": run.workers,
@@ -238,9 +262,17 @@ class Commands:
             "paced_since": run.paced_since,
             "paced_from": run.paced_from,
             "seal_requested": run.seal_requested,
+            "checked": run.checked,
             "problems": list(run.problems),
             "reason": run.reason,
             "held": run.held,
             "resumable": run.resumable,
             "now": now,
         }
+
+
+def _quiet_for(shards: Sequence[Shard], now: float) -> float | None:
+    """Seconds for which no shard has held a change that is not applied; None while one does."""
+    since = [shard.empty_since for shard in shards if not shard.finished]
+    known = [moment for moment in since if moment is not None]
+    return max(0.0, now - max(known)) if known and len(known) == len(since) else None

@@ -41,6 +41,8 @@ class Preflight:
     stream_arn, own_mapping
         ARN of the stream that the copy reads and UUID of its event source mapping; ``None`` while there is
         no copy.
+    confirmed
+        An operator starts the run. One that an apply has begun must not write over items.
     """
 
     source: Caller
@@ -52,6 +54,7 @@ class Preflight:
     settings: CopySettings
     stream_arn: str | None = None
     own_mapping: str | None = None
+    confirmed: bool = True
 
     def stream(self) -> list[str]:
         """Check that the source table has a stream with new images, and still the one that is read."""
@@ -69,6 +72,7 @@ class Preflight:
             self.destination,
             self.destination_table,
             allow_items=self.settings.allow_items,
+            confirmed=self.confirmed,
         )
 
     def concurrency(self, stream_arn: str) -> list[str]:

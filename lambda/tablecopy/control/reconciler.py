@@ -69,14 +69,17 @@ class Parts:
     stream: Stream
     queue: FailureQueue
     watch: Watch
-    preflight: Callable[[], list[str]]
+    preflight: Callable[[Run], list[str]]
     survey: Callable[[], Mapping[str, Any]]
     tell_age: Callable[[float], None]
 
 
-def reconcile(reconciler: Reconciler, clock: Clock, until: float) -> None:
-    """Keep looking until nothing moves by itself, or ``until`` (seconds since the epoch)."""
-    while clock.now() < until:
+def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Callable[[], bool]) -> None:
+    """Keep looking until nothing moves by itself, or ``until`` (seconds since the epoch).
+
+    ``is_my_turn`` is asked before each look, and ends it where another reconciler has taken over.
+    """
+    while clock.now() < until and is_my_turn():
         outcome = reconciler.step()
         if outcome is Outcome.IDLE:
             return
@@ -141,7 +144,7 @@ class Reconciler:
         return backlog
 
     def _preflight(self, run: Run) -> Outcome:
-        problems = self._parts.preflight()
+        problems = self._parts.preflight(run)
         try:
             self._observe(run)
         except (ClientError, StreamGone) as error:
@@ -150,9 +153,12 @@ class Reconciler:
         if not problems:
             cleared = replace(run, problems=(), **self._parts.survey())
             return self._enter(cleared, Phase.PAUSING)
-        if tuple(problems) != run.problems:
-            self._parts.run.save(replace(run, problems=tuple(problems)))
+        if tuple(problems) != run.problems or not run.checked:
             log.event("preflight", problems=problems)
+            checked = replace(run, problems=tuple(problems), checked=run.checked or self._clock.now())
+            if self._parts.run.save(checked) is None:
+                # An operator has started it meanwhile, which may be all that was in the way.
+                return Outcome.MOVED
         return Outcome.IDLE
 
     def _pausing(self, run: Run, _: Backlog) -> Outcome:

@@ -74,14 +74,18 @@ def stream_command(table: str, *, on: bool = True) -> str:
 
 
 def destination_problems(
-    source: Caller, source_table: str, destination: Caller, table: str, *, allow_items: bool
+    source: Caller, source_table: str, destination: Caller, table: str, *, allow_items: bool, confirmed: bool
 ) -> list[str]:
-    """What keeps the destination from taking the copy, one sentence each with what mends it."""
-    return list(_destination_problems(source, source_table, destination, table, allow_items))
+    """What keeps the destination from taking the copy, one sentence each with what mends it.
+
+    Items that are there already are accepted with ``allow_items``, and only if an operator has started
+    (``confirmed``) the run: an apply may be meant for something else.
+    """
+    return list(_destination_problems(source, source_table, destination, table, allow_items, confirmed))
 
 
 def _destination_problems(
-    source: Caller, source_table: str, destination: Caller, table: str, allow_items: bool
+    source: Caller, source_table: str, destination: Caller, table: str, allow_items: bool, confirmed: bool
 ) -> Iterator[str]:
     description = described(destination, table)
     if description is None:
@@ -102,7 +106,18 @@ def _destination_problems(
             f"off: aws dynamodb update-time-to-live --table-name {table} "
             f"--time-to-live-specification Enabled=false,AttributeName={name}"
         )
-    if not allow_items and _holds_items(destination, table):
+    if allow_items and confirmed:
+        return
+    if not _holds_items(destination, table):
+        return
+    if allow_items:
+        # DynamoDB counts a table's items every six hours or so.
+        about = f"about {count:,} items" if (count := description.get("ItemCount", 0)) else "items"
+        yield (
+            f"destination table {table} holds {about}, and an apply never starts a copy over them. "
+            "If they may be overwritten, run tablecopy start"
+        )
+    else:
         yield (
             f"destination table {table} holds items, and a copy never deletes what the source lacks; "
             "empty it, or accept them with destination_table.allow_items = true"

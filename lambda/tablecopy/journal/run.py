@@ -60,6 +60,12 @@ class Run:
         then. 0 before the first slice, and from when a stopped run is started again until its next one.
     seal_requested
         An operator has asked to seal the run once it is, on a fresh look, ready.
+    confirmed
+        An operator has started the run. One that an apply has begun only writes to an empty destination.
+    request
+        Id of the request that started the run last, so that repeating it changes nothing; may be empty.
+    checked
+        When preflight has found problems first; 0 before that, and again for each start.
     problems
         What preflight waits for.
     reason
@@ -107,6 +113,9 @@ class Run:
     barren_slices: int = 0
     copied_before_slice: int = 0
     seal_requested: bool = False
+    confirmed: bool = False
+    request: str = ""
+    checked: float = 0.0
     problems: tuple[str, ...] = ()
     reason: str = ""
     resumable: bool = True

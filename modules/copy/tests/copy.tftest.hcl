@@ -142,6 +142,8 @@ run "disabled" {
       output.state_machine_arn,
       output.control_function_name,
       output.control_function_arn,
+      output.reconciler_function_name,
+      output.reconciler_function_arn,
     ] : value == null])
     error_message = "A disabled copy must leave nothing but the table."
   }

@@ -69,11 +69,11 @@ def _throttles() -> list[Rule]:
         Rule("write throttled (RequestLimitExceeded)", throttle("RequestLimitExceeded"), WRITERS, "write",
              chance=0.2, times=3),
         Rule("scan throttled", throttle(), "backfill", "scan", chance=0.5, times=4),
-        Rule("stream throttled for control", throttle("LimitExceededException"), "control", "GetRecords",
-             chance=0.4, times=5),
-        Rule("Lambda's API throttled for control", Refuse("TooManyRequestsException", 429), "control",
-             "(GET|PUT) .*event-source-mappings.*", chance=0.3, times=4),
-        Rule("Step Functions throttled for control", throttle("ThrottlingException"), "control",
+        Rule("stream throttled for the reconciler", throttle("LimitExceededException"), "reconciler",
+             "GetRecords", chance=0.4, times=5),
+        Rule("Lambda's API throttled for the reconciler", Refuse("TooManyRequestsException", 429),
+             "reconciler", "(GET|PUT) .*event-source-mappings.*", chance=0.3, times=4),
+        Rule("Step Functions throttled for the reconciler", throttle("ThrottlingException"), "reconciler",
              "StartExecution|DescribeExecution", chance=0.5, times=3),
         Rule("some items unprocessed", Unprocessed(0.4), WRITERS, "write", chance=0.3, times=10),
         Rule("all items unprocessed", Unprocessed(1.0), WRITERS, "write", chance=0.3, times=6),
@@ -92,7 +92,8 @@ def _errors() -> list[Rule]:
              chance=0.4, times=4),
         Rule("journal answered with 500", Refuse("InternalServerError", 500), step=JOURNAL,
              chance=0.1, times=12),
-        Rule("control's other services answered with 500", Refuse("InternalServerError", 500), "control",
+        Rule("the reconciler's other services answered with 500", Refuse("InternalServerError", 500),
+             "reconciler",
              "GetRecords|DescribeStream|DescribeTable|GetQueueAttributes|.*Execution|(GET|PUT) .*",
              chance=0.15, times=8),
         Rule("assuming the destination's role answered with 500", Refuse("ServiceUnavailable", 500),
@@ -108,7 +109,8 @@ def _journal() -> list[Rule]:
              skip=2, times=6),
         Rule("journal throttled until the replicator fails", throttle(), "replicator", "mark put",
              skip=1, times=6),
-        Rule("journal throttled until control fails", throttle(), "control", "run put", skip=2, times=6),
+        Rule("journal throttled until the reconciler fails", throttle(), "reconciler", "run put",
+             skip=2, times=6),
         Rule("journal's answer lost after a put", CutAfter(),
              step="(run|segment|lease|mark|numbers|shard) put", chance=0.1, times=8),
         Rule("journal's answer lost after a delete", CutAfter(), step="lease delete", chance=0.3, times=3),
@@ -127,20 +129,20 @@ def _connections() -> list[Rule]:
              skip=10, times=1),
         Rule("scan cut", CutBefore(), "backfill", "scan", chance=0.3, times=2),
         Rule("scan's answer cut short", Truncate(), "backfill", "scan", chance=0.3, times=2),
-        Rule("control's calls cut after they took effect", CutAfter(), "control",
+        Rule("the reconciler's calls cut after they took effect", CutAfter(), "reconciler",
              "StartExecution|PUT .*event-source-mappings.*", times=2),
     ]  # fmt: skip
 
 
-def _control() -> list[Rule]:
-    return _kills("control", "control", _CONTROL_STEPS)
+def _reconciler() -> list[Rule]:
+    return _kills("reconciler", "reconciler", _RECONCILER_STEPS)
 
 
 def _sessions() -> list[Rule]:
     return [
         Rule("worker's session in the destination account expired", Expire(4), "backfill", "write"),
         Rule("replicator's session in the destination account expired", Expire(1), "replicator", "write"),
-        Rule("control's session in the destination account expired", Expire(1), "control",
+        Rule("the reconciler's session in the destination account expired", Expire(1), "reconciler",
              "scan|Describe.*", where=_in_destination),
     ]  # fmt: skip
 
@@ -153,7 +155,7 @@ SCENARIOS = (
     Scenario("errors", lambda: [*_throttles(), *_errors()]),
     Scenario("journal", _journal),
     Scenario("connections", _connections),
-    Scenario("sessions", lambda: [*_sessions(), *_control()]),
+    Scenario("sessions", lambda: [*_sessions(), *_reconciler()]),
 )
 
 _WORKER_STEPS = (
@@ -175,7 +177,7 @@ _REPLICATOR_STEPS = (
     ("mark put", (False, True)),
     ("lease delete", (False, True)),
 )
-_CONTROL_STEPS = (("run put", (False, True)), ("StartExecution", (False, True)), ("shard put", (True,)))
+_RECONCILER_STEPS = (("run put", (False, True)), ("StartExecution", (False, True)), ("shard put", (True,)))
 
 
 def worker_kills() -> list[Rule]:

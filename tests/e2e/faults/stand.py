@@ -28,11 +28,11 @@ ITEMS = 1_000
 SEGMENTS = 10
 SLICE_SECONDS = 10
 DESTINATION_NAME = "cities-copy"
-FUNCTIONS = ("backfill", "replicator", "control")
+FUNCTIONS = ("backfill", "replicator", "reconciler", "control")
 
 # A function writes nothing in the last 15 s before its deadline, and a killed one holds its lease until 5 s
 # after it. Terraform asks for 30 s at least; these give 5 s of writing and keep the wait for a lease short.
-TIMEOUT_SECONDS = {"backfill": 20, "replicator": 20, "control": 70}
+TIMEOUT_SECONDS = {"backfill": 20, "replicator": 20, "reconciler": 70, "control": 30}
 DRAINED_AFTER_SECONDS = 2
 _PATIENCE_SECONDS = 150.0
 _LEASE_PATIENCE_SECONDS = 3.0
@@ -108,11 +108,9 @@ class Stand:
                 self.reconcile()
 
     def reconcile(self) -> None:
-        """Have control look now; the schedule does so once a minute only."""
+        """Have the reconciler look now; the schedule does so once a minute only."""
         self.client("lambda").invoke(
-            FunctionName=self.function_name("control"),
-            InvocationType="Event",
-            Payload=json.dumps({"action": "reconcile"}),
+            FunctionName=self.function_name("reconciler"), InvocationType="Event", Payload=b"{}"
         )
 
     def status(self) -> Status:
@@ -134,7 +132,7 @@ class Stand:
         may_stop: bool = False,
         seconds: float = _PATIENCE_SECONDS,
     ) -> Status:
-        """Look at the run until ``is_reached``, and have control look when nobody else does."""
+        """Look at the run until ``is_reached``, and have the reconciler look when nobody else does."""
         give_up = time.monotonic() + seconds
         nudged = time.monotonic()
         last: tuple[str, int] = ("", 0)
@@ -143,7 +141,7 @@ class Stand:
             if place != last:
                 last, nudged = place, time.monotonic()
             elif time.monotonic() - nudged > 5:
-                # Control may have been killed, or have gone to rest until its schedule.
+                # The reconciler may have been killed, or have gone to rest until its schedule.
                 self.reconcile()
                 nudged = time.monotonic()
             assert may_stop or status["phase"] != "stopped", f"the run has stopped: {status['reason']}"
@@ -239,7 +237,7 @@ class Stand:
         # A run begins with new processes, which have to assume the destination's role.
         for kind in FUNCTIONS:
             kill_function(self.copy.aws, self.function_name(kind))
-        for partition in ("segment", "lease", "letter", "letter-image"):
+        for partition in ("turn", "segment", "lease", "letter", "letter-image"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
             )

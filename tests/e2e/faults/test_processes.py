@@ -82,14 +82,14 @@ class Invocations:
 
 
 def hold_before(phase: str) -> tuple[Rule, Hold]:
-    """Keeps control from entering ``phase`` until it is let go."""
+    """Keeps the reconciler from entering ``phase`` until it is let go."""
 
     def enters(call: Call) -> bool:
         item: Item = call.body["Item"]
         return bool(item["phase"]["S"] == phase)
 
     hold = Hold()
-    return Rule(f"held before {phase}", hold, "control", "run put", where=enters), hold
+    return Rule(f"held before {phase}", hold, "reconciler", "run put", where=enters), hold
 
 
 def change(faults: Stand, items: Sequence[Item], text: str) -> None:

@@ -47,7 +47,7 @@ def soak_rules(draw: random.Random) -> list[Rule]:
             rule.chance = RARE
         else:
             rule.chance = min(rule.chance, CHANCE)
-    for function in ("backfill", "replicator", "control"):
+    for function in ("backfill", "replicator", "reconciler", "control"):
         for after in (False, True):
             moment = "after" if after else "before"
             rules += [

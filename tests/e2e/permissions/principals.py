@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 from local.accounts import LocalAws
 from tests.e2e.permissions.roles import Json, Role
 from tests.e2e.permissions.stage import Stage
-from tests.e2e.permissions.steps import batch, first_start, worker
+from tests.e2e.permissions.steps import batch, first_look, first_start, worker
 
 _NAME = "stranger"
 
 # After these steps a process of the function is there.
-_INVOKED_BY = {"control": first_start, "backfill": worker, "replicator": batch}
+_INVOKED_BY = {"reconciler": first_look, "control": first_start, "backfill": worker, "replicator": batch}
 
 
 def function_session(stage: Stage, role: Role) -> boto3.Session:

@@ -13,7 +13,7 @@ from tests.e2e.faults.stand import Stand
 
 Json = dict[str, Any]
 
-KINDS = ("control", "backfill", "replicator", "destination", "state_machine", "schedule")
+KINDS = ("reconciler", "control", "backfill", "replicator", "destination", "state_machine", "schedule")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import botocore.session
 from local.accounts import SECRET, SOURCE_ACCOUNT
 from local.demo.cities import TABLE_NAME, Item, key_of
 from tablecopy.clock import Clock
+from tablecopy.journal.leases import REPLICATOR, Leases
 from tablecopy.journal.letters import Letter, Letters, Origin, name
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
@@ -32,7 +33,7 @@ Json = dict[str, Any]
 _SEGMENTS = 10
 _SLICE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
-_LEFT_BY_A_STEP = ("run", "segment", "lease", "letter", "letter-image")
+_LEFT_BY_A_STEP = ("run", "turn", "segment", "lease", "letter", "letter-image")
 
 
 @dataclass
@@ -71,16 +72,21 @@ class Stage:
 
     def invoke(self, kind: str, event: Json) -> tuple[Json, str]:
         """A function's answer, and the message of its error; empty when it ended well."""
+        answer, error, _ = self.invoke_and_log(kind, event)
+        return answer, error
+
+    def invoke_and_log(self, kind: str, event: Json) -> tuple[Json, str, str]:
+        """The same, and the end of the function's log."""
         response = self.stand.client("lambda").invoke(
             FunctionName=self.stand.function_name(kind), Payload=json.dumps(event), LogType="Tail"
         )
         answer = json.loads(response["Payload"].read())
-        if "FunctionError" not in response:
-            return answer, ""
-        message = str(answer["errorMessage"])
         log = base64.b64decode(response.get("LogResult", "")).decode()
+        if "FunctionError" not in response:
+            return answer, "", log
+        message = str(answer["errorMessage"])
         assert message in log, f"the log of {kind} does not tell the error: {message}: {log!r}"
-        return {}, message
+        return {}, message, log
 
     def session(self, kind: str) -> boto3.Session:
         """A session of a function's role, with the credentials that the function's own process has."""
@@ -127,8 +133,15 @@ class Stage:
             self.clear()
             self.stand.empty_destination()
 
+    @contextmanager
+    def held_in_pausing(self) -> Iterator[None]:
+        """A replicator seems to be at work, so that a run gets no further than pausing."""
+        leases = Leases(self._store, self.clock)
+        with leases.hold(REPLICATOR, "0", "nobody", self.clock.now() + _SLICE_SECONDS):
+            yield
+
     def end_run(self) -> None:
-        """Take the run away, upon which control has nothing more to do."""
+        """Take the run away, upon which the reconciler has nothing more to do."""
         self._forget("run")
 
     def clear(self) -> None:
@@ -163,13 +176,13 @@ class Stage:
         return name(token)
 
     def reconcile(self, is_reached: Callable[[], bool]) -> str:
-        """Have control look until ``is_reached``; the message of its error."""
+        """Have the reconciler look until ``is_reached``; the message of its error."""
         errors: list[str] = []
         looking = threading.Thread(
-            target=lambda: errors.append(self.invoke("control", {"action": "reconcile"})[1]), daemon=True
+            target=lambda: errors.append(self.invoke("reconciler", {})[1]), daemon=True
         )
         looking.start()
-        self.wait_until("control's move", lambda: not looking.is_alive() or is_reached())
+        self.wait_until("the reconciler's move", lambda: not looking.is_alive() or is_reached())
         self.end_run()
         looking.join()
         return errors[0]

@@ -47,23 +47,39 @@ class Need:
 
 
 def first_start(stage: Stage, role: Role) -> str:
-    """``tablecopy start`` begins a run and answers with what preflight has found."""
+    """``tablecopy start`` writes a run to the journal and calls the reconciler."""
     stage.clear()
     try:
-        answer, error = stage.invoke("control", {"action": "start"})
-        return error or "; ".join(answer["status"]["problems"])
+        _, error, log = stage.invoke_and_log("control", {"action": "start"})
+        return error or "; ".join(line for line in log.splitlines() if "nudge_failed" in line)
     finally:
         stage.clear()
 
 
-def first_start_anew(stage: Stage, role: Role) -> str:
+def first_look(stage: Stage, role: Role) -> str:
+    """The reconciler looks at a run that was just begun, and notes what preflight has found."""
+    problems: list[str] = []
+
+    def has_looked() -> bool:
+        state = stage.stand.journal_item("run", "state")
+        if state is None:
+            return False
+        problems[:] = [each["S"] for each in state["problems"]["L"]]
+        return state["phase"]["S"] != Phase.PREFLIGHT or float(state["checked"]["N"]) > 0
+
+    # What follows preflight is no part of this step.
+    with stage.run(Phase.PREFLIGHT), stage.held_in_pausing():
+        return stage.reconcile(has_looked) or "; ".join(problems)
+
+
+def first_look_anew(stage: Stage, role: Role) -> str:
     """The same by a function that has not assumed the destination's role yet."""
-    stage.forget_credentials("control")
-    return first_start(stage, role)
+    stage.forget_credentials("reconciler")
+    return first_look(stage, role)
 
 
 def slice_(stage: Stage, role: Role) -> str:
-    """Control starts a slice's execution and looks how it is doing."""
+    """The reconciler starts a slice's execution and looks how it is doing."""
     states = stage.stand.client("stepfunctions")
     machine = stage.outputs["state_machine_arn"]
     # What the execution would do is no part of this step.
@@ -85,11 +101,11 @@ def slice_(stage: Stage, role: Role) -> str:
 
 
 def stop(stage: Stage, role: Role) -> str:
-    """Control switches the mapping off once a run has stopped."""
+    """The reconciler switches the mapping off once a run has stopped."""
     with stage.run(Phase.STOPPED):
         stage.switch_mapping(on=True)
         try:
-            _, error = stage.invoke("control", {"action": "reconcile"})
+            _, error = stage.invoke("reconciler", {})
             assert error or stage.stand.copy.mapping_state() == "Disabled"
             return error
         finally:
@@ -97,7 +113,7 @@ def stop(stage: Stage, role: Role) -> str:
 
 
 def failed_batches(stage: Stage, role: Role) -> str:
-    """Control counts what Lambda has given up, and says so."""
+    """The reconciler counts what Lambda has given up, and says so."""
     assert not report(stage, role, left=True)
     try:
         with stage.run(Phase.READY):
@@ -252,16 +268,19 @@ _MACHINE = "Step Functions acts with this role; the local one does not ask it"
 _SCHEDULE = "EventBridge Scheduler acts with this role; the local one does not ask it"
 
 NEEDS: dict[tuple[str, str], Need] = {
-    ("control", "KeepTheRun"): Need(first_start),
-    ("control", "CheckTheSource"): Need(first_start),
-    ("control", "SeeWhatIsUnapplied"): Need(first_start),
-    ("control", "PauseAndResumeTheReplicator"): Need(stop),
-    ("control", "FindOtherReadersOfTheStream"): Need(first_start),
-    ("control", "SeeHowManyWorkersTheAccountAllows"): Need(first_start),
-    ("control", "StartASlice"): Need(slice_),
-    ("control", "FollowASlice"): Need(slice_),
-    ("control", "CountFailedBatches"): Need(failed_batches),
-    ("control", "LookThroughTheDestinationRole"): Need(first_start_anew),
+    ("reconciler", "KeepTheRun"): Need(first_look),
+    ("reconciler", "CheckTheSource"): Need(first_look),
+    ("reconciler", "SeeWhatIsUnapplied"): Need(first_look),
+    ("reconciler", "PauseAndResumeTheReplicator"): Need(stop),
+    ("reconciler", "FindOtherReadersOfTheStream"): Need(first_look),
+    ("reconciler", "SeeHowManyWorkersTheAccountAllows"): Need(first_look),
+    ("reconciler", "StartASlice"): Need(slice_),
+    ("reconciler", "FollowASlice"): Need(slice_),
+    ("reconciler", "CountFailedBatches"): Need(failed_batches),
+    ("reconciler", "LookThroughTheDestinationRole"): Need(first_look_anew),
+    ("reconciler", "WriteOwnLog"): Need(own_log, _LOG),
+    ("control", "AnswerFromTheJournal"): Need(first_start),
+    ("control", "CallTheReconciler"): Need(first_start),
     ("control", "WriteOwnLog"): Need(own_log, _LOG),
     ("backfill", "ScanTheSource"): Need(worker),
     ("backfill", "ReadDeadLettersAgain"): Need(redrive),
@@ -275,12 +294,12 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("replicator", "ReportFailedBatches"): Need(report),
     ("replicator", "WriteOwnLog"): Need(own_log, _LOG),
     ("destination", "WriteItems"): Need(worker),
-    ("destination", "CheckTheTable"): Need(first_start),
-    ("destination", "SeeWhetherTheTableIsEmpty"): Need(first_start),
+    ("destination", "CheckTheTable"): Need(first_look),
+    ("destination", "SeeWhetherTheTableIsEmpty"): Need(first_look),
     ("state_machine", "InvokeTheWorker"): Need(definition, _MACHINE),
     ("state_machine", "StartTheMapsChildren"): Need(definition, _MACHINE),
     ("state_machine", "FollowTheMapsChildren"): Need(definition, _MACHINE),
-    ("schedule", "InvokeControl"): Need(schedule, _SCHEDULE),
+    ("schedule", "InvokeTheReconciler"): Need(schedule, _SCHEDULE),
 }
 
 _VPC = (

@@ -59,4 +59,5 @@ def test_no_role_may_change_the_source(the_stand: Stand, roles: dict[str, Role])
 def test_the_walk_sees_a_permission_to_write(the_stand: Stand, roles: dict[str, Role]) -> None:
     """The journal may be written: what finds nothing for the source finds this."""
     journal = the_stand.source.describe_table(TableName=the_stand.journal)["Table"]["TableArn"]
-    assert set(roles["control"].allowed(changing(), journal)) == {"dynamodb:PutItem"}
+    for kind in ("reconciler", "control"):
+        assert set(roles[kind].allowed(changing(), journal)) == {"dynamodb:PutItem"}

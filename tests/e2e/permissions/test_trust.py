@@ -19,7 +19,8 @@ from tests.e2e.permissions.steps import worker_anew
 
 pytestmark = pytest.mark.terraform
 
-FUNCTIONS = ("control", "backfill", "replicator")
+# Those that write to the destination, or look at it.
+FUNCTIONS = ("reconciler", "backfill", "replicator")
 _ASSUME_ANYTHING: Json = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 
 
@@ -90,7 +91,7 @@ def test_each_role_trusts_whom_it_is_for_and_nobody_else(roles: dict[str, Role])
 
 
 def test_the_destinations_role_counts_items_and_reads_none(stage: Stage, roles: dict[str, Role]) -> None:
-    session = destination_session(stage, roles["control"], roles["destination"], external_id(stage))
+    session = destination_session(stage, roles["reconciler"], roles["destination"], external_id(stage))
     dynamodb = stage.client(session, "dynamodb")
     stage.stand.destination.put_item(TableName=DESTINATION_NAME, Item=stage.item)
     try:

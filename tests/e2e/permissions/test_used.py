@@ -19,6 +19,7 @@ _MAPPING = "the event source mapping reads the stream with the function's role; 
 
 # Granted, and called by no function.
 EXPLAINED = {
+    ("reconciler", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("control", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("backfill", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("replicator", "WriteOwnLog"): "Lambda writes the log with the function's role",
@@ -28,7 +29,7 @@ EXPLAINED = {
     ("state_machine", "InvokeTheWorker"): "Step Functions calls, not a function",
     ("state_machine", "StartTheMapsChildren"): "Step Functions calls, not a function",
     ("state_machine", "FollowTheMapsChildren"): "Step Functions calls, not a function",
-    ("schedule", "InvokeControl"): "EventBridge Scheduler calls, not a function",
+    ("schedule", "InvokeTheReconciler"): "EventBridge Scheduler calls, not a function",
 }
 
 

@@ -41,7 +41,8 @@ class Recording:
 
     def uses(self) -> set[Use]:
         """The calls as uses of the roles."""
-        own = {call.access_key for call in self.calls if call.service == "sts"}
+        # Control assumes no other role.
+        own = {call.access_key for call in self.calls if call.service == "sts" or call.function == "control"}
         return {self._use(call, is_own=call.access_key in own) for call in self.calls}
 
     def _use(self, call: Call, *, is_own: bool) -> Use:

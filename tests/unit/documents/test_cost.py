@@ -63,9 +63,9 @@ def test_changes_and_comparisons() -> None:
 def test_functions_and_streams() -> None:
     workers, control = 16 * 0.5 * HOURS * 3600, 0.25 * DAYS * 86_400
     assert row("16 workers of 512 MB for 14 hours") == (workers, round(workers * GB_SECOND, 2))
-    assert row("control, 256 MB, for three days") == (control, round(control * GB_SECOND, 2))
+    assert row("reconciler, 256 MB, for three days") == (control, round(control * GB_SECOND, 2))
     reads = 20 * DAYS * 86_400
-    assert row("control's reads of 20 shards for three days") == (reads, round(reads * STREAM_READ, 2))
+    assert row("the reconciler's reads of 20 shards for three days") == (reads, round(reads * STREAM_READ, 2))
 
 
 def test_provisioned_capacity_instead(run: Estimate) -> None:

@@ -12,7 +12,8 @@ DOCUMENT = REPOSITORY / "docs" / "security.md"
 
 # The headings of its tables, and where their statements are.
 SECTIONS = {
-    "control": "control/main.tf",
+    "reconciler": "control/main.tf",
+    "control": "control/commands.tf",
     "backfill": "backfill/main.tf",
     "replicator": "replicator/main.tf",
     "every function": "function/main.tf",

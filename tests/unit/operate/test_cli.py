@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from operate import cli, sealing
-from operate.function import ControlFunction, Letter, Status
+from operate import cli, sealing, starting
+from operate.function import ControlFunction, Letter, Status, Throttled
 from sides import Side, UserError
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "tablecopy.md"
@@ -110,6 +112,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
         return fake
 
     monkeypatch.setattr(sealing, "_LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(starting, "_LOOK_AGAIN_SECONDS", 0)
     return make
 
 
@@ -193,22 +196,43 @@ def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
     assert "note       why" in shown
 
 
-def test_start_shows_the_estimate_and_has_control_go_on_at_once(
+def test_start_waits_for_preflight_and_shows_the_estimate(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake = answer({"status": {**RUNNING, "phase": "pausing"}})
+    begun = {**RUNNING, "phase": "preflight", "estimate": None, "checked": 0.0}
+    fake = answer({"status": begun}, {"status": begun}, {"status": {**RUNNING, "phase": "pausing"}})
     assert run("start") == 0
-    assert fake.asked == [("RequestResponse", "start"), ("Event", "reconcile")]
+    assert [action for _, action in fake.asked] == ["start", "status", "status"]
     shown = capsys.readouterr().out
     assert shown.startswith("pausing: ")
     assert "about 0.03 EUR" in shown
 
 
 def test_start_shows_what_is_in_the_way(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = {**RUNNING, "phase": "preflight", "estimate": None, "checked": 0.0}
     problems = ["the destination holds items"]
-    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None, "problems": problems}})
+    answer({"status": begun}, {"status": {**begun, "problems": problems, "checked": 1.0}})
     assert run("start") == 0
     assert "waits for  the destination holds items" in capsys.readouterr().out
+
+
+def test_start_does_not_wait_for_ever(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(starting, "_PREFLIGHT_SECONDS", -1.0)
+    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None, "checked": 0.0}})
+    assert run("start") == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("preflight")
+    assert "tablecopy status in a minute" in printed.err
+
+
+def test_each_start_bears_an_id_by_which_control_knows_a_repetition(answer: Any) -> None:
+    fake = answer(*[{"status": {**RUNNING, "phase": "pausing"}}] * 2)
+    assert run("start") == run("start") == 0
+    first, second = (payload["request"] for payload in fake.payloads)
+    assert first
+    assert first != second
 
 
 def test_start_of_a_run_under_way_is_refused(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +247,7 @@ def test_start_of_a_run_under_way_is_refused(answer: Any, capsys: pytest.Capture
 def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     fake = answer({"status": {**RUNNING, "letters": 2}})
     assert run("redrive") == 0
-    assert fake.asked == [("RequestResponse", "redrive"), ("Event", "reconcile")]
+    assert fake.asked == [("RequestResponse", "redrive")]
     assert capsys.readouterr().out.startswith(
         "2 dead letters will be tried again in a slice: the replicator pauses, "
     )
@@ -270,7 +294,7 @@ def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.Cap
         {"status": {**RUNNING, "phase": "sealed"}},
     )
     assert run("seal", "--yes") == 0
-    assert [action for _, action in fake.asked] == ["seal", "reconcile", "status", "status"]
+    assert [action for _, action in fake.asked] == ["seal", "status", "status"]
     assert "Switch the writers to the destination" in capsys.readouterr().out
 
 
@@ -446,6 +470,20 @@ def test_a_failed_function_is_one_line(answer: Any, capsys: pytest.CaptureFixtur
 def test_a_failed_function_may_succeed_later(answer: Any) -> None:
     answer({"errorMessage": "Task timed out"}, function_error="Unhandled")
     with pytest.raises(UserError) as caught:
+        ControlFunction(Side("source"), "control").status()
+    assert caught.value.passing
+
+
+def test_a_throttled_call_says_what_lambda_is_short_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**request: Any) -> None:
+        raise ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate"}}, "Invoke")
+
+    monkeypatch.setattr(Side, "client", lambda *_, **__: SimpleNamespace(invoke=refuse))
+    assert run("status") == 2
+    assert "Lambda throttles the control function control" in capsys.readouterr().err
+    with pytest.raises(Throttled) as caught:
         ControlFunction(Side("source"), "control").status()
     assert caught.value.passing
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from operate.function import Status
+from operate.function import Status, Throttled
 from operate.outcome import Outcome
 from operate.watch import PATIENCE_SECONDS, Picture, Trouble, Watch
 from sides import UserError
@@ -69,6 +69,21 @@ def test_it_looks_until_the_phase_is_reached() -> None:
     assert scene.view.phases == ["slice", "draining", "ready"]
     assert scene.control.asked == [0, 5, 10]
     assert scene.last.status["phase"] == "ready"
+
+
+def test_a_throttled_first_look_is_made_again() -> None:
+    busy = Throttled("no execution left", passing=True)
+    scene = Scene(busy, busy, status("ready"))
+    assert scene.until() is Outcome.REACHED
+    assert [trouble.message for trouble in scene.view.troubles] == ["no execution left"] * 2
+    assert scene.control.asked == [0, 10, 30]
+
+
+def test_a_first_look_that_is_throttled_for_ever_ends_it() -> None:
+    with pytest.raises(UserError, match="no execution left; control has not answered"):
+        Scene(Throttled("no execution left", passing=True)).until()
+    with pytest.raises(Throttled):
+        Scene(Throttled("no execution left", passing=True), timeout=30.0).until()
 
 
 def test_each_look_is_one_call() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +43,7 @@ class Scene:
         self.commands = self.another(self.run)
 
     def another(self, run: RunRecord) -> Commands:
-        return Commands(run, self.segments, self.shards, self.letters, self.clock, STREAM_ARN, 4)
+        return Commands(run, self.segments, self.shards, self.letters, self.clock, STREAM_ARN, 4, 60)
 
     def at(self, phase: Phase, **changes: object) -> None:
         self.commands.begin()
@@ -67,9 +69,43 @@ class TestStart:
         assert len(run.run_id) <= 60
         assert run.run_id.replace("-", "").isalnum()
 
+    def test_the_first_start_is_an_operators_and_an_apply_begins_one_that_is_not(self, scene: Scene) -> None:
+        assert scene.commands.begin()
+        assert not scene.now().confirmed
+        assert not scene.commands.begin()
+
+    def test_a_start_makes_a_run_of_an_apply_the_operators(self, scene: Scene) -> None:
+        scene.commands.begin()
+        scene.run.save(replace(scene.now(), problems=("it holds items",), checked=NOON))
+        begun = scene.now()
+        # The answer tells that preflight has yet to look again.
+        assert scene.commands.start("one")["checked"] == 0
+        run = scene.now()
+        assert (run.run_id, run.phase, run.confirmed, run.request) == (
+            begun.run_id,
+            Phase.PREFLIGHT,
+            True,
+            "one",
+        )
+        assert scene.another(scene.run).begin() is False
+
+    @pytest.mark.parametrize("phase", [None, Phase.PREFLIGHT, Phase.STOPPED])
+    def test_a_start_that_is_sent_again_changes_nothing(self, scene: Scene, phase: Phase | None) -> None:
+        if phase is Phase.PREFLIGHT:
+            scene.commands.begin()
+        elif phase:
+            scene.at(phase)
+        first = scene.commands.start("one")
+        before = scene.now()
+        assert before.confirmed
+        assert scene.commands.start("one") == first
+        assert scene.now() == before
+        with pytest.raises(NotPossible, match="under way"):
+            scene.commands.start("another")
+
     @pytest.mark.parametrize("phase", sorted(UNDER_WAY))
     def test_one_under_way_is_refused_and_left_as_it_is(self, scene: Scene, phase: Phase) -> None:
-        scene.at(phase, slice=3)
+        scene.at(phase, slice=3, confirmed=True)
         before = scene.now()
         says = f"run {before.run_id} is under way, {phase} since 2025-06-15 15:06:40 UTC"
         with pytest.raises(NotPossible, match=says):
@@ -263,6 +299,8 @@ class TestStatus:
             "oldest_unapplied_age": 30.0,
             "arriving": 1.5,
             "applying": 20.0,
+            "quiet_for": None,
+            "quiet_needed": 60,
             "letters": 1,
             "redrive": False,
             "workers": 3,
@@ -275,6 +313,33 @@ class TestStatus:
             "now": NOON,
         }
         assert {name: status[name] for name in expected} == expected
+
+    def test_its_fields_are_the_documented_ones(self, scene: Scene) -> None:
+        page = (Path(__file__).parents[3] / "docs" / "tablecopy.md").read_text()
+        rows = page.partition("## status")[2].partition("## watch")[0].splitlines()
+        names = [name for row in rows for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])]
+        scene.at(Phase.DRAINING)
+        # The command adds the next steps.
+        assert {*scene.commands.status(), "next"} == set(names[names.index("phase") :])
+
+    @pytest.mark.parametrize(
+        ("empty", "quiet_for"),
+        [
+            ([], None),
+            ([None], None),
+            ([NOON - 90, None], None),
+            ([NOON - 90], 90.0),
+            ([NOON - 90, NOON - 22], 22.0),
+        ],
+    )
+    def test_it_tells_for_how_long_no_shard_has_held_a_change(
+        self, scene: Scene, empty: list[float | None], quiet_for: float | None
+    ) -> None:
+        scene.at(Phase.DRAINING)
+        scene.shards.save(Shard("closed", finished=True))
+        for index, since in enumerate(empty):
+            scene.shards.save(Shard(f"{index}", empty_since=since))
+        assert scene.commands.status()["quiet_for"] == quiet_for
 
     def test_a_run_keeps_its_segments_whatever_terraform_says_later(self, scene: Scene) -> None:
         scene.at(Phase.DRAINING)

@@ -34,8 +34,17 @@ ENVIRONMENT = {
     "SLICE_SECONDS": "600",
     "DRAINED_AFTER_SECONDS": "60",
     "ALLOW_NONEMPTY_DESTINATION": "false",
+    "RECONCILER_FUNCTION": "move-reconciler",
 }
-CONTROL_ONLY = list(ENVIRONMENT)[list(ENVIRONMENT).index("STREAM_ARN") :]
+COMMON = list(ENVIRONMENT)[: list(ENVIRONMENT).index("STREAM_ARN")]
+
+# What Terraform gives each function beside that.
+OWN = {
+    "replicator": [],
+    "backfill": [],
+    "control": ["STREAM_ARN", "TOTAL_SEGMENTS", "DRAINED_AFTER_SECONDS", "RECONCILER_FUNCTION"],
+    "reconciler": [name for name in ENVIRONMENT if name not in {*COMMON, "RECONCILER_FUNCTION"}],
+}
 
 # Imports the handler from the committed archive, and tells what came along.
 IMPORT = """
@@ -61,13 +70,9 @@ def start(function: str, environment: dict[str, str]) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.parametrize("function", ["replicator", "backfill", "control"])
+@pytest.mark.parametrize("function", OWN)
 def test_it_starts_from_the_archive(function: str, tmp_path: Path) -> None:
-    wanted = {
-        name: value
-        for name, value in ENVIRONMENT.items()
-        if function == "control" or name not in CONTROL_ONLY
-    }
+    wanted = {name: ENVIRONMENT[name] for name in [*COMMON, *OWN[function]]}
     done = start(function, {**wanted, "HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     came = json.loads(done.stdout)
@@ -75,12 +80,18 @@ def test_it_starts_from_the_archive(function: str, tmp_path: Path) -> None:
     assert came["handler"]
     assert "tablecopy.zip" in came["from"]
     # A cold start of the functions on the hot path takes botocore and no more.
-    assert came["boto3"] == (function == "control")
+    assert came["boto3"] == (function in {"control", "reconciler"})
 
 
-@pytest.mark.parametrize("name", ["JOURNAL_TABLE", "COPY_NAME", "STATE_MACHINE_ARN"])
-def test_a_missing_setting_is_named(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        *(("reconciler", name) for name in ("JOURNAL_TABLE", "COPY_NAME", "STATE_MACHINE_ARN")),
+        ("control", "RECONCILER_FUNCTION"),
+    ],
+)
+def test_a_missing_setting_is_named(function: str, name: str, tmp_path: Path) -> None:
     rest = {key: value for key, value in ENVIRONMENT.items() if key != name}
-    done = start("control", {**rest, "HOME": str(tmp_path)})
+    done = start(function, {**rest, "HOME": str(tmp_path)})
     assert done.returncode != 0
     assert f"KeyError: '{name}'" in done.stderr

@@ -83,7 +83,7 @@ class World:
         self.marks = Marks(self.store, self.clock)
         self.letters = Letters(self.store, self.clock)
         self.commands = Commands(
-            self.run, self.segments, Shards(self.store), self.letters, self.clock, STREAM_ARN, 1
+            self.run, self.segments, Shards(self.store), self.letters, self.clock, STREAM_ARN, 1, 60
         )
         self.backfill_left = backfill_seconds
         self.oldest_applied = 0.0
@@ -109,7 +109,7 @@ class World:
             ),
             queue=FailureQueue(cast(SQSClient, self.queue), "url"),
             watch=Watch(self.clock, [], self.letters),
-            preflight=list,
+            preflight=lambda run: [],
             survey=lambda: {"key_names": ("pk",)},
             tell_age=lambda seconds: None,
         )

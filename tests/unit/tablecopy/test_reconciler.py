@@ -80,6 +80,7 @@ class Scene:
         self.streams.shards["a"] = FakeShard()
         self.queue = FakeQueue()
         self.preflight: list[str] = []
+        self.on_preflight: Callable[[], object] = lambda: None
         self.lost: list[str] = []
         self.told_ages: list[float] = []
         # What the scene itself does to the journal is neither watched nor killed.
@@ -89,7 +90,7 @@ class Scene:
         self.marks = Marks(quiet, self.clock)
         self.letters = Letters(quiet, self.clock)
         self.commands = Commands(
-            self.run, self.segments, Shards(quiet), self.letters, self.clock, STREAM_ARN, 2
+            self.run, self.segments, Shards(quiet), self.letters, self.clock, STREAM_ARN, 2, drained_after
         )
         self._store = store
         self.reconciler = self.another()
@@ -112,11 +113,15 @@ class Scene:
             ),
             queue=FailureQueue(cast(SQSClient, self.queue), "url"),
             watch=Watch(self.clock, [lambda run: self.lost], self.letters),
-            preflight=lambda: list(self.preflight),
+            preflight=self._preflight,
             survey=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
             tell_age=self.told_ages.append,
         )
         return Reconciler(parts, self.clock, Pace(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
+
+    def _preflight(self, run: Run) -> list[str]:
+        self.on_preflight()
+        return list(self.preflight)
 
     def at(self, phase: Phase, **changes: Any) -> None:
         """Put the run into a phase, with the mapping as it would be."""
@@ -180,6 +185,30 @@ class TestPreflight:
         assert scene.now().phase is Phase.PAUSING
         assert scene.now().problems == ()
         assert scene.now().key_names == ("pk", "sk")
+
+    def test_when_it_has_spoken_first_is_noted(self, scene: Scene) -> None:
+        scene.commands.start()
+        scene.preflight = ["one"]
+        assert scene.commands.status()["checked"] == 0
+        scene.step()
+        version = scene.now().version
+        assert scene.commands.status()["checked"] == NOON
+        scene.clock.tick(60)
+        scene.step()
+        assert scene.commands.status()["checked"] == NOON
+        assert scene.now().version == version
+
+    def test_a_start_that_comes_meanwhile_is_looked_at_at_once(self, scene: Scene) -> None:
+        scene.commands.begin()
+        scene.preflight = ["the destination holds items"]
+        scene.on_preflight = scene.commands.start
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().confirmed
+        assert scene.now().problems == ()
+        scene.on_preflight = lambda: None
+        scene.preflight = []
+        scene.step()
+        assert scene.now().phase is Phase.PAUSING
 
     def test_it_may_take_days(self, scene: Scene) -> None:
         scene.write(1)
@@ -711,13 +740,20 @@ def test_a_change_from_before_the_scan_is_as_old_as_the_scan(scene: Scene) -> No
 
 def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:
     scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
-    reconcile(scene.reconciler, scene.clock, NOON + 50)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
     assert scene.clock.time == NOON + 50
+
+
+def test_it_ends_when_another_has_taken_its_turn(scene: Scene) -> None:
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+    turns = iter([True, True, False])
+    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: next(turns))
+    assert scene.clock.time == NOON + 2
 
 
 def test_it_does_not_look_on_when_nothing_moves_by_itself(scene: Scene) -> None:
     scene.at(Phase.SEALED)
-    reconcile(scene.reconciler, scene.clock, NOON + 50)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
     assert scene.clock.time == NOON
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tablecopy.settings import ControlSettings, Prices
+from tablecopy.settings import CommandSettings, ControlSettings, Prices
 from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
 
@@ -54,3 +54,8 @@ def test_everything_is_taken_over() -> None:
 def test_what_is_no_number_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="many"):
         ControlSettings.from_environment({**ENVIRONMENT, name: "many"})
+
+
+def test_control_is_told_what_a_run_begins_with() -> None:
+    settings = CommandSettings.from_environment(ENVIRONMENT)
+    assert settings == CommandSettings(ENVIRONMENT["STREAM_ARN"], 4, 60, "move-reconciler")

@@ -40,8 +40,8 @@ def create(wire: Wire, table: str, sort_type: str | None = None, **more: Any) ->
     return description
 
 
-def check(wire: Wire, *, allow_items: bool = False) -> list[str]:
-    return destination_problems(wire, "source", wire, "copy", allow_items=allow_items)
+def check(wire: Wire, *, allow_items: bool = False, confirmed: bool = True) -> list[str]:
+    return destination_problems(wire, "source", wire, "copy", allow_items=allow_items, confirmed=confirmed)
 
 
 def test_a_source_with_its_stream(wire: Wire) -> None:
@@ -138,6 +138,19 @@ def test_items_at_the_destination(wire: Wire) -> None:
     assert check(wire, allow_items=True) == []
 
 
+def test_an_apply_never_starts_a_copy_over_items(wire: Wire) -> None:
+    create(wire, "source")
+    create(wire, "copy")
+    assert check(wire, allow_items=True, confirmed=False) == []
+    wire.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
+    [problem] = check(wire, allow_items=True, confirmed=False)
+    assert "copy holds about 1 items, and an apply never starts a copy over them" in problem
+    assert "tablecopy start" in problem
+    # Starting it would not help here.
+    [problem] = check(wire, allow_items=False, confirmed=False)
+    assert "allow_items" in problem
+
+
 def test_time_to_live_at_the_destination(wire: Wire) -> None:
     create(wire, "source")
     create(wire, "copy")
@@ -161,7 +174,7 @@ def test_an_empty_page_that_is_not_the_last_one_is_no_proof(wire: Wire) -> None:
 
     create(wire, "source")
     create(wire, "copy")
-    [problem] = destination_problems(wire, "source", Sparse(), "copy", allow_items=False)
+    [problem] = destination_problems(wire, "source", Sparse(), "copy", allow_items=False, confirmed=True)
     assert "holds items" in problem
 
 

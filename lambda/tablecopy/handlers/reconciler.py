@@ -1,0 +1,136 @@
+"""Lambda entry point of the reconciler."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+
+from tablecopy import log
+from tablecopy.clock import Clock
+from tablecopy.control.commands import Commands
+from tablecopy.control.executions import Executions
+from tablecopy.control.mapping import Mapping
+from tablecopy.control.pace import Pace
+from tablecopy.control.preflight import Preflight, problems
+from tablecopy.control.pulse import Pulse
+from tablecopy.control.queue import FailureQueue
+from tablecopy.control.reconciler import Parts, Reconciler, reconcile
+from tablecopy.control.stream import Stream
+from tablecopy.control.survey import survey
+from tablecopy.control.tables import destination_lost, source_problems
+from tablecopy.control.watch import Watch
+from tablecopy.handlers import clients
+from tablecopy.handlers.context import Context, journal, settings
+from tablecopy.journal.leases import Leases
+from tablecopy.journal.letters import Letters
+from tablecopy.journal.marks import Marks
+from tablecopy.journal.run import Run, RunRecord
+from tablecopy.journal.segments import Segments
+from tablecopy.journal.shards import Shards
+from tablecopy.journal.turn import Turn
+from tablecopy.sessions import RoleSession, own_session
+from tablecopy.settings import ControlSettings
+from tablecopy.wire import Json, Wire
+
+# The schedule calls once a minute: looking for most of it lets phases follow one another within seconds.
+_LOOK_FOR_SECONDS = 50.0
+
+_CLOCK = Clock()
+_COMMON = settings()
+_SETTINGS = ControlSettings.from_environment(os.environ)
+_STORE = journal(_COMMON)
+_SOURCE = Wire(own_session())
+_DESTINATION = Wire(
+    RoleSession(_COMMON.destination_role_arn, _COMMON.destination_external_id, "tablecopy-reconciler"),
+    _COMMON.destination_region,
+)
+_RUN = RunRecord(_STORE)
+_SEGMENTS = Segments(_STORE)
+_SHARDS = Shards(_STORE)
+_LETTERS = Letters(_STORE, _CLOCK)
+_LAMBDA = clients.lambda_()
+_STATES = clients.states()
+_STREAMS = clients.streams()
+_QUEUE = FailureQueue(clients.queues(), _SETTINGS.failure_queue_url)
+_PREFLIGHT = Preflight(
+    _SOURCE,
+    _COMMON.source_table,
+    _DESTINATION,
+    _COMMON.destination_table,
+    _LAMBDA,
+    _STREAMS,
+    _SETTINGS,
+    _SETTINGS.stream_arn,
+    _SETTINGS.mapping_uuid,
+)
+_PULSE = Pulse(_CLOCK, _COMMON.copy_name)
+_COMMANDS = Commands(
+    _RUN,
+    _SEGMENTS,
+    _SHARDS,
+    _LETTERS,
+    _CLOCK,
+    _SETTINGS.stream_arn,
+    _SETTINGS.total_segments,
+    _SETTINGS.drained_after_seconds,
+)
+
+
+def handle(event: Json, context: Context) -> Json:
+    """Look at the run until nothing moves by itself, for most of a minute at the longest.
+
+    ``event`` is not looked at. Returns ``{"status": {...}}`` (see Commands.status), or
+    ``{"skipped": text}`` when another invocation is looking.
+    """
+    turn = Turn(_STORE, _CLOCK, context.aws_request_id)
+    if not turn.take():
+        log.event("turn_taken")
+        return {"skipped": "another invocation of the reconciler is looking at the run"}
+    try:
+        if _SETTINGS.start_on_apply:
+            _COMMANDS.begin()
+        reconcile(_reconciler(), _CLOCK, _CLOCK.now() + _LOOK_FOR_SECONDS, turn.take)
+    finally:
+        turn.give_back()
+    status = _COMMANDS.status()
+    _PULSE.beat(status)
+    return {"status": status}
+
+
+def _reconciler() -> Reconciler:
+    # Made for each invocation: what one has seen of AWS is not to be relied on by the next.
+    source_table, destination_table = _COMMON.source_table, _COMMON.destination_table
+    stream_arn = _SETTINGS.stream_arn
+    mapping = Mapping(_LAMBDA, _SETTINGS.mapping_uuid)
+    stream_problems = partial(source_problems, _SOURCE, source_table, stream_arn)
+
+    def preflight(run: Run) -> list[str]:
+        checks = replace(_PREFLIGHT, confirmed=run.confirmed).checks(stream_arn)
+        return problems([partial(mapping.problems, stream_arn), *checks])
+
+    parts = Parts(
+        run=_RUN,
+        segments=_SEGMENTS,
+        leases=Leases(_STORE, _CLOCK),
+        letters=_LETTERS,
+        mapping=mapping,
+        executions=Executions(_STATES, _SETTINGS.state_machine_arn),
+        stream=Stream(
+            _STREAMS, stream_arn, _SHARDS, Marks(_STORE, _CLOCK), _CLOCK, _SETTINGS.drained_after_seconds
+        ),
+        queue=_QUEUE,
+        watch=Watch(
+            _CLOCK,
+            [
+                lambda run: stream_problems(),
+                lambda run: destination_lost(_DESTINATION, destination_table, run.destination_id),
+            ],
+            _LETTERS,
+        ),
+        preflight=preflight,
+        survey=partial(survey, _SOURCE, source_table, _DESTINATION, destination_table, _SETTINGS),
+        tell_age=_PULSE.age,
+    )
+    pace = Pace(_SETTINGS.slice_seconds, _SETTINGS.record_age_fraction)
+    return Reconciler(parts, _CLOCK, pace, _SETTINGS.concurrency)
