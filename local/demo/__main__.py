@@ -56,8 +56,11 @@ def _run(port: int, keep: bool) -> int:
         os.environ.update(environment)
         tell(aws, _DIRECTORY)
     except LocalError:
-        aws.stop()
-        print(f"demo: the logs are in {accounts}", file=sys.stderr)
+        if keep:
+            _show_around(aws, _DIRECTORY)
+        else:
+            aws.stop()
+            print(f"demo: the logs are in {accounts}", file=sys.stderr)
         raise
     except BaseException:
         _tear_down(aws)
@@ -70,8 +73,12 @@ def _run(port: int, keep: bool) -> int:
 
 
 def _tear_down(aws: LocalAws) -> None:
+    """Leave nothing but the report."""
     aws.stop()
-    shutil.rmtree(_DIRECTORY, ignore_errors=True)
+    for name in ("accounts", "terraform"):
+        shutil.rmtree(_DIRECTORY / name, ignore_errors=True)
+    if not any(_DIRECTORY.iterdir()):
+        _DIRECTORY.rmdir()
 
 
 def _show_around(aws: LocalAws, directory: Path) -> None:

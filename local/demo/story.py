@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -24,22 +25,56 @@ from sides import Side
 _VARIABLES: dict[str, Any] = {
     "source_table": {"name": TABLE_NAME, "profile": "source"},
     "destination_table": {"profile": "destination"},
+    # The demo starts the run itself. The schedule would do it up to a minute later.
+    "start_on_apply": False,
     # Slices far shorter than for a real table, so that there is more than one to be seen.
-    "backfill": {"segments": 16, "concurrency": 4, "slice_seconds": 5, "timeout_seconds": 60},
+    "backfill": {"segments": 16, "concurrency": 4, "slice_seconds": 10, "timeout_seconds": 60},
+    # Far shorter than for a real table, whose stream has many shards.
+    "control": {"drained_after_seconds": 10},
 }
 _CHANGES_PER_SECOND = 40
 _RESERVE = 2000
 _SEED = 20_240_229
 
-# The control function looks at the run every minute; a step that takes this long has failed.
-_PATIENCE_SECONDS = 240.0
+# The schedule calls the reconciler every minute. A run in which nothing moves for three of them is stuck; how
+# long a step takes in all depends on how busy the machine is.
+PATIENCE_SECONDS = 180.0
 
 # How long the demo looks for a change that must not arrive.
 _LATE_WRITE_SECONDS = 5.0
 
 
 class DemoFailed(LocalError):
-    """The demo did not show what it is to show."""
+    """The demo did not show what it should show."""
+
+
+class Movement:
+    """Watches whether a run still gets anywhere. ``now`` returns seconds, as ``time.monotonic`` does."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._since = now()
+        self._latest: tuple[object, ...] = ()
+
+    def check(self, status: Status, waiting_for: str) -> None:
+        """Compare ``status`` with the one before.
+
+        Raises
+        ------
+        DemoFailed
+            The run has stopped, or nothing has moved for too long.
+        """
+        if status["phase"] == "stopped":
+            raise DemoFailed(f"the run has stopped: {status['reason']}")
+        counters = ("phase", "slice", "segments_done", "items", "changes")
+        counted = tuple(status.get(counter) for counter in counters)
+        if counted != self._latest:
+            self._latest, self._since = counted, self._now()
+        elif self._now() - self._since > PATIENCE_SECONDS:
+            raise DemoFailed(
+                f"nothing has moved for {PATIENCE_SECONDS:.0f} s while waiting for {waiting_for}: "
+                f"{_told(status)}, {_counted(status)}. Run `make demo KEEP=1` to look around afterwards"
+            )
 
 
 @dataclass
@@ -81,9 +116,9 @@ def tell(aws: LocalAws, directory: Path) -> None:
     with narrator.step("terraform apply of this repository's root module"):
         stage = _apply(aws, directory, narrator)
     with narrator.step("Copy the items while the source takes writes"):
-        _wait(stage, writer, "the estimate", lambda status: bool(status.get("estimate")))
-        _command(stage, "operate", "status", "--from-terraform", str(stage.terraform_directory))
-        _wait(stage, writer, "the backfill", _is_backfilled)
+        if _command(stage, "operate", "start", "--from-terraform", str(stage.terraform_directory)) != 0:
+            raise DemoFailed("tablecopy start did not start the run")
+        _wait(stage, writer, "the end of the backfill", _is_backfilled)
     with narrator.step("Stop the writer and wait until everything is applied"):
         writer.stop()
         narrator.say(_traffic(writer))
@@ -94,7 +129,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
         _command(stage, "operate", "seal", "--yes", "--from-terraform", str(stage.terraform_directory))
         _expect_late_write_ignored(stage)
     with narrator.step("Tamper with the destination; verify names exactly what was done"):
-        plan = _expect_tampering_found(stage)
+        plan, page = _expect_tampering_found(stage)
     with narrator.step("Repair the destination from the plan that verify has written"):
         _expect_repaired(stage, plan)
     narrator.summary(
@@ -105,6 +140,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
             ),
             "writer": _traffic(writer),
             "verdict": "equal before the seal; then exactly the three planted differences, and repaired",
+            "report": f"{page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}",
         }
     )
 
@@ -131,42 +167,46 @@ def _apply(aws: LocalAws, directory: Path, narrator: Narrator) -> Stage:
     applied = terraform.apply()
     narrator.say(next(line for line in applied.splitlines() if line.startswith("Apply complete!")))
     outputs = terraform.output()
-    narrator.say(f"the run starts by itself; its progress: {outputs['commands']['status']}")
     side = Side("source", region=regions["source"], profile="source")
     function = ControlFunction(side, outputs["control_function_name"])
     return Stage(aws, directory, narrator, function, terraform.directory)
 
 
-def _wait(stage: Stage, writer: Writer, what: str, is_reached: Callable[[Status], bool]) -> Status:
-    """Follow the run until ``is_reached``, telling each new phase."""
-    narrator = stage.narrator
-    give_up = time.monotonic() + _PATIENCE_SECONDS
-    told: tuple[object, ...] = ()
+def _wait(stage: Stage, writer: Writer, what: str, is_reached: Callable[[Status], bool]) -> None:
+    """Follow the run until ``is_reached``, and say each new phase."""
+    narrator, movement = stage.narrator, Movement()
+    told = ""
     while True:
         status = stage.function.status()
-        now = (status["phase"], status.get("slice"), status.get("problems"))
-        if now != told:
-            narrator.say(_told(status))
-            told = now
-        narrator.progress.update(f"   {_moving(status, writer)}")
+        if _told(status) != told:
+            told = _told(status)
+            narrator.say(told)
+        moving = f"{_counted(status)}; writer: {writer.changes:,} changes"
+        narrator.progress.update(f"   {moving}")
         if is_reached(status):
-            narrator.say(_moving(status, writer))
-            return status
-        if status["phase"] == "stopped":
-            raise DemoFailed(f"the run has stopped: {status['reason']}")
-        if time.monotonic() > give_up:
-            raise DemoFailed(f"{what} was not reached in {_PATIENCE_SECONDS:.0f} s: {json.dumps(status)}")
+            narrator.say(moving)
+            return
+        movement.check(status, what)
         time.sleep(0.5)
 
 
 def _watch_until_ready(stage: Stage) -> Status:
-    """Wait for ready as an operator or a pipeline does."""
-    directory, patience = str(stage.terraform_directory), f"{_PATIENCE_SECONDS:.0f}s"
-    code = _command(
-        stage, "operate", "watch", "--from-terraform", directory, "--interval", "1", "--timeout", patience
-    )
-    if code != 0:
-        raise DemoFailed(f"tablecopy watch ended with {code} instead of 0: the run did not become ready")
+    """Wait for ready with the command that an operator or a pipeline uses."""
+    arguments = ["watch", "--from-terraform", str(stage.terraform_directory), "--interval", "1"]
+    stage.narrator.say(_shown("operate", *arguments))
+    movement = Movement()
+    with subprocess.Popen(_python("operate", *arguments), stdout=subprocess.PIPE, text=True) as watch:
+        try:
+            while watch.poll() is None:
+                movement.check(stage.function.status(), "the run to be ready for cutover")
+                time.sleep(1)
+        except BaseException:
+            watch.send_signal(signal.SIGINT)
+            raise
+        assert watch.stdout is not None
+        stage.narrator.say(watch.stdout.read().rstrip())
+    if watch.returncode != 0:
+        raise DemoFailed(f"tablecopy watch ended with {watch.returncode} instead of 0: the run is not ready")
     return stage.function.status()
 
 
@@ -180,13 +220,12 @@ def _told(status: Status) -> str:
     return f"phase {status['phase']}{slice_}{problems}"
 
 
-def _moving(status: Status, writer: Writer) -> str:
+def _counted(status: Status) -> str:
     if status["phase"] == "none":
-        return f"waiting for control's first look; writer: {writer.changes:,} changes"
+        return "no run yet"
     return (
         f"{status['segments_done']}/{status['segments']} segments, {status['items']:,} items copied, "
-        f"{status['changes']:,} changes applied, oldest unapplied {status['oldest_unapplied_age']:.0f} s; "
-        f"writer: {writer.changes:,} changes"
+        f"{status['changes']:,} changes applied, oldest unapplied {status['oldest_unapplied_age']:.0f} s"
     )
 
 
@@ -219,8 +258,8 @@ def _expect_late_write_ignored(stage: Stage) -> None:
     stage.narrator.say(f"written to the source, not at the destination {_LATE_WRITE_SECONDS:.0f} s later")
 
 
-def _expect_tampering_found(stage: Stage) -> Path:
-    """Returns the plan that mends it."""
+def _expect_tampering_found(stage: Stage) -> tuple[Path, Path]:
+    """Return the repair plan and the report."""
     planted = tamper(stage.destination, _any_items(stage.destination, 2))
     plan, page = (stage.terraform_directory.parent / name for name in ("plan.jsonl", "report.html"))
     _command(stage, "verify", *_compared(stage), "--repair-plan", str(plan), "--html", str(page))
@@ -236,7 +275,7 @@ def _expect_tampering_found(stage: Stage) -> Path:
     if process.returncode != 1 or found != planted or differences != len(planted):
         raise DemoFailed(f"verify ended with {process.returncode} and found {found} instead of {planted}")
     stage.narrator.say("verify exits 1 and names these three and nothing else")
-    return plan
+    return plan, page
 
 
 def _expect_repaired(stage: Stage, plan: Path) -> None:
@@ -254,11 +293,15 @@ def _any_items(client: Any, count: int) -> list[Item]:
 
 def _command(stage: Stage, module: str, *arguments: str) -> int:
     """Run one of the project's commands as a user does, and show what it prints."""
-    name = {"operate": "tablecopy"}.get(module, module)
-    stage.narrator.say(f"$ {name} {' '.join(arguments)}".replace(f"{REPOSITORY}/", ""))
+    stage.narrator.say(_shown(module, *arguments))
     process = subprocess.run(_python(module, *arguments), stdout=subprocess.PIPE, text=True, check=False)
     stage.narrator.say(process.stdout.rstrip())
     return process.returncode
+
+
+def _shown(module: str, *arguments: str) -> str:
+    name = {"operate": "tablecopy"}.get(module, module)
+    return f"$ {name} {' '.join(arguments)}".replace(f"{REPOSITORY}/", "")
 
 
 def _python(module: str, *arguments: str) -> list[str]:
