@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
+from sides.session import ROLE_SESSION_NAME
 from tablecopy import retry
 from tablecopy.post import Post
 from verify.budget import Budget, Stopped
@@ -24,6 +26,9 @@ _THROTTLED_ATTEMPTS = 100
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
 
+# Kept to a proxy; without one there are as many as calls under way.
+_CONNECTIONS = 64
+
 _Found = TypeVar("_Found")
 
 Send = Callable[[str, bytes], bytes]
@@ -32,17 +37,20 @@ Send = Callable[[str, bytes], bytes]
 
 def sender(side: Side) -> tuple[Send, str]:
     """Sign in on a side: how to send calls to its DynamoDB, and the endpoint they go to."""
-    client = side.client("dynamodb")
     session = side.session()
     with explained(side):
-        # boto3 hides the session that has the credentials; its own clients are made of it, too.
+        # boto3 hides the session that has the credentials; its own clients are made of it as well.
         post = Post(
             session._session,
-            client.meta.region_name,
-            client.meta.endpoint_url,
-            (_CONNECT_SECONDS, _READ_SECONDS),
+            endpoint_url=side.endpoint_url,
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                max_pool_connections=_CONNECTIONS,
+                user_agent_extra=ROLE_SESSION_NAME,
+            ),
         )
-    return post.send, client.meta.endpoint_url
+    return post.send, post.endpoint_url
 
 
 class Calls:

@@ -1,8 +1,8 @@
 """Single DynamoDB calls at the lowest cost: signed, sent once, and answered with the bytes that came.
 
 botocore's client spends more on each call than everything else together: endpoint rules, user agent, hooks,
-request and response models. What is left of it here is what must not be done by hand: its credentials, its
-signature, the endpoint its client has resolved, and its certificates.
+request and response models. What must not be done by hand is left to it: its credentials, its signature, its
+endpoint (see `route`) and its way there (see `connections`).
 """
 
 from __future__ import annotations
@@ -11,52 +11,70 @@ import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, NoCredentialsError, ResponseStreamingError
 from botocore.session import Session
 
-from tablecopy.connections import Connections
+from tablecopy.connections import connections, settings_of
+from tablecopy.route import Routes
 
 Json = dict[str, Any]
 
 USER_AGENT = "dynamodb-account-copy"
 
-_HEADERS = {"Content-Type": "application/x-amz-json-1.0", "User-Agent": USER_AGENT}
 _TARGET = "DynamoDB_20120810."
 
 
 class Post:
     """Calls of one DynamoDB endpoint. Safe to use from several threads.
 
+    Each call goes to the same host, in the same way and under the same identity as a call of a botocore
+    client with the same arguments.
+
     Parameters
     ----------
     session
-        Gives the credentials.
+        Session with the credentials and settings.
     region, endpoint_url
-        As botocore's client has resolved them.
-    timeouts
-        Seconds to wait for a connection, and for an answer.
+        Region and endpoint, or None for those of the session.
+    config
+        Timeouts, proxies, certificates and user agent, as for a botocore client. Its retries are not used.
+    table
+        ARN of the table if the calls name it by ARN.
+
+    Raises
+    ------
+    botocore.exceptions.BotoCoreError
+        The settings do not lead to an endpoint.
     """
 
     def __init__(
         self,
         session: Session,
-        region: str,
-        endpoint_url: str,
-        timeouts: tuple[float, float],
+        region: str | None = None,
+        *,
+        endpoint_url: str | None = None,
+        config: Config,
+        table: str | None = None,
     ) -> None:
-        self._credentials = session.get_credentials()
-        self._region = region
-        self._url = endpoint_url
-        self._connections = Connections(
-            endpoint_url, *timeouts, verify=session.get_config_variable("ca_bundle") or True
+        client = session.create_client(
+            "dynamodb",
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=config.merge(Config(parameter_validation=False)),
         )
+        self.endpoint_url: str = client.meta.endpoint_url
+        self._credentials = session.get_credentials()
+        self._routes = Routes(client, table)
+        self._connections = connections(settings_of(session, client), urlsplit(self.endpoint_url).scheme)
 
     def sign_in(self) -> ReadOnlyCredentials:
-        """The credentials for a call made now; assuming the role for them may take a while."""
+        """Return the credentials for a call made now; assuming the role for them may take a while."""
         if self._credentials is None:
             raise NoCredentialsError
         credentials: ReadOnlyCredentials = self._credentials.get_frozen_credentials()
@@ -65,20 +83,25 @@ class Post:
     def send(self, operation: str, body: bytes, credentials: ReadOnlyCredentials | None = None) -> bytes:
         """Send ``body`` to ``operation`` (as the API spells it, such as ``Scan``) once.
 
-        With ``credentials`` (of ``sign_in``) nothing comes before it.
+        With ``credentials`` (of ``sign_in``) nothing else is sent before it.
 
         Raises
         ------
         botocore.exceptions.ClientError
             DynamoDB answered with an error.
         botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError
-            No whole answer came; what was asked for may have happened, and may still happen.
+            No complete answer came. The call may have taken effect, and may still do so.
         """
-        request = AWSRequest(
-            "POST", self._url, headers=_HEADERS | {"X-Amz-Target": _TARGET + operation}, data=body
-        )
-        SigV4Auth(credentials or self.sign_in(), "dynamodb", self._region).add_auth(request)
-        response = self._connections.post(body, dict(request.headers.items()))
+        signer = credentials or self.sign_in()
+        route = self._routes.of(operation, signer.account_id)
+        headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "User-Agent": route.user_agent,
+            "X-Amz-Target": _TARGET + operation,
+        }
+        request = AWSRequest("POST", route.url, headers=headers, data=body)
+        SigV4Auth(signer, route.signing_name, route.signing_region).add_auth(request)
+        response = self._connections.post(route.url, body, dict(request.headers.items()))
         if response.status >= 300:
             raise _error(operation, response.status, response.content)
         _check_whole(response.headers, response.content)

@@ -59,10 +59,23 @@ def is_refusal(error: ClientError) -> bool:
 
 
 class Backoff:
-    """Full jitter: each wait is any time between nothing and an exponentially growing bound."""
+    """Full jitter: each wait is any time between zero and an exponentially growing bound.
 
-    def __init__(self, jitter: random.Random) -> None:
+    Parameters
+    ----------
+    base, cap
+        Bounds of the first wait and of any wait, in seconds.
+    """
+
+    def __init__(
+        self,
+        jitter: random.Random,
+        base: float = _BACKOFF_BASE_SECONDS,
+        cap: float = _BACKOFF_CAP_SECONDS,
+    ) -> None:
         self._jitter = jitter
+        self._base = base
+        self._cap = cap
         self._attempt = 0
 
     def progress(self) -> None:
@@ -71,6 +84,6 @@ class Backoff:
 
     def next(self) -> float:
         """Seconds to wait before the next try."""
-        bound = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2**self._attempt)
+        bound = min(self._cap, self._base * 2**self._attempt)
         self._attempt += 1
         return self._jitter.uniform(0, bound)

@@ -1,15 +1,16 @@
-"""DynamoDB's wire format, with nothing translated on the way.
+"""DynamoDB's wire format, without translation.
 
-botocore keeps its credentials, signing, endpoints and retries. Its parameter validation, serializer and
-response parser are out of the way: a request is the JSON that goes out, a response is the JSON that came
-in. Calls that carry the items themselves go past its client altogether (see post). Numbers therefore stay
-text (``{"N": "12.50"}``) and binaries stay base64 text, as they are in a stream event, so that no type can
-change between source and destination.
+A request is the JSON that is sent, an answer is the JSON that was received. Numbers therefore stay text
+(``{"N": "12.50"}``) and binaries stay base64 text, as they are in a stream event, so that no type can change
+between source and destination. All calls take one transport (see `post`), which obeys every setting of
+botocore's client and uses nothing private of it: AWS updates the botocore of a Lambda runtime while a copy is
+running.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,35 +18,37 @@ from typing import Any
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, ResponseStreamingError
-from botocore.model import OperationModel
 from botocore.session import Session
 
-from tablecopy.post import USER_AGENT, Json, Post, document, error_fields
-from tablecopy.retry import is_expired
+from tablecopy import retry
+from tablecopy.clock import Clock
+from tablecopy.post import USER_AGENT, Json, Post, document
 from tablecopy.sessions import RoleSession
 
 __all__ = ["Json", "Wire", "encode"]
 
-_BODY = "tablecopy_body"
-
-_BATCH_OPERATIONS = frozenset({"BatchWriteItem", "BatchGetItem"})
+# As in botocore's standard mode: the first retry within a second, then twice as long each time.
+_BACKOFF_BASE_SECONDS = 1.0
+_BACKOFF_CAP_SECONDS = 20.0
 
 
 class Wire:
-    """A DynamoDB client that speaks JSON documents as DynamoDB spells them.
+    """A DynamoDB client that speaks JSON documents as DynamoDB spells them. Safe to use from several threads.
 
     Parameters
     ----------
     session
-        Gives credentials and the endpoint. It must not be shared with clients that want parsed responses.
+        Session with the credentials and the endpoint.
     region
         Region of the tables, or None for the session's.
     attempts
-        How often botocore tries a call in all. 1 leaves retrying to the caller.
+        How often ``call`` tries a call in all. 1 leaves retrying to the caller.
     connect_timeout, read_timeout
-        Seconds.
+        Seconds to wait for a connection, and for each part of an answer.
     connections
-        How many calls may be under way at once.
+        How many connections to a proxy are kept.
+    clock
+        Clock that waits between the tries of a call.
     """
 
     def __init__(
@@ -57,112 +60,82 @@ class Wire:
         connect_timeout: float = 3,
         read_timeout: float = 10,
         connections: int = 10,
+        clock: Clock | None = None,
     ) -> None:
-        session.register_component("response_parser_factory", _JsonParserFactory())
-        self._client = session.create_client(
-            "dynamodb",
-            region_name=region,
+        self._post = Post(
+            session,
+            region,
             config=Config(
-                parameter_validation=False,
                 connect_timeout=connect_timeout,
                 read_timeout=read_timeout,
-                retries={"mode": "standard", "total_max_attempts": attempts},
-                tcp_keepalive=True,
                 max_pool_connections=connections,
-                # Built anew for each call otherwise, at a tenth of the call's cost.
                 user_agent=USER_AGENT,
             ),
         )
-        self._post = Post(
-            session,
-            self._client.meta.region_name,
-            self._client.meta.endpoint_url,
-            (connect_timeout, read_timeout),
-        )
         self._session = session
-        events = self._client.meta.events
-        events.register("provide-client-params.dynamodb", _set_body_aside)
-        events.register("before-call.dynamodb", _put_body_back)
+        self._attempts = attempts
+        self._clock = clock or Clock()
+        self._jitter = random.Random()
 
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
-        """Send ``body`` to ``operation`` (its name in botocore, such as ``batch_write_item``).
+        """Send ``body`` to ``operation`` (its name in botocore, such as ``put_item``) until it succeeds.
+
+        A write that is tried again after a lost answer may take effect twice.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            DynamoDB answered with an error.
-        botocore.exceptions.HTTPClientError
-            No whole answer came; what was asked for may have happened, and may still happen.
+            DynamoDB answered with an error, also to the last try.
+        botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError
+            No complete answer came. The call may have taken effect, and may still do so.
         """
         encoded = body if isinstance(body, bytes) else encode(body)
-        with self._renewing():
-            response: Json = getattr(self._client, operation)(Body=encoded)
-        return response
+        name = operation.title().replace("_", "")
+        backoff = retry.Backoff(self._jitter, _BACKOFF_BASE_SECONDS, _BACKOFF_CAP_SECONDS)
+        for _ in range(self._attempts - 1):
+            try:
+                return self._answer(name, encoded)
+            except ClientError as error:
+                if not retry.is_retryable(error) or (retry.is_expired(error) and not self._renews):
+                    raise
+            except retry.NO_ANSWER:
+                pass
+            self._clock.sleep(backoff.next())
+        return self._answer(name, encoded)
 
     def post(self, operation: str, body: bytes, credentials: ReadOnlyCredentials | None = None) -> bytes:
         """Send ``body`` to ``operation`` (as the API spells it) once, and return the body of its answer.
 
-        Raises as ``call`` does, and botocore.exceptions.ConnectionError when no connection came about.
+        Raises as ``call`` does.
         """
         with self._renewing():
             return self._post.send(operation, body, credentials)
 
     def sign_in(self) -> ReadOnlyCredentials:
-        """The credentials for a call of ``post`` made now; getting them may take a while."""
+        """Return the credentials for a call of ``post`` made now; getting them may take a while."""
         return self._post.sign_in()
+
+    def _answer(self, operation: str, body: bytes) -> Json:
+        answer = document(self.post(operation, body))
+        if answer is None:
+            raise ResponseStreamingError(error="the answer is not DynamoDB's JSON")
+        return answer
+
+    @property
+    def _renews(self) -> bool:
+        return isinstance(self._session, RoleSession)
 
     @contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Have the next call assume its role anew when this one's credentials were refused."""
+        """Have the next call assume its role again when this one's credentials were refused."""
         try:
             yield
         except ClientError as error:
-            if is_expired(error) and isinstance(self._session, RoleSession):
+            if retry.is_expired(error) and isinstance(self._session, RoleSession):
                 self._session.renew()
             raise
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """``document`` as compact UTF-8 JSON."""
+    """Return ``document`` as compact UTF-8 JSON."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _set_body_aside(params: Json, model: OperationModel, context: Json, **_: object) -> Any:
-    context[_BODY] = params["Body"]
-    # botocore looks for tables among the keys of a batch's RequestItems, and fails where there are no keys.
-    return {"RequestItems": {}} if model.name in _BATCH_OPERATIONS else {}
-
-
-def _put_body_back(params: Json, context: Json, **_: object) -> None:
-    params["body"] = context[_BODY]
-
-
-class _JsonParser:
-    """Stands in for botocore's parser: the decoded body, and the error fields its retries look at."""
-
-    def parse(self, response: Json, shape: object) -> Json:
-        status = response["status_code"]
-        parsed = document(response["body"])
-        if parsed is None:
-            if status < 300:
-                # botocore does not hold a body against its Content-Length. Read as success, an answer cut
-                # short would hide the unprocessed items it was about to name.
-                raise ResponseStreamingError(error="the answer was cut short")
-            parsed = {}
-        if status >= 300:
-            parsed["Error"] = error_fields(parsed, status)
-        headers = response["headers"]
-        parsed["ResponseMetadata"] = {
-            "HTTPStatusCode": status,
-            "HTTPHeaders": headers,
-            "RequestId": headers.get("x-amzn-requestid", ""),
-        }
-        return parsed
-
-
-class _JsonParserFactory:
-    def set_parser_defaults(self, **_: object) -> None:
-        """Nothing to default: no timestamps or blobs are decoded."""
-
-    def create_parser(self, protocol_name: str) -> _JsonParser:
-        return _JsonParser()

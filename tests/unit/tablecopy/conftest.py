@@ -9,6 +9,7 @@ from moto import mock_aws
 
 from tablecopy.journal.store import Store
 from tests.unit.tablecopy.fakes import FakeClock, own_wire
+from tests.unit.tablecopy.front import Front, front
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +17,21 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
+
+
+@pytest.fixture(scope="session")
+def moto_front() -> Iterator[Front]:
+    with front() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def dynamodb(moto_front: Front, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Calls of DynamoDB reach moto through the product's transport; each one has to be valid."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", moto_front.url)
+    yield
+    invalid, moto_front.invalid = moto_front.invalid, []
+    assert not invalid, invalid
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +44,9 @@ class FakeClock(Clock):
             self.time += seconds
 
 
+@functools.cache
 def own_wire() -> Wire:
+    """A wire to the AWS that moto shows at the moment."""
     return Wire(Session(), "eu-west-1", attempts=1)
 
 

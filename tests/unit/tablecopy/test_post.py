@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
     EndpointConnectionError,
@@ -120,7 +121,12 @@ def test_nobody_listening(answering: Answering) -> None:
 def test_a_silent_server_is_waited_for_no_longer_than_said(answering: Answering) -> None:
     _, server = answering(200, b"{}")
     server.silent.set()
-    post = Post(Session(), "eu-west-1", f"http://127.0.0.1:{server.server_port}", (1, 0.05))
+    post = Post(
+        Session(),
+        "eu-west-1",
+        endpoint_url=f"http://127.0.0.1:{server.server_port}",
+        config=Config(connect_timeout=1, read_timeout=0.05),
+    )
     with pytest.raises(ReadTimeoutError) as raised:
         post.send("Scan", BODY)
     assert isinstance(raised.value, NO_ANSWER)
