@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
-from sides.session import ROLE_SESSION_NAME
+from sides.signin import ROLE_SESSION_NAME, SIGN_INS
 from tablecopy import retry
 from tablecopy.post import Post
 from verify.budget import Budget, Stopped
@@ -38,7 +38,7 @@ Send = Callable[[str, bytes], bytes]
 def sender(side: Side) -> tuple[Send, str]:
     """Sign in on a side: how to send calls to its DynamoDB, and the endpoint they go to."""
     session = side.session()
-    with explained(side):
+    with explained(side), SIGN_INS.lock:
         # boto3 hides the session that has the credentials; its own clients are made of it as well.
         post = Post(
             session._session,
@@ -49,6 +49,7 @@ def sender(side: Side) -> tuple[Send, str]:
                 max_pool_connections=_CONNECTIONS,
                 user_agent_extra=ROLE_SESSION_NAME,
             ),
+            table=side.table_name,
         )
     return post.send, post.endpoint_url
 

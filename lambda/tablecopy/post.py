@@ -45,7 +45,7 @@ class Post:
     config
         Timeouts, proxies, certificates and user agent, as for a botocore client. Its retries are not used.
     table
-        ARN of the table if the calls name it by ARN.
+        Name or ARN by which the calls name their table; needed where it may be an ARN.
 
     Raises
     ------

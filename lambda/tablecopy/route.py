@@ -46,7 +46,8 @@ class Routes:
         A DynamoDB client without parameter validation. It must not be used for anything else: none of its
         calls is sent.
     table
-        ARN of the table if the calls name it by ARN; an account-based endpoint then follows the ARN.
+        Name or ARN by which the calls name their table, where it may be an ARN: an account-based endpoint
+        follows the ARN.
     """
 
     def __init__(self, client: BaseClient, table: str | None = None) -> None:
