@@ -58,6 +58,9 @@ def compare_definitions(source: Definition, destination: Definition) -> list[Fin
       is off while the source has it (so it must be until the cutover);
     * "cosmetic": tags, what is unknown, and what the destination has beyond the source at no charge.
 
+    No command makes the destination less safe than it is: what protects it beyond the source has no command,
+    and where it is free no finding.
+
     Parameters
     ----------
     source, destination
@@ -153,16 +156,15 @@ def _table_class(source: Definition, destination: Definition) -> Iterator[Findin
 
 def _deletion_protection(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.deletion_protection, destination.deletion_protection
-    if here != there:
+    # The module protects the table it creates: more protection than the source has is no finding.
+    if here and not there:
         yield Finding(
             "deletion_protection",
-            "data" if here else "cosmetic",
+            "data",
             here,
             there,
-            "Deletion protection is off at the destination: one call deletes the table."
-            if here
-            else "Only the destination has deletion protection: it is not deleted by accident.",
-            mending.update_table(destination, deletion_protection_enabled=here),
+            "Deletion protection is off at the destination: one call deletes the table.",
+            mending.update_table(destination, deletion_protection_enabled=True),
         )
 
 
@@ -186,7 +188,7 @@ def _encryption(source: Definition, destination: Definition) -> Iterator[Finding
             here.kind,
             there.kind,
             text,
-            _encryption_mend(here.kind, destination),
+            _encryption_mend(here.kind, destination) if weaker else None,
         )
 
 
@@ -196,8 +198,6 @@ def _encryption_rank(encryption: Encryption) -> int:
 
 
 def _encryption_mend(wanted: KeyKind, destination: Definition) -> str:
-    if wanted == "aws_owned":
-        return mending.update_table(destination, sse_specification={"Enabled": False})
     managed = mending.update_table(destination, sse_specification={"Enabled": True, "SSEType": "KMS"})
     if wanted == "aws_managed":
         return managed
@@ -227,7 +227,7 @@ def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
     elif here is None:
         severity = "cosmetic"
         text = "Only the destination has a stream: it costs nothing until something reads it."
-        mend = mending.update_table(destination, stream_specification={"StreamEnabled": False})
+        mend = None
     elif _images(here) - _images(there):
         text = f"The destination's stream has the view type {there}: consumers miss what {here} showed them."
     else:
@@ -235,6 +235,7 @@ def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
         text = (
             f"The destination's stream has the view type {there}: consumers see more than {here} showed them."
         )
+        mend = None
     yield Finding("stream", severity, here, there, text, mend)
 
 
@@ -283,7 +284,8 @@ def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
     if isinstance(here, Unread) or isinstance(there, Unread):
         yield from _unread(aspect, _days(here), _days(there))
         return
-    if here == there:
+    # Developer Guide, Enable point-in-time recovery: the period does not change the price.
+    if here == there or (here is not None and there is not None and here < there):
         return
     severity: Severity = "data"
     if there is None:
@@ -293,18 +295,14 @@ def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
     elif here is None:
         severity = "cost"
         text = "Point-in-time recovery is on at the destination only: it is charged by the size of the table."
-    elif there < here:
-        text = f"The destination can be recovered for {there} days back, the source for {here}."
     else:
-        # Developer Guide, Enable point-in-time recovery: the period does not change the price.
-        severity = "cosmetic"
-        text = f"The destination can be recovered for {there} days back, the source for {here}, at one price."
-    specification: dict[str, Any] = {"PointInTimeRecoveryEnabled": here is not None}
+        text = f"The destination can be recovered for {there} days back, the source for {here}."
+    mend = None
     if here is not None:
-        specification["RecoveryPeriodInDays"] = here
-    mend = mending.table_command(
-        destination, "update-continuous-backups", point_in_time_recovery_specification=specification
-    )
+        specification = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": here}
+        mend = mending.table_command(
+            destination, "update-continuous-backups", point_in_time_recovery_specification=specification
+        )
     yield Finding(aspect, severity, _days(here), _days(there), text, mend)
 
 
@@ -341,13 +339,8 @@ def _tags(source: Definition, destination: Definition) -> Iterator[Finding]:
             None,
             extra,
             f"Only the destination has these tags: {_names(extra)}.",
-            mending.command(
-                destination,
-                "dynamodb",
-                "untag-resource",
-                resource_arn=destination.arn,
-                tag_keys=list(extra),
-            ),
+            # Backup plans and policies may select the table by them.
+            None,
         )
 
 
