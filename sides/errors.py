@@ -19,7 +19,9 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
     SSOError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
@@ -166,11 +168,22 @@ def _explain_core(error: BotoCoreError, side: Side | None) -> str:
         return f"no AWS region; give {_flag(side, 'region')} (for example eu-west-1) or set AWS_REGION"
     if isinstance(error, InvalidRegionError):
         return f"{error}; {_flag(side, 'region')} takes a name like eu-west-1"
+    if isinstance(error, ProxyConnectionError):
+        return f"{_with_reason(error)}; check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    if isinstance(error, SSLError):
+        return f"{error}; if a proxy signs certificates here, set AWS_CA_BUNDLE to the path of its CA bundle"
     if isinstance(error, (EndpointConnectionError, ConnectTimeoutError)):
-        return f"{error}; check the network, {_flag(side, 'region')} and {_flag(side, 'endpoint-url')}"
+        reason = _with_reason(error)
+        return f"{reason}; check the network, {_flag(side, 'region')} and {_flag(side, 'endpoint-url')}"
     if isinstance(error, (ReadTimeoutError, ConnectionClosedError)):
         return f"{error} The network or the endpoint gave up, even after retries"
     return str(error)
+
+
+def _with_reason(error: BotoCoreError) -> str:
+    """Return botocore's text, which leaves out why a connection failed, with the reason behind it."""
+    reason = error.kwargs.get("error")
+    return f"{str(error).rstrip('.')} ({reason})" if reason else str(error)
 
 
 def _login_hint(side: Side | None) -> str:

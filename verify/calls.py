@@ -105,8 +105,8 @@ class Calls:
                 if failures >= _ATTEMPTS or throttles >= _THROTTLED_ATTEMPTS:
                     with explained(self._side):
                         raise
-            except retry.NO_ANSWER:
-                failures += 1
+            except retry.NO_ANSWER as error:
+                failures = _ATTEMPTS if retry.is_untrusted(error) else failures + 1
                 if failures >= _ATTEMPTS:
                     with explained(self._side):
                         raise

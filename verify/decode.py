@@ -160,13 +160,25 @@ def batch_page(body: bytes, table: str) -> bytes:
     return b'{"Items":[%b],"Count":%d}' % (b",".join(items), len(items))
 
 
+def _last_key(value: Raw | UnsetType) -> bytes | None:
+    if isinstance(value, UnsetType):
+        return None
+    text = bytes(value)
+    # Without a key the next page would be the first one again, or none would be read.
+    try:
+        if msgspec.json.decode(text, type=dict[str, dict[str, str]]):
+            return text
+    except msgspec.MsgspecError:
+        pass
+    raise BadPage(f"a LastEvaluatedKey of {text[:40]!r}")
+
+
 def _decoded(scanned: _Scanned, fields: Mapping[str, str] | None) -> Decoded:
     if scanned.Count != len(scanned.Items):
         raise BadPage(f"{len(scanned.Items)} items, and a Count of {scanned.Count}")
-    last_key = scanned.LastEvaluatedKey
     return Decoded(
         scanned.Items,
-        None if isinstance(last_key, UnsetType) else bytes(last_key),
+        _last_key(scanned.LastEvaluatedKey),
         scanned.ConsumedCapacity.CapacityUnits if scanned.ConsumedCapacity else 0.0,
         fields,
     )

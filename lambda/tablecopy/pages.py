@@ -84,7 +84,11 @@ def parse(body: bytes) -> Page:
         raise BadPage(f"no end after {at} of {len(body)} bytes")
     if values.get("Count") != b"%d" % len(items):
         raise BadPage(f"{len(items)} items, and a Count of {values.get('Count')!r}")
-    return Page(items, _json(values, "LastEvaluatedKey"), _consumed(values))
+    last_key = _json(values, "LastEvaluatedKey")
+    # Without a key the next page would be the first one again, or none would be read.
+    if "LastEvaluatedKey" in values and not (isinstance(last_key, dict) and last_key):
+        raise BadPage(f"a LastEvaluatedKey of {values['LastEvaluatedKey'][:40]!r}")
+    return Page(items, last_key, _consumed(values))
 
 
 def _items(body: bytes, at: int) -> tuple[list[bytes], int]:

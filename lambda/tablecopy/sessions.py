@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
@@ -20,6 +22,10 @@ _SESSION_SECONDS = 3600
 
 # A session this young is not to blame for a refusal.
 _RENEWED_SECONDS = 1.0
+
+
+# botocore waits a minute for a connection by default: longer than a function may have left.
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5})
 
 
 def own_session() -> Session:
@@ -81,7 +87,7 @@ class _AssumedRole(CredentialProvider):
         self._refused = False
         # A fetcher of its own each time: one that has fetched remembers it until it expires.
         return AssumeRoleCredentialFetcher(
-            client_creator=self._base.create_client,
+            client_creator=partial(self._base.create_client, config=_CONFIG),
             source_credentials=self._base.get_credentials(),
             role_arn=self._role_arn,
             extra_args=self._arguments,

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tablecopy.pages import BadPage
 from tablecopy.wire import Json, Wire
 
 
@@ -96,6 +97,9 @@ class Store:
             yield page
             if "LastEvaluatedKey" not in page:
                 return
+            if not page["LastEvaluatedKey"]:
+                # The next page would be the first one again.
+                raise BadPage("a page of the journal has an empty LastEvaluatedKey")
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _conditional(

@@ -13,7 +13,9 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
     SSOTokenLoadError,
     UnauthorizedSSOTokenError,
 )
@@ -111,3 +113,25 @@ def test_what_may_pass_by_itself(error: Any, passing: bool) -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(ZeroDivisionError), explained(SIDE):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (
+            SSLError(endpoint_url="https://db", error=OSError("CERTIFICATE_VERIFY_FAILED: self-signed")),
+            ["https://db", "self-signed", "AWS_CA_BUNDLE"],
+        ),
+        (
+            EndpointConnectionError(endpoint_url="https://db", error=OSError("Connection refused")),
+            ["https://db", "Connection refused", "--source-endpoint-url"],
+        ),
+        (
+            ProxyConnectionError(proxy_url="http://proxy:8080", error=OSError("407 Authentication Required")),
+            ["http://proxy:8080", "407 Authentication Required", "HTTPS_PROXY"],
+        ),
+    ],
+)
+def test_why_there_was_no_connection_is_kept(error: BotoCoreError, parts: list[str]) -> None:
+    text = explain(error, Side("source"))
+    assert [part for part in parts if part not in text] == []

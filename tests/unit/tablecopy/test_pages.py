@@ -136,6 +136,11 @@ def test_a_full_page_takes_one_pass() -> None:
         pytest.param(b'{"Count":1,"Items":[{},],"ScannedCount":1}', id="a comma more"),
         pytest.param(b'{"Count":null,"Items":[],"ScannedCount":0}', id="no number"),
         pytest.param(b'{"Count":0,"Items":[],"LastEvaluatedKey":{"pk"}}', id="no JSON"),
+        pytest.param(b'{"Count":0,"Items":[],"LastEvaluatedKey":null}', id="a null key"),
+        pytest.param(b'{"Count":0,"Items":[],"LastEvaluatedKey":{}}', id="an empty key"),
+        pytest.param(b'{"Count":0,"Items":[],"LastEvaluatedKey":{ }}', id="an empty key, with a space"),
+        pytest.param(b'{"Count":0,"Items":[],"LastEvaluatedKey":"pk"}', id="a key that is text"),
+        pytest.param(b'{"Count":0,"Items":[],"LastEvaluatedKey":1}', id="a key that is a number"),
     ],
 )
 def test_something_else_is_no_page(body: bytes) -> None:

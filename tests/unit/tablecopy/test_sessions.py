@@ -95,6 +95,8 @@ def test_the_role_is_asked_for_with_its_external_id(monkeypatch: pytest.MonkeyPa
     _access_key(RoleSession(ROLE, "external", "tablecopy-" + "x" * 100))
     [arguments] = asked
     assert arguments["role_arn"] == ROLE
+    config = arguments["client_creator"]("sts").meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3, 10)
     assert arguments["extra_args"] == {
         "ExternalId": "external",
         "RoleSessionName": ("tablecopy-" + "x" * 100)[:64],

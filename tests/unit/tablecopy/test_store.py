@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.journal.store import Conflict, Store, number, text
+from tablecopy.pages import BadPage
 from tablecopy.wire import Json, Wire
 from tests.unit.tablecopy.fakes import own_wire
 
@@ -81,3 +82,17 @@ def test_every_read_is_strongly_consistent() -> None:
     store.count("a")
     store.names("a")
     assert [request["ConsistentRead"] for request in wire.requests] == [True] * 5
+
+
+@pytest.mark.parametrize("key", [None, {}])
+def test_a_page_with_an_empty_last_key_ends_the_query(key: Json | None) -> None:
+    class Endless(Wire):
+        def __init__(self) -> None:
+            """Nothing is signed."""
+
+        def call(self, operation: str, body: Any) -> Json:
+            assert "ExclusiveStartKey" not in body
+            return {"Items": [], "Count": 0, "LastEvaluatedKey": key}
+
+    with pytest.raises(BadPage):
+        list(Store(Endless(), "journal").query("run"))

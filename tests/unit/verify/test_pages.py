@@ -204,6 +204,10 @@ def test_the_end_of_a_segment_and_its_cost() -> None:
         page(item(1)).replace(b'"Count":1', b'"Count":2'),
         page({"pk": {"X": "k"}, "sk": {"N": "1"}}),
         page({"pk": {}, "sk": {"N": "1"}}),
+        page(item(1), LastEvaluatedKey=None),
+        page(item(1), LastEvaluatedKey={}),
+        page(item(1), LastEvaluatedKey="pk"),
+        page(item(1), LastEvaluatedKey={"pk": "k"}),
     ],
 )
 def test_what_is_no_page_is_refused(body: bytes) -> None:
