@@ -55,11 +55,35 @@ class CommandSettings:
 
 @dataclass(frozen=True)
 class Prices:
-    """What a million request units cost, in ``currency``. The defaults are on-demand in us-east-1 in 2025."""
+    """AWS's list prices in ``currency``. The defaults are those of us-east-1 at the end of 2025, on arm64.
+
+    Parameters
+    ----------
+    currency
+        Its code.
+    read_per_million, write_per_million
+        A million request units of an on-demand table of the class Standard.
+    lambda_per_gb_second, lambda_per_million_requests
+        A GB second of a function's time, and a million invocations.
+    stream_per_100_000_reads
+        100,000 calls of GetRecords that are not Lambda's own.
+    states_per_1_000_transitions
+        1,000 state transitions of a standard workflow.
+    logs_per_gb
+        A GB of logs ingested.
+    nat_per_gb
+        A GB through a NAT gateway.
+    """
 
     currency: str = "USD"
     read_per_million: float = 0.125
     write_per_million: float = 0.625
+    lambda_per_gb_second: float = 0.0000133334
+    lambda_per_million_requests: float = 0.20
+    stream_per_100_000_reads: float = 0.02
+    states_per_1_000_transitions: float = 0.025
+    logs_per_gb: float = 0.50
+    nat_per_gb: float = 0.045
 
 
 CONTROL_FUNCTIONS = 2

@@ -35,9 +35,11 @@ class Estimate:
     Attributes
     ----------
     items, bytes
-        What the source holds.
+        What the source holds: DynamoDB's ItemCount and TableSizeBytes, which are up to six hours old.
     read_units, write_units
         Request units in all; writes with those of the destination's indexes, as if every item were in them.
+    units_per_item
+        Write units of a change: those of an average item and of its entries in the indexes.
     cost, currency
         Of these units at on-demand prices.
     seconds
@@ -53,6 +55,7 @@ class Estimate:
     bytes: int
     read_units: int
     write_units: int
+    units_per_item: float
     cost: float
     currency: str
     seconds: float
@@ -94,6 +97,7 @@ def estimate(source: Json, destination: Json, settings: CopySettings) -> Estimat
         bytes=size,
         read_units=read_units,
         write_units=write_units,
+        units_per_item=write_units / items if items else 1.0,
         cost=round(cost, 4),
         currency=prices.currency,
         seconds=round(binding.seconds, 1),
