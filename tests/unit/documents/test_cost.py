@@ -1,4 +1,4 @@
-"""The example of docs/cost.md, reckoned by what reckons a run's estimate."""
+"""The example of docs/cost.md, calculated by what calculates a run's estimate."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from dataclasses import replace
 import pytest
 
 from reference.__main__ import REPOSITORY
+from tablecopy.control.cost import Circumstances, Cost, costs
 from tablecopy.control.estimate import Estimate, estimate
-from tablecopy.settings import ControlSettings
+from tablecopy.settings import CopySettings, Prices
 from tablecopy.wire import Json
-from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
 TEXT = (REPOSITORY / "docs/cost.md").read_text()
 ITEMS, SIZE = 200_000_000, 100_000_000_000
-READ_PRICE, WRITE_PRICE, GB_SECOND, STREAM_READ = 0.125e-6, 0.625e-6, 0.0000133334, 0.02 / 100_000
+PRICES = Prices()
+READ_PRICE, WRITE_PRICE = PRICES.read_per_million / 1e6, PRICES.write_per_million / 1e6
 HOURS, DAYS = 14, 3
+GIVEN = Circumstances(changes_per_second=20e6 / (DAYS * 86_400), shards=20, days=DAYS, nat=True)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +33,13 @@ def run() -> Estimate:
     return estimate(
         {"ItemCount": ITEMS, "TableSizeBytes": SIZE, "ProvisionedThroughput": on_demand},
         {"ProvisionedThroughput": on_demand, "GlobalSecondaryIndexes": [index]},
-        replace(ControlSettings.from_environment(ENVIRONMENT), total_segments=16, concurrency=16),
+        CopySettings(),
     )
+
+
+@pytest.fixture(scope="module")
+def bill(run: Estimate) -> list[Cost]:
+    return costs(run, CopySettings(), GIVEN)
 
 
 def row(what: str) -> tuple[float, float]:
@@ -42,30 +49,41 @@ def row(what: str) -> tuple[float, float]:
     return float(found[1].replace(",", "")), float(found[2])
 
 
+def test_the_rows_are_those_of_the_estimate(bill: list[Cost]) -> None:
+    table = TEXT.partition("## An example")[2].partition("That is")[0]
+    assert re.findall(r"^\| ([^|]+) \| [\d,]+ ([^|]+) \| [\d.]+ \|$", table, re.MULTILINE) == [
+        (cost.what, cost.unit) for cost in bill
+    ]
+    for cost in bill:
+        assert row(cost.what) == (round(cost.units), round(cost.cost, 2)), cost.what
+    assert f"That is {sum(cost.cost for cost in bill):.2f} USD" in TEXT
+
+
 def test_the_backfill(run: Estimate) -> None:
-    assert row("read the source") == (run.read_units, round(run.read_units * READ_PRICE, 2))
-    units, cost = row("write the destination and its index")
-    assert (units, cost) == (run.write_units, round(run.write_units * WRITE_PRICE, 2))
-    assert f"{run.cost:.2f} USD for the backfill" in TEXT
+    assert f"{run.cost:.2f} USD for the backfill" in " ".join(TEXT.split())
     assert run.limit == "destination_on_demand"
     assert f"takes {math.ceil(run.seconds / 3600)} hours" in TEXT
     assert math.ceil(run.seconds / 3600) == HOURS
 
 
-def test_changes_and_comparisons() -> None:
-    assert row("20 million changes meanwhile") == (2 * 20e6, round(2 * 20e6 * WRITE_PRICE, 2))
+def test_the_prices_are_those_of_the_code() -> None:
+    said = " ".join(TEXT.split())
+    assert f"{PRICES.read_per_million} USD for a million read units" in said
+    assert f"{PRICES.write_per_million} USD for a million write units" in said
+
+
+def test_comparisons() -> None:
     eventually = math.ceil(3 * 2 * SIZE / 8192)
     consistently = math.ceil(2 * SIZE / 4096)
     assert row("`verify` three times while it runs") == (eventually, round(eventually * READ_PRICE, 2))
     assert row("`verify --writes-stopped`") == (consistently, round(consistently * READ_PRICE, 2))
 
 
-def test_functions_and_streams() -> None:
-    workers, control = 16 * 0.5 * HOURS * 3600, 0.25 * DAYS * 86_400
-    assert row("16 workers of 512 MB for 14 hours") == (workers, round(workers * GB_SECOND, 2))
-    assert row("reconciler, 256 MB, for three days") == (control, round(control * GB_SECOND, 2))
-    reads = 20 * DAYS * 86_400
-    assert row("the reconciler's reads of 20 shards for three days") == (reads, round(reads * STREAM_READ, 2))
+def test_a_longer_window_makes_fewer_batches(run: Estimate) -> None:
+    """A fifth of the shards that make a batch each second is a fifth of the batches."""
+    quiet = replace(GIVEN, shards=4)
+    replicator = {cost.what: cost.units for cost in costs(run, CopySettings(), quiet)}["replicator function"]
+    assert replicator == pytest.approx(row("replicator function")[0] / 5)
 
 
 def test_provisioned_capacity_instead(run: Estimate) -> None:
