@@ -14,6 +14,7 @@ from operate.clock import Clock
 from operate.function import ControlFunction, Status
 from operate.letters import letter_lines, records
 from operate.outcome import lacks_changes
+from operate.preflight import add_commands
 from operate.sealing import check_answerable, confirmed, sealed
 from operate.starting import started
 from operate.text import lines, redrive_line
@@ -66,11 +67,15 @@ def parser() -> argparse.ArgumentParser:
         add_side_options(command, "source")
         add_terraform_option(command)
         add_output_options(command)
+    add_commands(commands)
     return top
 
 
 def _command(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
+    if "run" in options:
+        code: int = options.run(options)
+        return code
     if options.command == "seal":
         check_answerable(options.yes, sys.stdin)
     side, name, outputs = _place(options)

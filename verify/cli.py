@@ -16,7 +16,7 @@ from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Styl
 from verify import repair_cli
 from verify.compare import check_comparable, compare
 from verify.control import lag_of
-from verify.estimate import available_cores, estimated
+from verify.estimate import default_processes, estimated
 from verify.flags import options_of, parser
 from verify.letters import Letters, letters_of
 from verify.options import Options
@@ -37,9 +37,6 @@ _EXIT_CODES: dict[Verdict, int] = {
     # It says nothing about the rest: a pipeline must not take it for equal.
     "sampled": EXIT_UNSETTLED,
 }
-
-# Smaller tables are compared before further processes have started.
-_WORTH_PROCESSES_BYTES = 64_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +65,7 @@ def _verify(arguments: Sequence[str]) -> int:
     places = places_of(flags, given)
     source, destination = Table.connect(places.source), Table.connect(places.destination)
     check_comparable(source, destination)
-    processes = given.processes or _processes(source, destination)
+    processes = given.processes or default_processes(source.size + destination.size)
     if estimating:
         return _estimate(source, destination, options.over(processes), given, time.perf_counter() - began)
     letters = letters_of(places.source, places.control_function)
@@ -177,12 +174,6 @@ def _estimate(
     else:
         print(*found.lines(), sep="\n")
     return EXIT_OK
-
-
-def _processes(source: Table, destination: Table) -> int:
-    if source.size + destination.size < _WORTH_PROCESSES_BYTES:
-        return 1
-    return available_cores()
 
 
 def _disk_trouble(error: OSError, directory: Path) -> str:

@@ -25,6 +25,9 @@ from verify.workers import SIDES, THREADS_EACH, SideName
 _NEW_TABLE_READ_UNITS = 12_000
 _PARTITION_READ_UNITS = 3_000
 
+# Smaller tables are compared before further processes have started.
+_WORTH_PROCESSES_BYTES = 64_000_000
+
 Counted: TypeAlias = Literal["aws", "sample", "other_table", "at_least"]
 
 DEFAULT_PRICE_PER_MILLION = 0.125
@@ -274,6 +277,11 @@ def estimated(
         start_up_seconds=start_up_seconds,
         cores=available_cores(),
     )
+
+
+def default_processes(size: int) -> int:
+    """Return how many processes scan two tables of ``size`` bytes together, unless the caller says."""
+    return 1 if size < _WORTH_PROCESSES_BYTES else available_cores()
 
 
 def available_cores() -> int:

@@ -65,10 +65,10 @@ class Prices:
         A million request units of an on-demand table of the class Standard.
     lambda_per_gb_second, lambda_per_million_requests
         A GB second of a function's time, and a million invocations.
-    stream_per_100_000_reads
-        100,000 calls of GetRecords that are not Lambda's own.
-    states_per_1_000_transitions
-        1,000 state transitions of a standard workflow.
+    stream_per_million_reads
+        A million calls of GetRecords that are not Lambda's own.
+    states_per_million_transitions
+        A million state transitions of a standard workflow.
     logs_per_gb
         A GB of logs ingested.
     nat_per_gb
@@ -80,8 +80,8 @@ class Prices:
     write_per_million: float = 0.625
     lambda_per_gb_second: float = 0.0000133334
     lambda_per_million_requests: float = 0.20
-    stream_per_100_000_reads: float = 0.02
-    states_per_1_000_transitions: float = 0.025
+    stream_per_million_reads: float = 0.20
+    states_per_million_transitions: float = 25.0
     logs_per_gb: float = 0.50
     nat_per_gb: float = 0.045
 

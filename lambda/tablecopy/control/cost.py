@@ -140,9 +140,9 @@ def _costs(expected: Estimate, settings: CopySettings, given: Circumstances) -> 
     calls = invocations + batches + days * _MINUTES_PER_DAY
     yield priced("Lambda requests", calls, "requests", prices.lambda_per_million_requests / 1e6)
     reads = given.shards * seconds * _CONTROL_BUSY
-    yield priced("stream reads by control", reads, "requests", prices.stream_per_100_000_reads / 100_000)
+    yield priced("stream reads by control", reads, "requests", prices.stream_per_million_reads / 1e6)
     transitions = begun * TRANSITIONS_PER_SEGMENT + slices + invocations * TRANSITIONS_PER_INVOCATION
-    yield priced("Step Functions", transitions, "transitions", prices.states_per_1_000_transitions / 1_000)
+    yield priced("Step Functions", transitions, "transitions", prices.states_per_million_transitions / 1e6)
     logged = calls * _LOG_BYTES_PER_INVOCATION / 1e9
     yield priced("logs", logged, "GB", prices.logs_per_gb)
     if given.nat:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
@@ -63,6 +64,19 @@ def reader_problems(client: LambdaClient, stream_arn: str, own: str | None) -> l
         for reader in lambda_readers(client, stream_arn)
         if reader.uuid != own
     ]
+
+
+def global_table_warning(description: Mapping[str, Any]) -> str | None:
+    """Warn where the source is a global table, whose replication reads the stream as well.
+
+    AWS recommends one reader at most there (Lambda Developer Guide, Using Lambda with DynamoDB).
+    """
+    if not description.get("Replicas") and not description.get("GlobalTableVersion"):
+        return None
+    return (
+        "the source is a global table. AWS recommends at most one reader of its stream, and the copy brings "
+        "two: expect throttled reads and a growing lag under heavy writes"
+    )
 
 
 def open_shards(client: DynamoDBStreamsClient, stream_arn: str) -> int:

@@ -148,13 +148,13 @@ def described(wire: Caller, table: str) -> Json | None:
     return description
 
 
-def provisioned(description: Json, units: str) -> float:
+def provisioned(description: Mapping[str, Any], units: str) -> float:
     """``units`` ("ReadCapacityUnits", "WriteCapacityUnits") of a table or index; 0 when it is on demand."""
     throughput = description.get("ProvisionedThroughput") or {}
     return float(throughput.get(units, 0))
 
 
-def key_definition(description: Json) -> list[tuple[str, str, str]]:
+def key_definition(description: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Name, type and role of each key attribute of a described table."""
     types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
     return [
