@@ -36,8 +36,8 @@ _BATCHING_WINDOW_SECONDS = 1.0
 # Lambda's own START, END and REPORT lines, and one or two of the function.
 _LOG_BYTES_PER_INVOCATION = 1_000
 
-# Control is invoked once a minute and watches for most of it, reading each shard about once a second.
-_CONTROL_BUSY = 50 / 60
+# The reconciler is invoked once a minute and watches for most of it, reading each shard about once a second.
+_RECONCILER_BUSY = 50 / 60
 _MINUTES_PER_DAY = 1_440
 
 # JSON spells out types and names of attributes, and HTTP adds headers.
@@ -80,7 +80,7 @@ class Circumstances:
         Open shards of its stream.
     days
         Days until the cutover; ``None`` for as long as the backfill takes, and a day at least.
-    worker_memory_mb, replicator_memory_mb, control_memory_mb
+    worker_memory_mb, replicator_memory_mb, reconciler_memory_mb
         Memory of the functions.
     worker_seconds
         Timeout of the backfill function: a segment that takes longer is carried on by another invocation.
@@ -93,7 +93,7 @@ class Circumstances:
     days: float | None = None
     worker_memory_mb: int = 512
     replicator_memory_mb: int = 512
-    control_memory_mb: int = 256
+    reconciler_memory_mb: int = 256
     worker_seconds: int = 300
     nat: bool = False
 
@@ -135,12 +135,12 @@ def _costs(expected: Estimate, settings: CopySettings, given: Circumstances) -> 
     yield priced("backfill function", busy * given.worker_memory_mb / 1024, "GB seconds", gb_second)
     replicating = batches * _BATCH_SECONDS * given.replicator_memory_mb / 1024
     yield priced("replicator function", replicating, "GB seconds", gb_second)
-    controlling = seconds * _CONTROL_BUSY * given.control_memory_mb / 1024
-    yield priced("control functions", controlling, "GB seconds", gb_second)
+    controlling = seconds * _RECONCILER_BUSY * given.reconciler_memory_mb / 1024
+    yield priced("reconciler function", controlling, "GB seconds", gb_second)
     calls = invocations + batches + days * _MINUTES_PER_DAY
     yield priced("Lambda requests", calls, "requests", prices.lambda_per_million_requests / 1e6)
-    reads = given.shards * seconds * _CONTROL_BUSY
-    yield priced("stream reads by control", reads, "requests", prices.stream_per_million_reads / 1e6)
+    reads = given.shards * seconds * _RECONCILER_BUSY
+    yield priced("stream reads by the reconciler", reads, "requests", prices.stream_per_million_reads / 1e6)
     transitions = begun * TRANSITIONS_PER_SEGMENT + slices + invocations * TRANSITIONS_PER_INVOCATION
     yield priced("Step Functions", transitions, "transitions", prices.states_per_million_transitions / 1e6)
     logged = calls * _LOG_BYTES_PER_INVOCATION / 1e9
