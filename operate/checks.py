@@ -331,9 +331,18 @@ class Checks:
                 )
         yield from _attempt("not copied", lambda: _kinesis(caller, name))
         yield from _attempt("not copied", lambda: _insights(caller, name))
-        yield from _attempt("not copied", lambda: _policy(caller, arn))
+        yield from _attempt("not copied", lambda: self._policy(arn))
         if provisioned(description, "WriteCapacityUnits"):
             yield from _attempt("not copied", lambda: self._scaling(name))
+
+    def _policy(self, arn: str) -> Iterator[Result]:
+        client = self._source.client("dynamodb", attempts=_ATTEMPTS)
+        try:
+            policy = client.get_resource_policy(ResourceArn=arn).get("Policy")
+        except client.exceptions.PolicyNotFoundException:
+            return
+        if policy:
+            yield Result("not copied", "warning", "the resource policy of the source table is not copied")
 
     def _scaling(self, table: str) -> Iterator[Result]:
         client = self._source.client("application-autoscaling", attempts=_ATTEMPTS)
@@ -386,17 +395,6 @@ def _insights(caller: SideCaller, table: str) -> Iterator[Result]:
     found = caller.call("describe_contributor_insights", {"TableName": table})
     if found.get("ContributorInsightsStatus") in {"ENABLED", "ENABLING"}:
         yield Result("not copied", "warning", "contributor insights of the source table are not copied")
-
-
-def _policy(caller: SideCaller, arn: str) -> Iterator[Result]:
-    try:
-        policy = caller.call("get_resource_policy", {"ResourceArn": arn}).get("Policy")
-    except ClientError as error:
-        if retry.code(error) != "PolicyNotFoundException":
-            raise
-        return
-    if policy:
-        yield Result("not copied", "warning", "the resource policy of the source table is not copied")
 
 
 def _signed_in(side: str, place: Place) -> str:
