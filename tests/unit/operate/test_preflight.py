@@ -20,7 +20,6 @@ from tablecopy.control.preflight import Preflight, problems
 from tablecopy.settings import CopySettings
 from tablecopy.wire import Wire
 from tests.unit.operate.aws import REGION, ROLE, Aws, served
-from tests.unit.tablecopy.fakes import own_wire
 
 STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
 MAPPINGS = "GET /2015-03-31/event-source-mappings"
@@ -35,6 +34,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     # Reading the descriptions of AWS's services takes most of a second each time.
     monkeypatch.setattr(botocore.session, "create_loader", _loader)
     with served() as aws:
+        # Control's own calls, which have no flag for it.
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws.url)
         aws.answers = {
             MAPPINGS: lambda _: (200, {"EventSourceMappings": []}),
             ACCOUNT: lambda _: (200, account(free=1_000)),
@@ -381,7 +382,7 @@ def test_control_finds_the_same_problems(
     found = [message for _, message in of(records, "problem")]
     assert len(found) == 1
     in_control = Preflight(
-        own_wire(),
+        Wire(botocore.session.Session(), REGION, attempts=1),
         "orders",
         assumed_wire(aws),
         "orders",
