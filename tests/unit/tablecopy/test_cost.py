@@ -118,9 +118,9 @@ def test_a_longer_backfill_takes_slices_and_invocations() -> None:
 
 def test_it_lasts_for_the_days_given_and_one_at_least() -> None:
     one, three = made(), made(Circumstances(days=3))
-    assert three["reconciler function"].units == pytest.approx(3 * one["control functions"].units)
+    assert three["reconciler function"].units == pytest.approx(3 * one["reconciler function"].units)
     assert three["stream reads by the reconciler"].units == pytest.approx(
-        3 * one["stream reads by control"].units
+        3 * one["stream reads by the reconciler"].units
     )
 
 
