@@ -78,7 +78,9 @@ class Routes:
     def _resolve(self, operation: str) -> Route:
         request: dict[str, Any] = {}
         if operation in _BATCH_OPERATIONS:
-            request = {"RequestItems": {self._table: []} if self._table else {}}
+            # A table's value is a structure in one operation and a list in the other.
+            nothing: Any = {} if operation == "BatchGetItem" else []
+            request = {"RequestItems": {self._table: nothing} if self._table else {}}
         elif self._table:
             request = {"TableName": self._table}
         try:
