@@ -1,22 +1,37 @@
-"""What can go wrong for reasons the user can mend, in one line each."""
+"""What can go wrong for reasons the user can fix, in one line each: what happened, and what to do."""
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import botocore.session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     ConnectionClosedError,
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    EndpointProviderError,
     HTTPClientError,
+    InvalidConfigError,
+    InvalidProxiesConfigError,
     InvalidRegionError,
+    InvalidRetryConfigurationError,
+    InvalidSTSRegionalEndpointsConfigError,
+    MissingDependencyException,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
     ProxyConnectionError,
@@ -25,6 +40,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
+    UnknownCredentialError,
 )
 from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
@@ -54,25 +70,43 @@ _THROTTLED = {
 # Lambda's answers while a function is updated.
 _BEING_CHANGED = {"ResourceConflictException", "ResourceNotReadyException"}
 _SIGN_IN = (UnauthorizedSSOTokenError, SSOError, TokenRetrievalError)
+_CONFIGURATION = (
+    ConfigNotFound,
+    ConfigParseError,
+    InvalidConfigError,
+    InvalidRetryConfigurationError,
+    InvalidSTSRegionalEndpointsConfigError,
+    UnknownCredentialError,
+)
+_CLOCK = ("Signature expired", "Signature not yet current")
+_CLOCK_CODES = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+# AWS's names for what a flag gives.
+_PARAMETERS = {"TableName": "", "ExternalId": "-external-id", "RoleArn": "-role-arn"}
 
 
 class UserError(Exception):
-    """An error the user can mend; its text is one line that says what to do.
+    """An error the user can fix; its text is one line that says what to do.
 
     Parameters
     ----------
     message
-        One line without a full stop's worth of jargon: what is wrong, and what helps.
+        What happened, to which thing, and what to do next.
     side
         ``"source"`` or ``"destination"`` where the error belongs to one side.
     passing
-        Whether the same may succeed a while later although nobody changes a flag: see `may_pass`.
+        Whether the same command may succeed later without a change of its flags: see `may_pass`.
+    resumable
+        Whether what was read so far is of use once the error is fixed. It is not where the flag to correct
+        decides what is read.
     """
 
-    def __init__(self, message: str, side: str | None = None, *, passing: bool = False) -> None:
+    def __init__(
+        self, message: str, side: str | None = None, *, passing: bool = False, resumable: bool = True
+    ) -> None:
         super().__init__(message)
         self.side = side
         self.passing = passing
+        self.resumable = resumable
 
 
 @contextmanager
@@ -84,7 +118,12 @@ def explained(side: Side | None = None) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise UserError(explain(error, side), side.name if side else None, passing=may_pass(error)) from error
+        raise UserError(
+            explain(error, side),
+            side.name if side else None,
+            passing=may_pass(error),
+            resumable=not _is_wrong_filter(error),
+        ) from error
 
 
 def may_pass(error: BotoCoreError | ClientError) -> bool:
@@ -97,6 +136,8 @@ def may_pass(error: BotoCoreError | ClientError) -> bool:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or code in _THROTTLED | _EXPIRED | _BEING_CHANGED
+    if isinstance(error, SSLError):
+        return False
     return isinstance(error, (BotoConnectionError, HTTPClientError, CredentialRetrievalError, *_SIGN_IN))
 
 
@@ -125,65 +166,229 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
     code = error.response.get("Error", {}).get("Code", "Unknown")
     message = error.response.get("Error", {}).get("Message", "") or code
     operation = error.operation_name
+    found = f"({code}: {message})"
+    if code in _CLOCK_CODES or message.startswith(_CLOCK):
+        return (
+            f"AWS rejects the request because this machine's clock is {_skew(message)}. Synchronize the "
+            "clock (for example `timedatectl set-ntp true`) and run the command again."
+        )
     if code in _EXPIRED:
-        return f"the credentials have expired ({code}); sign in again{_login_hint(side)}"
+        return f"the credentials have expired ({code}). Sign in again{_login_hint(side)}."
     if code in _BAD_CREDENTIALS:
-        return f"AWS refuses the credentials ({code}); check {_flag(side, 'profile')} and the environment"
+        region = f'Region "{side.region}"' if side and side.region else "the Region"
+        return (
+            f"AWS rejects the credentials {found}. Check {_flag(side, 'profile')} and the AWS_ variables "
+            f"of the environment. If they work elsewhere, check that {region} is enabled in the account."
+        )
     if operation == "AssumeRole" and "MultiFactorAuthentication failed" in message:
         return (
-            f"AWS rejected the MFA code ({message}). AWS accepts each code once. Wait for the next code and "
-            "run the command again."
+            f"AWS rejected the MFA code {found}. AWS accepts each code once. Wait for the next code and run "
+            "the command again."
         )
-    if operation == "AssumeRole":
+    if operation == "AssumeRole" and not code.isdigit():
         role = f" {side.role_arn}" if side and side.role_arn else ""
         return (
-            f"cannot assume role{role} ({code}: {message}); check that it trusts the caller, "
-            f"and {_flag(side, 'external-id')}"
+            f"cannot assume role{role} {found}. Check that its trust policy allows the caller, and "
+            f"{_flag(side, 'external-id')}."
+        )
+    if _concerns_key(code, message):
+        return (
+            f"{operation} is not allowed to use the KMS key {found}. Check that the key is enabled and that "
+            "its key policy and the caller's policy allow the caller to use it."
         )
     if code in _DENIED:
-        return f"{operation} is not allowed ({code}: {message})"
+        return f"{operation} is not allowed {found}. Grant the permission to the caller, or {_other(side)}."
     if code == "ResourceNotFoundException" and side and side.table_name and operation != "Invoke":
         where = f" in {side.region}" if side.region else ""
         return (
-            f"there is no table {side.table_name}{where} in this account; "
-            f"check --{side.name}, --{side.name}-region and --{side.name}-profile"
+            f"there is no table {side.table_name}{where} in this account. "
+            f"Check --{side.name}, --{side.name}-region and --{side.name}-profile."
         )
     if code in _THROTTLED:
-        return f"{operation} is throttled, also after retries ({code}: {message}); raise the capacity or wait"
-    return f"{operation} failed ({code}: {message})"
+        return f"{operation} is throttled, also after retries {found}. Raise the capacity or wait."
+    if _is_wrong_filter(error):
+        return (
+            f"DynamoDB rejects the filter {found}. Correct --filter-expression, "
+            "--expression-attribute-names or --expression-attribute-values, and run the command again."
+        )
+    if code == "ValidationException" and (flag := _parameter_flag(message, side)):
+        return f"{operation} failed {found}. Check {flag}."
+    if code == "407":
+        return f"the proxy requires a sign-in {found}. Put a user and password into HTTPS_PROXY."
+    if code.isdigit() and int(code) < 500:
+        return (
+            f"{operation} was answered with HTTP status {code} by something other than AWS. "
+            f"Check {_flag(side, 'endpoint-url')}, HTTPS_PROXY and NO_PROXY."
+        )
+    return f"{operation} failed {found}"
 
 
 def _explain_core(error: BotoCoreError, side: Side | None) -> str:
-    if isinstance(error, NoCredentialsError):
-        return f"no AWS credentials found; give {_flag(side, 'profile')} or set AWS_PROFILE"
-    if isinstance(error, _SIGN_IN):
-        return (
-            f"the sign-in of IAM Identity Center is missing or has expired; sign in again{_login_hint(side)}"
-        )
-    if isinstance(error, (PartialCredentialsError, CredentialRetrievalError)):
-        return f"the AWS credentials cannot be used ({error}); check {_flag(side, 'profile')}"
-    if isinstance(error, ProfileNotFound):
-        return f"{error}; `aws configure list-profiles` lists those there are ({_flag(side, 'profile')})"
+    for kinds, text in (
+        (NoCredentialsError, _no_credentials),
+        (_SIGN_IN, _no_sso),
+        ((PartialCredentialsError, CredentialRetrievalError), _bad_credentials),
+        (ProfileNotFound, _no_profile),
+        (_CONFIGURATION, _bad_configuration),
+        (SSLError, _no_trust),
+        ((ProxyConnectionError, InvalidProxiesConfigError), _no_proxy),
+        ((EndpointConnectionError, ConnectTimeoutError), _no_connection),
+    ):
+        if isinstance(error, kinds):
+            return text(error, side)
     if isinstance(error, NoRegionError):
-        return f"no AWS region; give {_flag(side, 'region')} (for example eu-west-1) or set AWS_REGION"
+        # boto3 does not read AWS_REGION.
+        return (
+            f"no AWS Region. Pass {_flag(side, 'region')} (for example eu-west-1) or set AWS_DEFAULT_REGION."
+        )
     if isinstance(error, InvalidRegionError):
-        return f"{error}; {_flag(side, 'region')} takes a name like eu-west-1"
-    if isinstance(error, ProxyConnectionError):
-        return f"{_with_reason(error)}; check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-    if isinstance(error, SSLError):
-        return f"{error}; if a proxy signs certificates here, set AWS_CA_BUNDLE to the path of its CA bundle"
-    if isinstance(error, (EndpointConnectionError, ConnectTimeoutError)):
-        reason = _with_reason(error)
-        return f"{reason}; check the network, {_flag(side, 'region')} and {_flag(side, 'endpoint-url')}"
+        return f"{_sentence(error)} {_flag(side, 'region')} takes a name like eu-west-1."
     if isinstance(error, (ReadTimeoutError, ConnectionClosedError)):
-        return f"{error} The network or the endpoint gave up, even after retries"
+        return f"{_sentence(error)} The network or the endpoint gave up, even after retries. Run it again."
+    if isinstance(error, ParamValidationError) and (flag := _parameter_flag(str(error), side)):
+        return f"{_sentence(error)} Check {flag}."
+    if isinstance(error, EndpointProviderError) and "AccountId" in str(error):
+        return (
+            f"{_sentence(error)} Set aws_account_id in the profile (or AWS_ACCOUNT_ID), or "
+            "account_id_endpoint_mode to preferred."
+        )
+    if isinstance(error, MissingDependencyException):
+        return f"{_sentence(error)} Or choose another {_flag(side, 'profile')}."
+    if isinstance(error, HTTPClientError) and "Failed to parse" in str(error):
+        return f"{_sentence(error)} Check that HTTPS_PROXY and HTTP_PROXY are like http://proxy.example:8080."
     return str(error)
 
 
+def _no_credentials(error: BotoCoreError, side: Side | None) -> str:
+    return f"no AWS credentials found{_unreadable()}. Pass {_flag(side, 'profile')} or set AWS_PROFILE."
+
+
+def _no_sso(error: BotoCoreError, side: Side | None) -> str:
+    return f"the sign-in of IAM Identity Center is missing or has expired. Sign in again{_login_hint(side)}."
+
+
+def _bad_credentials(error: BotoCoreError, side: Side | None) -> str:
+    profile = f' of profile "{_profile(side)}"'
+    text = f"the AWS credentials{profile} cannot be used ({error})."
+    if "credential_process" in str(error) or "custom-process" in str(error):
+        return f"{text} Run its credential_process by hand and check what it prints."
+    return f"{text} Check the profile, or choose another one with {_flag(side, 'profile')}."
+
+
+def _no_profile(error: BotoCoreError, side: Side | None) -> str:
+    given = _flag(side, "profile") if side is None or side.profile else "AWS_PROFILE"
+    return f"{error}{_unreadable()}. Check {given}. `aws configure list-profiles` lists the profiles."
+
+
+def _bad_configuration(error: BotoCoreError, side: Side | None) -> str:
+    return (
+        f"the AWS configuration is invalid. {_sentence(error)} Correct it, or choose another profile with "
+        f"{_flag(side, 'profile')}."
+    )
+
+
+def _no_trust(error: BotoCoreError, side: Side | None) -> str:
+    return (
+        f"{_sentence(error)} If a proxy of your network inspects TLS, name its certificate in AWS_CA_BUNDLE "
+        f"or in ca_bundle of the profile. Else check {_flag(side, 'endpoint-url')}."
+    )
+
+
+def _no_proxy(error: BotoCoreError, side: Side | None) -> str:
+    text = _with_reason(error)
+    if "407" in str(error.kwargs.get("error", "")):
+        return f"{text} The proxy requires a sign-in (407). Put a user and password into HTTPS_PROXY."
+    return f"{text} Check HTTPS_PROXY, or list hosts to reach directly in NO_PROXY."
+
+
+def _no_connection(error: BotoCoreError, side: Side | None) -> str:
+    # Not its hostname: that is in lower case.
+    host = urlsplit(str(error.kwargs.get("endpoint_url", ""))).netloc
+    region = host.split(".")[1] if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else ""
+    if region and region not in (known := _regions()):
+        near = difflib.get_close_matches(region.lower(), known, 1)
+        meant = f'Did you mean "{near[0]}"?' if near else "Is it spelled correctly?"
+        return (
+            f'{_with_reason(error)} "{region}" is not a known Region. {meant} Check {_flag(side, "region")}.'
+        )
+    return (
+        f"{_with_reason(error)} Check the network, {_flag(side, 'region')} and {_flag(side, 'endpoint-url')}."
+    )
+
+
+def _regions() -> list[str]:
+    session = botocore.session.Session()
+    return [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("dynamodb", partition)
+    ]
+
+
+def _is_wrong_filter(error: BotoCoreError | ClientError) -> bool:
+    if not isinstance(error, ClientError) or error.operation_name != "Scan":
+        return False
+    found = error.response.get("Error", {})
+    return found.get("Code") == "ValidationException" and bool(
+        re.search(r"FilterExpression|ExpressionAttribute|[Ee]xpression", found.get("Message", ""))
+    )
+
+
+def _concerns_key(code: str, message: str) -> bool:
+    denied = code in _DENIED and bool(re.search(r"\bkms:|\bKMS\b", message))
+    return denied or code.startswith("KMS") or code == "InaccessibleEncryptionCredentialsException"
+
+
+def _skew(message: str) -> str:
+    """By how much the clock is wrong: the first time in the message is ours, the last one is AWS's."""
+    times = [datetime.strptime(each, "%Y%m%dT%H%M%S") for each in re.findall(r"(\d{8}T\d{6})Z", message)]
+    if len(times) < 2:
+        return "wrong"
+    minutes = (times[0] - times[-1]).total_seconds() / 60
+    return f"{abs(minutes):,.0f} minutes {'behind' if minutes < 0 else 'ahead'}"
+
+
+def _parameter_flag(message: str, side: Side | None) -> str | None:
+    for name, suffix in _PARAMETERS.items():
+        if name.lower() in message.lower():
+            return f"--{side.name}{suffix}" if side else f"--source{suffix} or --destination{suffix}"
+    return None
+
+
+def _unreadable() -> str:
+    """Name configuration files that are there and cannot be read: botocore passes over them silently."""
+    names = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+    paths = [os.path.expanduser(os.environ.get(name) or usual) for name, usual in names.items()]
+    bad = [path for path in paths if os.path.exists(path) and not _is_readable(path)]
+    return f" ({' and '.join(bad)} cannot be read)" if bad else ""
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        with open(path, "rb"):
+            return True
+    except OSError:
+        return False
+
+
+def _profile(side: Side | None) -> str:
+    environment = os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE")
+    return (side.profile if side else None) or environment or "default"
+
+
+def _other(side: Side | None) -> str:
+    return f"choose others with {_flag(side, 'profile')} or {_flag(side, 'role-arn')}"
+
+
+def _sentence(error: BotoCoreError) -> str:
+    return f"{str(error).rstrip('. ')}."
+
+
 def _with_reason(error: BotoCoreError) -> str:
-    """Return botocore's text, which leaves out why a connection failed, with the reason behind it."""
-    reason = error.kwargs.get("error")
-    return f"{str(error).rstrip('.')} ({reason})" if reason else str(error)
+    """Return botocore's sentence, which leaves out why a connection failed, with the reason behind it."""
+    # urllib3 begins with the object whose connection it is.
+    reason = re.sub(r"<[^>]*>:? *", "", str(error.kwargs.get("error") or ""))
+    return f"{str(error).rstrip('. ')} ({reason})." if reason else _sentence(error)
 
 
 def _login_hint(side: Side | None) -> str:

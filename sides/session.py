@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import InvalidRegionError
+from botocore.exceptions import BotoCoreError
 
+from sides.endpoint import check_answer, check_certificates, check_endpoint
 from sides.errors import UserError, explained
 from sides.signin import ROLE_SESSION_NAME, SIGN_INS
 
@@ -90,7 +92,8 @@ class Side:
         Raises
         ------
         UserError
-            No region, an unknown profile or an endpoint that is no URL.
+            There is no Region, the profile is unknown, the endpoint is not a URL or the certificates cannot
+            be read.
         """
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
@@ -103,14 +106,21 @@ class Side:
         # boto3's sessions are not made for several threads; its clients are.
         with explained(self), SIGN_INS.lock:
             try:
-                return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
-            except InvalidRegionError:
+                made = session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
+                check_endpoint(made.meta.endpoint_url)
+            except (BotoCoreError, UserError):
                 raise
             except ValueError as error:
-                # botocore raises a bare ValueError for an endpoint that is no URL.
+                # botocore raises a bare ValueError for an endpoint that is not a URL.
                 raise UserError(
-                    f"{self.name}: {error}; check --{self.name}-endpoint-url", self.name
+                    f"{self.name}: {str(error).rstrip('.')}. Check --{self.name}-endpoint-url, "
+                    "AWS_ENDPOINT_URL and endpoint_url in the profile: an endpoint is like https://host:443.",
+                    self.name,
                 ) from error
+        if made.meta.endpoint_url.startswith("https:"):
+            check_certificates(session, self)
+        made.meta.events.register("before-parse", partial(check_answer, self, made.meta.endpoint_url))
+        return made
 
 
 def side_of(name: str, values: Mapping[str, str | None]) -> Side:

@@ -264,7 +264,9 @@ def _as_retrieval_error(method: str) -> Iterator[None]:
             provider=method, error_msg="the output of credential_process is not a JSON object"
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise CredentialRetrievalError(provider=method, error_msg=str(error)) from error
+        # Only a process is run, and only its dates and quotes are read: a role's answer comes from STS.
+        what = "" if method == "assume-role" else "credential_process: "
+        raise CredentialRetrievalError(provider=method, error_msg=f"{what}{error}") from error
 
 
 def _ask_code(side: Side, text: str) -> str:

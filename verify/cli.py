@@ -114,8 +114,11 @@ def _compared(
         print("verify: what was read is kept; the same command with --resume goes on", file=sys.stderr)
         raise
     except UserError as error:
+        if not error.resumable:
+            raise
         raise UserError(
-            f"{error}; what was read is kept: mend it and go on with --resume", error.side
+            f"{str(error).rstrip('.')}. What was read is kept: fix this and run it again with --resume.",
+            error.side,
         ) from error
     except OSError as error:
         raise UserError(_disk_trouble(error, work.path)) from error

@@ -266,7 +266,7 @@ def _work(
     except Stopped:
         return
     except UserError as error:
-        failures.put(UserError(str(error), error.side))
+        failures.put(error)
     except Exception as error:
         failures.put(UserError(f"{type(error).__name__}: {error}") if not _plain(error) else error)
     else:

@@ -50,7 +50,7 @@ def test_the_command_decides_the_exit_code(code: int) -> None:
     [
         (UserError("this\nhelps"), 2, "tool: error: this helps"),
         (UserError("evil \x1b[2J"), 2, "tool: error: evil \\x1b[2J"),
-        (NoCredentialsError(), 2, "tool: error: no AWS credentials found; give --source-profile or"),
+        (NoCredentialsError(), 2, "tool: error: no AWS credentials found. Pass --source-profile or"),
         (FileNotFoundError(errno.ENOENT, "No such file", "x.json"), 2, "tool: error: x.json: No such file"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
         (

@@ -113,16 +113,22 @@ def test_a_client_is_told_how_often_and_how_long_to_try() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"profile": "nope"}, r"source: The config profile \(nope\) could not be found; .*--source-profile"),
-        ({}, r"source: no AWS region; give --source-region"),
+        ({"profile": "nope"}, r"source: The config profile \(nope\) could not be found. .*--source-profile"),
+        ({}, r"source: no AWS Region. Pass --source-region"),
         ({"region": "eu west"}, r"source: .*--source-region takes a name like eu-west-1"),
         (
             {"region": "eu-west-1", "endpoint_url": "x"},
-            r"source: Invalid endpoint: x; .*--source-endpoint-url",
+            r"source: Invalid endpoint: x. .*--source-endpoint-url",
         ),
+        ({"endpoint_url": "http://127.0.0.1:99999"}, r"Port out of range 0-65535.*--source-endpoint-url"),
+        ({"endpoint_url": "http://127.0.0.1:http"}, r"Port could not be cast.*--source-endpoint-url"),
+        ({"endpoint_url": "localhost:4566"}, r"Invalid endpoint: localhost:4566. .*is like https://"),
+        ({"endpoint_url": "ftp://127.0.0.1"}, r"Invalid endpoint: ftp://127.0.0.1. .*is like https://"),
     ],
 )
 def test_mistakes_name_the_flag(settings: dict[str, str], message: str) -> None:
+    if "endpoint_url" in settings:
+        settings = {"region": "eu-west-1", **settings}
     with pytest.raises(UserError, match=message):
         Side("source", **settings).client("dynamodb")
 

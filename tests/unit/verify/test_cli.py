@@ -326,7 +326,13 @@ def test_a_filter_that_dynamodb_refuses(different: World, capsys: Captured) -> N
         "ValidationException", "Scan", message="Invalid FilterExpression: Syntax error"
     )
     err = trouble(different, capsys, "--filter-expression", "((")
-    assert "source: Scan failed (ValidationException: Invalid FilterExpression: Syntax error)" in err
+    assert err == (
+        "verify: error: source: DynamoDB rejects the filter (ValidationException: Invalid FilterExpression: "
+        "Syntax error). Correct --filter-expression, --expression-attribute-names or "
+        "--expression-attribute-values, and run the command again.\n"
+    )
+    # What was read would not be of use to another filter. The same from a process.
+    assert trouble(different, capsys, "--filter-expression", "((", "--processes", "2") == err
 
 
 @pytest.mark.parametrize("same", [0, 200])
@@ -609,8 +615,8 @@ def test_wrong_flags_exit_2(arguments: list[str], error: str, capsys: Captured) 
 
 def test_no_such_table(world: World, capsys: Captured) -> None:
     assert trouble(world, capsys, "--destination", "nowhere") == (
-        "verify: error: destination: there is no table nowhere in eu-west-1 in this account; "
-        "check --destination, --destination-region and --destination-profile\n"
+        "verify: error: destination: there is no table nowhere in eu-west-1 in this account. "
+        "Check --destination, --destination-region and --destination-profile.\n"
     )
 
 
@@ -634,13 +640,13 @@ def test_the_same_table(world: World, capsys: Captured) -> None:
 
 def test_no_region(capsys: Captured) -> None:
     assert main(TABLES) == 2
-    assert "source: no AWS region; give --source-region" in capsys.readouterr().err
+    assert "source: no AWS Region. Pass --source-region" in capsys.readouterr().err
 
 
 def test_no_credentials(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
         monkeypatch.delenv(name)
-    assert "source: no AWS credentials found; give --source-profile" in trouble(world, capsys)
+    assert "source: no AWS credentials found. Pass --source-profile" in trouble(world, capsys)
 
 
 def test_no_such_profile(world: World, capsys: Captured) -> None:
@@ -651,7 +657,7 @@ def test_nobody_at_the_endpoint(world: World, monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *args: 0.0)
     err = trouble(world, capsys, "--destination-endpoint-url", "http://127.0.0.1:9")
     assert "destination: Could not connect" in err
-    assert "check the network, --destination-region and --destination-endpoint-url" in err
+    assert "Check the network, --destination-region and --destination-endpoint-url" in err
 
 
 def test_the_endpoint_is_no_url(world: World, capsys: Captured) -> None:
@@ -673,8 +679,8 @@ def test_something_else_at_the_endpoint(
     ("code", "said"),
     [
         ("AccessDeniedException", "{} is not allowed (AccessDeniedException: no)"),
-        ("ExpiredTokenException", "the credentials have expired (ExpiredTokenException); sign in again"),
-        ("UnrecognizedClientException", "AWS refuses the credentials"),
+        ("ExpiredTokenException", "the credentials have expired (ExpiredTokenException). Sign in again"),
+        ("UnrecognizedClientException", "AWS rejects the credentials"),
     ],
 )
 def test_a_refused_call_says_what_to_do(
@@ -692,7 +698,7 @@ def test_a_refused_call_says_what_to_do(
 def test_after_the_trouble_is_mended_it_goes_on(world: World, capsys: Captured) -> None:
     world.fill(missing=1)
     world.destination.before = refusing("ExpiredTokenException", "BatchGetItem")
-    assert "go on with --resume" in trouble(world, capsys)
+    assert "What was read is kept: fix this and run it again with --resume." in trouble(world, capsys)
     world.destination.before = lambda operation: None
     scans = world.served.operations["Scan"]
     assert world.run("--resume") == 1
