@@ -23,6 +23,7 @@ from verify import mending
 from verify.described import Definition, Encryption, KeyKind, read_definition
 from verify.findings import Finding, Severity, in_order
 from verify.indexes import index_findings
+from verify.left_out import beside_findings, uncopied_findings
 from verify.throughput import Mend, throughput_findings
 from verify.unread import UNKNOWN, Unread, unread_findings
 
@@ -48,8 +49,9 @@ _IMAGES = {
 def compare_definitions(source: Definition, destination: Definition) -> list[Finding]:
     """Compare two tables' definitions; what could not be read is said to be unknown.
 
-    The primary key is not compared here: tables with different keys cannot be compared at all. Neither are
-    resource policies. Each severity follows from what the destination can do once it is the table in use:
+    The primary key is not compared here: tables with different keys cannot be compared at all. What no copy
+    gets is named (see `verify.left_out`). Each severity follows from what the destination can do once it is
+    the table in use:
 
     * "data": an index missing or poorer, time to live that deletes what the source keeps, point-in-time
       recovery or deletion protection off or shorter, a weaker encryption, a stream off or poorer, throughput
@@ -113,33 +115,6 @@ def _units_of(source: Definition, index: str) -> Any:
 
 def _throughput(source: Definition, destination: Definition) -> Iterator[Finding]:
     yield from throughput_findings(source, destination, Mend(destination))
-
-
-def _auto_scaling(source: Definition, destination: Definition) -> Iterator[Finding]:
-    commands = []
-    for table in (source, destination):
-        if table.provisioned:
-            resource = table.arn.partition(":table/")[2]
-            resources = [f"table/{resource}"]
-            resources += [f"table/{resource}/index/{name}" for name in sorted(table.global_indexes)]
-            commands.append(
-                mending.command(
-                    table,
-                    "application-autoscaling",
-                    "describe-scalable-targets",
-                    service_namespace="dynamodb",
-                    resource_ids=resources,
-                )
-            )
-    if commands:
-        yield Finding(
-            "auto_scaling",
-            "cosmetic",
-            UNKNOWN if source.provisioned else None,
-            UNKNOWN if destination.provisioned else None,
-            "Auto scaling of provisioned throughput was not compared, DynamoDB does not report it.",
-            " && ".join(commands),
-        )
 
 
 def _table_class(source: Definition, destination: Definition) -> Iterator[Finding]:
@@ -362,7 +337,6 @@ _RULES: tuple[Callable[[Definition, Definition], Iterator[Finding]], ...] = (
     index_findings,
     _billing,
     _throughput,
-    _auto_scaling,
     _table_class,
     _deletion_protection,
     _encryption,
@@ -370,4 +344,6 @@ _RULES: tuple[Callable[[Definition, Definition], Iterator[Finding]], ...] = (
     _time_to_live,
     _recovery,
     _tags,
+    uncopied_findings,
+    beside_findings,
 )

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from sides import Side, UserError
-from sides.errors import explained
-from verify.unread import Unread
+from sides import Side
+from verify.beside import Beside, read_beside
+from verify.unread import Unread, detail, optional
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-
-_DENIED = {"AccessDenied", "AccessDeniedException"}
-_NOT_KNOWN = {"UnknownOperation", "UnknownOperationException", "NotImplemented", "InvalidAction"}
 
 _DEFAULT_RECOVERY_DAYS = 35
 """Recovery period where none was set (API reference, PointInTimeRecoverySpecification)."""
@@ -118,6 +113,10 @@ class Definition:
         Recovery period of point-in-time recovery; ``None``: off.
     tags
         Without those that AWS sets itself (``aws:``).
+    beside
+        What is not in its description.
+    description
+        ``Table`` of DescribeTable, as it was on the wire.
     """
 
     side: str
@@ -137,6 +136,8 @@ class Definition:
     time_to_live: str | Unread | None
     recovery_days: int | Unread | None
     tags: Mapping[str, str] | Unread
+    beside: Beside
+    description: Mapping[str, Any]
 
 
 def read_definition(client: DynamoDBClient, side: Side, table: Mapping[str, Any]) -> Definition:
@@ -180,25 +181,14 @@ def read_definition(client: DynamoDBClient, side: Side, table: Mapping[str, Any]
         stream=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
         global_indexes=_indexes(table.get("GlobalSecondaryIndexes"), types, billing_mode),
         local_indexes=_indexes(table.get("LocalSecondaryIndexes"), types, None),
-        time_to_live=_read(side, "dynamodb:DescribeTimeToLive", lambda: _time_to_live(client, table_name)),
-        recovery_days=_read(
+        time_to_live=optional(side, "dynamodb:DescribeTimeToLive", lambda: _time_to_live(client, table_name)),
+        recovery_days=optional(
             side, "dynamodb:DescribeContinuousBackups", lambda: _recovery_days(client, table_name)
         ),
-        tags=_read(side, "dynamodb:ListTagsOfResource", lambda: _tags(client, arn)),
+        tags=optional(side, "dynamodb:ListTagsOfResource", lambda: _tags(client, arn)),
+        beside=read_beside(client, side, table, scales=billing_mode == "PROVISIONED"),
+        description=table,
     )
-
-
-def _read(side: Side, permission: str, call: Callable[[], Any]) -> Any:
-    with explained(side):
-        try:
-            return call()
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code")
-            if code in _DENIED:
-                return Unread(permission, "denied")
-            if code in _NOT_KNOWN:
-                return Unread(permission, "not known")
-            raise
 
 
 def _time_to_live(client: DynamoDBClient, table_name: str) -> str | None:
@@ -235,15 +225,10 @@ def _encryption(described: Mapping[str, Any], side: Side) -> Encryption:
     permission = "kms:DescribeKey"
     if not key:
         return Encryption("kms", Unread(permission, "not known"))
-    try:
-        found = _read(
-            side, permission, lambda: side.client("kms", attempts=_KEY_ATTEMPTS).describe_key(KeyId=key)
-        )
-    except UserError as error:
-        # DynamoDB answered: tables can be compared without KMS, which a local AWS may lack.
-        if not isinstance(error.__cause__, (BotoCoreError, ClientError)):
-            raise
-        return Encryption("kms", Unread(permission, "failed"))
+    # DynamoDB answered: tables can be compared without KMS, which a local AWS may lack.
+    found = detail(
+        side, permission, lambda: side.client("kms", attempts=_KEY_ATTEMPTS).describe_key(KeyId=key)
+    )
     if isinstance(found, Unread):
         return Encryption("kms", found)
     return Encryption("customer" if found["KeyMetadata"]["KeyManager"] == "CUSTOMER" else "aws_managed")

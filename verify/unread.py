@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sides import Side, UserError
+from sides.errors import explained
 from verify.findings import Finding
+
+_DENIED = {"AccessDenied", "AccessDeniedException"}
+_NOT_KNOWN = {"UnknownOperation", "UnknownOperationException", "NotImplemented", "InvalidAction"}
 
 UNKNOWN = "unknown"
 """What a finding shows in place of a value that could not be read."""
 
-Reason: TypeAlias = Literal["denied", "not known", "failed"]
+Reason: TypeAlias = Literal["denied", "not known", "failed", "by name only"]
 
 _WHY: dict[Reason, str] = {
     "denied": "{permission} is not allowed at the {side}",
     "not known": "the {side}'s endpoint does not know {permission}",
     "failed": "{permission} failed at the {side}",
+    "by name only": "{permission} knows tables by name only, and the {side}'s was given by its ARN",
 }
 
 
@@ -29,11 +37,51 @@ class Unread:
     permission
         The IAM action that reads it: ``"dynamodb:ListTagsOfResource"``.
     reason
-        ``"denied"``, ``"not known"`` where the endpoint lacks the operation, or ``"failed"``.
+        ``"denied"``, ``"not known"`` where the endpoint lacks the operation, ``"failed"``, or
+        ``"by name only"`` where it cannot be asked of a table in another account.
     """
 
     permission: str
     reason: Reason
+
+
+def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
+    """Read what may be denied, or unknown to the endpoint; an `Unread` stands for it then.
+
+    Parameters
+    ----------
+    side
+        Where it is read; errors name it.
+    permission
+        The IAM action that reads it.
+    call
+        Reads it.
+
+    Raises
+    ------
+    sides.UserError
+        The call failed for another reason.
+    """
+    with explained(side):
+        try:
+            return call()
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code in _DENIED:
+                return Unread(permission, "denied")
+            if code in _NOT_KNOWN:
+                return Unread(permission, "not known")
+            raise
+
+
+def detail(side: Side, permission: str, call: Callable[[], Any]) -> Any:
+    """Read what is worth a finding and not the end of the comparison: like `optional`, but it may fail."""
+    try:
+        return optional(side, permission, call)
+    except UserError as error:
+        if not isinstance(error.__cause__, (BotoCoreError, ClientError)):
+            raise
+        return Unread(permission, "failed")
 
 
 def unread_findings(

@@ -140,7 +140,7 @@ def _global_table(description: Mapping[str, Any]) -> Iterator[Uncopied]:
     if found:
         regions = [_name(replica, "RegionName") for replica in _entries(found.get("Replicas"))]
         replicas = f" with replicas in {', '.join(regions)}" if regions else ""
-        yield Uncopied(next(iter(found)), f"global table{replicas}", found, known=True)
+        yield Uncopied("Replicas", f"global table{replicas}", found, known=True)
 
 
 def _unlisted(described: Mapping[str, Any], members: Members, at: str) -> Iterator[Uncopied]:

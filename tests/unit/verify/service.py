@@ -127,10 +127,16 @@ class FakeTable:
                 "DescribeTable": lambda _: {"Table": self.description()},
                 "DescribeTimeToLive": lambda _: {"TimeToLiveDescription": self._time_to_live()},
                 "ListTagsOfResource": lambda _: {"Tags": []},
+                "DescribeKinesisStreamingDestination": lambda _: {"KinesisDataStreamDestinations": []},
+                "DescribeContributorInsights": lambda _: {"ContributorInsightsStatus": "DISABLED"},
                 "DescribeContinuousBackups": lambda _: {
                     "ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}
                 },
             }
+            if operation == "GetResourcePolicy":
+                raise ClientError(
+                    {"Error": {"Code": "PolicyNotFoundException", "Message": "none"}}, operation
+                )
             if operation not in answers:
                 error: Any = {"Error": {"Code": "UnknownOperationException", "Message": operation}}
                 raise ClientError(error, operation)
