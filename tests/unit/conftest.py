@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
 
 @pytest.fixture(autouse=True)
 def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -16,6 +18,10 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "AWS_DEFAULT_REGION",
         "AWS_ENDPOINT_URL",
         "AWS_ROLE_ARN",
+        "AWS_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        *_PROXIES,
+        *map(str.lower, _PROXIES),
         "NO_COLOR",
     ):
         monkeypatch.delenv(name, raising=False)
