@@ -7,7 +7,7 @@ returns. docs/runbook.md has the same steps in the same order; a test compares t
 from advice.commands import Commands
 from advice.cutover import CUTOVER, cutover_steps
 from advice.situation import Compared, Repaired, Situation, Step
-from advice.steps import is_go_ahead, next_steps, settle_letters
+from advice.steps import is_go_ahead, next_steps, proof_text, settle_letters
 
 __all__ = [
     "CUTOVER",
@@ -19,5 +19,6 @@ __all__ = [
     "cutover_steps",
     "is_go_ahead",
     "next_steps",
+    "proof_text",
     "settle_letters",
 ]

@@ -31,7 +31,7 @@ def is_go_ahead(compared: Compared) -> bool:
         and not compared.restricted
         and not compared.severe
         and not compared.unread
-        and not compared.letters
+        and compared.letters == 0
     )
 
 
@@ -41,6 +41,21 @@ def settle_letters(commands: Commands) -> list[Step]:
         Step("Change the items in the source table, or the destination table."),
         tablecopy_step(commands, "Try the dead letters again.", "redrive"),
     ]
+
+
+def proof_text(found: Repaired, run: Status | None) -> str:
+    """Why both tables are equal after a repair, in two sentences; empty if that is not proven."""
+    complete = found.applied and found.whole and found.unequal == 0 and not found.moved
+    if not complete or found.count("failed", "changed_at_source", "changed_at_destination"):
+        return ""
+    if not _is_proof(found, run):
+        return ""
+    since = (
+        "You passed --writes-stopped, so nothing has written since."
+        if run is None
+        else f"The run was {_phase(run)} before that and has applied nothing since."
+    )
+    return f"each repaired item was read again, and the comparison found all others equal. {since}"
 
 
 # The run alone
@@ -89,7 +104,7 @@ def _of_late(commands: Commands) -> list[Step]:
 
 def _restart(run: Status, commands: Commands) -> list[Step]:
     if not run.get("resumable", True):
-        return [Step("This run cannot continue. Start over with a new copy (docs/runbook.md, Start over).")]
+        return [Step("This run cannot continue. Start over with a new copy (docs/runbook.md, Start anew).")]
     return [Step("Fix what the note says."), tablecopy_step(commands, "Continue the run.", "start")]
 
 

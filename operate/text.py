@@ -24,6 +24,9 @@ _MEANING = {
     "sealed": "the copy has ended, later changes in the source table are not copied",
     "stopped": "the run cannot continue by itself",
 }
+
+# How control's reason begins while nothing but changes keeps a run from being ready.
+_APPLYING = "changes are still being applied"
 _IN_SYNC = "in sync, applying changes as they arrive"
 
 
@@ -63,12 +66,13 @@ def note_of(status: Status) -> str:
     """What a person has to know of the run; empty if there is nothing to say.
 
     A run that is quiet but not yet for long enough waits for nothing but time, so this is said in place of
-    control's reason.
+    control's reason that changes are being applied. Any other reason is something to settle.
     """
+    reason = str(status.get("reason") or "")
     quiet, needed = status.get("quiet_for"), status.get("quiet_needed")
-    if status["phase"] == "draining" and not status.get("held") and quiet is not None and needed:
-        return f"quiet for {min(quiet, needed):.0f} of {needed:.0f} s, then the run is ready for cutover"
-    return str(status.get("reason") or "")
+    if quiet is None or not needed or not reason.startswith(_APPLYING):
+        return reason
+    return f"quiet for {min(quiet, needed):.0f} of {needed:.0f} s, then the run is ready for cutover"
 
 
 def in_colour(status: Status, style: Style) -> Callable[[str], str]:

@@ -10,18 +10,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from advice import Situation, Step, next_steps
+from advice.commands import of_verify
 from sides import UserError
 from sides.files import check_outputs
 from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Style, emit, printable, run
+from sides.wrap import wrapped
 from verify import repair_cli
 from verify.compare import check_comparable, compare
-from verify.control import lag_of
+from verify.control import lag_of, status_of
 from verify.estimate import default_processes, estimated
 from verify.flags import options_of, parser
 from verify.letters import Letters, letters_of
 from verify.options import Options
 from verify.places import Places, places_of
-from verify.plan import write_plan
+from verify.plan import UNASKED, default_plan, write_plan
 from verify.report.html import write_html
 from verify.report.junit import write_junit
 from verify.report.progress import progress_text
@@ -78,9 +81,11 @@ def _verify(arguments: Sequence[str]) -> int:
         raise UserError(_disk_trouble(error, base)) from error
     try:
         comparison = _compared(source, destination, options.over(processes), places, letters, work)
-        _write_files(given, comparison, source, destination)
+        plan = _write_plan(given, base, comparison, source, destination)
+        steps = _next_steps(given, comparison, places, plan)
+        _write_files(given, comparison, steps)
         with _writing("the result"):
-            _print(given, comparison)
+            _print(given, comparison, steps)
             # Not before it has been delivered is what it was made of given up.
             sys.stdout.flush()
     except BaseException:
@@ -126,30 +131,53 @@ def _compared(
         progress.clear()
 
 
-def _print(given: argparse.Namespace, comparison: Comparison) -> None:
+def _next_steps(
+    given: argparse.Namespace, comparison: Comparison, places: Places, plan: Path | None
+) -> list[Step]:
+    too_many = plan is None and not given.no_repair_plan and comparison.differing > UNASKED
+    compared = comparison.compared(plan=str(plan) if plan else None, too_many=too_many)
+    # What did not answer for the letters is not waited for again.
+    run = None if compared.letters is None else status_of(places.source, places.control_function)
+    commands = of_verify(given, places.control_function, places.commands)
+    return next_steps(Situation(commands, run=run, compared=compared))
+
+
+def _print(given: argparse.Namespace, comparison: Comparison, steps: Sequence[Step]) -> None:
     if given.format == "jsonl":
-        for record in comparison.records():
+        for record in comparison.records(steps):
             emit(record)
     else:
-        for line in text_report(comparison, Style(sys.stdout), given.limit):
+        report = text_report(comparison, Style(sys.stdout), given.limit, steps)
+        for line in wrapped(report, sys.stdout):
             print(line)
 
 
-def _write_files(
-    given: argparse.Namespace, comparison: Comparison, source: Table, destination: Table
-) -> None:
+def _write_files(given: argparse.Namespace, comparison: Comparison, steps: Sequence[Step]) -> None:
     for flag, path, write in (("--html", given.html, write_html), ("--junit", given.junit, write_junit)):
         if path:
             with _writing(f"{path} ({flag})"):
-                write(path, comparison)
-    if given.repair_plan:
-        with _writing(f"{given.repair_plan} (--repair-plan)"):
-            write_plan(
-                given.repair_plan,
-                comparison,
-                source_table_id=source.identity.table_id,
-                destination_table_id=destination.identity.table_id,
-            )
+                write(path, comparison, steps)
+
+
+def _write_plan(
+    given: argparse.Namespace, base: Path, comparison: Comparison, source: Table, destination: Table
+) -> Path | None:
+    """Write the repair plan, whether it was asked for or is needed; returns its path if it was written."""
+    path: Path | None = given.repair_plan
+    if path is None and not given.no_repair_plan:
+        path = default_plan(base, comparison)
+    if path is None:
+        return None
+    with _writing(f"{path} (--repair-plan)"):
+        if path != given.repair_plan:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        header = write_plan(
+            path,
+            comparison,
+            source_table_id=source.identity.table_id,
+            destination_table_id=destination.identity.table_id,
+        )
+    return path if header.total else None
 
 
 @contextmanager

@@ -201,6 +201,7 @@ class _Run:
             settled=sum(generation.settled for generation in self._generations),
             findings=self._findings(),
             letters=self._other_letters(differences),
+            open_letters=self._letters.count,
             generations=len(self._generations),
             lag_seconds=min(self._spacings, default=self._options.lag_seconds),
             writes_stopped=self._options.writes_stopped,

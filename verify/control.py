@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from operate.function import ControlFunction
+from operate.function import ControlFunction, Status
 from sides import Side, UserError
 
 # An age is of the moment of control's last look, at most a minute ago.
 _LOOK_SECONDS = 60.0
+
+
+def status_of(side: Side, control_function: str | None) -> Status | None:
+    """The run's status, for the next step; ``None`` if there is no one to ask, or no answer.
+
+    A comparison needs no run: that it cannot be asked changes the advice and nothing else.
+
+    Parameters
+    ----------
+    side
+        The source side, in whose account the function is.
+    control_function
+        Its name or ARN; ``None`` if the tables belong to no known copy.
+    """
+    if control_function is None:
+        return None
+    try:
+        status = ControlFunction(side, control_function).status()
+        return status if isinstance(status.get("phase"), str) else None
+    except (UserError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def lag_of(side: Side, control_function: str | None) -> Callable[[], float]:

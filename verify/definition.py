@@ -21,11 +21,11 @@ from typing import Any
 from sides.items import is_plain, quoted
 from verify import mending
 from verify.described import Definition, Encryption, KeyKind, read_definition
-from verify.findings import Finding, Severity, in_order
+from verify.findings import UNKNOWN, Finding, Severity, in_order
 from verify.indexes import index_findings
 from verify.left_out import beside_findings, uncopied_findings
 from verify.throughput import Mend, throughput_findings
-from verify.unread import UNKNOWN, Unread, unread_findings
+from verify.unread import Unread, unread_findings
 
 __all__ = ["Definition", "compare_definitions", "read_definition"]
 

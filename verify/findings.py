@@ -53,6 +53,15 @@ class Finding:
         }
 
 
+UNKNOWN = "unknown"
+"""What a finding shows in place of a value that could not be read."""
+
+
+def unknown(finding: Finding) -> bool:
+    """Whether the finding is that a setting could not be read, so that it was not compared."""
+    return UNKNOWN in (finding.source, finding.destination)
+
+
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Sort findings: what endangers data first, then what costs money, then the rest; by aspect in each."""
     return sorted(findings, key=lambda finding: (_RANK[finding.severity], finding.aspect))

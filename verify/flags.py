@@ -11,6 +11,7 @@ from sides.options import add_output_options
 from verify.estimate import DEFAULT_PRICE_PER_MILLION
 from verify.options import DEFAULT_LAG_SECONDS, DEFAULT_SEGMENTS, Options
 from verify.places import add_place_options
+from verify.plan import UNASKED
 from verify.table import Filter
 
 _MAX_SEGMENTS = 256
@@ -22,13 +23,14 @@ With neither --source nor --destination, both tables are read from the Terraform
 --from-terraform DIR or, without it, of the current directory.
 
 verify estimate ...     estimate read units, cost and time from a small sample of both tables
-verify repair FILE ...  apply a plan written by --repair-plan; see verify repair --help
+verify repair FILE ...  apply the plan that verify writes when tables differ; see verify repair --help
 
 exit codes: 0 equal, 1 different, 2 trouble, 3 not settled (verify again) or a sample, 130 interrupted
+0 is about what was compared: with --ignore-attribute or --filter-expression it is no go-ahead for a cutover.
 
 examples:
   verify --source orders --source-profile old --destination orders --destination-profile new
-  verify --writes-stopped --repair-plan plan.jsonl --html report.html
+  verify --writes-stopped --html report.html
 """
 
 
@@ -62,6 +64,8 @@ def options_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Opt
     names, values = given.expression_attribute_names, given.expression_attribute_values
     if given.filter_expression is None and (names, values) != (None, None):
         flags.error("--expression-attribute-names and -values belong to a --filter-expression")
+    if given.repair_plan and given.no_repair_plan:
+        flags.error("--repair-plan and --no-repair-plan exclude each other")
     if given.repair_plan and given.ignore_attribute:
         flags.error("--repair-plan writes whole items, it does not go with --ignore-attribute")
     restriction = None
@@ -169,8 +173,13 @@ def _add_reporting(result: argparse.ArgumentParser) -> None:
     result.add_argument("--html", type=Path, metavar="FILE", help="write a page to read and to drill into")
     result.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML for a pipeline")
     result.add_argument(
-        "--repair-plan", type=Path, metavar="FILE", help="write a plan for verify repair, to be reviewed"
+        "--repair-plan",
+        type=Path,
+        metavar="FILE",
+        help="write the plan for verify repair here (default: plans in the work directory, up to "
+        f"{UNASKED:,} differences)",
     )
+    result.add_argument("--no-repair-plan", action="store_true", help="write no plan for verify repair")
     result.add_argument(
         "--price-per-million",
         type=_seconds,

@@ -74,7 +74,15 @@ class Moved(Exception):
 
 
 class Guard(Protocol):
-    """Says whether a repair may write."""
+    """Says whether a repair may write.
+
+    Attributes
+    ----------
+    run
+        The run's status as of the last look; ``None`` if there is no control function to ask.
+    """
+
+    run: Status | None
 
     def look(self) -> None:
         """Look once. Raises `sides.UserError` or `Moved` where a repair must not write."""
@@ -110,6 +118,7 @@ class ControlGuard:
         self._writes_stopped = writes_stopped
         self._pause = pause
         self._seen: dict[str, Any] = {}
+        self.run: Status | None = None
 
     def look(self) -> None:
         """Raise `sides.UserError` where the phase forbids a repair."""
@@ -151,6 +160,7 @@ class ControlGuard:
     def _look(self) -> dict[str, Any]:
         try:
             status = self._function.status()
+            self.run = status
             seen = {name: status.get(name) for name in ("run", "phase", "phase_since", "changes")}
             refusal = _refusal(status, self._writes_stopped)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -182,6 +192,7 @@ class SourceGuard:
         writes_stopped: bool,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.run: Status | None = None
         self._changed = changed
         self._writes_stopped = writes_stopped
         self._pause = pause

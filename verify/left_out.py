@@ -10,9 +10,9 @@ from sides.output import printable
 from tablecopy.description import Uncopied, uncopied_members
 from verify import mending
 from verify.described import Definition
-from verify.findings import Finding, Severity
+from verify.findings import UNKNOWN, Finding, Severity
 from verify.identity import are_replicas
-from verify.unread import UNKNOWN, Unread, unread_findings
+from verify.unread import Unread, unread_findings
 
 # Of an index, what says nothing about how it is defined.
 _STATE = {"IndexArn", "IndexStatus", "Backfilling", "IndexSizeBytes", "ItemCount"}

@@ -23,10 +23,20 @@ class Letters:
         As the control function tells them: ``key`` in DynamoDB JSON, and what was refused why.
     note
         One line, where not all open letters are known: why.
+    count
+        How many are open; ``None`` if that is not known. As many as there are ``letters`` unless given.
+
+    Attributes
+    ----------
+    count
+        The same.
     """
 
-    def __init__(self, letters: Sequence[Letter] = (), note: str | None = None) -> None:
+    def __init__(
+        self, letters: Sequence[Letter] = (), note: str | None = None, count: int | None = 0
+    ) -> None:
         self.note = note
+        self.count = max(count, len(letters)) if count is not None else None
         self._by_key = {_token(letter["key"]): letter for letter in letters}
         self._asked: set[_Token] = set()
 
@@ -59,12 +69,13 @@ def letters_of(side: Side, control_function: str | None) -> Letters:
         return Letters()
     try:
         count, letters = ControlFunction(side, control_function).letters(values=False)
-        known = Letters(letters)
+        known = Letters(letters, count=count)
     except UserError as error:
-        return Letters(note=f"open dead letters are not known: {error}")
+        return Letters(note=f"open dead letters are not known: {error}", count=None)
     except (ValueError, LookupError, TypeError, AttributeError):
         return Letters(
-            note=f"open dead letters are not known: {control_function} does not answer as a control function"
+            note=f"open dead letters are not known: {control_function} does not answer as a control function",
+            count=None,
         )
     if count > len(letters):
         known.note = f"{count:,} dead letters are open, of which control tells the first {len(letters):,}"

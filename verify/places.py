@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +19,15 @@ _TABLE_ARN = re.compile(r"arn:[^:]+:dynamodb:([^:]+):[^:]+:table/[^/:]+")
 
 @dataclass(frozen=True)
 class Places:
-    """Where the tables are, and the control function of their copy if there is one."""
+    """Where the tables are, the control function of their copy if there is one, and what Terraform knows.
+
+    ``commands`` is the Terraform output of that name, where it was read.
+    """
 
     source: Side
     destination: Side
     control_function: str | None
+    commands: Mapping[str, Any] | None = None
 
 
 def add_place_options(parser: argparse.ArgumentParser, control: str) -> None:
@@ -71,6 +76,7 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
         _located(side_from_options(given, "source", source)),
         _located(side_from_options(given, "destination", destination)),
         given.control_function or outputs.get("control_function_name"),
+        outputs.get("commands"),
     )
 
 

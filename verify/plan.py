@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, TypeAlias, get_args
@@ -22,7 +23,10 @@ from sides.items import Item
 from verify.canonical import DIGEST_BYTES
 from verify.results import Comparison, Difference, Kind, Verdict, moment
 
-VERSION = 1
+VERSION = 2
+
+UNASKED = 10_000
+"""Differences up to which a plan is written unasked."""
 
 ActionName: TypeAlias = Literal["put", "replace", "delete"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
@@ -79,10 +83,16 @@ class Header:
         where the AWS that was asked has none.
     created
         When the plan was written, ISO 8601.
+    started
+        When the comparison began, in seconds since the epoch.
     verdict
         Of the comparison.
     writes_stopped
         Whether the comparison was told that nothing writes.
+    settled
+        Keys that changed while the comparison ran: see `Comparison.settled`.
+    severe, unread
+        Findings on the tables' settings: those that can lose data, and those that could not be read.
     actions
         How many there are of each.
     left_out
@@ -97,8 +107,12 @@ class Header:
     source_table_id: str | None
     destination_table_id: str | None
     created: str
+    started: float
     verdict: Verdict
     writes_stopped: bool
+    settled: int
+    severe: int
+    unread: int
     actions: Mapping[ActionName, int]
     left_out: Mapping[str, int]
     sample: Mapping[str, Any] | None = None
@@ -108,6 +122,20 @@ class Header:
     def total(self) -> int:
         """How many actions there are."""
         return sum(self.actions.values())
+
+    @property
+    def rest_equal(self) -> bool:
+        """Whether the comparison shows that every key without an action is equal on both sides.
+
+        It read everything consistently while nothing wrote, as far as it saw. Expired items do not count.
+        """
+        return (
+            self.writes_stopped
+            and not self.settled
+            and not self.left_out["not_standing"]
+            and self.sample is None
+            and self.filter_expression is None
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the first line of the plan."""
@@ -241,6 +269,29 @@ class Plan:
         )
 
 
+def default_plan(directory: Path, comparison: Comparison) -> Path | None:
+    """Where the plan of a comparison goes that nobody named; ``None`` if it gets none.
+
+    Only up to `UNASKED` differences, each of which was read again: of more, the scan's word was taken, and a
+    table that was half copied would fill the disk with its plan.
+
+    Parameters
+    ----------
+    directory
+        Of all comparisons; the plan goes into ``plans`` in it.
+    comparison
+        What was found.
+    """
+    if comparison.ignored or not 0 < comparison.differing <= UNASKED:
+        return None
+    differences = [each for each in comparison.differences if each.kind != "expired"]
+    if not all(each.checks for each in differences) or not any(each.standing for each in differences):
+        return None
+    began = datetime.fromtimestamp(comparison.started, UTC)
+    table = comparison.source.arn.rpartition("/")[2]
+    return directory / "plans" / f"{table}-{began:%Y%m%dT%H%M%SZ}.jsonl"
+
+
 def read_plan(path: str | Path) -> Plan:
     """Open a plan and look at every line of it.
 
@@ -273,14 +324,19 @@ def _header_of(
             left_out["expired"] += 1
         else:
             left_out["not_standing"] += 1
+    compared = comparison.compared()
     return Header(
         source=comparison.source.arn,
         destination=comparison.destination.arn,
         source_table_id=source_table_id,
         destination_table_id=destination_table_id,
         created=created,
+        started=comparison.started,
         verdict=comparison.verdict,
         writes_stopped=comparison.writes_stopped,
+        settled=comparison.settled,
+        severe=compared.severe,
+        unread=compared.unread,
         actions=actions,
         left_out=left_out,
         sample=comparison.summary()["sample"],
@@ -314,8 +370,12 @@ _FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "source_table_id": lambda value: value is None or isinstance(value, str),
     "destination_table_id": lambda value: value is None or isinstance(value, str),
     "created": lambda value: isinstance(value, str),
+    "started": lambda value: type(value) in (int, float),
     "verdict": lambda value: value in get_args(Verdict),
     "writes_stopped": lambda value: isinstance(value, bool),
+    "settled": lambda value: _is_count(value),
+    "severe": lambda value: _is_count(value),
+    "unread": lambda value: _is_count(value),
     "actions": lambda value: _are_counts(value, ACTIONS),
     "left_out": lambda value: _are_counts(value, ("expired", "not_standing")),
     "sample": lambda value: value is None or isinstance(value, dict),
@@ -392,8 +452,12 @@ def _are_counts(value: object, names: tuple[str, ...]) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == set(names)
-        and all(type(count) is int and count >= 0 for count in value.values())
+        and all(_is_count(count) for count in value.values())
     )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _count(record: Mapping[str, Any], name: str) -> int:

@@ -99,6 +99,15 @@ class Repair:
         """Read the source's items and yield, for each, whether it is another than in the plan."""
         return self._each(lambda action: digest_of(self._source.read(action.key)) != action.source, actions)
 
+    def unequal(self, actions: Iterable[Action]) -> Iterator[bool]:
+        """Read both sides of each action again and yield whether they differ."""
+        return self._each(
+            lambda action: (
+                digest_of(self._source.read(action.key)) != digest_of(self._destination.read(action.key))
+            ),
+            actions,
+        )
+
     def one(self, action: Action) -> Outcome:
         """Do one action, or say what it would do."""
         try:

@@ -7,10 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from advice import Commands, Situation, Step, next_steps, proof_text
+from advice.commands import of_verify
 from operate.function import ControlFunction
 from sides import UserError
 from sides.options import add_output_options
 from sides.output import EXIT_UNSETTLED, Progress, Style, emit, printable, run
+from sides.wrap import wrapped
 from verify.flags import add_limit_option
 from verify.guard import ControlGuard, Guard, Moved, SourceGuard
 from verify.live_table import LiveTable, check_repairable
@@ -55,14 +58,14 @@ def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     result = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Apply a plan that verify --repair-plan wrote: make the destination what the source is.",
+        description="Apply a plan that verify wrote: make the destination equal to the source.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         # An abbreviation that works today could mean two flags tomorrow.
         allow_abbrev=False,
     )
     result.add_argument("plan", metavar="FILE", help="the plan")
-    result.add_argument("--apply", action="store_true", help="write; without it, only say what would be done")
+    result.add_argument("--apply", action="store_true", help="write; without it, show what would be done")
     result.add_argument(
         "--writes-stopped", action="store_true", help="nothing but this repair writes to either table"
     )
@@ -93,13 +96,26 @@ def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
             # Making sure takes minutes, in which a table can be replaced.
             source.check_identity()
             destination.check_identity()
-        else:
-            _tell_obstacle(guard)
-        return _go(plan, repair, guard, options)
+        obstacle = None if options.apply else _obstacle(guard)
+        summary = Summary(
+            plan.header,
+            applied=options.apply,
+            plan=options.plan,
+            writes_stopped=options.writes_stopped,
+            obstacle=obstacle,
+        )
+        commands = of_verify(options, places.control_function, places.commands)
+        return _go(plan, repair, guard, summary, commands, options)
 
 
-def _go(plan: Plan, repair: Repair, guard: Guard, options: argparse.Namespace) -> int:
-    summary = Summary(plan.header, applied=options.apply)
+def _go(
+    plan: Plan,
+    repair: Repair,
+    guard: Guard,
+    summary: Summary,
+    commands: Commands,
+    options: argparse.Namespace,
+) -> int:
     report = None if options.format == "jsonl" else TextReport(options.limit)
     progress = Progress()
     try:
@@ -107,8 +123,12 @@ def _go(plan: Plan, repair: Repair, guard: Guard, options: argparse.Namespace) -
             summary.counts[outcome.result] += 1
             _tell(outcome, report)
             progress.update(progress_text(summary))
+        if options.apply:
+            summary.unequal = 0
         if summary.counts["done"]:
-            progress.update("looking whether anything else has written meanwhile")
+            progress.update("checking the repaired items")
+            summary.unequal = sum(repair.unequal(plan.actions()))
+            progress.update("checking that nothing else has written")
             try:
                 guard.after()
             except Moved as moved:
@@ -116,15 +136,20 @@ def _go(plan: Plan, repair: Repair, guard: Guard, options: argparse.Namespace) -
     except BaseException:
         # What was written so far is worth knowing, all the more when something went wrong.
         progress.clear()
+        summary.whole = False
         if report:
-            _print_report(report, summary, whole=False)
+            _print_report(report, summary, guard, commands)
         raise
     progress.clear()
     if report:
-        _print_report(report, summary, whole=True)
+        _print_report(report, summary, guard, commands)
     else:
-        emit(summary.record())
+        emit({**summary.record(), "next": [step.record() for step in _steps(summary, guard, commands)]})
     return summary.exit_code
+
+
+def _steps(summary: Summary, guard: Guard, commands: Commands) -> list[Step]:
+    return next_steps(Situation(commands, run=guard.run, repaired=summary.repaired()))
 
 
 def _tell(outcome: Outcome, report: TextReport | None) -> None:
@@ -136,16 +161,21 @@ def _tell(outcome: Outcome, report: TextReport | None) -> None:
         sys.stdout.flush()
 
 
-def _print_report(report: TextReport, summary: Summary, *, whole: bool) -> None:
-    for line in report.lines(summary, Style(sys.stdout), whole=whole):
+def _print_report(report: TextReport, summary: Summary, guard: Guard, commands: Commands) -> None:
+    proof = proof_text(summary.repaired(), guard.run)
+    lines = report.lines(summary, Style(sys.stdout), _steps(summary, guard, commands), proof)
+    for line in wrapped(lines, sys.stdout):
         print(line)
 
 
-def _tell_obstacle(guard: Guard) -> None:
+def _obstacle(guard: Guard) -> str | None:
+    """Why ``--apply`` would be refused now; also a note on stderr. ``None`` if it would not be."""
     try:
         guard.look()
-    except UserError as error:
+    except (UserError, Moved) as error:
         print(f"{PROGRAM}: note: --apply would be refused now: {printable(str(error))}", file=sys.stderr)
+        return str(error)
+    return None
 
 
 def _check_tables(plan: Plan, source: LiveTable, destination: LiveTable) -> None:

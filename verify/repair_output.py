@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from advice import Repaired, Step
+from advice.text import step_lines
 from sides.items import key_text
 from sides.output import EXIT_OK, EXIT_TROUBLE, EXIT_UNSETTLED, Style, printable
 from verify.plan import Header
@@ -41,6 +43,17 @@ class Summary:
         Of the plan.
     applied
         Whether the repair was to write; ``False`` for a dry run.
+    plan
+        Its path.
+    writes_stopped
+        Whether the flag was given.
+    obstacle
+        For a dry run: why ``--apply`` would be refused now; ``None`` if it would not be.
+    whole
+        Whether all of the plan was gone through.
+    unequal
+        Keys of the plan that still differed when both sides were read again after the repair; ``None`` if
+        they were not.
     counts
         How many actions ended how.
     moved
@@ -49,6 +62,11 @@ class Summary:
 
     header: Header
     applied: bool
+    plan: str = ""
+    writes_stopped: bool = False
+    obstacle: str | None = None
+    whole: bool = True
+    unequal: int | None = None
     counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
     moved: str | None = None
 
@@ -62,7 +80,24 @@ class Summary:
         """2 where an action failed, 3 where something had changed, else 0."""
         if self.counts["failed"]:
             return EXIT_TROUBLE
-        return EXIT_UNSETTLED if self.changed or self.moved else EXIT_OK
+        return EXIT_UNSETTLED if self.changed or self.moved or self.unequal else EXIT_OK
+
+    def repaired(self) -> Repaired:
+        """What the next step depends on."""
+        return Repaired(
+            self.plan,
+            applied=self.applied,
+            whole=self.whole,
+            counts={str(result): count for result, count in self.counts.items()},
+            unequal=self.unequal,
+            moved=self.moved,
+            obstacle=self.obstacle,
+            writes_stopped=self.writes_stopped,
+            rest_equal=self.header.rest_equal,
+            started=self.header.started,
+            severe=self.header.severe,
+            unread=self.header.unread,
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the JSON Lines record; see docs/verify.md for its schema."""
@@ -73,6 +108,7 @@ class Summary:
             "actions": self.header.total,
             "applied": self.applied,
             **{result: self.counts[result] for result in RESULTS},
+            "unequal": self.unequal,
             "moved": self.moved,
         }
 
@@ -96,19 +132,24 @@ class TextReport:
         if not self._limit or len(group) < self._limit:
             group.append(outcome)
 
-    def lines(self, summary: Summary, style: Style, *, whole: bool = True) -> Iterator[str]:
-        """Yield the lines; ``whole``: whether the plan was gone through to its end."""
-        yield _headline(summary, style, whole)
+    def lines(self, summary: Summary, style: Style, steps: Sequence[Step], proof: str = "") -> Iterator[str]:
+        """Yield the lines: the headline, the outcomes in groups, what is proven, the next ``steps``."""
+        yield _headline(summary, style)
         for result, title in _TITLES.items():
             total = summary.counts[result]
             if total:
                 yield ""
                 yield style.bold(f"{title} ({total:,})")
                 yield from self._group(result, total, style)
-        step = _next_step(summary, whole)
-        if step:
+        if summary.unequal:
+            count = summary.unequal
             yield ""
-            yield f"{style.bold('Next:')} {step}"
+            yield style.red("1 item still differs" if count == 1 else f"{count:,} items still differ")
+        if proof:
+            yield ""
+            yield f"{style.green('Equal:')} {printable(proof)}"
+        yield ""
+        yield from step_lines(steps, style)
 
     def _group(self, result: Result, total: int, style: Style) -> Iterator[str]:
         for outcome in self._groups[result]:
@@ -126,24 +167,10 @@ def progress_text(summary: Summary) -> str:
     return f"{word}: {sum(summary.counts.values()):,} of {summary.header.total:,} actions"
 
 
-def _headline(summary: Summary, style: Style, whole: bool) -> str:
+def _headline(summary: Summary, style: Style) -> str:
     word = "Repair" if summary.applied else "Dry run"
-    if not whole:
-        word += " ended before its time"
+    if not summary.whole:
+        word += " ended early"
     told = [f"{summary.counts[result]:,} {_SHORT[result]}" for result in _TITLES if summary.counts[result]]
-    paint = style.green if whole and summary.exit_code == EXIT_OK else style.yellow
+    paint = style.green if summary.whole and summary.exit_code == EXIT_OK else style.yellow
     return f"{paint(word + ':')} {', '.join(told) or 'no action'}."
-
-
-def _next_step(summary: Summary, whole: bool) -> str:
-    if not whole:
-        return "apply the plan again; what is done stays done."
-    if summary.moved:
-        return f"verify again; {printable(summary.moved)}."
-    if summary.counts["failed"]:
-        return "mend what the reasons say, at the source or the destination, and verify again."
-    if summary.changed:
-        return "verify again, and apply the plan that is made then."
-    if summary.counts["would"]:
-        return "give --apply to apply the plan."
-    return "verify again; that is the proof." if summary.counts["done"] else ""

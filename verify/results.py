@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from advice import Compared, Step, is_go_ahead
 from sides.items import Item
 from verify.differences import PathChange
-from verify.findings import Finding
+from verify.findings import Finding, unknown
 
 Kind: TypeAlias = Literal["missing", "different", "extra", "expired"]
 KINDS: tuple[Kind, ...] = ("missing", "different", "extra", "expired")
@@ -140,6 +141,8 @@ class Comparison:
         What differs between the tables' definitions.
     letters
         Open dead letters of keys that are not among the differences.
+    open_letters
+        How many dead letters are open in all; ``None`` if the control function was asked and gave no answer.
     generations
         How often the candidates were read again.
     lag_seconds
@@ -160,6 +163,7 @@ class Comparison:
     settled: int = 0
     findings: Sequence[Finding] = ()
     letters: Sequence[Letter] = ()
+    open_letters: int | None = 0
     generations: int = 0
     lag_seconds: float = 0.0
     writes_stopped: bool = False
@@ -177,7 +181,7 @@ class Comparison:
         changing leave them unsettled. With writes stopped every difference counts, and one that settled
         says that something still writes. A sample without a difference says nothing about the rest.
         """
-        total = sum(self.count(kind) for kind in KINDS if kind != "expired")
+        total = self.differing
         if total > self.unsettled or (total and self.writes_stopped):
             return "different"
         if total or (self.writes_stopped and self.settled):
@@ -188,21 +192,52 @@ class Comparison:
         """How many differences are of one kind."""
         return self.counts.get(kind, 0)
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Yield what JSON Lines print: findings, differences, letters, and the summary last."""
+    @property
+    def differing(self) -> int:
+        """How many keys differ. Expired ones do not count."""
+        return sum(self.count(kind) for kind in KINDS if kind != "expired")
+
+    def compared(self, *, plan: str | None = None, too_many: bool = False) -> Compared:
+        """What the next step depends on.
+
+        Parameters
+        ----------
+        plan
+            Path of the repair plan that was written, if one was.
+        too_many
+            None was written because there are too many differences to write one unasked.
+        """
+        return Compared(
+            self.verdict,
+            writes_stopped=self.writes_stopped,
+            sample=self.sample is not None,
+            filter_expression=self.filter_expression is not None,
+            ignored=tuple(self.ignored),
+            differing=self.differing,
+            severe=sum(finding.severity == "data" for finding in self.findings),
+            unread=sum(unknown(finding) for finding in self.findings),
+            letters=self.open_letters,
+            lag_seconds=self.lag_seconds,
+            plan=plan,
+            too_many=too_many,
+        )
+
+    def records(self, steps: Sequence[Step] = ()) -> Iterator[dict[str, Any]]:
+        """Yield what JSON Lines print: findings, differences, letters, the summary with ``steps`` last."""
         for finding in self.findings:
             yield finding.record()
         for difference in self.differences:
             yield difference.record()
         for letter in self.letters:
             yield {"type": "letter", **letter}
-        yield self.summary()
+        yield self.summary(steps)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, steps: Sequence[Step] = ()) -> dict[str, Any]:
         """Return the summary record; see docs/verify.md for its schema."""
         return {
             "type": "summary",
             "verdict": self.verdict,
+            "go_ahead": is_go_ahead(self.compared()),
             "source": self.source.arn,
             "destination": self.destination.arn,
             "source_items": self.source.items,
@@ -228,6 +263,7 @@ class Comparison:
             "started": moment(self.started),
             "seconds": round(self.seconds, 3),
             "consumed_capacity": {"source": self.source.units, "destination": self.destination.units},
+            "next": [step.record() for step in steps],
         }
 
 

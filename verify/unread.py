@@ -15,9 +15,6 @@ from verify.findings import Finding
 _DENIED = {"AccessDenied", "AccessDeniedException"}
 _NOT_KNOWN = {"UnknownOperation", "UnknownOperationException", "NotImplemented", "InvalidAction"}
 
-UNKNOWN = "unknown"
-"""What a finding shows in place of a value that could not be read."""
-
 Reason: TypeAlias = Literal["denied", "not known", "failed", "by name only"]
 
 _WHY: dict[Reason, str] = {

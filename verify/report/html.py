@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from advice import Step
 from sides.files import replacing
 from sides.items import key_text, quoted
 from sides.output import printable
@@ -25,7 +26,6 @@ from verify.report.wording import (
     headline,
     letter_text,
     moment_text,
-    next_steps,
     place,
     restrictions,
 )
@@ -33,11 +33,10 @@ from verify.results import Comparison, Letter
 
 _PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
-_COMMAND = re.compile(r"--[a-z][a-z-]*(?: FILE)?|tablecopy [a-z]+|verify repair FILE")
 
 
-def write_html(path: str | Path, comparison: Comparison) -> None:
-    """Write the page.
+def write_html(path: str | Path, comparison: Comparison, steps: Sequence[Step] = ()) -> None:
+    """Write the page, with the next ``steps``.
 
     Holds at most 5,000 differences and says how many there are. Its policy (CSP) lets nothing run or load
     but the style and the script that this package brings along, by their hashes; keys, names and messages are
@@ -49,10 +48,10 @@ def write_html(path: str | Path, comparison: Comparison) -> None:
         The file cannot be written.
     """
     with replacing(Path(path)) as file:
-        file.write(_page(comparison))
+        file.write(_page(comparison, steps))
 
 
-def _page(comparison: Comparison) -> str:
+def _page(comparison: Comparison, steps: Sequence[Step]) -> str:
     template = files(__package__).joinpath("template.html").read_text(encoding="utf-8")
     rows = rows_of(comparison)
     refused = rows.refused + len(comparison.letters)
@@ -62,9 +61,9 @@ def _page(comparison: Comparison) -> str:
         "policy": _policy(template),
         "title": escape(f"{said.word}: {table}"),
         "verdict": comparison.verdict,
-        "word": said.word,
+        "word": escape(said.word),
         "headline": escape(said.text[:1].upper() + said.text[1:]),
-        "steps": "".join(f"<li>{_step(step)}</li>" for step in next_steps(comparison, refused)),
+        "steps": "".join(f"<li>{_step(step)}</li>" for step in steps),
         "sides": "".join(_sides(comparison)),
         "tiles": "".join(_tiles(comparison, refused)),
         "facts": "".join(_facts(comparison)),
@@ -90,9 +89,9 @@ def _policy(template: str) -> str:
     )
 
 
-def _step(step: str) -> str:
-    text = escape(step[:1].upper() + step[1:])
-    return _COMMAND.sub(lambda match: f"<code>{match[0]}</code>", text)
+def _step(step: Step) -> str:
+    text = escape(printable(step.text))
+    return text if step.command is None else f"{text}<pre>{escape(printable(step.command))}</pre>"
 
 
 def _sides(comparison: Comparison) -> Iterator[str]:

@@ -6,12 +6,13 @@ says everything in the texts of elements, since GitLab shows no attribute of a f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from advice import Step, is_go_ahead
 from sides.files import replacing
 from sides.items import key_text
 from sides.output import printable
@@ -22,7 +23,6 @@ from verify.report.wording import (
     count_text,
     headline,
     letter_text,
-    next_steps,
     place,
     restrictions,
     sample_text,
@@ -72,7 +72,7 @@ class _Listed:
         return [*self.lines, f"... and {self.count - _LISTED:,} more (--format jsonl lists them all)"]
 
 
-def write_junit(path: str | Path, comparison: Comparison) -> None:
+def write_junit(path: str | Path, comparison: Comparison, steps: Sequence[Step] = ()) -> None:
     """Write `junit_report` to a file.
 
     Raises
@@ -81,11 +81,11 @@ def write_junit(path: str | Path, comparison: Comparison) -> None:
         The file cannot be written.
     """
     with replacing(Path(path)) as file:
-        file.writelines(f"{line}\n" for line in junit_report(comparison))
+        file.writelines(f"{line}\n" for line in junit_report(comparison, steps))
 
 
-def junit_report(comparison: Comparison) -> Iterator[str]:
-    """Yield the lines of the JUnit XML.
+def junit_report(comparison: Comparison, steps: Sequence[Step] = ()) -> Iterator[str]:
+    """Yield the lines of the JUnit XML, with the next ``steps``.
 
     One test suite named after the source table. A case fails exactly where its differences make the tables
     different or unsettled, so that the suite passes exactly when the verdict is ``"equal"`` or ``"sampled"``.
@@ -93,7 +93,7 @@ def junit_report(comparison: Comparison) -> Iterator[str]:
     shows without failing the build: what was left out of the comparison, and findings of the definition.
     Each failure lists at most a hundred keys.
     """
-    listed, refused = _gathered(comparison)
+    listed = _gathered(comparison)
     cases = list(_cases(comparison, listed))
     failures = sum(case.failure is not None for case in cases)
     skipped = sum(case.skipped is not None for case in cases)
@@ -114,8 +114,9 @@ def junit_report(comparison: Comparison) -> Iterator[str]:
         yield from _case(case, suite)
     said = headline(comparison)
     yield f"    <system-out>{escape(f'{said.word}: {said.text}')}"
-    for step in next_steps(comparison, refused):
-        yield escape(f"Next: {step}")
+    for step in steps:
+        command = "" if step.command is None else f" {step.command}"
+        yield escape(printable(f"Next: {step.text}{command}"))
     for letter in comparison.letters:
         yield escape(f"Dead letter: {key_text(letter['key'])}  {letter_text(letter)}")
     yield "    </system-out>"
@@ -123,17 +124,15 @@ def junit_report(comparison: Comparison) -> Iterator[str]:
     yield "</testsuites>"
 
 
-def _gathered(comparison: Comparison) -> tuple[dict[str, _Listed], int]:
+def _gathered(comparison: Comparison) -> dict[str, _Listed]:
     listed = {name: _Listed() for name in (*_NAMES.values(), _UNSETTLED)}
-    refused = len(comparison.letters)
     for difference in comparison.differences:
-        refused += difference.letter is not None
         # The rules of `Comparison.verdict`.
         if difference.kind == "expired":
             continue
         counts = difference.standing or comparison.writes_stopped
         listed[_NAMES[difference.kind] if counts else _UNSETTLED].add(difference)
-    return listed, refused
+    return listed
 
 
 def _cases(comparison: Comparison, listed: dict[str, _Listed]) -> Iterator[_Case]:
@@ -186,6 +185,7 @@ def _case(case: _Case, suite: str) -> Iterator[str]:
 
 def _properties(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "verdict", comparison.verdict
+    yield "go_ahead", "true" if is_go_ahead(comparison.compared()) else "false"
     yield "source", printable(comparison.source.arn)
     yield "destination", printable(comparison.destination.arn)
     yield "source_items", str(comparison.source.items)

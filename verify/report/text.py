@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
+from advice import Step
+from advice.text import step_lines
 from sides.items import key_text
 from sides.output import Style, printable
+from sides.wrap import Verbatim
 from verify.findings import Finding, in_order
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
@@ -20,7 +22,6 @@ from verify.report.wording import (
     headline,
     how_read,
     letter_text,
-    next_steps,
     place,
     restrictions,
     seen_text,
@@ -31,7 +32,9 @@ from verify.results import Comparison, Difference, Kind, Letter, SideResult
 _HELD = 1_000
 
 
-def text_report(comparison: Comparison, style: Style, limit: int) -> Iterator[str]:
+def text_report(
+    comparison: Comparison, style: Style, limit: int, steps: Sequence[Step] = ()
+) -> Iterator[str]:
     """Yield the lines of the text report.
 
     Goes through the differences once if ``limit`` is small, else once for each kind of which there are
@@ -45,12 +48,13 @@ def text_report(comparison: Comparison, style: Style, limit: int) -> Iterator[st
         Colours of the stream.
     limit
         How many things of each group to list; 0 lists them all.
+    steps
+        What to do next: see `advice.next_steps`.
     """
     yield _headline(comparison, style)
     yield ""
     yield from _restricted_to(comparison, style)
-    refused = _Refused(len(comparison.letters))
-    for kind, group in _groups(comparison, limit, refused):
+    for kind, group in _groups(comparison, limit):
         yield ""
         yield _title(comparison, kind, style)
         for difference in group:
@@ -59,40 +63,21 @@ def text_report(comparison: Comparison, style: Style, limit: int) -> Iterator[st
     yield from _findings(comparison.findings, style, limit)
     yield from _letters(comparison.letters, style, limit)
     yield ""
-    margin = style.bold("Next:")
-    for step in next_steps(comparison, refused.count):
-        yield f"{margin} {step}"
-        margin = "     "
+    yield from step_lines(steps, style)
 
 
-@dataclass
-class _Refused:
-    # Dead letters met so far. Those beside differences are known only once these have been gone through.
-    count: int
-
-    def seeing(self, differences: Iterable[Difference]) -> Iterator[Difference]:
-        for difference in differences:
-            self.count += difference.letter is not None
-            yield difference
-
-
-def _groups(
-    comparison: Comparison, limit: int, refused: _Refused
-) -> Iterator[tuple[Kind, Iterable[Difference]]]:
+def _groups(comparison: Comparison, limit: int) -> Iterator[tuple[Kind, Iterable[Difference]]]:
     kinds = [kind for kind in TITLES if comparison.count(kind)]
     if 0 < limit <= _HELD:
         held: dict[Kind, list[Difference]] = {kind: [] for kind in kinds}
-        for difference in refused.seeing(comparison.differences):
+        for difference in comparison.differences:
             if len(held[difference.kind]) < limit:
                 held[difference.kind].append(difference)
         yield from held.items()
         return
     for kind in kinds:
-        group = refused.seeing(difference for difference in comparison.differences if difference.kind == kind)
+        group = (difference for difference in comparison.differences if difference.kind == kind)
         yield kind, islice(group, limit or None)
-        # Beyond the limit only the dead letters are of interest.
-        for _ in group:
-            pass
 
 
 def _headline(comparison: Comparison, style: Style) -> str:
@@ -152,7 +137,7 @@ def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator
         severity = paints[finding.severity](SEVERITIES[finding.severity].ljust(width))
         yield f"  {severity}  {printable(finding.aspect)}: {printable(finding.text)}"
         if finding.mend is not None:
-            yield f"  {' ' * width}  {style.dim('mend:')} {printable(finding.mend)}"
+            yield Verbatim(f"  {' ' * width}  {style.dim('fix:')} {printable(finding.mend)}")
     yield from _more(len(findings), limit, style)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,6 +28,9 @@ SEVERITIES: dict[Severity, str] = {
 
 STILL_CHANGING = "still changing"
 
+# Ignored attributes that the headline names.
+_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:
@@ -37,7 +39,8 @@ class Headline:
     Parameters
     ----------
     word
-        ``"Equal"``, ``"Different"``, ``"Unsettled"`` or ``"Sample"``.
+        ``"Equal"``, ``"Different"``, ``"Unsettled"`` or ``"Sample"``. What was left out is part of it:
+        ``'Equal except "name"'``.
     text
         The sentence after the colon. Names the sample, if it was one.
     """
@@ -49,18 +52,18 @@ class Headline:
 def headline(comparison: Comparison) -> Headline:
     """Say the verdict in one sentence."""
     verdict = comparison.verdict
+    except_ = _except(comparison)
     if verdict == "sampled" and comparison.sample is not None:
         return Headline(
-            "Sample",
-            f"{sample_text(comparison.sample)}: {_compared(comparison)}, no difference found; "
-            "the rest was not read.",
+            f"Sample{except_}",
+            f"{sample_text(comparison.sample)}: {_matching(comparison)}. The rest was not read.",
         )
     if verdict == "equal":
-        return Headline("Equal", f"{_compared(comparison)}, none differs{_expired(comparison)}.")
+        return Headline(f"Equal{except_}", f"{_matching(comparison)}{_expired(comparison)}.")
     text = f"{_differing(comparison)}."
     if comparison.sample is not None:
         text = f"in a sample of {sample_text(comparison.sample)}, {text}"
-    return Headline(verdict.capitalize(), text)
+    return Headline(f"{verdict.capitalize()}{except_}", text)
 
 
 def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
@@ -73,31 +76,6 @@ def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.ignored:
         rows.append(("ignored", ", ".join(printable(name) for name in comparison.ignored)))
     return rows
-
-
-def next_steps(comparison: Comparison, refused: int) -> list[str]:
-    """Say what to do next, in the order of doing it.
-
-    Parameters
-    ----------
-    comparison
-        What was found.
-    refused
-        How many open dead letters there are, of listed differences and others.
-    """
-    steps = []
-    if refused:
-        steps.append(
-            f"the destination refuses {count_text(refused, 'item')} (dead letters): change the item at the "
-            "source or the table at the destination, then tablecopy redrive."
-        )
-    severe = sum(finding.severity == "data" for finding in comparison.findings)
-    if severe:
-        steps.append(
-            f"before the cutover, mend what {'differs' if severe == 1 else 'differ'} between the "
-            f"definitions and can lose data ({count_text(severe, 'finding')})."
-        )
-    return [*steps, *_after_verdict(comparison)]
 
 
 def sample_text(sample: Sample) -> str:
@@ -188,21 +166,30 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _compared(comparison: Comparison) -> str:
-    limits = []
-    if comparison.filter_expression is not None:
-        limits.append("filtered")
+def _except(comparison: Comparison) -> str:
+    """What the verdict leaves out: `` except "name", within the filter``; empty if it leaves out nothing."""
+    text = ""
     if comparison.ignored:
-        limits.append(f"without {count_text(len(comparison.ignored), 'ignored attribute')}")
-    note = f" ({', '.join(limits)})" if limits else ""
-    return f"{count_text(comparison.source.items, 'item')} compared{note}"
+        names = [f'"{printable(name)}"' for name in comparison.ignored[:_NAMED]]
+        more = len(comparison.ignored) - _NAMED
+        text = f" except {', '.join(names)}{f' and {more:,} more' if more > 0 else ''}"
+    if comparison.filter_expression is not None:
+        text += ", within the filter" if text else " within the filter"
+    return text
+
+
+def _matching(comparison: Comparison) -> str:
+    items = comparison.source.items
+    if comparison.filter_expression is not None:
+        return f"{count_text(items, 'filtered item')} compared, all match"
+    return "1 item compared, it matches" if items == 1 else f"all {items:,} items match"
 
 
 def _expired(comparison: Comparison) -> str:
     expired = comparison.count("expired")
     if not expired:
         return ""
-    return f" ({count_text(expired, 'expired item')} on one side only, which is no difference)"
+    return f", {count_text(expired, 'expired item')} on one side only not counted"
 
 
 def _differing(comparison: Comparison) -> str:
@@ -216,27 +203,3 @@ def _differing(comparison: Comparison) -> str:
     if comparison.unsettled == sum(comparison.count(kind) for kind in kinds):
         return f"{text}, {STILL_CHANGING}"
     return f"{text} ({comparison.unsettled:,} {STILL_CHANGING})" if comparison.unsettled else text
-
-
-def _after_verdict(comparison: Comparison) -> Iterator[str]:
-    verdict = comparison.verdict
-    if verdict == "different" and comparison.writes_stopped:
-        yield "do not move the writers; find out why these differ, then verify again."
-        yield "or verify with --repair-plan FILE, read the plan, and have verify repair FILE carry it out."
-    elif verdict == "different":
-        yield "if the copy was still catching up, let it drain and verify again; what stands then is real."
-    elif verdict == "unsettled" and comparison.writes_stopped:
-        yield "find what still writes to the tables, stop it and verify again."
-    elif verdict == "unsettled":
-        yield (
-            "verify again in a moment; if changes take longer than "
-            f"{comparison.lag_seconds:g} s to arrive, raise --lag."
-        )
-    elif verdict == "sampled":
-        yield "verify without --sample before the cutover."
-    elif comparison.filter_expression is not None:
-        yield "verify without --filter-expression before the cutover; what it leaves out was not compared."
-    elif comparison.writes_stopped:
-        yield "the destination holds what the source holds: seal the copy, then move the writers."
-    else:
-        yield "before the cutover, stop the writers, let the copy drain, verify with --writes-stopped."

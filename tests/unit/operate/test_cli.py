@@ -411,25 +411,32 @@ def test_a_run_that_is_sealed_is_not_asked_about(answer: Any, monkeypatch: pytes
     assert fake.asked == [("RequestResponse", "status")]
 
 
+APPLYING = "changes are still being applied; stop the writers to become ready for cutover"
+
+
 @pytest.mark.parametrize(
-    ("changes", "note"),
+    ("reason", "quiet_for", "note"),
     [
-        (
-            {"quiet_for": 22.4, "quiet_needed": 60},
-            "quiet for 22 of 60 s, then the run is ready for cutover",
-        ),
-        ({"quiet_for": None, "quiet_needed": 60}, "stop the writers"),
-        ({"quiet_for": 22.4, "quiet_needed": 60, "held": True}, "stop the writers"),
+        (APPLYING, 22.4, "quiet for 22 of 60 s, then the run is ready for cutover"),
+        (APPLYING, 75.0, "quiet for 60 of 60 s, then the run is ready for cutover"),
+        (APPLYING, None, APPLYING),
+        ("Lambda hands no changes to the replicator", 22.4, "Lambda hands no changes to the replicator"),
     ],
 )
 def test_the_quiet_minute_is_counted(
-    answer: Any, changes: Status, note: str, capsys: pytest.CaptureFixture[str]
+    answer: Any, reason: str, quiet_for: float | None, note: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer({"status": {**RUNNING, "segments_done": 16, "reason": "stop the writers", **changes}})
+    quiet = {"quiet_for": quiet_for, "quiet_needed": 60.0}
+    answer({"status": {**RUNNING, "segments_done": 16, "reason": reason, **quiet}})
     assert run("status") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("draining: in sync, applying changes as they arrive\n")
     assert f"  note       {note}\n" in shown
+
+
+def test_controls_reason_begins_as_it_is_known_here() -> None:
+    source = (Path(__file__).parents[3] / "lambda/tablecopy/control/reconciler.py").read_text()
+    assert f'"{APPLYING}"' in source
 
 
 def test_a_phase_of_a_later_version_is_shown(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:

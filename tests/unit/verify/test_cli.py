@@ -26,6 +26,7 @@ from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import ROOT, World, environment, item, keys_of, records
 from verify.cli import main
 from verify.flags import parser
+from verify.plan import read_plan
 
 Captured = pytest.CaptureFixture[str]
 
@@ -71,7 +72,7 @@ def test_equal_tables_exit_0(world: World, capsys: Captured) -> None:
     world.fill(same=5)
     assert world.run() == 0
     out, err = capsys.readouterr()
-    assert out.startswith("Equal: 5 items compared, none differs.\n")
+    assert out.startswith("Equal: all 5 items match.\n")
     assert err == ""
     assert world.kept() == []
 
@@ -221,6 +222,102 @@ def test_the_repair_plan_is_written_and_can_be_read(different: World, tmp_path: 
     assert {line["action"] for line in plan[1:4]} == {"put", "replace", "delete"}
     assert plan[0]["source_table_id"] == f"id-of-{different.source.arn}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_plan_is_written_where_tables_differ_and_the_next_step_names_it(
+    different: World, capsys: Captured
+) -> None:
+    assert different.run() == 1
+    (path,) = (different.work / "plans").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with read_plan(path) as plan:
+        assert plan.header.total == 3
+        assert plan.header.rest_equal
+    shown = capsys.readouterr().out
+    assert f"     verify repair {path} --writes-stopped --source " in shown
+    assert f"     verify repair {path} --writes-stopped --apply --source " in shown
+
+
+@pytest.mark.parametrize("more", [["--no-repair-plan"], ["--ignore-attribute", "x"]])
+def test_no_plan_that_is_not_wanted(different: World, capsys: Captured, more: list[str]) -> None:
+    assert different.run(*more) == 1
+    assert not (different.work / "plans").exists()
+    assert "verify repair" not in capsys.readouterr().out
+
+
+def test_equal_tables_need_no_plan(world: World) -> None:
+    world.fill(same=3)
+    assert world.run() == 0
+    assert world.kept() == []
+    assert not (world.work / "plans").exists()
+
+
+def test_a_plan_is_wanted_or_not(world: World, capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        world.run("--repair-plan", "plan.jsonl", "--no-repair-plan")
+    assert "exclude each other" in capsys.readouterr().err
+
+
+READY = {
+    "phase": "ready",
+    "segments": 16,
+    "segments_done": 16,
+    "letters": 0,
+    "oldest_unapplied_age": 0.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("phase", "command"),
+    [
+        ("ready", "tablecopy seal"),
+        ("sealed", None),
+        ("slice", "tablecopy watch"),
+        ("stopped", "tablecopy start"),
+        (None, "tablecopy status"),
+    ],
+)
+def test_the_next_step_is_that_of_the_run(
+    world: World, capsys: Captured, phase: str | None, command: str | None
+) -> None:
+    world.fill(same=3)
+
+    def control(event: Any) -> Any:
+        if phase is None:
+            raise RuntimeError("no answer")
+        if event["action"] == "letters":
+            return {"count": 0, "letters": []}
+        return {"status": {**READY, "phase": phase}}
+
+    world.served.functions["control"] = control
+    assert world.run("--control-function", "control", "--format", "jsonl") == 0
+    summary = records(capsys.readouterr().out)[-1]
+    first = next((step["command"] for step in summary["next"] if step["command"]), None)
+    assert (first is None) == (command is None)
+    assert (first or "").startswith(command or "")
+    assert summary["go_ahead"] is (phase is not None)
+
+
+def test_a_restricted_comparison_is_no_go_ahead(different: World, capsys: Captured, tmp_path: Path) -> None:
+    different.source.delete(item("missing", 0))
+    different.destination.delete(item("extra", 0))
+    page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
+    files = ["--html", str(page), "--junit", str(junit)]
+    assert different.run("--ignore-attribute", "deep", *files) == 0
+    text = capsys.readouterr().out
+    assert different.run("--ignore-attribute", "deep", "--format", "jsonl") == 0
+    summary = records(capsys.readouterr().out)[-1]
+    assert text.startswith('Equal except "deep": all 11 items match.\n')
+    assert summary["verdict"] == "equal"
+    assert summary["go_ahead"] is False
+    assert summary["ignored_attributes"] == ["deep"]
+    assert 'name="go_ahead" value="false"' in junit.read_text()
+    assert "<h1>Equal except &quot;deep&quot;</h1>" in page.read_text()
+    for output in (text, page.read_text(), junit.read_text(), json.dumps(summary)):
+        assert "without --ignore-attribute" in output
+        assert "Switch the writers" not in output
+        assert "Seal" not in output
 
 
 def test_repair_is_the_command_of_that_name(capsys: Captured) -> None:
@@ -455,7 +552,9 @@ def test_a_recheck_waits_for_longer_than_the_copy_lags(
     world.served.functions["control"] = control
     assert world.run("--control-function", "control", "--lag", "15") == 1
     # Once when the wait begins, and again when it is over.
-    assert asked == ["letters", "status", "status"]
+    assert asked[:3] == ["letters", "status", "status"]
+    # For the next step.
+    assert asked[3:] == ["status"]
     # The age, which control may have seen a minute ago.
     assert sum(slept) == pytest.approx(100.0, abs=1)
     slept.clear()
@@ -529,7 +628,8 @@ def test_tables_from_the_terraform_outputs(
     assert main(["--from-terraform", str(directory), "--writes-stopped"]) == 1
     monkeypatch.chdir(directory)
     assert main(["--writes-stopped"]) == 1
-    assert list((tmp_path / "cache" / "dynamodb-account-copy" / "verify").iterdir()) == []
+    (plans,) = (tmp_path / "cache" / "dynamodb-account-copy" / "verify").iterdir()
+    assert plans.name == "plans"
 
 
 def test_the_control_function_from_the_terraform_outputs(

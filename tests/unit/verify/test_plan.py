@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sides import UserError
-from verify.plan import Action, read_plan, write_plan
+from verify.plan import UNASKED, Action, default_plan, read_plan, write_plan
 from verify.results import Comparison, Difference, Sample, SideResult
 
 SOURCE = "arn:aws:dynamodb:eu-west-1:111111111111:table/cities"
@@ -74,7 +74,7 @@ def test_what_a_plan_holds(path: Path) -> None:
     header, *actions, end = map(json.loads, text.splitlines())
     assert header == {
         "type": "plan",
-        "version": 1,
+        "version": 2,
         "source": SOURCE,
         "destination": DESTINATION,
         "source_table_id": "id-1",
@@ -82,6 +82,10 @@ def test_what_a_plan_holds(path: Path) -> None:
         "created": "2026-11-23T09:00:00Z",
         "verdict": "different",
         "writes_stopped": True,
+        "started": 0.0,
+        "settled": 0,
+        "severe": 0,
+        "unread": 0,
         "actions": {"put": 1, "replace": 1, "delete": 1},
         "left_out": {"expired": 2, "not_standing": 1},
         "sample": None,
@@ -206,7 +210,7 @@ def edited(path: Path, line: int, edit: Callable[[dict[str, Any]], None]) -> Pat
 @pytest.mark.parametrize(
     ("line", "changes", "reason"),
     [
-        (1, {"version": 2}, "line 1: the plan is of version 2, this verify reads 1"),
+        (1, {"version": 1}, "line 1: the plan is of version 1, this verify reads 2"),
         (1, {"version": None}, "line 1: the plan is of version null"),
         (1, {"type": "summary"}, "line 1: the first line is not the header of a plan"),
         (1, {"source": None}, "line 1: source cannot be null"),
@@ -221,6 +225,10 @@ def edited(path: Path, line: int, edit: Callable[[dict[str, Any]], None]) -> Pat
         ),
         (1, {"actions": {"put": 2, "replace": 1, "delete": 0}}, "line 1: the header does not count"),
         (1, {"more": 1}, "line 1: not the fields"),
+        (1, {"started": "now"}, 'line 1: started cannot be "now"'),
+        (1, {"settled": -1}, "line 1: settled cannot be -1"),
+        (1, {"severe": None}, "line 1: severe cannot be null"),
+        (1, {"unread": True}, "line 1: unread cannot be true"),
         (2, {"type": "difference"}, "line 2: neither an action nor the end"),
         (2, {"action": "drop"}, 'line 2: there is no action "drop"'),
         (2, {"action": "replace"}, "line 2: the digests do not go with replace"),
@@ -291,3 +299,49 @@ def test_a_plan_of_many_actions_is_streamed(path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000
+
+
+CHECKED = [replace(each, checks=1) for each in DIFFERENCES]
+
+
+@pytest.mark.parametrize(
+    ("differences", "changes", "is_written"),
+    [
+        (CHECKED, {}, True),
+        (CHECKED, {"writes_stopped": False}, True),
+        # A plan writes whole items.
+        (CHECKED, {"ignored": ("seen",)}, False),
+        # The scan's word was taken for some, so that their digests are not known.
+        (DIFFERENCES, {}, False),
+        ([], {}, False),
+        (CHECKED[4:], {}, False),
+        # Nothing of it stands.
+        (CHECKED[3:4], {}, False),
+        (CHECKED, {"counts": {"missing": UNASKED}}, True),
+        (CHECKED, {"counts": {"missing": UNASKED + 1}}, False),
+    ],
+)
+def test_a_plan_is_written_unasked_where_it_is_of_use(
+    tmp_path: Path, differences: list[Difference], changes: dict[str, Any], is_written: bool
+) -> None:
+    found = default_plan(tmp_path, comparison_of(differences, started=1_795_424_400.0, **changes))
+    assert found == (tmp_path / "plans" / "cities-20261123T090000Z.jsonl" if is_written else None)
+
+
+@pytest.mark.parametrize(
+    ("differences", "changes", "is_rest_equal"),
+    [
+        (CHECKED[:3], {}, True),
+        (CHECKED[:3] + CHECKED[4:], {}, True),
+        (CHECKED, {}, False),
+        (CHECKED[:3], {"writes_stopped": False}, False),
+        (CHECKED[:3], {"settled": 1}, False),
+        (CHECKED[:3], {"filter_expression": "a = :a"}, False),
+        (CHECKED[:3], {"sample": Sample(0.1, 2, 20, 7)}, False),
+    ],
+)
+def test_a_plan_says_whether_all_other_keys_are_equal(
+    path: Path, differences: list[Difference], changes: dict[str, Any], is_rest_equal: bool
+) -> None:
+    with read_plan(written(path, differences, **changes)) as plan:
+        assert plan.header.rest_equal is is_rest_equal

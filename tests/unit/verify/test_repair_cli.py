@@ -84,6 +84,7 @@ class World:
                 SideResult(destination["TableArn"], 3, 1.0),
                 differences,
                 counts={"missing": 1, "different": 1, "extra": 1},
+                writes_stopped=True,
             ),
             source_table_id=self.table_ids["source"],
             destination_table_id=self.table_ids["destination"],
@@ -129,7 +130,10 @@ def test_without_apply_nothing_is_written(world: World, capsys: pytest.CaptureFi
         '  put      pk="new"\n'
         '  replace  pk="other"\n'
         "\n"
-        "Next: give --apply to apply the plan.\n"
+        "Next:\n"
+        "  1. Stop the writers. Without --writes-stopped, --apply is refused.\n"
+        "  2. Apply the repair plan.\n"
+        f"     verify repair {world.path} --writes-stopped --apply {' '.join(TABLES)}\n"
     )
     assert err == (
         "verify repair: note: --apply would be refused now: nothing says that the replicator is held: name "
@@ -156,7 +160,11 @@ def test_apply_makes_the_destination_what_the_source_is(
     assert world.pauses == [10.0]
     out, err = capsys.readouterr()
     assert out.startswith('Repair: 3 applied.\n\nApplied (3)\n  delete   pk="gone"\n')
-    assert out.endswith("Next: verify again; that is the proof.\n")
+    assert (
+        "\nEqual: each repaired item was read again, and the comparison found all others equal. "
+        "You passed --writes-stopped, so nothing has written since.\n"
+    ) in out
+    assert "  1. Seal the copy." in out
     assert "secret" not in out + err
 
     assert world.run(*APPLY) == 0
@@ -183,9 +191,15 @@ def test_json_lines(world: World, capsys: pytest.CaptureFixture[str]) -> None:
             "changed_at_source": 0,
             "changed_at_destination": 0,
             "failed": 0,
+            "unequal": 0,
             "moved": None,
+            "next": records[3]["next"],
         }
     ]
+    assert records[3]["next"][-1] == {
+        "text": "Switch the writers to the destination table.",
+        "command": None,
+    }
 
 
 def test_what_has_changed_exits_3(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,7 +247,7 @@ def test_an_item_that_fails_exits_2(
     assert world.run(*APPLY) == 2
     out = capsys.readouterr().out
     assert out.startswith("Repair: 2 failed, 1 applied.\n")
-    assert out.endswith("mend what the reasons say, at the source or the destination, and verify again.\n")
+    assert "Fix what the reasons name, in the source or the destination table." in out
 
 
 def test_a_table_made_again_is_another_table(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -290,8 +304,8 @@ def test_trouble_in_the_middle_tells_what_was_done(
     monkeypatch.setattr(verify.repair_cli.Repair, "outcomes", outcomes)
     assert world.run(*APPLY) == 2
     out, err = capsys.readouterr()
-    assert out.startswith('Repair ended before its time: 1 applied.\n\nApplied (1)\n  delete   pk="gone"\n')
-    assert out.endswith("Next: apply the plan again; what is done stays done.\n")
+    assert out.startswith('Repair ended early: 1 applied.\n\nApplied (1)\n  delete   pk="gone"\n')
+    assert "Apply the plan again. What is done stays done.\n" in out
     assert err.endswith("verify repair: error: destination: PutItem is not allowed\n")
     assert world.run(*APPLY, "--format", "jsonl") == 2
     assert '"summary"' not in capsys.readouterr().out
@@ -336,6 +350,43 @@ def test_the_control_function_is_asked(world: World, control: Any) -> None:
     assert world.pauses == [90.0, 90.0]
 
 
+def test_a_repair_in_a_quiet_run_needs_no_other_comparison(
+    world: World, control: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run(*APPLY, *CONTROL) == 0
+    out = capsys.readouterr().out
+    assert "The run was ready before that and has applied nothing since.\n" in out
+    assert "  1. Seal the copy.\n     tablecopy seal --control-function control" in out
+
+
+def test_a_run_that_became_ready_after_the_comparison_began_needs_one(
+    world: World, control: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control.status_now["phase_since"] = 1.0
+    assert world.run(*APPLY, *CONTROL) == 0
+    out = capsys.readouterr().out
+    assert "Equal:" not in out
+    assert "Seal the copy" not in out
+    assert "  Compare both tables again: " in out
+
+
+def test_what_differs_after_the_repair_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = verify.repair_cli.Repair.outcomes
+
+    def outcomes(*arguments: Any) -> Any:
+        yield from real(*arguments)
+        world.clients[1].put_item(TableName="cities", Item=item("new", "newer"))
+
+    monkeypatch.setattr(verify.repair_cli.Repair, "outcomes", outcomes)
+    assert world.run(*APPLY) == 3
+    out = capsys.readouterr().out
+    assert "1 item still differs\n" in out
+    assert "Equal:" not in out
+    assert "  Compare again.\n  verify --writes-stopped" in out
+
+
 def test_a_repair_that_writes_nothing_need_not_look_again(world: World, control: Any) -> None:
     assert world.run(*APPLY, *CONTROL) == 0
     del world.pauses[:]
@@ -362,9 +413,9 @@ def test_changes_during_the_repair_exit_3(
     world.on_pause = change
     assert world.run(*APPLY, *CONTROL) == 3
     assert world.stored(1) == SOURCE
-    assert capsys.readouterr().out.endswith(
-        "Next: verify again; the replicator has applied changes meanwhile.\n"
-    )
+    shown = capsys.readouterr().out
+    assert "Compare again: the replicator has applied changes meanwhile.\n" in shown
+    assert "Equal:" not in shown
 
 
 OUTPUTS = {

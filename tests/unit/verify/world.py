@@ -80,8 +80,9 @@ class World:
         )
 
     def kept(self) -> list[Path]:
-        """The work directories there are."""
-        return sorted(self.work.iterdir()) if self.work.exists() else []
+        """The work directories there are. Plans stay, as they are results."""
+        found = self.work.iterdir() if self.work.exists() else iter(())
+        return sorted(path for path in found if path.name != "plans")
 
 
 def records(text: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from advice import Step
 from tests.unit.verify.report.comparisons import (
     EQUAL,
     EVIL,
@@ -80,10 +81,13 @@ class Page(HTMLParser):
         return str(attributes["content"])
 
 
+STEPS = [Step("Stop the writers.", "verify --writes-stopped")]
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> Any:
     def write(comparison: Comparison) -> Page:
-        write_html(tmp_path / "verify.html", comparison)
+        write_html(tmp_path / "verify.html", comparison, STEPS)
         return Page((tmp_path / "verify.html").read_text(encoding="utf-8"))
 
     return write
@@ -110,7 +114,7 @@ def test_it_can_be_read_without_a_script(written: Any) -> None:
         "Settled 4 items differed in the scan and no longer did later",
         "Read units 2,049 of both tables together",
         "Missing 1 Different 1 Extra 0 Expired 0 Still changing 1 Dead letters 3 Findings 2",
-        "The destination refuses 3 items (dead letters)",
+        "Stop the writers. verify --writes-stopped",
         "can lose data point_in_time_recovery The source can be restored to any second, "
         "the destination cannot. Source true Destination none "
         "To mend it aws dynamodb update-continuous-backups --table-name cities-new",
@@ -145,7 +149,7 @@ def test_every_verdict_has_its_word_and_colour(
 def test_a_sample_is_never_called_equal(written: Any) -> None:
     page = written(dataclasses.replace(EQUAL, sample=SAMPLE))
     text = " ".join(page.words)
-    assert "10% (51 of 512 segments): 33,421 items compared, no difference found" in text
+    assert "10% (51 of 512 segments): all 33,421 items match. The rest was not read." in text
     assert "equal" not in text.lower()
 
 

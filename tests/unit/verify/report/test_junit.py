@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from advice import Step
 from tests.unit.verify.report.comparisons import (
     EQUAL,
     EVIL,
@@ -50,7 +51,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
 
 def parsed(comparison: Comparison) -> Element:
     """The suite, once everything that holds for every report is seen to hold."""
-    root = ElementTree.fromstring("\n".join(junit_report(comparison)).encode())
+    root = ElementTree.fromstring("\n".join(junit_report(comparison, [Step("Stop the writers.")])).encode())
     (suite,) = root
     for element in root.iter():
         attributes, children = ALLOWED[element.tag]
@@ -96,6 +97,7 @@ def test_equal_tables_pass_every_case() -> None:
     properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
     assert properties == {
         "verdict": "equal",
+        "go_ahead": "false",
         "source": EQUAL.source.arn,
         "destination": EQUAL.destination.arn,
         "source_items": "33421",
@@ -105,7 +107,7 @@ def test_equal_tables_pass_every_case() -> None:
     }
     said = suite.findtext("system-out")
     assert said is not None
-    assert said.startswith("Equal: 33,421 items compared, none differs.\nNext: before the cutover, ")
+    assert said == "Equal: all 33,421 items match.\nNext: Stop the writers.\n    "
 
 
 def test_each_kind_fails_its_case_with_its_keys() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from advice import Step
 from sides.output import Style
 from tests.unit.verify.report.comparisons import (
     EQUAL,
@@ -29,22 +30,23 @@ from tests.unit.verify.report.comparisons import (
 from verify.report.text import text_report
 from verify.results import KINDS, Comparison, Difference
 
-NEXT = "Next: if the copy was still catching up, let it drain and verify again; what stands then is real."
+STEPS = [Step("Stop the writers."), Step("Compare again.", "verify --writes-stopped")]
+NEXT = ["Next:", "  1. Stop the writers.", "  2. Compare again.", "     verify --writes-stopped"]
 
 
 def report(comparison: Comparison, limit: int = 20) -> list[str]:
-    return list(text_report(comparison, Style(io.StringIO()), limit))
+    return list(text_report(comparison, Style(io.StringIO()), limit, STEPS))
 
 
 def test_equal() -> None:
     assert report(EQUAL) == [
-        "Equal: 33,421 items compared, none differs.",
+        "Equal: all 33,421 items match.",
         "",
         "  source       cities      111111111111 eu-west-1     33,421 items, 1,024 read units",
         "  destination  cities-new  222222222222 eu-central-1  33,421 items, 1,024 read units",
         "  2026-11-23 12:00:00 UTC, 12 s",
         "",
-        "Next: before the cutover, stop the writers, let the copy drain, verify with --writes-stopped.",
+        *NEXT,
     ]
 
 
@@ -72,7 +74,7 @@ def test_differences_come_in_groups() -> None:
         "Extra at the destination (1)",
         '  country="DE"  id=3  still changing',
         "",
-        NEXT,
+        *NEXT,
     ]
 
 
@@ -134,8 +136,6 @@ def test_a_dead_letter_stands_beside_its_item() -> None:
         "      dead letter  ValidationException: Type mismatch for Index Key "
         "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
     ]
-    assert lines[10].startswith("Next: the destination refuses 1 item (dead letters)")
-    assert lines[11] == NEXT.replace("Next:", "     ")
 
 
 def test_other_dead_letters_have_a_group() -> None:
@@ -147,7 +147,6 @@ def test_other_dead_letters_have_a_group() -> None:
         "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
         "  ... and 1 more (--limit 0 or --format jsonl lists them all)",
     ]
-    assert "refuses 2 items" in lines[-2]
 
 
 def test_findings_come_worst_first_and_say_how_to_mend_them() -> None:
@@ -156,7 +155,7 @@ def test_findings_come_worst_first_and_say_how_to_mend_them() -> None:
         "Definitions of the tables (3)",
         "  can lose data   point_in_time_recovery: "
         "The source can be restored to any second, the destination cannot.",
-        "                  mend: aws dynamodb update-continuous-backups --table-name cities-new",
+        "                  fix: aws dynamodb update-continuous-backups --table-name cities-new",
         "  can cost money  billing_mode: The destination is provisioned.",
         "  cosmetic        tags: The destination lacks the tag team.",
     ]
@@ -171,12 +170,6 @@ def test_long_groups_are_cut_and_say_so(limit: int) -> None:
     assert f"  ... and {2_000 - limit:,} more (--limit 0 or --format jsonl lists them all)" in lines
     assert sum(line.startswith("  country") for line in lines) == limit
     assert sum(line.startswith("  country") for line in report(many, limit=0)) == 2_000
-
-
-@pytest.mark.parametrize("limit", [2, 1_500])
-def test_dead_letters_beyond_the_limit_count(limit: int) -> None:
-    refused = (Difference("missing", key(n), letter=letter()) for n in range(2_000))
-    assert "refuses 2,000 items" in report(with_differences(*refused), limit)[-2]
 
 
 def test_differences_are_streamed() -> None:

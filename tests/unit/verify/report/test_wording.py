@@ -8,11 +8,8 @@ import pytest
 
 from tests.unit.verify.report.comparisons import (
     EQUAL,
-    NO_RECOVERY,
     NOON,
-    PROVISIONED,
     SAMPLE,
-    UNTAGGED,
     expired,
     key,
     letter,
@@ -24,7 +21,6 @@ from verify.report.wording import (
     headline,
     how_read,
     letter_text,
-    next_steps,
     place,
     restrictions,
     sample_text,
@@ -45,15 +41,34 @@ def said(comparison: Comparison) -> str:
 @pytest.mark.parametrize(
     ("comparison", "sentence"),
     [
-        (EQUAL, "Equal: 33,421 items compared, none differs."),
+        (EQUAL, "Equal: all 33,421 items match."),
         (
             with_differences(expired(1)),
-            "Equal: 33,421 items compared, none differs "
-            "(1 expired item on one side only, which is no difference).",
+            "Equal: all 33,421 items match, 1 expired item on one side only not counted.",
+        ),
+        (
+            dataclasses.replace(EQUAL, ignored=("name",)),
+            'Equal except "name": all 33,421 items match.',
+        ),
+        (
+            dataclasses.replace(EQUAL, ignored=("a", "b", "c", "d", "e\x1b")),
+            'Equal except "a", "b", "c" and 2 more: all 33,421 items match.',
+        ),
+        (
+            dataclasses.replace(EQUAL, filter_expression="a = :a"),
+            "Equal within the filter: 33,421 filtered items compared, all match.",
         ),
         (
             dataclasses.replace(EQUAL, filter_expression="a = :a", ignored=("b", "c")),
-            "Equal: 33,421 items compared (filtered, without 2 ignored attributes), none differs.",
+            'Equal except "b", "c", within the filter: 33,421 filtered items compared, all match.',
+        ),
+        (
+            with_differences(MISSING, filter_expression="a = :a", ignored=("b",)),
+            'Different except "b", within the filter: 1 missing.',
+        ),
+        (
+            dataclasses.replace(EQUAL, sample=SAMPLE, ignored=("b",)),
+            'Sample except "b": 10% (51 of 512 segments): all 33,421 items match. The rest was not read.',
         ),
         (with_differences(MISSING, MISSING, expired(3)), "Different: 2 missing."),
         (with_differences(MISSING, MOVING), "Different: 1 missing, 1 extra (1 still changing)."),
@@ -65,8 +80,7 @@ def said(comparison: Comparison) -> str:
         ),
         (
             dataclasses.replace(EQUAL, sample=SAMPLE),
-            "Sample: 10% (51 of 512 segments): 33,421 items compared, no difference found; "
-            "the rest was not read.",
+            "Sample: 10% (51 of 512 segments): all 33,421 items match. The rest was not read.",
         ),
         (
             with_differences(MISSING, sample=SAMPLE),
@@ -80,56 +94,6 @@ def said(comparison: Comparison) -> str:
 )
 def test_every_verdict_has_its_sentence(comparison: Comparison, sentence: str) -> None:
     assert said(comparison) == sentence
-
-
-@pytest.mark.parametrize(
-    ("comparison", "steps"),
-    [
-        (
-            EQUAL,
-            ["before the cutover, stop the writers, let the copy drain, verify with --writes-stopped."],
-        ),
-        (STOPPED, ["the destination holds what the source holds: seal the copy, then move the writers."]),
-        (
-            dataclasses.replace(STOPPED, filter_expression="a = :a"),
-            ["verify without --filter-expression before the cutover; what it leaves out was not compared."],
-        ),
-        (dataclasses.replace(STOPPED, sample=SAMPLE), ["verify without --sample before the cutover."]),
-        (
-            with_differences(MISSING),
-            ["if the copy was still catching up, let it drain and verify again; what stands then is real."],
-        ),
-        (
-            with_differences(MISSING, writes_stopped=True),
-            [
-                "do not move the writers; find out why these differ, then verify again.",
-                "or verify with --repair-plan FILE, read the plan, and have verify repair FILE carry it out.",
-            ],
-        ),
-        (
-            with_differences(MOVING),
-            ["verify again in a moment; if changes take longer than 5 s to arrive, raise --lag."],
-        ),
-        (
-            dataclasses.replace(STOPPED, settled=2),
-            ["find what still writes to the tables, stop it and verify again."],
-        ),
-    ],
-)
-def test_every_verdict_has_its_next_step(comparison: Comparison, steps: list[str]) -> None:
-    assert next_steps(comparison, 0) == steps
-
-
-def test_letters_and_findings_that_can_lose_data_come_before_the_cutover() -> None:
-    comparison = dataclasses.replace(STOPPED, findings=(NO_RECOVERY, PROVISIONED, UNTAGGED))
-    refused, mend, cutover = next_steps(comparison, 2)
-    assert refused.startswith("the destination refuses 2 items (dead letters)")
-    assert refused.endswith("then tablecopy redrive.")
-    assert mend == (
-        "before the cutover, mend what differs between the definitions and can lose data (1 finding)."
-    )
-    assert "seal the copy" in cutover
-    assert len(next_steps(dataclasses.replace(STOPPED, findings=(PROVISIONED, UNTAGGED)), 0)) == 1
 
 
 def test_what_was_left_out_is_named() -> None:
