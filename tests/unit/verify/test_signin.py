@@ -6,15 +6,17 @@ import fcntl
 import os
 import select
 import subprocess
+import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.unit.sides.sts import CredentialProcess, Sts, mfa_profile, serving_sts
-from tests.unit.verify.world import World, environment
+from tests.unit.verify.world import ROOT, World, environment
 
 _LIMIT_SECONDS = 60
 
@@ -49,16 +51,19 @@ class Terminal:
 
     Parameters
     ----------
-    world, arguments
-        What to start.
+    start
+        Starts the process, as a session leader, with these options of `subprocess.Popen`.
     codes
         One for each question.
+    thinking_seconds
+        How long each answer takes. Nothing may be asked in that time.
     """
 
-    def __init__(self, world: World, arguments: list[str], codes: list[str]) -> None:
+    def __init__(
+        self, start: Callable[..., subprocess.Popen[str]], codes: list[str], thinking_seconds: float = 0
+    ) -> None:
         self._ours, theirs = os.openpty()
-        self._process = world.start(
-            *arguments,
+        self._process = start(
             stdin=theirs,
             env=environment(TERM="dumb"),
             preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
@@ -66,7 +71,10 @@ class Terminal:
         os.close(theirs)
         self.seen = ""
         for number, code in enumerate(codes, 1):
-            self._read_until(lambda number=number: self.questions == number)  # type: ignore[misc]
+            self._read_until(lambda number=number: self.questions >= number)  # type: ignore[misc]
+            while select.select([self._ours], [], [], thinking_seconds)[0]:
+                self._read()
+            assert self.questions == number
             os.write(self._ours, f"{code}\n".encode())
 
     @property
@@ -123,7 +131,7 @@ def test_each_profile_runs_its_credential_process_once(equal: World, tmp_path: P
 
 def test_a_code_is_asked_for_once(equal: World, sts: Sts, config: Path) -> None:
     config.write_text(mfa_profile("one", sts.url))
-    terminal = Terminal(equal, flags("one", "one"), ["123456"])
+    terminal = Terminal(partial(equal.start, *flags("one", "one")), ["123456"])
     code, out, err = terminal.end()
     assert (code, err) == (0, "")
     assert out.startswith("Equal: 200 items")
@@ -133,17 +141,50 @@ def test_a_code_is_asked_for_once(equal: World, sts: Sts, config: Path) -> None:
 
 def test_two_profiles_ask_one_after_the_other(equal: World, sts: Sts, config: Path) -> None:
     config.write_text(mfa_profile("one", sts.url) + mfa_profile("other", sts.url))
-    terminal = Terminal(equal, flags("one", "other"), ["123456", "654321"])
+    terminal = Terminal(partial(equal.start, *flags("one", "other")), ["123456", "654321"])
     code, _, err = terminal.end()
     assert (code, err) == (0, "")
     assert terminal.seen.index("mfa/one") < terminal.seen.index("mfa/other")
     assert {request["TokenCode"] for request in sts.requests} == {"123456", "654321"}
 
 
+AT_ONCE = """
+import threading
+from sides import Side
+
+def sign_in(profile):
+    together.wait()
+    print(Side("source", profile=profile).session().get_credentials().get_frozen_credentials().access_key)
+
+together = threading.Barrier(2)
+threads = [threading.Thread(target=sign_in, args=(profile,)) for profile in ("one", "other")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_sign_in_at_once_ask_one_after_the_other(sts: Sts, config: Path) -> None:
+    config.write_text(mfa_profile("one", sts.url) + mfa_profile("other", sts.url))
+    start = partial(
+        subprocess.Popen[str],
+        [sys.executable, "-c", AT_ONCE],
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    code, out, err = Terminal(start, ["123456", "654321"], thinking_seconds=2).end()
+    assert (code, sorted(out.split()), err) == (0, ["KEY1", "KEY2"], "")
+    assert len(sts.requests) == 2
+
+
 def test_a_wrong_code_is_named(equal: World, sts: Sts, config: Path) -> None:
     sts.refuse("111111")
     config.write_text(mfa_profile("one", sts.url))
-    code, out, err = Terminal(equal, flags("one", "one"), ["111111"]).end()
+    code, out, err = Terminal(partial(equal.start, *flags("one", "one")), ["111111"]).end()
     assert (code, out) == (2, "")
     assert err.startswith("verify: error: source: AWS rejected the MFA code")
     assert err.count("\n") == 1
