@@ -13,7 +13,10 @@ from typing import TextIO
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 # Spaces, a label, and the gap to its text: "  changes    321 applied", "  1. Stop the writers.".
-_LABELLED = re.compile(r" *\S+(?: \S+)?(?: {2,}|(?<=\.) )(?=\S)")
+_LABELLED = re.compile(r" *(?:\d+\. |\S+(?: \S+){0,3} {2,})(?=\S)")
+
+# What begins as far right is a text below its label.
+_BELOW = 8
 
 # Less room than that for a text is as good as none.
 _NARROWEST = 12
@@ -101,5 +104,6 @@ def width(text: str) -> int:
 def _hanging(line: str) -> int:
     plain = _PAINT.sub("", line)
     labelled = _LABELLED.match(plain)
-    found = labelled.end() if labelled else len(plain) - len(plain.lstrip(" ")) + 2 * plain.startswith(" ")
+    margin = len(plain) - len(plain.lstrip(" "))
+    found = labelled.end() if labelled else margin + (2 if 0 < margin < _BELOW else 0)
     return found if found <= _DEEPEST else 4

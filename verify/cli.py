@@ -203,7 +203,7 @@ def _estimate(
     if given.format == "jsonl":
         emit(found.record())
     else:
-        print(*found.lines(), sep="\n")
+        print(*wrapped(found.lines(), sys.stdout), sep="\n")
     return EXIT_OK
 
 

@@ -30,6 +30,11 @@ class Terminal(io.StringIO):
         ("  key abcdefghijklmnopqrstuvwxyz", ["  key", "    abcdefghijklmnopqrstuvwxyz"]),
         # Colours take no room.
         (f"{RED}Different:{END} 1 missing", [f"{RED}Different:{END} 1", "missing"]),
+        (
+            "  can lose data  one two three four five",
+            ["  can lose data  one two", "                 three four", "                 five"],
+        ),
+        ("          of one two three", ["          of one two", "          three"]),
         # Gaps within a line are kept.
         ("  a    b", ["  a    b"]),
     ],
