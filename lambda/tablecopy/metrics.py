@@ -62,6 +62,8 @@ OLDEST_UNAPPLIED_CHANGE_AGE = Metric("OldestUnappliedChangeAge", Unit.SECONDS)
 DEAD_LETTERS = Metric("DeadLetters")
 RECONCILIATIONS = Metric("Reconciliations")
 RUN_STOPPED = Metric("RunStopped")
+EMPTY_SLICES = Metric("EmptySlices")
+FAILED_WORKERS = Metric("FailedWorkers")
 RUN_PHASE = Metric("RunPhase", dimensions=((COPY, PHASE),))
 
 METRICS = (
@@ -79,5 +81,7 @@ METRICS = (
     DEAD_LETTERS,
     RECONCILIATIONS,
     RUN_STOPPED,
+    EMPTY_SLICES,
+    FAILED_WORKERS,
     RUN_PHASE,
 )

@@ -67,12 +67,21 @@ locals {
       treat_missing_data = "notBreaching"
     })
 
-    failed-execution = merge(local.executions, local.once, local.above, {
-      description = "An execution of the state machine has failed, and its slice copied less than it could. Its history says why; three slices that copy nothing stop the run."
-      metric_name = "ExecutionsFailed"
-      statistic   = "Sum"
-      # Between slices nothing runs.
-      treat_missing_data = "notBreaching"
+    # Not ExecutionsFailed of the state machine: the map tolerates failed workers, whose executions have a metric of their own.
+    failed-workers = merge(local.own, local.once, local.above, {
+      description = "Backfill workers gave up before their slice ended. Another slice continues their segments. The log group of the backfill and the failed executions of the state machine's map show why."
+      metric_name = "FailedWorkers"
+      statistic   = "Maximum"
+      # The number stays until the next slice begins, even while control is silent.
+      treat_missing_data = "ignore"
+    })
+
+    empty-slices = merge(local.own, local.once, local.above, {
+      description = "A slice of the backfill copied nothing. Three in a row stop the run. `tablecopy status` and the log group of the backfill show why."
+      metric_name = "EmptySlices"
+      statistic   = "Maximum"
+      # The number stays until a slice copies something, even while control is silent.
+      treat_missing_data = "ignore"
     })
 
     timed-out-execution = merge(local.executions, local.once, local.above, {

@@ -121,7 +121,8 @@ locals {
       [for key, name in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", name, { label = "${key}, errors" }]],
       [for key, name in var.function_names : ["AWS/Lambda", "Throttles", "FunctionName", name, { label = "${key}, throttled" }]],
       [
-        ["AWS/States", "ExecutionsFailed", "StateMachineArn", local.state_machine_arn, { label = "executions failed" }],
+        [local.namespace, "FailedWorkers", "Copy", var.copy_name, { label = "workers that gave up", stat = "Maximum" }],
+        [local.namespace, "EmptySlices", "Copy", var.copy_name, { label = "empty slices in a row", stat = "Maximum" }],
         ["AWS/States", "ExecutionsTimedOut", "StateMachineArn", local.state_machine_arn, { label = "executions timed out" }],
       ],
     )

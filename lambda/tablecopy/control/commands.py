@@ -92,6 +92,7 @@ class Commands:
             self._clock.now(),
             reason="",
             barren_slices=0,
+            failed_workers=0,
             slice_began=0.0,
             arriving=0.0,
             applying=0.0,
@@ -219,7 +220,9 @@ class Commands:
             ``bytes`` copied by the backfill, ``changes``, ``puts`` and ``deletes`` applied by the replicator,
             ``oldest_unapplied_age`` (seconds, as control saw it last), ``arriving`` and ``applying`` (changes
             per second, as measured in the latest drain; ``applying`` is 0 before it), ``letters`` (open dead
-            letters), ``redrive``, ``workers``, ``estimate`` (see estimate.Estimate; None before preflight has
+            letters), ``empty_slices`` (slices in a row, up to the latest one, that copied nothing),
+            ``failed_workers`` (workers of the latest slice that gave up), ``redrive``, ``workers``,
+            ``estimate`` (see estimate.Estimate; None before preflight has
             made it), ``quiet_for`` (seconds since every shard was seen empty without a change; None while one
             is not), ``quiet_needed`` (how many of them ready takes), ``checked`` (when preflight has found
             problems first, in seconds since the epoch; 0 before it has spoken), ``paced_since`` and
@@ -256,6 +259,8 @@ class Commands:
             "quiet_for": _quiet_for(shards, now),
             "quiet_needed": self._drained_after,
             "letters": self._letters.count(),
+            "empty_slices": run.barren_slices,
+            "failed_workers": run.failed_workers,
             "redrive": run.redrive,
             "workers": run.workers,
             "estimate": json.loads(run.estimate) if run.estimate else None,

@@ -9,6 +9,8 @@ from tablecopy.meter import PUBLISH_EVERY_SECONDS
 from tablecopy.metrics import (
     COPY,
     DEAD_LETTERS,
+    EMPTY_SLICES,
+    FAILED_WORKERS,
     OLDEST_UNAPPLIED_CHANGE_AGE,
     PHASE,
     RECONCILIATIONS,
@@ -45,6 +47,8 @@ class Pulse:
             RECONCILIATIONS: 1,
             RUN_STOPPED: int(phase == Phase.STOPPED),
             DEAD_LETTERS: status.get("letters", 0),
+            EMPTY_SLICES: status.get("empty_slices", 0),
+            FAILED_WORKERS: status.get("failed_workers", 0),
         }
         if phase in _NOTHING_WAITS:
             values[OLDEST_UNAPPLIED_CHANGE_AGE] = 0

@@ -178,6 +178,7 @@ class Reconciler:
             slice_began=now,
             slice_ends=now + self._pace.slice_length(run),
             scan_began=run.scan_began or now,
+            failed_workers=0,
             copied_before_slice=work.copied,
             paced_since=run.paced_since or now,
             paced_from=run.paced_from if run.paced_since else work.copied,
@@ -202,6 +203,8 @@ class Reconciler:
             run,
             Phase.RESUMING,
             barren_slices=run.barren_slices + 1 if barren else 0,
+            # The execution is over and time is left: its workers have used up their retries.
+            failed_workers=len(work.parts) if in_time else 0,
             redrive=run.redrive and not work.letters,
         )
 

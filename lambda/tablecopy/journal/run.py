@@ -53,6 +53,8 @@ class Run:
         When this phase began.
     barren_slices
         Slices in a row that copied nothing.
+    failed_workers
+        Workers of the latest slice that gave up before it ended: each of their segments is unfinished.
     copied_before_slice
         Items copied when the latest slice began, to tell whether it got anywhere.
     paced_since, paced_from
@@ -111,6 +113,7 @@ class Run:
     slice_ends: float = 0.0
     scan_began: float = 0.0
     barren_slices: int = 0
+    failed_workers: int = 0
     copied_before_slice: int = 0
     seal_requested: bool = False
     confirmed: bool = False

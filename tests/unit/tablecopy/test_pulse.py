@@ -22,3 +22,14 @@ def test_a_pass_tells_what_it_found_at_once(clock: FakeClock, capsys: pytest.Cap
     for letters in (0, 3):
         pulse.beat({"phase": "draining", "letters": letters})
     assert published(capsys.readouterr().out)["DeadLetters"] == {"": [0, 3]}
+
+
+def test_a_pass_tells_of_slices_and_workers_that_failed(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulse = Pulse(clock, "move")
+    pulse.beat({"phase": "none"})
+    pulse.beat({"phase": "resuming", "empty_slices": 2, "failed_workers": 16})
+    told = published(capsys.readouterr().out)
+    assert told["EmptySlices"] == {"": [0, 2]}
+    assert told["FailedWorkers"] == {"": [0, 16]}

@@ -430,6 +430,21 @@ class TestSlice:
         scene.at(Phase.SLICE, slice=3, slice_ends=scene.clock.time)
         scene.step()
         assert scene.now().barren_slices == 0
+        # The slice lasted until its end, so nobody gave up.
+        assert scene.now().failed_workers == 0
+
+    def test_workers_that_give_up_are_counted_until_the_next_slice(self, scene: Scene) -> None:
+        scene.segments.save(Segment(0, items=1, done=True))
+        scene.at(Phase.SLICE, slice=1, slice_ends=scene.clock.time + HOUR)
+        scene.step()
+        scene.states.end()
+        scene.step()
+        run = scene.now()
+        assert (run.phase, run.failed_workers) == (Phase.RESUMING, run.total_segments - 1)
+        assert scene.commands.status()["failed_workers"] == run.failed_workers
+        scene.at(Phase.PAUSING, slice=1, failed_workers=run.failed_workers)
+        scene.step()
+        assert (scene.now().phase, scene.now().failed_workers) == (Phase.SLICE, 0)
 
 
 class TestResuming:

@@ -201,6 +201,8 @@ class TestPulse:
             "Reconciliations": {"": [1]},
             "RunStopped": {"": [int(phase is Phase.STOPPED)]},
             "DeadLetters": {"": [0]},
+            "EmptySlices": {"": [0]},
+            "FailedWorkers": {"": [0]},
             "RunPhase": {phase.value: [1]},
         }
         if phase is Phase.SEALED:

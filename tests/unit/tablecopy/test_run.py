@@ -24,6 +24,7 @@ FULL = Run(
     slice_ends=NOON + 3600,
     scan_began=NOON + 2,
     barren_slices=1,
+    failed_workers=2,
     copied_before_slice=10,
     seal_requested=True,
     problems=("é", ""),
