@@ -1,83 +1,40 @@
-"""Which table a table is: its ARN and its TableId decide, and never the text of an endpoint."""
+"""Describing a table, and holding on to the very one that was described."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sides import Side, UserError
 from sides.errors import explained
+from tablecopy.identity import Description, Identity
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-Description = Mapping[str, Any]
 
+def check_identity(known: Identity, description: Description, side: Side) -> None:
+    """Check that a later description is of the table that is known.
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What distinguishes a table from every other one.
-
-    Parameters
-    ----------
-    arn
-        Its ARN. Two local AWS can have different tables of one ARN, and a table that was deleted and
-        created again keeps it.
-    table_id
-        ``TableId``; ``None`` for a local AWS that has none.
-    created
-        ``CreationDateTime`` as text; ``None`` where it is not known.
+    Raises
+    ------
+    sides.UserError
+        The table was deleted and created again, or it is another one.
     """
-
-    arn: str
-    table_id: str | None
-    created: str | None
-
-    @classmethod
-    def of(cls, description: Description) -> Identity:
-        """Take it from ``Table`` of DescribeTable, as it was on the wire."""
-        created = description.get("CreationDateTime")
-        return cls(
-            description["TableArn"],
-            description.get("TableId") or None,
-            None if created is None else str(created),
+    now = Identity.of(description)
+    if now.arn != known.arn:
+        raise UserError(
+            f"{side.name}: {side.table_name} is now {now.arn}, and was {known.arn} when this run began. "
+            "Name the table by its ARN and run again without --resume",
+            side.name,
         )
-
-    def is_same_as(self, other: Identity) -> bool:
-        """Whether both are one table.
-
-        With one ARN they are, unless their ids show otherwise or, where an id is missing, their creation
-        times: in doubt it is one table, since a table compared with itself is always equal.
-        """
-        if self.arn != other.arn:
-            return False
-        if self.table_id and other.table_id:
-            return self.table_id == other.table_id
-        return self.created is None or other.created is None or self.created == other.created
-
-    def check(self, description: Description, side: Side) -> None:
-        """Check that a later description is of this table.
-
-        Raises
-        ------
-        sides.UserError
-            The table was deleted and created again, or it is another one.
-        """
-        now = Identity.of(description)
-        if now.arn != self.arn:
-            raise UserError(
-                f"{side.name}: {side.table_name} is now {now.arn}, and was {self.arn} when this run began. "
-                "Name the table by its ARN and run again without --resume",
-                side.name,
-            )
-        if not self.is_same_as(now):
-            raise UserError(
-                f"{side.name}: {self.arn} was deleted and created again while this run read it. "
-                "Run again without --resume",
-                side.name,
-            )
+    if not known.is_same_as(now):
+        raise UserError(
+            f"{side.name}: {known.arn} was deleted and created again while this run read it. "
+            "Run again without --resume",
+            side.name,
+        )
 
 
 def describe(client: DynamoDBClient, side: Side) -> dict[str, Any]:
@@ -127,23 +84,6 @@ def check_two_tables(source: Description, destination: Description) -> None:
         )
 
 
-def are_replicas(source: Description, destination: Description) -> bool:
-    """Whether both are replicas of one global table, so that what is written to one arrives in the other."""
-    return _replicates(source, destination["TableArn"]) or _replicates(destination, source["TableArn"])
-
-
 def is_arn(table_name: str | None) -> bool:
     """Whether a table is given by its ARN rather than its name."""
     return bool(table_name) and str(table_name).startswith("arn:")
-
-
-def _replicates(description: Description, arn: str) -> bool:
-    mine = str(description["TableArn"]).split(":", 5)
-    for replica in description.get("Replicas") or []:
-        # Not every replica has its ARN: within an account the table's name and the Region make it.
-        there = replica.get("ReplicaArn") or ":".join(
-            [*mine[:3], str(replica.get("RegionName")), mine[4], mine[5]]
-        )
-        if there == arn != description["TableArn"]:
-            return True
-    return False

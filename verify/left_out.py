@@ -8,10 +8,10 @@ from typing import Any
 
 from sides.output import printable
 from tablecopy.description import Uncopied, uncopied_members
+from tablecopy.identity import are_replicas
 from verify import mending
 from verify.described import Definition
 from verify.findings import UNKNOWN, Finding, Severity
-from verify.identity import are_replicas
 from verify.unread import Unread, unread_findings
 
 # Of an index, what says nothing about how it is defined.

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from sides import Side, UserError
 from sides.errors import explained
 from sides.items import Item, to_json
+from tablecopy.identity import Identity, are_replicas
 from verify.canonical import digest
-from verify.identity import Identity, are_replicas, check_two_tables, describe
+from verify.identity import check_identity, check_two_tables, describe
 from verify.keys import KeySchema
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class LiveTable:
         sides.UserError
             It was deleted, or deleted and created again.
         """
-        self.identity.check(describe(self.client, self.side), self.side)
+        check_identity(self.identity, describe(self.client, self.side), self.side)
 
     def read(self, key: Item) -> dict[str, Any] | None:
         """Read an item, consistently.

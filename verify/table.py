@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 
 from sides import Side, UserError
 from sides.items import Item
+from tablecopy.identity import Identity
 from verify.budget import Budget, Unlimited
 from verify.calls import Calls, Send, sender
 from verify.decode import BadPage, PageDecoder
 from verify.described import Definition, read_definition
-from verify.identity import Identity, describe
+from verify.identity import check_identity, describe
 from verify.keys import KeySchema
 from verify.pages import Page, Reader
 
@@ -153,7 +154,7 @@ class Table:
         """
         request = json.dumps({"TableName": self.address}).encode("ascii")
         now = self.calls.answer("DescribeTable", request, _described, budget=Unlimited(), stop=stop)
-        self.identity.check(now, self.side)
+        check_identity(self.identity, now, self.side)
 
     def reader(self, ignored: Iterable[str] = (), expiry: str | None = None, seed: int = 0) -> Reader:
         """What reads pages of this table, for one thread; see `Reader`."""

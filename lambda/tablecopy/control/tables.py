@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from tablecopy.identity import Identity, are_replicas
 from tablecopy.wire import Json
 
 _NEW_COPY = "Apply Terraform again and start a new copy"
@@ -94,7 +95,17 @@ def _destination_problems(
     if description["TableStatus"] not in {"ACTIVE", "UPDATING"}:
         yield f"destination table {table} is {description['TableStatus']}"
         return
-    wanted = key_definition(source.call("describe_table", {"TableName": source_table})["Table"])
+    original = source.call("describe_table", {"TableName": source_table})["Table"]
+    if Identity.of(original).is_same_as(Identity.of(description)):
+        yield f"source and destination are one table, {original['TableArn']}. Name another destination"
+        return
+    if are_replicas(original, description):
+        yield (
+            f"source table {source_table} and destination table {table} are replicas of one global table: "
+            "DynamoDB would copy what the copy writes back to the source. Name a table that is not a replica"
+        )
+        return
+    wanted = key_definition(original)
     if key_definition(description) != wanted:
         yield f"destination table {table} has the key {key_definition(description)}, the source {wanted}"
         return

@@ -180,3 +180,37 @@ def test_an_empty_page_that_is_not_the_last_one_is_no_proof(wire: Wire) -> None:
 
 def test_the_hash_key_comes_first(wire: Wire) -> None:
     assert key_definition(create(wire, "source", "B")) == [("pk", "S", "HASH"), ("sk", "B", "RANGE")]
+
+
+class Fixed:
+    """A caller whose table is described as it was given."""
+
+    def __init__(self, description: Json) -> None:
+        self._description = description
+
+    def call(self, operation: str, body: Any) -> Json:
+        assert operation == "describe_table"
+        return {"Table": {"TableStatus": "ACTIVE", **self._description}}
+
+
+ARN = "arn:aws:dynamodb:eu-west-1:111111111111:table/orders"
+REPLICA = "arn:aws:dynamodb:us-east-1:111111111111:table/orders"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "problem"),
+    [
+        ({"TableArn": ARN, "TableId": "1"}, {"TableArn": ARN, "TableId": "1"}, f"are one table, {ARN}"),
+        ({"TableArn": ARN}, {"TableArn": ARN}, f"are one table, {ARN}"),
+        (
+            {"TableArn": ARN, "Replicas": [{"RegionName": "us-east-1"}]},
+            {"TableArn": REPLICA},
+            "are replicas of one global table",
+        ),
+    ],
+)
+def test_a_table_is_not_copied_onto_itself(source: Json, destination: Json, problem: str) -> None:
+    """Written to itself, or to a replica that writes back, its stream would never end."""
+    tables = Fixed(source), "orders", Fixed(destination), "orders"
+    [found] = destination_problems(*tables, allow_items=True, confirmed=True)
+    assert problem in found

@@ -13,13 +13,14 @@ import boto3
 import pytest
 
 from sides import Side, UserError
+from tablecopy.identity import Identity, are_replicas
 from tests.unit.verify.service import FakeTable, Served, serving
 from tests.unit.verify.world import World, item, records
 from verify import repair_cli
 from verify.budget import Stopped, Unlimited
 from verify.cli import main
 from verify.compare import compare
-from verify.identity import Identity, are_replicas, describe
+from verify.identity import describe
 from verify.live_table import LiveTable, check_repairable
 from verify.options import Options
 from verify.table import Table

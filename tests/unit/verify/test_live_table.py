@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sides import Side, UserError
+from tablecopy.identity import Identity
 from verify.canonical import digest
-from verify.identity import Identity
 from verify.live_table import LiveTable, Overtaken, Refused, digest_of
 
 
