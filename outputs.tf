@@ -4,7 +4,7 @@ output "tables" {
 }
 
 output "commands" {
-  description = "Commands ready to paste: `start`, `status`, `watch` and `seal` the run, list its dead `letters`, `redrive` them, `verify` the copy; `cutover` has those of the cutover in their order. What Terraform does not do is here, too, where it applies: turn on `time_to_live` at the cutover, set `warm_throughput`, see what `auto_scaling` the source has. Null where there is nothing to do, and while the copy is disabled."
+  description = "Commands ready to paste: `start`, `status`, `watch` and `seal` the run, list its dead `letters`, `redrive` them, `verify` the copy; `cutover` has those of the cutover in their order. `seal` asks for confirmation; add `--yes` where there is no terminal. What Terraform does not do is here, too, where it applies: turn on `time_to_live` at the cutover, set `warm_throughput`, see what `auto_scaling` the source has. Null where there is nothing to do, and while the copy is disabled."
   value       = module.copy.commands
 }
 
