@@ -112,11 +112,24 @@ class SideCaller:
 
 @dataclass(frozen=True)
 class Place:
-    """A table and the account it is in, as its credentials show."""
+    """A table and the account it is in.
+
+    Parameters
+    ----------
+    account, region
+        Those of the credentials, or of the table's ARN where it was given.
+    table
+        The table as it was given, name or ARN: what is looked up is what is read.
+    name
+        Its name.
+    caller
+        ARN of the credentials' identity.
+    """
 
     account: str
     region: str
     table: str
+    name: str
     caller: str
 
 
@@ -163,7 +176,7 @@ class Checks:
             yield Result(
                 "credentials",
                 "problem",
-                f"source and destination are the same table: {source.table} in account {source.account}, "
+                f"source and destination are the same table: {source.name} in account {source.account}, "
                 f"{source.region}. Check --destination-profile, --destination-region and --destination",
             )
             yield from self._source_checks(source, None)
@@ -175,10 +188,12 @@ class Checks:
         client = side.client("sts", attempts=_ATTEMPTS)
         with explained(side):
             identity = client.get_caller_identity()
-        assert side.table_name is not None
-        return Place(
-            identity["Account"], client.meta.region_name, side.table_name.rpartition("/")[2], identity["Arn"]
-        )
+        table = str(side.table_name)
+        if table.startswith("arn:"):
+            # A table of another account is read where it is: its policy may let the caller in.
+            _, _, _, region, account, resource = table.split(":", 5)
+            return Place(account, region, table, resource.rpartition("/")[2], identity["Arn"])
+        return Place(identity["Account"], client.meta.region_name, table, table, identity["Arn"])
 
     def _source_checks(self, source: Place, destination: Place | None) -> Iterator[Result]:
         caller = SideCaller(self._source)
@@ -189,7 +204,7 @@ class Checks:
             yield Result(
                 "source",
                 "problem",
-                f"there is no table {source.table} in account {source.account}, {source.region}. Check "
+                f"there is no table {source.name} in account {source.account}, {source.region}. Check "
                 "--source, --source-region and --source-profile",
             )
             return
@@ -301,7 +316,7 @@ class Checks:
             yield Result(
                 "destination",
                 "pass",
-                f"there is no table {place.table} in account {place.account}, {place.region} yet. Terraform "
+                f"there is no table {place.name} in account {place.account}, {place.region} yet. Terraform "
                 "creates it unless destination_table.create = false",
             )
             return
@@ -310,11 +325,11 @@ class Checks:
         yield from _found(
             "destination",
             problems,
-            f"{place.table}: {description['TableStatus']}, the source table's key, {held:,} items, TTL off. "
+            f"{place.name}: {description['TableStatus']}, the source table's key, {held:,} items, TTL off. "
             "Terraform takes it with destination_table.create = false",
         )
         if not description.get("DeletionProtectionEnabled"):
-            yield Result("destination", "warning", f"{place.table} has no deletion protection")
+            yield Result("destination", "warning", f"{place.name} has no deletion protection")
         yield from _attempt("encryption", lambda: self._key(self._destination, description))
 
     def _uncopied(self, caller: SideCaller, description: Mapping[str, Any]) -> Iterator[Result]:
@@ -402,4 +417,4 @@ def _signed_in(side: str, place: Place) -> str:
 
 
 def _same(one: Place, other: Place) -> bool:
-    return (one.account, one.region, one.table) == (other.account, other.region, other.table)
+    return (one.account, one.region, one.name) == (other.account, other.region, other.name)

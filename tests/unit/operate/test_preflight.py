@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -192,6 +194,53 @@ def test_the_same_table_on_both_sides_is_refused(aws: Aws, look: Look) -> None:
     [(check, message)] = of(records, "problem")
     assert check == "credentials"
     assert "the same table: orders in account 123456789012, eu-west-1" in message
+
+
+def test_an_arn_on_either_side_names_the_very_table(aws: Aws, look: Look) -> None:
+    """A table of that name in the caller's own account is another one, unless the ARN is its own."""
+    arn = create(aws.source, **STREAM)["TableArn"]
+    code, records = look("--source", arn, "--destination", arn)
+    assert code == 1
+    [(_, message)] = of(records, "problem")
+    assert "the same table: orders in account 123456789012" in message
+    aws.asked.clear()
+    elsewhere = arn.replace("123456789012", "333333333333")
+    named: list[str] = []
+
+    def missing(request: dict[str, Any]) -> tuple[int, Any]:
+        named.append(request["TableName"])
+        return 400, {"__type": "ResourceNotFoundException", "message": "none"}
+
+    aws.answers["dynamodb:DescribeTable"] = missing
+    code, records = look("--source", elsewhere)
+    assert code == 1
+    assert set(named) == {elsewhere}
+    assert "there is no table orders in account 333333333333" in dict(of(records, "problem"))["source"]
+
+
+def test_an_applied_copy_sets_its_own_mapping_aside(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(aws.source, **STREAM)
+    side = {"region": REGION, "endpoint_url": aws.url, "table_name": "orders"}
+    outputs = {
+        "tables": {"source": side, "destination": {**side, "role_arn": ROLE}},
+        "event_source_mapping_uuid": "mine",
+    }
+    (tmp_path / "outputs.json").write_text(
+        json.dumps({name: {"value": value} for name, value in outputs.items()})
+    )
+    terraform = tmp_path / "terraform"
+    terraform.write_text(f"#!/bin/sh\ncat {tmp_path}/outputs.json\n")
+    terraform.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    mappings = [{"UUID": uuid, "FunctionArn": f"fn-{uuid}", "State": "Enabled"} for uuid in ("mine", "other")]
+    aws.answers[MAPPINGS] = lambda _: (200, {"EventSourceMappings": mappings})
+    assert main(["preflight", "--from-terraform", str(tmp_path), "--format", "jsonl"]) == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [(check, message)] = of(records, "problem")
+    assert check == "readers"
+    assert "function fn-other" in message
 
 
 def test_a_stream_that_is_off_comes_with_the_command(aws: Aws, look: Look) -> None:
