@@ -37,6 +37,14 @@ _SAVE_EVERY_SECONDS = 30.0
 # end, its child is quiet as well once it was read for this long.
 _CHILD_EMPTY_SECONDS = 5.0
 
+# The list of shards is as old as this at most; an account may call DescribeStream ten times a second (Streams
+# API reference), for all its copies. A page of the list has up to 100 shards.
+_LIST_EVERY_SECONDS = 60.0
+_BETWEEN_PAGES_SECONDS = 0.2
+
+# The children of shards that end are asked for one by one.
+_CHILDREN_EVERY_SECONDS = 1.0
+
 # Where a stream begins, the mapping and control do not see the same record expire at the same moment.
 _HORIZON_SECONDS = 3600
 
@@ -97,6 +105,14 @@ class Stream:
         self._clock = clock
         self._drained_after = drained_after
         self._readers: dict[str, Reader] = {}
+        # The shards as they are in the journal, until another reconciler writes one of them.
+        self._known: dict[str, Shard] | None = None
+        # The parent of each shard of the stream, or an empty text.
+        self._listed: dict[str, str] = {}
+        self._list_due = self._children_due = clock.now()
+        self._is_list_new = False
+        # Shards that have ended since they were listed: what follows them is not in the list yet.
+        self._ended: set[str] = set()
 
     def observe(self, covered_to: float, *, count: bool = False) -> Backlog:
         """Look at all shards once.
@@ -116,11 +132,14 @@ class Stream:
         StreamGone
             There is no such stream.
         """
-        now = self._clock.now()
-        known = self._shards.read_all()
+        if self._known is None:
+            self._known = self._shards.read_all()
+        known = dict(self._known)
         shards = dict(known)
-        certain = True
         overtaken: list[str] = []
+        self._is_list_new = False
+        self._list_what_is_due()
+        now = self._clock.now()
         current = self._shard_ids(known)
         for shard_id, parent in current.items():
             before = known.get(shard_id) or Shard(shard_id, applied_to=now, parent=parent)
@@ -128,14 +147,17 @@ class Stream:
                 shard = self._follow(before, covered_to, shards, count=count)
             except PlaceLost:
                 self._readers.pop(shard_id, None)
+                self._check_there()
                 shard = self._follow(replace(before, iterator=""), covered_to, shards, count=count)
-            # Where a shard has just come to its end, those that follow it may be younger than the list.
-            certain = certain and shard.finished == before.finished
+            if shard.finished and not before.finished:
+                self._ended.add(shard_id)
             if self._is_news(known.get(shard_id), shard) and not self._save(shard):
-                # Overtaken by another reconciler, a look proves nothing.
                 overtaken.append(shard_id)
-                certain = False
             shards[shard_id] = shard
+        # Overtaken by another reconciler, a look proves nothing. Nor does it while a shard may be unknown.
+        certain = not overtaken and not self._ended
+        if overtaken:
+            self._known = None
         backlog = self._backlog(
             shards,
             known,
@@ -250,7 +272,10 @@ class Stream:
     def _save(self, shard: Shard) -> bool:
         if shard.shard_id in self._readers:
             self._readers[shard.shard_id].saved = self._clock.now()
-        return self._shards.save(shard) is not None
+        saved = self._shards.save(shard)
+        if saved is not None and self._known is not None:
+            self._known[shard.shard_id] = saved
+        return saved is not None
 
     def _is_drained(self, shard: Shard, now: float) -> bool:
         if shard.finished:
@@ -266,10 +291,31 @@ class Stream:
             The parent of each, or an empty text.
         """
         unfinished = {id_: shard.parent for id_, shard in known.items() if not shard.finished}
-        return {**unfinished, **dict(self._listed())}
+        return {**unfinished, **self._listed}
 
-    def _listed(self) -> Iterator[tuple[str, str]]:
-        request: dict[str, str] = {}
+    def _list_what_is_due(self) -> None:
+        """Bring the list of shards up to date: once a minute, and sooner behind a shard that has ended."""
+        if self._clock.now() >= self._list_due:
+            self._list_all()
+        elif self._ended and self._clock.now() >= self._children_due:
+            parent = min(self._ended)
+            self._listed |= self._pages(ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent})
+            self._ended.remove(parent)
+            self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
+
+    def _list_all(self) -> None:
+        self._listed = dict(self._pages())
+        self._is_list_new = True
+        self._ended.clear()
+        self._list_due = self._clock.now() + _LIST_EVERY_SECONDS
+        self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
+
+    def _check_there(self) -> None:
+        """Raise StreamGone if not only a place in the stream is lost, but the stream."""
+        if not self._is_list_new:
+            self._list_all()
+
+    def _pages(self, **request: object) -> Iterator[tuple[str, str]]:
         while True:
             try:
                 page = self._client.describe_stream(StreamArn=self._stream_arn, **request)  # type: ignore[arg-type]
@@ -280,7 +326,8 @@ class Stream:
             last = page["StreamDescription"].get("LastEvaluatedShardId")
             if last is None:
                 return
-            request = {"ExclusiveStartShardId": last}
+            request["ExclusiveStartShardId"] = last
+            self._clock.sleep(_BETWEEN_PAGES_SECONDS)
 
 
 def _has_changed(before: Shard | None, shard: Shard) -> bool:

@@ -102,7 +102,7 @@ def _reconciler() -> Reconciler:
     # Made for each invocation: what one has seen of AWS is not to be relied on by the next.
     source_table, destination_table = _COMMON.source_table, _COMMON.destination_table
     stream_arn = _SETTINGS.stream_arn
-    mapping = Mapping(_LAMBDA, _SETTINGS.mapping_uuid)
+    mapping = Mapping(_LAMBDA, _SETTINGS.mapping_uuid, _CLOCK)
     stream_problems = partial(source_problems, _SOURCE, source_table, stream_arn)
 
     def preflight(run: Run) -> list[str]:
@@ -115,7 +115,7 @@ def _reconciler() -> Reconciler:
         leases=Leases(_STORE, _CLOCK),
         letters=_LETTERS,
         mapping=mapping,
-        executions=Executions(_STATES, _SETTINGS.state_machine_arn),
+        executions=Executions(_STATES, _SETTINGS.state_machine_arn, _CLOCK),
         stream=Stream(
             _STREAMS, stream_arn, _SHARDS, Marks(_STORE, _CLOCK), _CLOCK, _SETTINGS.drained_after_seconds
         ),

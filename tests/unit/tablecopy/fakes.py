@@ -286,13 +286,18 @@ class FakeStreams:
         self.deleted = False
         self.page_size = page_size
         self.reads = 0
+        self.described: list[Json] = []
         self.expired: set[str] = set()
         self.on_read: Callable[[str], None] = lambda shard_id: None
 
     def describe_stream(self, **request: Any) -> Json:
         if self.deleted:
             raise NotFound
+        self.described.append(request)
         ids = list(self.shards)
+        if "ShardFilter" in request:
+            assert request["ShardFilter"]["Type"] == "CHILD_SHARDS"
+            ids = [id_ for id_ in ids if self.shards[id_].parent == request["ShardFilter"]["ShardId"]]
         start = ids.index(request["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in request else 0
         page = ids[start : start + 2]
         description: Json = {"Shards": [_described(shard_id, self.shards[shard_id]) for shard_id in page]}
@@ -302,7 +307,7 @@ class FakeStreams:
 
     def get_shard_iterator(self, **request: Any) -> Json:
         shard = self.shards.get(request["ShardId"])
-        if shard is None:
+        if shard is None or self.deleted:
             raise NotFound
         index = shard.trimmed
         if request["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER":
@@ -320,7 +325,7 @@ class FakeStreams:
         self.reads += 1
         shard_id, index, waited = json.loads(request["ShardIterator"])
         self.on_read(shard_id)
-        if shard_id not in self.shards:
+        if shard_id not in self.shards or self.deleted:
             raise NotFound
         shard = self.shards[shard_id]
         if request["ShardIterator"] in self.expired:
@@ -384,8 +389,13 @@ class FakeStates:
         self.executions: dict[str, str] = {}
         self.ended: dict[str, str] = {}
         self.lagging = False
+        self.described = 0
+        self.throttled = False
 
     def describe_execution(self, **request: Any) -> dict[str, str]:
+        self.described += 1
+        if self.throttled:
+            raise client_error("ThrottlingException", operation="DescribeExecution")
         arn = request["executionArn"]
         if self.lagging or arn not in self.executions:
             raise self.exceptions.ExecutionDoesNotExist
@@ -419,16 +429,26 @@ class FakeLambda:
         }
         self.others: list[dict[str, str]] = []
         self.updates: list[bool] = []
+        self.gets = 0
+        # Raised by the next calls, in their order; None lets one through.
+        self.errors: list[Exception | None] = []
 
     def get_event_source_mapping(self, **request: Any) -> dict[str, Any]:
         assert request == {"UUID": "mine"}
-        return self.mapping
+        self.gets += 1
+        self._fail()
+        return dict(self.mapping)
 
     def update_event_source_mapping(self, **request: Any) -> dict[str, Any]:
+        self._fail()
         assert self.mapping["State"] in {"Enabled", "Disabled"}, "ResourceInUseException"
         self.updates.append(request["Enabled"])
         self.mapping["State"] = "Enabling" if request["Enabled"] else "Disabling"
-        return self.mapping
+        return dict(self.mapping)
+
+    def _fail(self) -> None:
+        if self.errors and (error := self.errors.pop(0)):
+            raise error
 
     def get_paginator(self, operation: str) -> FakeLambda:
         assert operation == "list_event_source_mappings"

@@ -10,7 +10,7 @@ from mypy_boto3_stepfunctions.client import SFNClient
 
 from tablecopy.control.executions import Executions
 from tests.unit.tablecopy.fakes import MACHINE_ARN as MACHINE
-from tests.unit.tablecopy.fakes import FakeStates
+from tests.unit.tablecopy.fakes import FakeClock, FakeStates
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def states() -> FakeStates:
 
 
 @pytest.fixture
-def executions(states: FakeStates) -> Executions:
-    return Executions(cast(SFNClient, states), MACHINE)
+def executions(states: FakeStates, clock: FakeClock) -> Executions:
+    return Executions(cast(SFNClient, states), MACHINE, clock)
 
 
 def test_it_is_started_once(executions: Executions, states: FakeStates) -> None:
@@ -38,9 +38,12 @@ def test_a_worker_may_be_for_the_dead_letters(executions: Executions, states: Fa
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
-def test_it_is_over_however_it_ended(executions: Executions, states: FakeStates, status: str) -> None:
+def test_it_is_over_however_it_ended(
+    executions: Executions, states: FakeStates, clock: FakeClock, status: str
+) -> None:
     executions.is_running("run", 2, [0])
     states.end(status)
+    clock.tick(1)
     assert not executions.is_running("run", 2, [0])
 
 
@@ -50,9 +53,41 @@ def test_every_slice_has_its_own(executions: Executions, states: FakeStates) -> 
     assert len(states.executions) == 2
 
 
-def test_one_that_is_not_described_yet_is_running(executions: Executions, states: FakeStates) -> None:
+def test_step_functions_is_asked_ever_more_seldom(
+    executions: Executions, states: FakeStates, clock: FakeClock
+) -> None:
+    asked = []
+    for second in range(60):
+        before = states.described
+        assert executions.is_running("run", 1, [0])
+        if states.described > before:
+            asked.append(second)
+        clock.tick(1)
+    assert asked == [0, 1, 3, 7, 15, 25, 35, 45, 55]
+    assert len(states.executions) == 1
+    # Another slice is asked for at once.
+    executions.is_running("run", 2, [0])
+    assert len(states.executions) == 2
+
+
+def test_one_that_cannot_be_asked_for_now_is_asked_for_later(
+    executions: Executions, states: FakeStates, clock: FakeClock
+) -> None:
+    states.throttled = True
+    assert executions.is_running("run", 1, [0])
+    assert states.executions == {}
+    states.throttled = False
+    clock.tick(1)
+    assert executions.is_running("run", 1, [0])
+    assert len(states.executions) == 1
+
+
+def test_one_that_is_not_described_yet_is_running(
+    executions: Executions, states: FakeStates, clock: FakeClock
+) -> None:
     # DescribeExecution is eventually consistent, and fewer segments are left than a moment ago.
     executions.is_running("run", 1, [0, 1])
     states.lagging = True
+    clock.tick(1)
     assert executions.is_running("run", 1, [1])
     assert len(states.executions) == 1

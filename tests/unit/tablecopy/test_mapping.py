@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_lambda.client import LambdaClient
 
 from tablecopy.control.mapping import Mapping
 from tests.unit.tablecopy.fakes import STREAM_ARN as STREAM
-from tests.unit.tablecopy.fakes import FakeLambda
+from tests.unit.tablecopy.fakes import FakeClock, FakeLambda, client_error
 
 
 @pytest.fixture
@@ -18,25 +19,24 @@ def lambda_() -> FakeLambda:
 
 
 @pytest.fixture
-def mapping(lambda_: FakeLambda) -> Mapping:
-    return Mapping(cast(LambdaClient, lambda_), "mine")
+def mapping(lambda_: FakeLambda, clock: FakeClock) -> Mapping:
+    return Mapping(cast(LambdaClient, lambda_), "mine", clock)
 
 
-def test_switching_on_is_done_once_lambda_says_so(mapping: Mapping, lambda_: FakeLambda) -> None:
-    assert not mapping.switch(on=True)
-    assert not mapping.switch(on=True)
-    lambda_.mapping["State"] = "Enabled"
-    assert mapping.switch(on=True)
-    assert lambda_.updates == [True]
-
-
-def test_switching_off_is_done_once_lambda_says_so(mapping: Mapping, lambda_: FakeLambda) -> None:
-    lambda_.mapping["State"] = "Enabled"
-    assert not mapping.switch(on=False)
-    assert not mapping.switch(on=False)
-    lambda_.mapping["State"] = "Disabled"
-    assert mapping.switch(on=False)
-    assert lambda_.updates == [False]
+@pytest.mark.parametrize(
+    ("on", "state", "other"), [(True, "Enabled", "Disabled"), (False, "Disabled", "Enabled")]
+)
+def test_switching_is_done_once_lambda_says_so(
+    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock, on: bool, state: str, other: str
+) -> None:
+    lambda_.mapping["State"] = other
+    assert not mapping.switch(on=on)
+    clock.tick(10)
+    assert not mapping.switch(on=on)
+    lambda_.mapping["State"] = state
+    clock.tick(10)
+    assert mapping.switch(on=on)
+    assert lambda_.updates == [on]
 
 
 @pytest.mark.parametrize("state", ["Creating", "Enabling", "Disabling", "Updating"])
@@ -49,11 +49,83 @@ def test_one_that_is_being_changed_is_left_alone(
     assert lambda_.updates == []
 
 
-def test_only_a_problem_that_lambda_reports_is_a_complaint(mapping: Mapping, lambda_: FakeLambda) -> None:
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ResourceInUseException", 400),
+        ("ResourceConflictException", 409),
+        ("TooManyRequestsException", 429),
+        ("SomethingNew", 429),
+    ],
+)
+@pytest.mark.parametrize("call", ["get", "update"])
+def test_a_mapping_that_is_busy_is_switched_later(
+    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock, code: str, status: int, call: str
+) -> None:
+    """Another reconciler, or Terraform, is changing it, or all of the account's copies ask at once."""
+    error = client_error(code, status, "UpdateEventSourceMapping")
+    lambda_.errors = [error] if call == "get" else [None, error]
+    assert not mapping.switch(on=True)
+    clock.tick(1)
+    assert not mapping.switch(on=True)
+    assert lambda_.updates == [True]
+
+
+def test_what_lambda_refuses_for_another_reason_is_an_error(mapping: Mapping, lambda_: FakeLambda) -> None:
+    lambda_.errors = [client_error("AccessDeniedException", 403, "GetEventSourceMapping")]
+    with pytest.raises(ClientError):
+        mapping.switch(on=True)
+
+
+def test_lambda_is_asked_ever_more_seldom(mapping: Mapping, lambda_: FakeLambda, clock: FakeClock) -> None:
+    """The account has 15 such requests a second, for all its copies and everything else."""
+    asked = []
+    for second in range(120):
+        if second == 40:
+            lambda_.mapping["State"] = "Enabled"
+        before = lambda_.gets
+        mapping.switch(on=True)
+        if lambda_.gets > before:
+            asked.append(second)
+        clock.tick(1)
+    assert asked == [0, 1, 3, 7, 15, 25, 35, 45, 105]
+    assert lambda_.updates == [True]
+
+
+def test_a_new_direction_is_seen_by_lambda_before_it_counts(
+    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock
+) -> None:
+    lambda_.mapping["State"] = "Enabled"
+    assert mapping.switch(on=True)
+    assert not mapping.switch(on=False)
+    # Although it was seen in this state once: what is seen counts for the direction it was asked for only.
+    assert not mapping.switch(on=True)
+    assert lambda_.updates == [False]
+
+
+def test_one_that_somebody_switches_is_switched_back_within_a_minute(
+    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock
+) -> None:
+    assert mapping.switch(on=False)
+    lambda_.mapping["State"] = "Enabled"
+    clock.tick(59)
+    assert mapping.switch(on=False)
+    clock.tick(1)
+    assert not mapping.switch(on=False)
+    assert lambda_.updates == [False]
+
+
+def test_only_a_problem_that_lambda_reports_is_a_complaint(
+    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock
+) -> None:
+    lambda_.mapping["State"] = "Enabled"
     for result in ("No records processed", "OK"):
         lambda_.mapping["LastProcessingResult"] = result
+        mapping.switch(on=True)
         assert mapping.complaint() == ""
+        clock.tick(60)
     lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
+    mapping.switch(on=True)
     assert mapping.complaint().endswith("event source mapping mine: PROBLEM: Cannot access stream")
 
 

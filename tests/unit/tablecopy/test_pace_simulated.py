@@ -97,8 +97,8 @@ class World:
             segments=self.segments,
             leases=Leases(self.store, self.clock),
             letters=self.letters,
-            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine"),
-            executions=Executions(cast(SFNClient, self.states), MACHINE_ARN),
+            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
+            executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
                 cast(DynamoDBStreamsClient, self.streams),
                 STREAM_ARN,

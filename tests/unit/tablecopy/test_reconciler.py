@@ -101,8 +101,8 @@ class Scene:
             segments=Segments(self._store),
             leases=Leases(self._store, self.clock),
             letters=self.letters,
-            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine"),
-            executions=Executions(cast(SFNClient, self.states), MACHINE_ARN),
+            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
+            executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
                 cast(DynamoDBStreamsClient, self.streams),
                 STREAM_ARN,
@@ -141,6 +141,11 @@ class Scene:
         return self.reconciler.step()
 
     def settle_mapping(self) -> None:
+        """Let a switch of the mapping take effect, and so much time pass that Lambda is asked about it."""
+        self.clock.tick(10)
+        self.finish_switching()
+
+    def finish_switching(self) -> None:
         state = self.lambda_.mapping["State"]
         self.lambda_.mapping["State"] = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
 
@@ -379,6 +384,7 @@ class TestSlice:
         [given] = scene.states.executions.values()
         assert json.loads(given)["segments"] == [0, 1]
         scene.states.end("FAILED")
+        scene.clock.tick(1)
         assert scene.step() is Outcome.MOVED
         assert scene.now().phase is Phase.RESUMING
 
@@ -632,6 +638,7 @@ class TestDraining:
         assert scene.now().reason.endswith("PROBLEM: Cannot access stream")
         assert not scene.now().held
         scene.lambda_.mapping["LastProcessingResult"] = "OK"
+        scene.clock.tick(60)
         scene.step()
         assert "PROBLEM" not in scene.now().reason
 
@@ -753,6 +760,30 @@ def test_a_change_from_before_the_scan_is_as_old_as_the_scan(scene: Scene) -> No
     assert scene.told_ages[-1] == 90
 
 
+@pytest.mark.parametrize(
+    ("phase", "executions"),
+    [(phase, 9 if phase is Phase.SLICE else 0) for phase in sorted(set(Phase) - {Phase.PREFLIGHT})],
+)
+def test_what_all_copies_of_an_account_share_is_asked_seldom(
+    scene: Scene, phase: Phase, executions: int
+) -> None:
+    """A minute of looks in which nothing moves costs one request for the mapping and one for the shards."""
+    scene.write(1)
+    ends = NOON + SLICE_SECONDS
+    if phase in REPLICATING:
+        # Nothing is left but a change that is not applied: the run waits for it.
+        scene.finish_segments()
+    scene.at(phase, slice=1, slice_ends=ends, scan_began=NOON)
+    with hold(scene, BACKFILL if phase is Phase.RESUMING else REPLICATOR):
+        scene.step_for(59)
+    assert scene.now().phase is (phase if phase is not Phase.READY else Phase.DRAINING)
+    looks = int(phase not in {Phase.SEALED, Phase.STOPPED})
+    assert scene.lambda_.gets == int(phase is not Phase.RESUMING)
+    assert scene.lambda_.updates == []
+    assert len(scene.streams.described) == looks
+    assert scene.states.described == executions
+
+
 def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:
     scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
     reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
@@ -785,8 +816,8 @@ class World:
 
     def tick(self) -> None:
         scene = self.scene
-        scene.clock.time += 1
-        scene.settle_mapping()
+        scene.clock.tick(1)
+        scene.finish_switching()
         run = scene.now()
         # Workers of a slice finish a segment each, and then the execution ends.
         if run.phase is Phase.SLICE and scene.states.executions:

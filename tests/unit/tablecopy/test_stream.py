@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -12,6 +13,7 @@ from tablecopy.control.stream import Backlog, Stream, StreamGone
 from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
+from tablecopy.wire import Json
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore
 
 DRAINED_AFTER = 60.0
@@ -242,8 +244,10 @@ class TestDrained:
     def test_a_closed_shard_needs_no_waiting(self, scene: Scene) -> None:
         scene.add("a", 1, closed=True)
         scene.apply(1)
-        scene.look()
+        assert not scene.look().drained
         assert scene.shard().finished
+        # A second later it is known that nothing follows.
+        scene.clock.tick(1)
         assert scene.look().drained
 
     def test_a_closed_shard_is_finished_only_at_its_end(self, scene: Scene) -> None:
@@ -299,7 +303,7 @@ class TestManyShards:
         assert scene.look_for(DRAINED_AFTER).drained
         self.follow_up(scene, "a", "b")
         assert not scene.look().drained
-        assert not scene.look_for(4).drained
+        assert not scene.look_for(5).drained
         assert scene.look_for(1).drained
 
     def test_a_child_of_a_shard_that_had_changes_is_not(self, scene: Scene) -> None:
@@ -309,7 +313,7 @@ class TestManyShards:
         scene.apply(1)
         scene.look()
         self.follow_up(scene, "a", "b")
-        assert not scene.look_for(DRAINED_AFTER - 1).drained
+        assert not scene.look_for(DRAINED_AFTER).drained
         assert scene.look_for(1).drained
 
     def test_nor_of_one_that_was_written_to_at_its_very_end(self, scene: Scene) -> None:
@@ -355,6 +359,7 @@ class TestManyShards:
         assert (backlog.drained, backlog.changed) == (False, False)
         scene.add("b", 1)
         scene.apply(1)
+        scene.clock.tick(1)
         assert scene.look().changed
 
     def test_what_says_nothing_new_is_not_written(self, scene: Scene) -> None:
@@ -398,12 +403,86 @@ class TestManyShards:
         assert not scene.look_for(DRAINED_AFTER - 1).drained
         assert scene.look_for(1).drained
 
-    def test_a_stream_that_was_deleted(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("seconds", [0, 1, 60])
+    def test_a_stream_that_was_deleted(self, scene: Scene, seconds: float) -> None:
         scene.add("a")
         scene.look()
         scene.streams.deleted = True
+        scene.clock.tick(seconds)
         with pytest.raises(StreamGone, match="arn:stream does not exist"):
             scene.look()
+        assert not scene.shard().finished
+
+
+class TestListing:
+    """An account may call DescribeStream ten times a second, for all its copies."""
+
+    def test_the_shards_are_listed_once_a_minute(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(179)
+        assert len(scene.streams.described) == 3
+        assert all("ShardFilter" not in request for request in scene.streams.described)
+
+    def test_a_long_list_is_read_slowly(self, scene: Scene) -> None:
+        for index in range(9):
+            scene.add(f"{index}")
+        scene.look()
+        assert len(scene.streams.described) == 5
+        assert scene.clock.slept == [0.2] * 4
+
+    def test_the_children_of_shards_that_end_are_asked_for_one_a_second(self, scene: Scene) -> None:
+        for index in range(3):
+            scene.add(f"{index}")
+        scene.look_for(10)
+        listed = len(scene.streams.described)
+        for index in range(3):
+            scene.streams.shards[f"{index}"].closed = True
+            scene.add(f"{index + 3}", 9 - index, parent=f"{index}")
+        for seconds in range(1, 4):
+            scene.look()
+            scene.clock.tick(1)
+            asked = [request["ShardFilter"] for request in scene.streams.described[listed:]]
+            assert len(asked) <= seconds
+        scene.look()
+        asked = [request["ShardFilter"]["ShardId"] for request in scene.streams.described[listed:]]
+        assert asked == ["0", "1", "2"]
+        assert scene.look().waiting == 3
+
+    def test_nothing_is_proved_while_a_child_may_be_unknown(self, scene: Scene) -> None:
+        for shard_id in ("a", "b"):
+            scene.add(shard_id)
+        scene.look_for(DRAINED_AFTER + 1)
+        for shard_id in ("a", "b"):
+            scene.streams.shards[shard_id].closed = True
+        drained = []
+        for _ in range(4):
+            drained.append(scene.look().drained)
+            scene.clock.tick(1)
+        assert drained == [False, False, True, True]
+
+    def test_the_journal_is_read_anew_only_when_another_has_written(self, clock: FakeClock) -> None:
+        class Counting(MemoryStore):
+            queries = 0
+
+            def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
+                self.queries += pk == "shard"
+                return super().query(pk, first=first, last=last)
+
+        store = Counting()
+        scene = Scene(store, clock)
+        scene.add("a")
+        scene.look_for(50)
+        assert store.queries == 1
+        other = scene.invocation()
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look(other)
+        # What it saves is refused, and then it knows what the other one does.
+        scene.look()
+        before = store.queries
+        scene.clock.tick(1)
+        assert scene.look().records == 1
+        assert store.queries == before + 1
 
 
 class TestCounting:
