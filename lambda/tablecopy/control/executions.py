@@ -47,8 +47,17 @@ class Executions:
                 raise
             return True
 
+    def problems(self) -> list[str]:
+        """Ask Step Functions for an execution that there is not: empty once it has answered."""
+        with suppress(self._client.exceptions.ExecutionDoesNotExist):
+            self._client.describe_execution(executionArn=self._arn("none"))
+        return []
+
+    def _arn(self, name: str) -> str:
+        return self._state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+
     def _is_running(self, name: str, run_id: str, slice_: int, parts: Sequence[int | str]) -> bool:
-        arn = self._state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        arn = self._arn(name)
         with suppress(self._client.exceptions.ExecutionDoesNotExist):
             return self._client.describe_execution(executionArn=arn)["status"] == "RUNNING"
         # DescribeExecution is eventually consistent: it may be running, even for more segments.

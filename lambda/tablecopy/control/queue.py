@@ -22,3 +22,8 @@ class FailureQueue:
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )["Attributes"]
         return sum(int(value) for value in attributes.values())
+
+    def problems(self) -> list[str]:
+        """Ask SQS for the queue: empty once it has answered."""
+        self.depth()
+        return []

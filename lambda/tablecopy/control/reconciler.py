@@ -21,6 +21,7 @@ from tablecopy.control.expiry import RecordsExpired
 from tablecopy.control.mapping import Mapping as SourceMapping
 from tablecopy.control.pace import Pace, begin_stretch
 from tablecopy.control.queue import FailureQueue
+from tablecopy.control.reach import OUT_OF_REACH, out_of_reach
 from tablecopy.control.stream import Backlog, Stream, StreamGone
 from tablecopy.control.watch import Watch
 from tablecopy.control.work import Work
@@ -150,6 +151,10 @@ class Reconciler:
         except (ClientError, StreamGone) as error:
             # The role may be as new as the run. What else is wrong is told all the same.
             problems.append(f"the stream cannot be read: {error}")
+        except OUT_OF_REACH as error:
+            problems.append(out_of_reach(error))
+        # Several checks may have met the same service.
+        problems = list(dict.fromkeys(problems))
         if not problems:
             cleared = replace(run, problems=(), **self._parts.survey())
             return self._enter(cleared, Phase.PAUSING)

@@ -12,9 +12,10 @@ from tablecopy.control.commands import Commands
 from tablecopy.control.executions import Executions
 from tablecopy.control.mapping import Mapping
 from tablecopy.control.pace import Pace
-from tablecopy.control.preflight import Preflight, problems
+from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.pulse import Pulse
 from tablecopy.control.queue import FailureQueue
+from tablecopy.control.reach import reached
 from tablecopy.control.reconciler import Parts, Reconciler, reconcile
 from tablecopy.control.stream import Stream
 from tablecopy.control.survey import survey
@@ -103,11 +104,15 @@ def _reconciler() -> Reconciler:
     source_table, destination_table = _COMMON.source_table, _COMMON.destination_table
     stream_arn = _SETTINGS.stream_arn
     mapping = Mapping(_LAMBDA, _SETTINGS.mapping_uuid, _CLOCK)
+    executions = Executions(_STATES, _SETTINGS.state_machine_arn, _CLOCK)
     stream_problems = partial(source_problems, _SOURCE, source_table, stream_arn)
 
     def preflight(run: Run) -> list[str]:
         checks = replace(_PREFLIGHT, confirmed=run.confirmed).checks(stream_arn)
-        return problems([partial(mapping.problems, stream_arn), *checks])
+        # The last two are not needed before a slice, and would fail there if they cannot be reached.
+        services: list[Check] = [partial(mapping.problems, stream_arn), *checks]
+        services += [executions.problems, _QUEUE.problems]
+        return problems([reached(check) for check in services])
 
     parts = Parts(
         run=_RUN,
@@ -115,7 +120,7 @@ def _reconciler() -> Reconciler:
         leases=Leases(_STORE, _CLOCK),
         letters=_LETTERS,
         mapping=mapping,
-        executions=Executions(_STATES, _SETTINGS.state_machine_arn, _CLOCK),
+        executions=executions,
         stream=Stream(
             _STREAMS, stream_arn, _SHARDS, Marks(_STORE, _CLOCK), _CLOCK, _SETTINGS.drained_after_seconds
         ),

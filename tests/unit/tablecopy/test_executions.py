@@ -6,6 +6,7 @@ import json
 from typing import cast
 
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_stepfunctions.client import SFNClient
 
 from tablecopy.control.executions import Executions
@@ -91,3 +92,13 @@ def test_one_that_is_not_described_yet_is_running(
     clock.tick(1)
     assert executions.is_running("run", 1, [1])
     assert len(states.executions) == 1
+
+
+def test_step_functions_answers_for_an_execution_that_there_is_not(
+    executions: Executions, states: FakeStates
+) -> None:
+    assert executions.problems() == []
+    assert (states.described, states.executions) == (1, {})
+    states.throttled = True
+    with pytest.raises(ClientError):
+        executions.problems()

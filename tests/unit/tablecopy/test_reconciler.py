@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import hypothesis
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -22,6 +23,7 @@ from tablecopy.control.executions import Executions
 from tablecopy.control.mapping import Mapping
 from tablecopy.control.pace import Pace
 from tablecopy.control.queue import FailureQueue
+from tablecopy.control.reach import out_of_reach
 from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
 from tablecopy.control.stream import Stream
 from tablecopy.control.watch import Watch
@@ -250,6 +252,20 @@ class TestPreflight:
         scene.preflight = []
         scene.step()
         assert scene.now().phase is Phase.PREFLIGHT
+
+    def test_a_stream_out_of_reach_is_named_once(self, scene: Scene) -> None:
+        """From a VPC without a NAT gateway, where DynamoDB Streams has no private DNS name."""
+        error = ConnectTimeoutError(endpoint_url="https://streams.dynamodb.eu-west-1.amazonaws.com/")
+
+        def fail(**request: Any) -> Any:
+            raise error
+
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = [out_of_reach(error)]
+        scene.streams.describe_stream = fail  # type: ignore[method-assign]
+        assert scene.step() is Outcome.IDLE
+        [problem] = scene.now().problems
+        assert problem.startswith("cannot reach DynamoDB Streams at https://streams.dynamodb.eu-west-1.")
 
 
 class TestWatch:

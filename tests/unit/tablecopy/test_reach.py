@@ -1,0 +1,47 @@
+"""A service out of reach is named, and what lets the function reach it."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from tablecopy.control.reach import out_of_reach, reached
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (
+            "https://streams.dynamodb.eu-west-1.amazonaws.com/",
+            "DynamoDB Streams at https://streams.dynamodb.eu-west-1.amazonaws.com from",
+        ),
+        (
+            "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-west-1.vpce.amazonaws.com",
+            "DynamoDB Streams at https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-west-1.vpce.amazonaws.com",
+        ),
+        ("https://dynamodb.eu-west-1.amazonaws.com/", "DynamoDB at https://dynamodb.eu-west-1.amazonaws.com"),
+        (
+            "https://lambda.eu-west-1.amazonaws.com/2015-03-31/event-source-mappings/",
+            "Lambda at https://lambda.",
+        ),
+        ("https://sts.eu-west-1.amazonaws.com/", "STS at"),
+        ("https://states.eu-west-1.amazonaws.com/", "Step Functions at"),
+        ("https://sqs.eu-west-1.amazonaws.com/", "SQS at"),
+        ("http://127.0.0.1:4566/", "an AWS service at http://127.0.0.1:4566 from"),
+        ("", "an AWS service from the function's subnets"),
+    ],
+)
+def test_the_service_is_named(url: str, says: str) -> None:
+    for kind in (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError):
+        told = out_of_reach(kind(endpoint_url=url, error="why"))
+        assert told.startswith(f"cannot reach {says}")
+        assert ("vpc.dynamodb_streams_endpoint_url" in told) == ("DynamoDB Streams" in says)
+
+
+def test_a_check_without_an_answer_finds_that() -> None:
+    def fail() -> list[str]:
+        raise ConnectTimeoutError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/")
+
+    [problem] = reached(fail)()
+    assert problem.startswith("cannot reach SQS at https://sqs.eu-west-1.amazonaws.com")
+    assert reached(lambda: ["another"])() == ["another"]
