@@ -476,6 +476,8 @@ run "just_inside" {
 }
 
 run "a_streams_endpoint_is_a_url" {
+  command = plan
+
   variables {
     vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], dynamodb_streams_endpoint_url = "vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com" }
   }
@@ -484,6 +486,8 @@ run "a_streams_endpoint_is_a_url" {
 }
 
 run "a_streams_endpoint" {
+  command = plan
+
   variables {
     vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], dynamodb_streams_endpoint_url = "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com" }
   }
