@@ -486,6 +486,9 @@ def test_the_estimate_reads_a_sample_and_keeps_nothing(world: World, capsys: Cap
     assert found["type"] == "estimate"
     assert set(world.served.operations) <= {
         "DescribeTable",
+        "DescribeContributorInsights",
+        "DescribeKinesisStreamingDestination",
+        "GetResourcePolicy",
         "DescribeTimeToLive",
         "DescribeContinuousBackups",
         "ListTagsOfResource",
