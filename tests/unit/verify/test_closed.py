@@ -31,7 +31,7 @@ def test_equal_tables_are_equal_with_stderr_closed(world: World, redirections: s
     world.fill(same=50)
     done = shell(redirections, "verify", *world.flags("--writes-stopped", "--processes", processes))
     assert done.returncode == 0
-    assert done.stdout.startswith("Equal: 50 items")
+    assert done.stdout.startswith("Equal: all 50 items")
 
 
 def test_a_repair_says_its_result_with_stderr_closed(world: World) -> None:
@@ -41,7 +41,7 @@ def test_a_repair_says_its_result_with_stderr_closed(world: World) -> None:
     # The tables' flags without the work directory.
     done = shell("2>&-", "verify", "repair", plan, *world.flags()[2:])
     assert done.returncode == 0
-    assert done.stdout == "Dry run: no action.\n"
+    assert done.stdout.startswith("Dry run: no action.")
 
 
 def test_an_error_does_not_go_to_stdout_with_stderr_closed(world: World) -> None:

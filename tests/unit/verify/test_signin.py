@@ -72,8 +72,8 @@ class Terminal:
         self.seen = ""
         for number, code in enumerate(codes, 1):
             self._read_until(lambda number=number: self.questions >= number)  # type: ignore[misc]
-            while select.select([self._ours], [], [], thinking_seconds)[0]:
-                self._read()
+            while select.select([self._ours], [], [], thinking_seconds)[0] and self._read():
+                pass
             assert self.questions == number
             os.write(self._ours, f"{code}\n".encode())
 
@@ -113,7 +113,7 @@ def test_both_sides_and_all_processes_share_one_run_of_a_credential_process(
     started = equal.start(*flags("one", "one"))
     out, err = started.communicate(timeout=_LIMIT_SECONDS)
     assert (started.returncode, err) == (0, "")
-    assert out.startswith("Equal: 200 items")
+    assert out.startswith("Equal: all 200 items")
     assert process.runs == 1
 
 
@@ -134,7 +134,7 @@ def test_a_code_is_asked_for_once(equal: World, sts: Sts, config: Path) -> None:
     terminal = Terminal(partial(equal.start, *flags("one", "one")), ["123456"])
     code, out, err = terminal.end()
     assert (code, err) == (0, "")
-    assert out.startswith("Equal: 200 items")
+    assert out.startswith("Equal: all 200 items")
     assert terminal.questions == 1
     assert [request["TokenCode"] for request in sts.requests] == ["123456"]
 
