@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from advice import Commands, Situation, next_steps, settle_letters
@@ -136,9 +136,20 @@ def _place(options: argparse.Namespace) -> tuple[Side, str, dict[str, Any]]:
     directory = options.from_terraform or "."
     outputs = read_outputs(directory)
     name = options.control_function or outputs.get("control_function_name")
+    if not name and _is_disabled(outputs):
+        raise UserError(
+            f"the copy in {directory} is disabled: its functions and journal are gone. "
+            "To make a new run, set enabled = true and run terraform apply, then tablecopy start"
+        )
     if not name:
         raise UserError(
             f"the Terraform outputs of {directory} have no control_function_name; give --control-function"
         )
     source, _ = tables_of(outputs, directory)
     return side_from_options(options, "source", source), name, outputs
+
+
+def _is_disabled(outputs: Mapping[str, Any]) -> bool:
+    """Whether the outputs are of a copy with ``enabled = false``: it has commands, but none for a run."""
+    commands = outputs.get("commands")
+    return isinstance(commands, Mapping) and "status" in commands and commands["status"] is None

@@ -538,6 +538,16 @@ def test_a_watch_from_terraform_knows_its_commands(
 def test_outputs_of_a_disabled_copy_are_no_copy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # Terraform keeps no output that is null, but a null inside one.
+    disabled = {"tables": {}, "commands": {"status": None, "verify": "verify"}}
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: disabled)
+    assert cli.main(["status"]) == 2
+    assert "the copy in . is disabled" in capsys.readouterr().err
+
+
+def test_outputs_without_the_function_ask_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(cli, "read_outputs", lambda directory: {"tables": {}})
     assert cli.main(["status"]) == 2
     assert "--control-function" in capsys.readouterr().err
