@@ -11,7 +11,7 @@ from sides.errors import UserError
 from sides.items import quoted
 from sides.session import Side, side_of
 
-_ROLE_ARN = r"arn:[a-z-]+:iam::[0-9]{12}:role/.+"
+_ROLE_ARN = r"arn:[^:]+:iam::[^:]+:role/.+"
 
 _FIELDS = ("table_name", "region", "profile", "role_arn", "external_id", "endpoint_url")
 

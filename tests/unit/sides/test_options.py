@@ -48,6 +48,12 @@ def test_a_role_is_named_by_its_arn(arn: str) -> None:
         side_from_options(parse("--source-role-arn", arn), "source")
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso-b", "aws-eusc", "aws2"])
+def test_a_role_may_be_of_any_partition(partition: str) -> None:
+    arn = f"arn:{partition}:iam::111122223333:role/reader"
+    assert side_from_options(parse("--source-role-arn", arn), "source").role_arn == arn
+
+
 def test_an_external_id_goes_with_a_role() -> None:
     options = parse("--destination-external-id", "x")
     with pytest.raises(UserError, match="give --destination-role-arn, too"):
