@@ -20,12 +20,12 @@ variable "source_table" {
   nullable = false
 
   validation {
-    condition     = var.source_table.region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.source_table.region))
-    error_message = "source_table.region is ${jsonencode(var.source_table.region)}; allowed is the code of an AWS region, as in eu-central-1. Correct it."
+    condition     = var.source_table.region == null || can(regex("^[a-z0-9-]+$", var.source_table.region))
+    error_message = "source_table.region is ${jsonencode(var.source_table.region)}; allowed are lower-case letters, digits and '-', as in eu-central-1. Give the region's code."
   }
 
   validation {
-    condition     = var.source_table.role_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.source_table.role_arn))
+    condition     = var.source_table.role_arn == null || can(regex("^arn:[^:]+:iam::[^:]+:role/.+$", var.source_table.role_arn))
     error_message = "source_table.role_arn is ${jsonencode(var.source_table.role_arn)}; allowed is the ARN of a role, as in arn:aws:iam::111122223333:role/path/name. Give the role Terraform and the commands assume on this side, or leave it out."
   }
 
@@ -42,7 +42,7 @@ variable "destination_table" {
     * `name`, `region`: of the table; left out, the source table's.
     * `profile`, `role_arn`, `external_id`: as for the source.
     * `create`: `true` creates the table from the source's definition and `destination_definition`, `false` takes an existing one by its name, as it is.
-    * `allow_items`: start although the destination holds items already. The copy overwrites items with the same key and never deletes the others.
+    * `allow_items`: let `tablecopy start` begin although the destination table holds items. The copy overwrites items with the same key and never deletes the others. No apply starts such a run.
   EOT
   type = object({
     name        = optional(string)
@@ -57,12 +57,12 @@ variable "destination_table" {
   default  = {}
 
   validation {
-    condition     = var.destination_table.region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.destination_table.region))
-    error_message = "destination_table.region is ${jsonencode(var.destination_table.region)}; allowed is the code of an AWS region, as in eu-central-1. Correct it."
+    condition     = var.destination_table.region == null || can(regex("^[a-z0-9-]+$", var.destination_table.region))
+    error_message = "destination_table.region is ${jsonencode(var.destination_table.region)}; allowed are lower-case letters, digits and '-', as in eu-central-1. Give the region's code."
   }
 
   validation {
-    condition     = var.destination_table.role_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.destination_table.role_arn))
+    condition     = var.destination_table.role_arn == null || can(regex("^arn:[^:]+:iam::[^:]+:role/.+$", var.destination_table.role_arn))
     error_message = "destination_table.role_arn is ${jsonencode(var.destination_table.role_arn)}; allowed is the ARN of a role, as in arn:aws:iam::111122223333:role/path/name. Give the role Terraform and the commands assume on this side, or leave it out."
   }
 
@@ -144,14 +144,14 @@ variable "enabled" {
 }
 
 variable "start_on_apply" {
-  description = "Whether the run starts by itself after the first apply. A later apply never starts a run again. With `false`, start it with the command of the output `commands.start`."
+  description = "Whether the run starts by itself after the first apply, which it does only into an empty destination table. A copy that was disabled and enabled again, and a new journal, wait for the command in the output `commands.start`, and so does every run with `false`."
   type        = bool
   nullable    = false
   default     = true
 }
 
 variable "name" {
-  description = "What the names of all resources begin with. The source table's name and a hash of both tables' places follow, so that several copies do not collide."
+  description = "Prefix of all resource names. The source table's name and a hash of both tables' places follow, so that several copies do not collide. A later change replaces every resource except the destination table, the journal included: the run is lost, and a new one waits for `tablecopy start`."
   type        = string
   nullable    = false
   default     = "tablecopy"
@@ -265,7 +265,7 @@ variable "roles" {
     * `source_permissions_boundary_arn`: policy that bounds the roles in the source account.
     * `destination_permissions_boundary_arn`: policy that bounds the role in the destination account.
 
-    A change of the path replaces the roles, so change it between runs.
+    A changed path replaces the roles, so change it between runs.
   EOT
   type = object({
     path                                 = optional(string, "/")
@@ -300,7 +300,7 @@ variable "vpc" {
 
 variable "kms_key_arn" {
   description = <<-EOT
-    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and the journal where the source has no customer-managed key itself. Left out, AWS's own keys encrypt them. The key policy must let
+    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and a new journal where the source has no customer-managed key itself. A journal keeps the key it was created with: leave that key in place while the copy exists. Left out, AWS's own keys encrypt them. The key policy must let
 
     * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
     * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;

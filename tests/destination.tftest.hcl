@@ -11,6 +11,8 @@ variables {
   role_name          = "tablecopy-orders-0123abcd-destination"
   external_id        = "an-external-id"
   role               = { path = "/" }
+  place              = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
+  copy               = "a-copy"
   trusted_account_id = "111111111111"
   trusted_role_arns = [
     "arn:aws:iam::111111111111:role/replicator",
@@ -434,6 +436,11 @@ run "existing_table_that_fits" {
     create = false
   }
 
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+
   assert {
     condition     = length(aws_dynamodb_table.this) == 0 && output.table_arn == "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
     error_message = "An existing table must be taken as it is."
@@ -449,6 +456,11 @@ run "existing_table_with_other_indexes" {
 
   variables {
     create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
   }
 
   override_data {
@@ -471,6 +483,11 @@ run "existing_table_with_another_key" {
 
   variables {
     create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
   }
 
   override_data {
@@ -498,6 +515,11 @@ run "existing_table_with_another_key_type" {
   }
 
   override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+
+  override_data {
     target = data.aws_dynamodb_table.existing
     values = {
       arn       = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
@@ -519,6 +541,11 @@ run "existing_table_without_a_sort_key" {
 
   variables {
     create = false
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
   }
 
   override_data {
@@ -547,4 +574,213 @@ run "missing_table" {
   }
 
   expect_failures = [data.aws_dynamodb_tables.here]
+}
+
+# What a created table is asked to become later.
+run "created" {
+  command   = apply
+  state_key = "later"
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", number = "N", day = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+    }
+  }
+}
+
+run "the_order_of_projected_attributes_changes_nothing" {
+  command   = plan
+  state_key = "later"
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", number = "N", day = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["a", "b"] } }
+    }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+}
+
+run "another_local_index" {
+  command   = plan
+  state_key = "later"
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", number = "N", day = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = { by-number = { range_key = "number", projection_type = "ALL", non_key_attributes = [] } }
+    }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
+run "another_key" {
+  command   = plan
+  state_key = "later"
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "number"
+      range_key                = ""
+      attributes               = { id = "S", number = "N", day = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+    }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
+run "under_the_key_aws_manages_again" {
+  command   = plan
+  state_key = "later"
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", number = "N", day = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_MANAGED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+    }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+
+  expect_failures = [aws_dynamodb_table.this]
+}
+
+run "under_the_key_aws_owns_again" {
+  command   = plan
+  state_key = "later"
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    definition = {
+      hash_key                 = "id"
+      range_key                = ""
+      attributes               = { id = "S", number = "N", day = "S" }
+      billing_mode             = "PAY_PER_REQUEST"
+      read_capacity            = 0
+      write_capacity           = 0
+      table_class              = "STANDARD"
+      encryption               = { type = "AWS_OWNED" }
+      stream_view_type         = "NONE"
+      deletion_protection      = true
+      tags                     = {}
+      global_secondary_indexes = {}
+      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+    }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+}
+
+run "a_table_that_should_not_be_there" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = ["orders", "other"] }
+  }
+
+  expect_failures = [terraform_data.absent]
 }

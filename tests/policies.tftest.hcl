@@ -31,8 +31,9 @@ run "replicator" {
   }
 
   variables {
-    queue_name = "failures"
-    settings   = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
+    queue_name         = "failures"
+    journal_generation = "a-journal"
+    settings           = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
   }
 
   assert {

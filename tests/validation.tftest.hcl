@@ -14,11 +14,11 @@ variables {
   source_table = { name = "orders", region = "eu-central-1" }
 }
 
-run "source_region_is_a_zone" {
+run "source_region_is_an_endpoint" {
   command = plan
 
   variables {
-    source_table = { name = "orders", region = "eu-central-1a" }
+    source_table = { name = "orders", region = "dynamodb.eu-central-1.amazonaws.com" }
   }
 
   expect_failures = [var.source_table]
@@ -72,4 +72,14 @@ run "destination_external_id_without_role" {
   }
 
   expect_failures = [var.destination_table]
+}
+
+# AWS adds partitions and regions; whether one exists is for the provider to say.
+run "region_and_partition_of_another_shape" {
+  command = plan
+
+  variables {
+    source_table      = { name = "orders", region = "eusc-de-east-1", role_arn = "arn:aws-eusc:iam::111111111111:role/admin" }
+    destination_table = { region = "mars-1", role_arn = "arn:aws2:iam::222222222222:role/admin" }
+  }
 }

@@ -22,7 +22,8 @@ module "rollback" {
     profile = var.old_profile
 
     create = false
-    # The old table holds the items that were copied from it.
+    # The old table holds the items that were copied from it. The run therefore starts with `tablecopy start`, not with
+    # the apply.
     allow_items = true
   }
 

@@ -185,8 +185,9 @@ data "aws_iam_policy_document" "state_machine" {
 }
 
 resource "aws_iam_role_policy" "state_machine" {
-  name   = "work"
-  role   = aws_iam_role.state_machine.name
+  name = "work"
+  # Not the name, which a replaced role keeps: its policies go with the old one.
+  role   = aws_iam_role.state_machine.id
   policy = data.aws_iam_policy_document.state_machine.json
 }
 

@@ -46,8 +46,9 @@ data "aws_iam_policy_document" "schedule" {
 }
 
 resource "aws_iam_role_policy" "schedule" {
-  name   = "work"
-  role   = aws_iam_role.schedule.name
+  name = "work"
+  # Not the name, which a replaced role keeps: its policies go with the old one.
+  role   = aws_iam_role.schedule.id
   policy = data.aws_iam_policy_document.schedule.json
 }
 
@@ -75,5 +76,5 @@ resource "aws_scheduler_schedule" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.schedule]
+  depends_on = [aws_iam_role_policy.schedule, var.destination_table_arn]
 }

@@ -123,6 +123,12 @@ variable "streams_endpoint_url" {
   default     = null
 }
 
+variable "destination_table_arn" {
+  description = "ARN of the destination table. The schedule waits for the table."
+  type        = string
+  nullable    = false
+}
+
 variable "destination_role_arn" {
   description = "ARN of the role in the destination account."
   type        = string

@@ -62,6 +62,7 @@ resource "terraform_data" "definition" {
 
 locals {
   recorded = terraform_data.definition.input
+
   override = var.destination_definition
 
   # A key is of one account and region: the source's own cannot be followed, only named anew.

@@ -23,8 +23,13 @@ locals {
   # there is one. Null: the key that AWS manages, or owns.
   journal_key_arn = var.source_table.customer_managed_key ? local.record.encryption.kms_key_arn : var.kms_key_arn
 
-  # Of the source table and the journal.
-  table_key_arns = distinct(compact([local.record.encryption.kms_key_arn, local.journal_key_arn]))
+  # Of the source table and the journal: the key a table was found or created under, which it may still be under, and the
+  # one it is reported to be under now.
+  table_key_arns = distinct(compact([
+    local.record.encryption.kms_key_arn,
+    try(local.observed.encryption.kms_key_arn, null),
+    one(module.journal[*].kms_key_arn),
+  ]))
 
   # Executions the copy takes of those the account leaves to all functions. The replicator takes one for each open
   # shard; preflight counts those.
@@ -56,6 +61,16 @@ module "journal" {
   providers = { aws = aws.source }
 }
 
+# All that the destination table is created after, and that a destroy reaches after it: a table under deletion protection
+# stops the destroy before anything of the copy is gone. Control's schedule is left out: nothing may look after the run
+# before there is a table, and Terraform sets the schedule up again.
+resource "terraform_data" "copy" {
+  # By index: a splat would wait for all of the module.
+  input = var.enabled ? module.control[0].function_arn : null
+
+  depends_on = [module.journal, module.replicator, module.backfill, module.alarms, module.dashboard]
+}
+
 # Not behind `enabled`: the table stays when the copy goes.
 module "destination" {
   source = "../destination"
@@ -64,6 +79,8 @@ module "destination" {
   table_name         = local.destination_name
   create             = var.destination_table.create
   definition         = local.definition
+  place              = local.record.destination
+  copy               = terraform_data.copy.id
   role_name          = local.names.destination_role
   external_id        = local.external_id
   role               = local.roles.destination
@@ -90,6 +107,7 @@ module "replicator" {
   environment          = local.environment
   stream_arn           = local.record.source.stream_arn
   journal_arn          = module.journal[0].arn
+  journal_generation   = module.journal[0].generation
   table_key_arns       = local.table_key_arns
   kms_key_arn          = var.kms_key_arn
   role                 = local.roles.source
@@ -133,7 +151,7 @@ module "control" {
   reconciler_name = local.names.reconciler
   schedule_name   = local.names.schedule
   settings = {
-    start_on_apply         = var.start_on_apply
+    start_on_apply         = local.start_on_apply
     segments               = var.backfill.segments
     concurrency            = var.backfill.concurrency
     slice_seconds          = var.backfill.slice_seconds
@@ -161,6 +179,7 @@ module "control" {
   state_machine_arn        = module.backfill[0].state_machine_arn
   state_machine_executions = module.backfill[0].state_machine_executions
   destination_role_arn     = module.destination.role_arn
+  destination_table_arn    = module.destination.table_arn
   architecture             = var.architecture
   log_retention_days       = var.log_retention_days
   tags                     = var.tags

@@ -28,7 +28,7 @@ variable "destination_table" {
     * `name`: of the table; left out, the source table's.
     * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`, as for the source.
     * `create`: `true` creates the table from the source's definition and `destination_definition`, `false` takes an existing one by its name, as it is.
-    * `allow_items`: start although the destination holds items already. The copy overwrites items with the same key and never deletes the others.
+    * `allow_items`: let `tablecopy start` begin although the destination table holds items. The copy overwrites items with the same key and never deletes the others. No apply starts such a run.
   EOT
   type = object({
     name        = optional(string)
@@ -134,11 +134,6 @@ variable "destination_definition" {
   }
 
   validation {
-    condition     = var.destination_definition.table_class == null ? true : contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.destination_definition.table_class)
-    error_message = "destination_definition.table_class is ${jsonencode(var.destination_definition.table_class)}; allowed are STANDARD and STANDARD_INFREQUENT_ACCESS. Leave it out to follow the source."
-  }
-
-  validation {
     condition = try(var.destination_definition.point_in_time_recovery.recovery_period_in_days, null) == null ? true : (
       var.destination_definition.point_in_time_recovery.enabled
       && contains(range(1, 36), var.destination_definition.point_in_time_recovery.recovery_period_in_days)
@@ -157,7 +152,7 @@ variable "destination_definition" {
   }
 
   validation {
-    condition     = try(var.destination_definition.encryption.kms_key_arn, null) == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.destination_definition.encryption.kms_key_arn))
+    condition     = try(var.destination_definition.encryption.kms_key_arn, null) == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", var.destination_definition.encryption.kms_key_arn))
     error_message = "destination_definition.encryption.kms_key_arn is ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is the ARN of a key, as in arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab. Give the key's own ARN, not an alias: policies name it."
   }
 
@@ -224,14 +219,14 @@ variable "enabled" {
 }
 
 variable "start_on_apply" {
-  description = "Whether the run starts by itself after the first apply. A later apply never starts a run again. With `false`, start it with the command of the output `commands.start`."
+  description = "Whether the run starts by itself after the first apply, which it does only into an empty destination table. A copy that was disabled and enabled again, and a new journal, wait for the command in the output `commands.start`, and so does every run with `false`."
   type        = bool
   nullable    = false
   default     = true
 }
 
 variable "name" {
-  description = "What the names of all resources begin with. The source table's name and a hash of both tables' places follow, so that several copies do not collide."
+  description = "Prefix of all resource names. The source table's name and a hash of both tables' places follow, so that several copies do not collide. A later change replaces every resource except the destination table, the journal included: the run is lost, and a new one waits for `tablecopy start`."
   type        = string
   nullable    = false
   default     = "tablecopy"
@@ -450,7 +445,7 @@ variable "alarms" {
   }
 
   validation {
-    condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
+    condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[^:]+:sns:[^:]+:[^:]+:.+$", arn))])
     error_message = "alarms.topic_arns is ${jsonencode(var.alarms.topic_arns)}; allowed are ARNs of SNS topics, as in arn:aws:sns:eu-central-1:111122223333:oncall. Correct the others."
   }
 
@@ -485,7 +480,7 @@ variable "roles" {
     * `source_permissions_boundary_arn`: policy that bounds the roles in the source account.
     * `destination_permissions_boundary_arn`: policy that bounds the role in the destination account.
 
-    A change of the path replaces the roles, so change it between runs.
+    A changed path replaces the roles, so change it between runs.
   EOT
   type = object({
     path                                 = optional(string, "/")
@@ -503,12 +498,12 @@ variable "roles" {
   }
 
   validation {
-    condition     = var.roles.source_permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.roles.source_permissions_boundary_arn))
+    condition     = var.roles.source_permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", var.roles.source_permissions_boundary_arn))
     error_message = "roles.source_permissions_boundary_arn is ${jsonencode(var.roles.source_permissions_boundary_arn)}; allowed is the ARN of a managed policy, as in arn:aws:iam::111122223333:policy/boundary. Give the one of the source account, or leave it out."
   }
 
   validation {
-    condition     = var.roles.destination_permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.roles.destination_permissions_boundary_arn))
+    condition     = var.roles.destination_permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", var.roles.destination_permissions_boundary_arn))
     error_message = "roles.destination_permissions_boundary_arn is ${jsonencode(var.roles.destination_permissions_boundary_arn)}; allowed is the ARN of a managed policy, as in arn:aws:iam::444455556666:policy/boundary. Give the one of the destination account, or leave it out."
   }
 }
@@ -541,12 +536,12 @@ variable "vpc" {
   default = null
 
   validation {
-    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[^ ]+$", id))])
     error_message = "vpc.subnet_ids is ${jsonencode(try(var.vpc.subnet_ids, null))}; allowed are the ids of one subnet or more, as in subnet-0123456789abcdef0. Give private subnets of one VPC, or leave vpc out."
   }
 
   validation {
-    condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[^ ]+$", id))])
     error_message = "vpc.security_group_ids is ${jsonencode(try(var.vpc.security_group_ids, null))}; allowed are the ids of 1 to 5 security groups, as in sg-0123456789abcdef0. Give groups of the subnets' VPC, or leave vpc out."
   }
 
@@ -558,7 +553,7 @@ variable "vpc" {
 
 variable "kms_key_arn" {
   description = <<-EOT
-    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and the journal where the source has no customer-managed key itself. Left out, AWS's own keys encrypt them. The key policy must let
+    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and a new journal where the source has no customer-managed key itself. A journal keeps the key it was created with: leave that key in place while the copy exists. Left out, AWS's own keys encrypt them. The key policy must let
 
     * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
     * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;
@@ -569,7 +564,7 @@ variable "kms_key_arn" {
 
   # CloudWatch Logs takes no alias.
   validation {
-    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", var.kms_key_arn))
     error_message = "kms_key_arn is ${jsonencode(var.kms_key_arn)}; allowed is the ARN of a KMS key, as in arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. Give the key's ARN, not its alias, or leave it out."
   }
 }
@@ -579,11 +574,6 @@ variable "architecture" {
   type        = string
   nullable    = false
   default     = "arm64"
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "architecture is ${jsonencode(var.architecture)}; allowed are arm64 and x86_64. Take arm64 unless the region lacks it."
-  }
 }
 
 variable "log_retention_days" {
@@ -593,8 +583,8 @@ variable "log_retention_days" {
   default     = 30
 
   validation {
-    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days is ${var.log_retention_days}; allowed are the periods CloudWatch Logs knows: 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653. Take the next longer one."
+    condition     = var.log_retention_days >= 0 && floor(var.log_retention_days) == var.log_retention_days
+    error_message = "log_retention_days is ${var.log_retention_days}; allowed are the periods of CloudWatch Logs, as in 30 or 365, and 0 to keep logs. Take the next longer period."
   }
 }
 

@@ -125,6 +125,34 @@ resource "aws_dynamodb_table" "this" {
     ignore_changes = [hash_key, range_key, local_secondary_index]
 
     precondition {
+      condition     = terraform_data.created[0].input.key == local.source_key
+      error_message = <<-EOT
+        The destination table "${var.table_name}" was created with the key ${terraform_data.created[0].input.key}; the source table now has ${local.source_key}. The key of a table cannot be changed.
+        Copy the source table with a module block of its own and another destination table. To see where the recorded definition comes from:
+          terraform state list
+      EOT
+    }
+
+    precondition {
+      condition     = terraform_data.created[0].input.local_secondary_indexes == local.local_secondary_indexes
+      error_message = <<-EOT
+        The destination table "${var.table_name}" was created with the local secondary indexes ${terraform_data.created[0].input.local_secondary_indexes}; they are now defined as ${local.local_secondary_indexes}. DynamoDB cannot change the local indexes of a table.
+        Set destination_definition.local_secondary_indexes back to the first ones. To create the table again, empty, with the addresses from `terraform state list`:
+          terraform apply -replace='ADDRESS of destination.aws_dynamodb_table.this' -replace='ADDRESS of destination.terraform_data.created'
+      EOT
+    }
+
+    # The provider keeps the key that is there where none is given.
+    postcondition {
+      condition     = local.encryption.type != "AWS_MANAGED" || try(self.server_side_encryption[0].kms_key_arn, null) == null || try(self.server_side_encryption[0].kms_key_arn, null) != terraform_data.created[0].input.kms_key_arn
+      error_message = <<-EOT
+        destination_definition.encryption.type is AWS_MANAGED, but the table "${var.table_name}" is encrypted with the customer-managed key ${coalesce(terraform_data.created[0].input.kms_key_arn, "?")}, which Terraform cannot take away. Without that key the copy could not write to the table.
+        Change the table's key first, with the destination's credentials, then apply:
+          aws dynamodb update-table --region ${data.aws_service.current.region} --table-name ${var.table_name} --sse-specification Enabled=true,SSEType=KMS,KMSMasterKeyId=alias/aws/dynamodb
+      EOT
+    }
+
+    precondition {
       condition     = length(local.unprovisioned) == 0
       error_message = "The destination table ${var.table_name} is to have provisioned capacity, but for ${join(", ", local.unprovisioned)} there are no units to follow. Set destination_definition = { read_capacity = 5, write_capacity = 5 }, with your numbers, or those of the index."
     }
@@ -151,10 +179,46 @@ resource "aws_dynamodb_table" "this" {
       EOT
     }
   }
+
+  depends_on = [var.copy, aws_iam_role_policy.this, terraform_data.absent]
 }
 
-locals {
-  look_up = var.enabled && !var.create ? 1 : 0
+# As the table is created. What cannot be changed later is refused in our words by the table's preconditions.
+resource "terraform_data" "created" {
+  count = var.create ? 1 : 0
+
+  input = {
+    key                     = local.source_key
+    local_secondary_indexes = local.local_secondary_indexes
+    # Null for AWS's own.
+    kms_key_arn = local.encryption.kms_key_arn
+  }
+  triggers_replace = [var.table_name]
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
+# Whether the name was free when the copy was first planned. Otherwise the apply would fail after all else was created.
+resource "terraform_data" "absent" {
+  count = var.create ? 1 : 0
+
+  input            = !contains(flatten(data.aws_dynamodb_tables.here[*].names), var.table_name)
+  triggers_replace = [var.table_name]
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.input
+      error_message = <<-EOT
+        The destination table "${var.table_name}" already exists in account ${var.place.account_id}, region ${var.place.region}, and destination_table.create is true.
+        Set destination_table.create = false to copy into the table as it is, or choose another destination_table.name. To see what it is, with the destination's credentials:
+          aws dynamodb describe-table --region ${var.place.region} --table-name ${var.table_name}
+      EOT
+    }
+  }
 }
 
 # Terraform puts a data source off to the apply, also if only a check of it refers to a resource that is yet to be made:
@@ -163,13 +227,14 @@ data "aws_service" "current" {
   service_id = "dynamodb"
 }
 
-# Listed before it is looked up: a missing table would otherwise end in the provider's words.
+# Listed before it is looked up: a missing table, or one that should not be there, would otherwise end in the provider's
+# words.
 data "aws_dynamodb_tables" "here" {
-  count = local.look_up
+  count = var.enabled ? 1 : 0
 
   lifecycle {
     postcondition {
-      condition     = contains(self.names, var.table_name)
+      condition     = var.create || contains(self.names, var.table_name)
       error_message = <<-EOT
         The destination table ${var.table_name} does not exist in region ${data.aws_service.current.region} of the destination account, and destination_table.create is false.
         Set destination_table.create = true, or correct destination_table.name; the tables there lists, with the destination's credentials:
@@ -180,20 +245,28 @@ data "aws_dynamodb_tables" "here" {
 }
 
 data "aws_dynamodb_table" "existing" {
-  count = local.look_up
+  count = var.enabled && !var.create ? 1 : 0
 
-  name = var.table_name
-
-  depends_on = [data.aws_dynamodb_tables.here]
+  # A destroy without the table reads another one, as modules/copy does of the source.
+  name = contains(data.aws_dynamodb_tables.here[0].names, var.table_name) ? var.table_name : try(data.aws_dynamodb_tables.here[0].names[0], var.table_name)
 }
 
 locals {
-  table_arn = one(concat(aws_dynamodb_table.this[*].arn, data.aws_dynamodb_table.existing[*].arn))
-  existing  = one(data.aws_dynamodb_table.existing)
+  existing = one([for table in data.aws_dynamodb_table.existing : table if table.name == var.table_name])
+
+  # Built, not referenced, for the role's policy: a created table comes after the role.
+  table_arn = "arn:${var.place.partition}:dynamodb:${var.place.region}:${var.place.account_id}:table/${var.table_name}"
+
+  # In a fixed order, to be compared.
+  local_secondary_indexes = jsonencode({
+    for name, index in var.definition.local_secondary_indexes :
+    name => merge(index, { non_key_attributes = sort(index.non_key_attributes) })
+  })
 
   # Of an existing table also the one AWS manages: whose key it is, the table does not say.
   kms_key_arns = concat(
-    [for key in [local.encryption.kms_key_arn] : key if var.create && local.encryption.type == "CUSTOMER_MANAGED"],
+    # None is refused by the table.
+    [for key in compact([local.encryption.kms_key_arn]) : key if var.create && local.encryption.type == "CUSTOMER_MANAGED"],
     [for sse in try(local.existing.server_side_encryption, []) : sse.kms_key_arn if sse.enabled],
   )
 

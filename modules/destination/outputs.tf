@@ -1,6 +1,6 @@
 output "table_arn" {
   description = "ARN of the destination table; null for an existing one while the copy is disabled."
-  value       = local.table_arn
+  value       = one(concat(aws_dynamodb_table.this[*].arn, data.aws_dynamodb_table.existing[*].arn))
 }
 
 output "role_arn" {

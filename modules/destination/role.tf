@@ -97,7 +97,8 @@ data "aws_iam_policy_document" "this" {
 resource "aws_iam_role_policy" "this" {
   count = var.enabled ? 1 : 0
 
-  name   = "work"
-  role   = aws_iam_role.this[0].name
+  name = "work"
+  # Not the name, which a replaced role keeps: its policies go with the old one.
+  role   = aws_iam_role.this[0].id
   policy = data.aws_iam_policy_document.this[0].json
 }

@@ -62,6 +62,18 @@ variable "definition" {
   nullable = false
 }
 
+variable "place" {
+  description = "Partition, account and region of the table, as recorded; data sources may be put off to the apply."
+  type        = object({ partition = string, account_id = string, region = string })
+  nullable    = false
+}
+
+variable "copy" {
+  description = "Identity of the copy's resources. A created table comes after them, and is destroyed before them."
+  type        = string
+  nullable    = false
+}
+
 variable "role_name" {
   description = "Name of the role the functions assume."
   type        = string

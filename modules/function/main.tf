@@ -14,11 +14,36 @@ locals {
   shared_ec2_arn = "arn:${var.place.partition}:ec2:${var.place.region}:*"
 }
 
+data "aws_cloudwatch_log_groups" "here" {
+  log_group_name_prefix = local.log_group
+}
+
+# Whether the name was free when the function was first planned. Otherwise the apply would fail halfway.
+resource "terraform_data" "absent" {
+  input            = !contains(data.aws_cloudwatch_log_groups.here.log_group_names, local.log_group)
+  triggers_replace = [local.log_group]
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.input
+      error_message = <<-EOT
+        The log group "${local.log_group}" already exists in account ${var.place.account_id}, region ${var.place.region}: something is left of an earlier copy of these tables.
+        Save the log if you need it, then delete it with the source's credentials:
+          aws logs delete-log-group --region ${var.place.region} --log-group-name ${local.log_group}
+      EOT
+    }
+  }
+}
+
 resource "aws_cloudwatch_log_group" "this" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
+
+  depends_on = [terraform_data.absent]
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -140,8 +165,9 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name   = "work"
-  role   = aws_iam_role.this.name
+  name = "work"
+  # Not the name, which a replaced role keeps: its policies go with the old one.
+  role   = aws_iam_role.this.id
   policy = data.aws_iam_policy_document.this.json
 }
 

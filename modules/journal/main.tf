@@ -46,3 +46,15 @@ resource "aws_dynamodb_table" "this" {
     replace_triggered_by = [terraform_data.stream]
   }
 }
+
+# Which journal this is. Another one, empty, takes its place when the table is made again under whatever name, also when
+# it was deleted by hand: a table yet to be made has no ARN, and the trigger is then unknown.
+resource "terraform_data" "generation" {
+  # The key the table was created under, and stays under.
+  input            = { kms_key_arn = var.kms_key_arn }
+  triggers_replace = [aws_dynamodb_table.this.arn]
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}

@@ -139,6 +139,12 @@ module "function" {
   tags                 = var.tags
 }
 
+# A mapping goes with the journal: it knows how far it has read the stream, and the journal, what became of that. Beside an
+# empty journal the old mapping would begin behind changes that the new run never saw applied.
+resource "terraform_data" "journal" {
+  triggers_replace = [var.journal_generation]
+}
+
 resource "aws_lambda_event_source_mapping" "this" {
   event_source_arn  = var.stream_arn
   function_name     = module.function.arn
@@ -171,6 +177,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   tags = var.tags
 
   lifecycle {
-    ignore_changes = [enabled]
+    ignore_changes       = [enabled]
+    replace_triggered_by = [terraform_data.journal]
   }
 }

@@ -46,6 +46,12 @@ variable "journal_arn" {
   nullable    = false
 }
 
+variable "journal_generation" {
+  description = "Identity of the journal. Another journal needs another event source mapping."
+  type        = string
+  nullable    = false
+}
+
 variable "table_key_arns" {
   description = "ARNs of the KMS keys the source table and the journal are encrypted with; none for the key AWS owns."
   type        = list(string)

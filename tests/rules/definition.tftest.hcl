@@ -58,16 +58,6 @@ run "index_on_demand_maximum_of_zero" {
   expect_failures = [var.destination_definition]
 }
 
-run "table_class" {
-  command = plan
-
-  variables {
-    destination_definition = { table_class = "GLACIER" }
-  }
-
-  expect_failures = [var.destination_definition]
-}
-
 run "recovery_for_36_days" {
   command = plan
 

@@ -349,21 +349,11 @@ run "alarm_topic_is_a_name" {
   expect_failures = [var.alarms]
 }
 
-run "unknown_architecture" {
+run "half_a_day_of_logs" {
   command = plan
 
   variables {
-    architecture = "arm"
-  }
-
-  expect_failures = [var.architecture]
-}
-
-run "unknown_log_retention" {
-  command = plan
-
-  variables {
-    log_retention_days = 31
+    log_retention_days = 0.5
   }
 
   expect_failures = [var.log_retention_days]
@@ -490,5 +480,20 @@ run "a_streams_endpoint" {
 
   variables {
     vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], dynamodb_streams_endpoint_url = "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com" }
+  }
+}
+
+# AWS adds partitions, regions and values; whether one exists is for AWS and the provider to say.
+run "what_aws_may_add" {
+  command = plan
+
+  variables {
+    roles                  = { source_permissions_boundary_arn = "arn:aws-eusc:iam::111111111111:policy/boundary" }
+    vpc                    = { subnet_ids = ["subnet-x"], security_group_ids = ["sg-x"] }
+    kms_key_arn            = "arn:aws-eusc:kms:eusc-de-east-1:111111111111:key/a:b"
+    alarms                 = { topic_arns = ["arn:aws2:sns:eusc-de-east-1:111111111111:oncall"] }
+    architecture           = "riscv64"
+    log_retention_days     = 31
+    destination_definition = { table_class = "GLACIER", encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws2:kms:eusc-de-east-1:222222222222:key/1" } }
   }
 }

@@ -70,13 +70,19 @@ class Stack:
     def plan(self) -> str:
         """What a plan prints, on one line."""
         printed = self._terraform.execute_command("plan", "-input=false", "-no-color").out
-        return " ".join(printed.replace("\u2502", " ").split())
+        return _on_one_line(printed)
 
     def refusal(self) -> str:
         """What the plan says when it is refused, on one line."""
         with pytest.raises(tftest.TerraformTestError) as refused:
             self._terraform.execute_command("plan", "-input=false", "-no-color")
-        return " ".join(str(refused.value.cmd_error).split())
+        return _on_one_line(str(refused.value.cmd_error))
+
+    def destroy_refused(self) -> str:
+        """What a destroy says when it fails, on one line."""
+        with pytest.raises(tftest.TerraformTestError) as refused:
+            self._terraform.execute_command("destroy", "-auto-approve", "-input=false", "-no-color")
+        return _on_one_line(str(refused.value.cmd_error))
 
     def destroy(self) -> None:
         self._terraform.destroy(auto_approve=True, input=False)
@@ -183,6 +189,11 @@ def make_table(local_aws: LocalAws) -> Callable[..., str]:
         return name
 
     return make
+
+
+def _on_one_line(printed: str) -> str:
+    # Without the bars in front of warnings and errors.
+    return " ".join(printed.replace("\u2502", " ").split())
 
 
 def _key(partition: str, sort: str | None = None) -> list[dict[str, str]]:

@@ -321,6 +321,8 @@ def test_a_new_stream_needs_a_new_journal_and_mapping(applied: Applied, local_aw
         "module.copy.terraform_data.record",
         "module.copy.module.journal[0].terraform_data.stream",
         "module.copy.module.journal[0].aws_dynamodb_table.this",
+        "module.copy.module.journal[0].terraform_data.generation",
+        "module.copy.module.replicator[0].terraform_data.journal",
         "module.copy.module.replicator[0].aws_lambda_event_source_mapping.this",
     }
 

@@ -47,6 +47,11 @@ run "applied" {
     })
     error_message = "verify needs both sides: ${jsonencode(output.tables)}"
   }
+
+  assert {
+    condition     = local.start_on_apply
+    error_message = "The first journal's run starts by itself."
+  }
 }
 
 # Another definition, and another order of things, make no difference to a copy that exists.
@@ -62,6 +67,36 @@ run "source_has_another_definition_now" {
       stream_view_type       = "NEW_IMAGE"
       table_class            = "STANDARD"
       billing_mode           = "PAY_PER_REQUEST"
+      hash_key               = "customer"
+      range_key              = "number"
+      attribute              = [{ name = "customer", type = "S" }, { name = "number", type = "N" }]
+      global_secondary_index = []
+      local_secondary_index  = []
+      server_side_encryption = []
+    }
+  }
+
+  assert {
+    condition     = terraform_data.definition.input.billing_mode == "PROVISIONED"
+    error_message = "The record of the source must not change."
+  }
+
+  # A warning: the copy goes on.
+  expect_failures = [check.source_definition]
+}
+
+run "source_was_created_again_with_another_key" {
+  command = plan
+
+  override_data {
+    target = data.aws_dynamodb_table.source
+    values = {
+      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
+      stream_enabled         = true
+      stream_view_type       = "NEW_IMAGE"
+      table_class            = "STANDARD"
+      billing_mode           = "PAY_PER_REQUEST"
       hash_key               = "id"
       range_key              = ""
       attribute              = [{ name = "id", type = "S" }]
@@ -71,13 +106,39 @@ run "source_has_another_definition_now" {
     }
   }
 
-  assert {
-    condition     = terraform_data.definition.input.hash_key == "customer" && terraform_data.definition.input.billing_mode == "PROVISIONED"
-    error_message = "The record of the source must not change."
+  expect_failures = [terraform_data.tables]
+}
+
+# Running or not, a copy keeps its tables.
+run "destination_has_another_name" {
+  command = plan
+
+  variables {
+    destination_table = { name = "orders-newer" }
   }
 
-  # A warning: the copy goes on.
-  expect_failures = [check.source_definition]
+  expect_failures = [terraform_data.tables]
+}
+
+run "source_has_another_name" {
+  command = plan
+
+  variables {
+    source_table = { name = "secrets" }
+  }
+
+  expect_failures = [terraform_data.tables]
+}
+
+run "source_is_gone" {
+  command = plan
+
+  override_data {
+    target = data.aws_dynamodb_tables.source
+    values = { names = ["others"] }
+  }
+
+  expect_failures = [data.aws_dynamodb_tables.source]
 }
 
 run "stream_was_turned_off_and_on" {
@@ -163,6 +224,11 @@ run "enabled_again" {
   assert {
     condition     = output.control_function_name == run.applied.control_function_name && output.destination_table_arn == run.applied.destination_table_arn
     error_message = "The copy must come back under its names, with its table."
+  }
+
+  assert {
+    condition     = !local.start_on_apply
+    error_message = "A second journal's run must wait for a command: the destination may have been cut over."
   }
 }
 

@@ -57,6 +57,8 @@ run "everything_follows_the_source" {
 }
 
 run "everything_but_the_key_is_overridden" {
+  state_key = "everything_but_the_key_is_overridden"
+
   variables {
     destination_definition = {
       billing_mode           = "PAY_PER_REQUEST"
@@ -110,6 +112,8 @@ run "everything_but_the_key_is_overridden" {
 }
 
 run "an_on_demand_source_with_little_set" {
+  state_key = "an_on_demand_source_with_little_set"
+
   command = plan
 
   override_data {
@@ -157,6 +161,8 @@ run "an_on_demand_source_with_little_set" {
 }
 
 run "provisioned_in_place_of_on_demand" {
+  state_key = "provisioned_in_place_of_on_demand"
+
   command = plan
 
   override_data {

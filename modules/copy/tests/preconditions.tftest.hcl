@@ -118,3 +118,13 @@ run "disabled_before_there_is_a_copy" {
 
   expect_failures = [terraform_data.record]
 }
+
+run "source_does_not_exist" {
+  command = plan
+
+  variables {
+    source_table = { name = "order" }
+  }
+
+  expect_failures = [data.aws_dynamodb_tables.source]
+}

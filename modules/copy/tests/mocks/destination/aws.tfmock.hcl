@@ -26,7 +26,7 @@ mock_data "aws_iam_policy_document" {
 
 mock_data "aws_dynamodb_tables" {
   defaults = {
-    names = ["orders", "other"]
+    names = ["other"]
   }
 }
 

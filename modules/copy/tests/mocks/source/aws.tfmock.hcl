@@ -24,6 +24,12 @@ mock_data "aws_iam_policy_document" {
   }
 }
 
+mock_data "aws_dynamodb_tables" {
+  defaults = {
+    names = ["orders", "secrets"]
+  }
+}
+
 mock_data "aws_dynamodb_table" {
   defaults = {
     arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
