@@ -20,7 +20,30 @@ variables {
   log_retention_days   = 30
   role                 = { path = "/copies/", permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary" }
   table_key_arns       = []
-  environment          = { SOURCE_TABLE = "orders" }
+  journal_generation   = "a-journal"
+
+  destination_table_arn = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+  environment           = { SOURCE_TABLE = "orders" }
+}
+
+override_data {
+  target = module.function.data.aws_cloudwatch_log_groups.here
+  values = { log_group_names = [] }
+}
+
+override_data {
+  target = module.control.data.aws_cloudwatch_log_groups.here
+  values = { log_group_names = [] }
+}
+
+override_data {
+  target = module.reconciler.data.aws_cloudwatch_log_groups.here
+  values = { log_group_names = [] }
+}
+
+override_data {
+  target = data.aws_cloudwatch_log_groups.here
+  values = { log_group_names = [] }
 }
 
 run "replicator" {
@@ -31,9 +54,8 @@ run "replicator" {
   }
 
   variables {
-    queue_name         = "failures"
-    journal_generation = "a-journal"
-    settings           = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
+    queue_name = "failures"
+    settings   = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
   }
 
   assert {
@@ -429,6 +451,8 @@ run "destination" {
 
   variables {
     enabled            = true
+    copy               = "a-copy"
+    place              = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
     table_name         = "orders"
     create             = false
     role_name          = "destination"

@@ -21,6 +21,9 @@ output "reconciler_function_name" {
 output "reconciler_function_arn" {
   description = "ARN of the reconciler's function."
   value       = module.reconciler.arn
+
+  # Whoever waits for the reconciler waits for how it is invoked, too.
+  depends_on = [aws_lambda_function_event_invoke_config.reconciler]
 }
 
 output "reconciler_role_arn" {

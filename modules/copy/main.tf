@@ -66,7 +66,7 @@ module "journal" {
 # before there is a table, and Terraform sets the schedule up again.
 resource "terraform_data" "copy" {
   # By index: a splat would wait for all of the module.
-  input = var.enabled ? module.control[0].function_arn : null
+  input = var.enabled ? [module.control[0].function_arn, module.control[0].reconciler_function_arn] : []
 
   depends_on = [module.journal, module.replicator, module.backfill, module.alarms, module.dashboard]
 }

@@ -34,14 +34,15 @@ data "aws_service" "destination" {
   service_id = "dynamodb"
 }
 
-# Listed before it is looked up: the provider's own error for a missing table names neither the account nor a way out.
+# Listed before it is looked up: the provider's own error for a missing table names neither the account nor a way out. Null
+# where there is no table at all.
 data "aws_dynamodb_tables" "source" {
   provider = aws.source
   count    = local.count
 
   lifecycle {
     postcondition {
-      condition     = contains(self.names, var.source_table.name)
+      condition     = contains(coalesce(self.names, []), var.source_table.name)
       error_message = <<-EOT
         The source table "${var.source_table.name}" does not exist in account ${data.aws_caller_identity.source.account_id}, region ${data.aws_service.source.region}.
         Correct source_table.name, its region, profile or role. If the table was deleted after the cutover, set enabled = false and apply; then you can destroy. To list the tables there, with the source's credentials:
@@ -57,7 +58,7 @@ data "aws_dynamodb_table" "source" {
 
   # `terraform destroy` turns refusals into warnings and still reads this. Without the table any other one does: nothing is
   # made of it, and a destroy does not fail.
-  name = contains(data.aws_dynamodb_tables.source[0].names, var.source_table.name) ? var.source_table.name : try(data.aws_dynamodb_tables.source[0].names[0], var.source_table.name)
+  name = contains(coalesce(data.aws_dynamodb_tables.source[0].names, []), var.source_table.name) ? var.source_table.name : try(data.aws_dynamodb_tables.source[0].names[0], var.source_table.name)
 
   lifecycle {
     postcondition {

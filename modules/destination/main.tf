@@ -204,7 +204,7 @@ resource "terraform_data" "created" {
 resource "terraform_data" "absent" {
   count = var.create ? 1 : 0
 
-  input            = !contains(flatten(data.aws_dynamodb_tables.here[*].names), var.table_name)
+  input            = !anytrue([for here in data.aws_dynamodb_tables.here : contains(coalesce(here.names, []), var.table_name)])
   triggers_replace = [var.table_name]
 
   lifecycle {
@@ -228,13 +228,13 @@ data "aws_service" "current" {
 }
 
 # Listed before it is looked up: a missing table, or one that should not be there, would otherwise end in the provider's
-# words.
+# words. Null where there is no table at all.
 data "aws_dynamodb_tables" "here" {
   count = var.enabled ? 1 : 0
 
   lifecycle {
     postcondition {
-      condition     = var.create || contains(self.names, var.table_name)
+      condition     = var.create || contains(coalesce(self.names, []), var.table_name)
       error_message = <<-EOT
         The destination table ${var.table_name} does not exist in region ${data.aws_service.current.region} of the destination account, and destination_table.create is false.
         Set destination_table.create = true, or correct destination_table.name; the tables there lists, with the destination's credentials:
@@ -248,7 +248,7 @@ data "aws_dynamodb_table" "existing" {
   count = var.enabled && !var.create ? 1 : 0
 
   # A destroy without the table reads another one, as modules/copy does of the source.
-  name = contains(data.aws_dynamodb_tables.here[0].names, var.table_name) ? var.table_name : try(data.aws_dynamodb_tables.here[0].names[0], var.table_name)
+  name = contains(coalesce(data.aws_dynamodb_tables.here[0].names, []), var.table_name) ? var.table_name : try(data.aws_dynamodb_tables.here[0].names[0], var.table_name)
 }
 
 locals {

@@ -20,7 +20,7 @@ data "aws_cloudwatch_log_groups" "here" {
 
 # Whether the name was free when the function was first planned. Otherwise the apply would fail halfway.
 resource "terraform_data" "absent" {
-  input            = !contains(data.aws_cloudwatch_log_groups.here.log_group_names, local.log_group)
+  input            = !contains(coalesce(data.aws_cloudwatch_log_groups.here.log_group_names, toset([])), local.log_group)
   triggers_replace = [local.log_group]
 
   lifecycle {

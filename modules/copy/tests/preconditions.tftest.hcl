@@ -128,3 +128,14 @@ run "source_does_not_exist" {
 
   expect_failures = [data.aws_dynamodb_tables.source]
 }
+
+run "there_is_no_table_at_all" {
+  command = plan
+
+  override_data {
+    target = data.aws_dynamodb_tables.source
+    values = { names = null }
+  }
+
+  expect_failures = [data.aws_dynamodb_tables.source]
+}
