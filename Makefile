@@ -26,7 +26,7 @@ help:
 demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
-test: .venv/ready .venv-local/ready
+test: .venv/ready .venv-local/ready .venv-botocore/ready
 	@$(BIN)/python -m pytest $(ONLY)
 
 soak: .venv/ready .venv-local/ready
@@ -54,7 +54,7 @@ build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf .venv .venv-local .venv-checkov .demo benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-local .venv-checkov .venv-botocore .demo benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)
@@ -69,6 +69,13 @@ clean:
 	@echo "Creating .venv-local for the local AWS ..."
 	@$(PYTHON) -m venv --clear .venv-local
 	@.venv-local/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
+	@touch $@
+
+# Not an environment: it comes before .venv on the path of the tests that run on the oldest botocore.
+.venv-botocore/ready: requirements-botocore.txt .venv/ready
+	@echo "Installing the oldest supported botocore in .venv-botocore ..."
+	@rm -rf .venv-botocore
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .venv-botocore -r requirements-botocore.txt
 	@touch $@
 
 # Away from the others: it insists on versions of its own.

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tests.e2e.faults.call import Call
 from tests.e2e.faults.exchange import Exchange
 from tests.e2e.faults.rules import Rules
+from tests.unit.tablecopy.validation import check
 
 HOST = "127.0.0.1"
 
@@ -41,12 +42,15 @@ class Proxy:
         How many calls there were, by function and step.
     listeners
         Told of each call before it is made.
+    invalid
+        What DynamoDB's model says against requests; the block fails at its end if there is any.
     """
 
     def __init__(self, upstream: str, journal: str, root: str, seed: int) -> None:
         self.rules = Rules(seed)
         self.calls: Counter[tuple[str, str]] = Counter()
         self.listeners: list[Callable[[Call], None]] = []
+        self.invalid: list[str] = []
         self.journal = journal
         self._root = root
         place = urlsplit(upstream)
@@ -63,6 +67,8 @@ class Proxy:
         for server in self._servers.values():
             server.shutdown()
             server.server_close()
+        if error is None:
+            assert not self.invalid, f"DynamoDB would refuse requests that were sent: {self.invalid}"
 
     def endpoint_url(self, function: str) -> str:
         """Where this function is to send its calls."""
@@ -76,6 +82,12 @@ class Proxy:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         headers = dict(handler.headers.items())
         call = Call.parse(function, self.journal, handler.command, handler.path, headers, body)
+        # Streams share the name under which requests are signed.
+        if headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
+            try:
+                check(call.operation, body)
+            except AssertionError as invalid:
+                self.invalid.append(f"{function}: {invalid}")
         with self._lock:
             self.calls[function, call.step] += 1
             for listener in self.listeners:

@@ -17,6 +17,7 @@ from tablecopy.clock import Clock
 from tablecopy.journal.store import Conflict, Store
 from tablecopy.wire import Json, Wire, encode
 from tablecopy.writes import key_token
+from tests.unit.tablecopy.validation import check
 
 NOON = 1_750_000_000.0
 
@@ -119,6 +120,7 @@ class FakeDestination(Wire):
 
     def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         assert operation == "BatchWriteItem"
+        check(operation, body)
         request = json.loads(body)
         assert request["ReturnConsumedCapacity"] == "INDEXES"
         [(table, requests)] = request["RequestItems"].items()
@@ -183,6 +185,7 @@ class FakeSource(Wire):
 
     def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         assert operation == "Scan"
+        check(operation, body)
         request = json.loads(body)
         assert request["ConsistentRead"] is True
         assert request["ReturnConsumedCapacity"] == "TOTAL"
@@ -196,6 +199,7 @@ class FakeSource(Wire):
 
     def call(self, operation: str, body: Any) -> Json:
         assert operation == "get_item"
+        check("GetItem", encode(body))
         assert body["ConsistentRead"] is True
         assert body["ReturnConsumedCapacity"] == "TOTAL"
         with self.lock:

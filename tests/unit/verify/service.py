@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from sides import Side
+from tests.unit.tablecopy.validation import check
 from verify import KeySchema, Table
 
 Item = dict[str, Any]
@@ -117,6 +118,7 @@ class FakeTable:
 
     def send(self, operation: str, body: bytes) -> bytes:
         """Answer a call. Raises botocore's ClientError for an operation it does not know."""
+        check(operation, body)
         request = json.loads(body)
         self.before(operation)
         with self.lock:
