@@ -86,7 +86,7 @@ class Proxy:
         if headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
             try:
                 check(call.operation, body)
-            except AssertionError as invalid:
+            except Exception as invalid:
                 self.invalid.append(f"{function}: {invalid}")
         with self._lock:
             self.calls[function, call.step] += 1

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from botocore.session import Session
 from moto import mock_aws
 
 from tablecopy.wire import Wire, encode
-from tests.unit.tablecopy.fakes import own_wire
+from tests.unit.tablecopy.fakes import FakeClock, own_wire
 from tests.unit.tablecopy.loopback import Answering
 
 ITEM = {
@@ -21,6 +22,8 @@ ITEM = {
     "binaries": {"BS": ["AA==", "/w=="]},
     "nested": {"M": {"list": {"L": [{"NULL": True}, {"BOOL": False}, {"M": {}}, {"L": []}]}}},
 }
+
+PUT = {"TableName": "journal", "Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}
 
 
 @pytest.fixture
@@ -92,6 +95,48 @@ def test_nobody_listening(answering: Answering) -> None:
     server.server_close()
     with pytest.raises(EndpointConnectionError):
         wire.call("scan", {})
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "requests"),
+    [
+        (500, "InternalServerError", 5),
+        (503, "SomethingNew", 5),
+        (400, "ThrottlingException", 5),
+        (400, "ProvisionedThroughputExceededException", 5),
+        (400, "ReplicatedWriteConflictException", 5),
+        (400, "TransactionConflictException", 5),
+        (400, "ConditionalCheckFailedException", 1),
+        (400, "ValidationException", 1),
+        (400, "AccessDeniedException", 1),
+        # The function's own credentials do not renew.
+        (400, "ExpiredTokenException", 1),
+    ],
+)
+def test_a_call_is_tried_five_times_where_that_may_help(
+    answering: Answering, clock: FakeClock, status: int, code: str, requests: int
+) -> None:
+    _, server = answering(status, encode({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}))
+    with pytest.raises(ClientError, match=code):
+        Wire(Session(), "eu-west-1", clock=clock).call("put_item", PUT)
+    assert server.requests == [encode(PUT)] * requests
+    assert len(clock.slept) == requests - 1
+    # Full jitter, as in botocore's standard mode.
+    assert all(waited <= bound for waited, bound in zip(clock.slept, (1, 2, 4, 8), strict=False))
+
+
+def test_a_call_without_a_complete_answer_is_tried_again(answering: Answering, clock: FakeClock) -> None:
+    _, server = answering(200, b'{"Item":{', length=20)
+    with pytest.raises(HTTPClientError):
+        Wire(Session(), "eu-west-1", clock=clock).call("put_item", PUT)
+    assert len(server.requests) == 5
+
+
+def test_a_call_succeeds_as_soon_as_it_is_answered(answering: Answering, clock: FakeClock) -> None:
+    _, server = answering(503, b"")
+    clock.sleep = lambda seconds: setattr(server, "answer", (200, b"{}", 2, {}))  # type: ignore[method-assign]
+    assert Wire(Session(), "eu-west-1", clock=clock).call("put_item", PUT) == {}
+    assert len(server.requests) == 2
 
 
 def test_encode_keeps_text_as_utf8() -> None:
