@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -123,6 +124,16 @@ def test_a_call_passes_as_it_is(proxy: Proxy, accounts: Accounts) -> None:
     assert write(client(proxy), "a", "ключ") == []
     assert accounts.written() == ["a", "ключ"]
     assert proxy.calls["backfill", "write"] == 1
+
+
+def test_a_request_that_dynamodb_would_refuse_fails_the_block(accounts: Accounts) -> None:
+    made = Proxy(accounts.url, "journal", "222222222222", SEED)
+    post = urllib.request.Request(
+        made.endpoint_url("backfill"), b"{}", {"X-Amz-Target": "DynamoDB_20120810.Scan"}
+    )
+    urllib.request.urlopen(post, timeout=5).close()
+    with pytest.raises(AssertionError, match=r'backfill: Scan is not valid.*"TableName"'):
+        made.__exit__(None, None, None)
 
 
 def test_calls_are_known_by_function_and_step(proxy: Proxy) -> None:
@@ -275,7 +286,7 @@ def test_a_held_call_waits_for_its_release(proxy: Proxy, accounts: Accounts) -> 
 CALLER = """
 import http.client, sys
 connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
-connection.request("POST", "/", b"{}", {"X-Amz-Target": "DynamoDB_20120810.Scan"})
+connection.request("POST", "/", b'{"TableName":"table"}', {"X-Amz-Target": "DynamoDB_20120810.Scan"})
 print(connection.getresponse().status, flush=True)
 """
 
