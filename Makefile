@@ -23,10 +23,14 @@ help:
 	@echo "make build        build the Lambda zip"
 	@echo "make clean        remove what the other targets have made"
 
+# Where there is no node, the tests do without asl-validator.
+checks/node/node_modules/ready: checks/node/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix checks/node && touch $@; fi
+
 demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
-test: .venv/ready .venv-local/ready .venv-botocore/ready
+test: .venv/ready .venv-local/ready .venv-botocore/ready checks/node/node_modules/ready
 	@$(BIN)/python -m pytest $(ONLY)
 
 soak: .venv/ready .venv-local/ready
@@ -54,7 +58,7 @@ build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf .venv .venv-local .venv-checkov .venv-botocore .demo benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-local .venv-checkov .venv-botocore .demo checks/node/node_modules benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)

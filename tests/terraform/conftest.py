@@ -23,6 +23,15 @@ REPOSITORY = Path(__file__).parents[2]
 MakeStack = Callable[..., "Stack"]
 
 
+def changes_of(plan: dict[str, Any]) -> dict[str, list[str]]:
+    """What a plan would do, by address; resources it leaves alone are left out."""
+    return {
+        change["address"]: change["change"]["actions"]
+        for change in plan.get("resource_changes", [])
+        if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
+    }
+
+
 class Stack:
     """A root module in a copy of the tree, with its variables.
 
@@ -56,16 +65,15 @@ class Stack:
         self._terraform.execute_command("apply", "-auto-approve", "-input=false", *arguments)
         return dict(self._terraform.output())
 
-    def changes(self, *replace: str) -> dict[str, list[str]]:
-        """What a plan would do, by address; resources it leaves alone are left out."""
+    def planned(self, *replace: str) -> dict[str, Any]:
+        """A plan, as ``terraform show -json`` writes it."""
         arguments = [f"-replace={address}" for address in replace]
         self._terraform.execute_command("plan", "-input=false", "-out=changes.tfplan", *arguments)
-        shown = self._terraform.execute_command("show", "-json", "changes.tfplan").out
-        return {
-            change["address"]: change["change"]["actions"]
-            for change in json.loads(shown).get("resource_changes", [])
-            if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
-        }
+        return dict(json.loads(self._terraform.execute_command("show", "-json", "changes.tfplan").out))
+
+    def changes(self, *replace: str) -> dict[str, list[str]]:
+        """What a plan would do, by address; resources it leaves alone are left out."""
+        return changes_of(self.planned(*replace))
 
     def plan(self) -> str:
         """What a plan prints, on one line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from checks.rendered import documents
+
 from .conftest import REPOSITORY
 
 pytestmark = pytest.mark.terraform
 
 
-def run(directory: Path, environment: dict[str, str], *command: str) -> None:
+def run(directory: Path, environment: dict[str, str], *command: str) -> str:
     done = subprocess.run(
         ["terraform", *command], cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_formatted(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
@@ -34,6 +38,18 @@ def test_native(directory: str, make_tree: Callable[[], Path], offline_environme
     if directory == ".":
         run(tree, offline_environment, "validate", "-no-color")
     run(tree, offline_environment, "test", "-no-color")
+
+
+def test_policies(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
+    """Also the statements that no example has: with a key, with a VPC, with a topic."""
+    tree = make_tree()
+    run(tree, offline_environment, "init", "-input=false", "-no-color")
+    filters = [f"-filter=tests/{name}.tftest.hcl" for name in ("policies", "alarms")]
+    written = run(tree, offline_environment, "test", "-json", "-verbose", *filters)
+    plans = [event["test_plan"] for event in map(json.loads, written.splitlines()) if "test_plan" in event]
+    found = [document for plan in plans for document in documents(plan)]
+    assert len(found) > 20
+    assert [problem for document in found for problem in document.problems()] == []
 
 
 @pytest.mark.parametrize(("tests", "tested"), [("rules", "variables.tf"), ("names", "names.tf")])
