@@ -25,9 +25,6 @@ from sides.output import EXIT_DIFFERENT, EXIT_OK, Style, emit, run
 from sides.terraform import read_outputs, tables_of
 from sides.wrap import wrapped
 
-# Who waits at a terminal is told of a failed call before long; a watch tries again by itself.
-_ATTEMPTS = 3
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``tablecopy``; returns the exit code."""
@@ -81,8 +78,8 @@ def _command(argv: Sequence[str]) -> int:
     side, name, outputs = _place(options)
     copy_commands = of_tablecopy(options, outputs.get("commands"))
     if options.command == "watch":
-        return watch(options, lambda: ControlFunction(side, name, attempts=_ATTEMPTS), Clock(), copy_commands)
-    function = ControlFunction(side, name, attempts=_ATTEMPTS)
+        return watch(options, lambda: ControlFunction(side, name), Clock(), copy_commands)
+    function = ControlFunction(side, name)
     if options.command == "letters":
         _show_letters(function, options, copy_commands)
         return EXIT_OK

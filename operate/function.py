@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
-from sides.session import MAX_ATTEMPTS
 
 Status = dict[str, Any]
 """What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
@@ -22,6 +21,8 @@ Letter = dict[str, Any]
 # bears an id by which control knows it, and the others change nothing when they are repeated.
 _ANSWER_SECONDS = 40
 
+# Whoever waits at a terminal learns of a failed call within seconds. A watch asks again anyway.
+_ATTEMPTS = 3
 
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
@@ -39,13 +40,11 @@ class ControlFunction:
         The source side, in whose account and region the function is.
     name
         Name or ARN of the function.
-    attempts
-        How often a call is tried.
     """
 
-    def __init__(self, side: Side, name: str, *, attempts: int = MAX_ATTEMPTS) -> None:
+    def __init__(self, side: Side, name: str) -> None:
         self._side = side
-        self._client = side.client("lambda", read_timeout=_ANSWER_SECONDS, attempts=attempts)
+        self._client = side.client("lambda", read_timeout=_ANSWER_SECONDS, attempts=_ATTEMPTS)
         self._name = name
 
     def start(self) -> Status:

@@ -460,6 +460,7 @@ class TestSlice:
         scene.at(Phase.SLICE, slice=1, slice_ends=scene.clock.time + HOUR)
         scene.step()
         scene.states.end()
+        scene.clock.sleep(10)
         scene.step()
         run = scene.now()
         assert (run.phase, run.failed_workers) == (Phase.RESUMING, run.total_segments - 1)

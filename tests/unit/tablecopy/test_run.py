@@ -45,6 +45,9 @@ FULL = Run(
     held=True,
     paced_since=NOON + 4,
     paced_from=8,
+    confirmed=True,
+    request="request",
+    checked=NOON + 5,
 )
 # The fields of the first release.
 EARLIER = {
