@@ -4,6 +4,10 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
+# What runs in one process needs no core to itself. What waits for other processes does.
+IN_PROCESS := tests/unit tests/model
+WITH_ACCOUNTS := tests/terraform tests/e2e
+
 define need_python
 $(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path))\
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,7 +35,14 @@ demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
 test: .venv/ready .venv-local/ready .venv-botocore/ready checks/node/node_modules/ready
+ifdef ONLY
 	@$(BIN)/python -m pytest $(ONLY)
+else
+	@failed=0; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(IN_PROCESS) || failed=1; \
+	$(BIN)/python -m pytest $(WITH_ACCOUNTS) || failed=1; \
+	exit $$failed
+endif
 
 soak: .venv/ready .venv-local/ready
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/test_soak.py
