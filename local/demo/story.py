@@ -113,10 +113,15 @@ def tell(aws: LocalAws, directory: Path) -> None:
     writer = Writer(source, present, reserve, _CHANGES_PER_SECOND, _SEED)
     narrator.say(f"a writer begins: {_CHANGES_PER_SECOND} changes a second, seed {_SEED}")
     writer.start()
+    with narrator.step("Preflight: what is in the way, before anything is applied"):
+        _preflight(aws, narrator)
     with narrator.step("terraform apply of this repository's root module"):
         stage = _apply(aws, directory, narrator)
     with narrator.step("Copy the items while the source takes writes"):
-        if _command(stage, "operate", "start", "--from-terraform", str(stage.terraform_directory)) != 0:
+        if (
+            _command(stage.narrator, "operate", "start", "--from-terraform", str(stage.terraform_directory))
+            != 0
+        ):
             raise DemoFailed("tablecopy start did not start the run")
         _wait(stage, writer, "the end of the backfill", _is_backfilled)
     with narrator.step("Stop the writer and wait until everything is applied"):
@@ -124,9 +129,12 @@ def tell(aws: LocalAws, directory: Path) -> None:
         narrator.say(_traffic(writer))
         status = _watch_until_ready(stage)
     with narrator.step("Verify: both tables are read and compared item by item"):
-        _expect_equal(stage)
+        estimated, took = _estimated_seconds(stage), _expect_equal(stage)
+        narrator.say(f"took {took:.1f} s; verify estimate had said {estimated:.1f} s")
     with narrator.step("Seal the run; a late write to the source no longer arrives"):
-        _command(stage, "operate", "seal", "--yes", "--from-terraform", str(stage.terraform_directory))
+        _command(
+            stage.narrator, "operate", "seal", "--yes", "--from-terraform", str(stage.terraform_directory)
+        )
         _expect_late_write_ignored(stage)
     with narrator.step("Tamper with the destination; verify names exactly what was done"):
         plan, page = _expect_tampering_found(stage)
@@ -151,6 +159,14 @@ def _create_source(source: Any, present: list[Item], narrator: Narrator) -> None
     fill(source, present, lambda done: narrator.progress.update(f"   {done:,} of {len(present):,} cities"))
     source.update_table(TableName=TABLE_NAME, StreamSpecification=STREAM)
     narrator.say(f"{len(present):,} cities in table {TABLE_NAME} of account {SOURCE_ACCOUNT}, stream on")
+
+
+def _preflight(aws: LocalAws, narrator: Narrator) -> None:
+    arguments = ["preflight", "--source", TABLE_NAME]
+    for side, account in (("source", SOURCE_ACCOUNT), ("destination", DESTINATION_ACCOUNT)):
+        arguments += [f"--{side}-profile", side, f"--{side}-region", aws.regions[account]]
+    if _command(narrator, "operate", *arguments) != 0:
+        raise DemoFailed("tablecopy preflight has found something in the way")
 
 
 def _apply(aws: LocalAws, directory: Path, narrator: Narrator) -> Stage:
@@ -238,10 +254,26 @@ def _compared(stage: Stage) -> list[str]:
     return ["--from-terraform", str(stage.terraform_directory), "--writes-stopped"]
 
 
-def _expect_equal(stage: Stage) -> None:
-    code = _command(stage, "verify", *_compared(stage))
+def _estimated_seconds(stage: Stage) -> float:
+    """Return what ``verify estimate`` says of the comparison that follows."""
+    process = subprocess.run(
+        _python("verify", "estimate", *_compared(stage), "--format", "jsonl"),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if process.returncode != 0:
+        raise DemoFailed(f"verify estimate ended with {process.returncode} instead of 0")
+    return float(json.loads(process.stdout)["seconds"])
+
+
+def _expect_equal(stage: Stage) -> float:
+    """Return how many seconds ``verify`` took."""
+    began = time.monotonic()
+    code = _command(stage.narrator, "verify", *_compared(stage))
     if code != 0:
         raise DemoFailed(f"verify ended with {code} instead of 0: the tables are not equal")
+    return time.monotonic() - began
 
 
 def _expect_late_write_ignored(stage: Stage) -> None:
@@ -262,7 +294,7 @@ def _expect_tampering_found(stage: Stage) -> tuple[Path, Path]:
     """Return the repair plan and the report."""
     planted = tamper(stage.destination, _any_items(stage.destination, 2))
     plan, page = (stage.terraform_directory.parent / name for name in ("plan.jsonl", "report.html"))
-    _command(stage, "verify", *_compared(stage), "--repair-plan", str(plan), "--html", str(page))
+    _command(stage.narrator, "verify", *_compared(stage), "--repair-plan", str(plan), "--html", str(page))
     process = subprocess.run(
         _python("verify", *_compared(stage), "--format", "jsonl"),
         stdout=subprocess.PIPE,
@@ -280,7 +312,7 @@ def _expect_tampering_found(stage: Stage) -> tuple[Path, Path]:
 
 def _expect_repaired(stage: Stage, plan: Path) -> None:
     for more in ([], ["--apply"]):
-        code = _command(stage, "verify", "repair", str(plan), *_compared(stage), *more)
+        code = _command(stage.narrator, "verify", "repair", str(plan), *_compared(stage), *more)
         if code != 0:
             raise DemoFailed(f"verify repair ended with {code} instead of 0")
     _expect_equal(stage)
@@ -291,11 +323,11 @@ def _any_items(client: Any, count: int) -> list[Item]:
     return items
 
 
-def _command(stage: Stage, module: str, *arguments: str) -> int:
+def _command(narrator: Narrator, module: str, *arguments: str) -> int:
     """Run one of the project's commands as a user does, and show what it prints."""
-    stage.narrator.say(_shown(module, *arguments))
+    narrator.say(_shown(module, *arguments))
     process = subprocess.run(_python(module, *arguments), stdout=subprocess.PIPE, text=True, check=False)
-    stage.narrator.say(process.stdout.rstrip())
+    narrator.say(process.stdout.rstrip())
     return process.returncode
 
 

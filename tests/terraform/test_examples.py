@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from checks.rendered import documents
 from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
-from .conftest import REPOSITORY, MakeStack
+from .conftest import REPOSITORY, MakeStack, changes_of
 
 pytestmark = pytest.mark.terraform
 
@@ -73,7 +74,14 @@ def test_plan(name: str, make_stack: MakeStack, make_table: Callable[..., str]) 
         make_table(table, account=account, kms=name == "customer-managed-keys")
     stack = make_stack(f"examples/{name}", **example.variables)
     stack.validate()
-    changes = stack.changes()
+    plan = stack.planned()
+    changes = changes_of(plan)
     assert {tuple(actions) for actions in changes.values()} == {("create",)}
     created = [address for address in changes if address.endswith("destination.aws_dynamodb_table.this[0]")]
     assert len(created) == example.created
+    found = list(documents(plan))
+    machines = [address for address in changes if ".aws_sfn_state_machine." in address]
+    assert len([document for document in found if document.is_machine]) == len(machines) > 0
+    # Known before the apply: at least those of the functions, the state machine and the schedule.
+    assert len(found) >= 8 * len(machines)
+    assert [problem for document in found for problem in document.problems()] == []
