@@ -111,9 +111,9 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
     for resource in resources(state):
         found.setdefault(resource["type"], []).append(resource["values"])
     roles, functions = found["aws_iam_role"], found["aws_lambda_function"]
-    assert [role["path"] for role in roles] == ["/platform/"] * 6
+    assert [role["path"] for role in roles] == ["/platform/"] * 7
     assert sorted(role["permissions_boundary"] for role in roles) == [
-        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 5,
+        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 6,
         f"arn:aws:iam::{DESTINATION_ACCOUNT}:policy/boundary",
     ]
     [key] = {function["kms_key_arn"] for function in functions}
@@ -126,15 +126,18 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
         queue["kms_master_key_id"],
         topic["kms_master_key_id"],
     ]
-    assert keys == [key] * 5
-    assert [group["retention_in_days"] for group in groups] == [365] * 3
+    assert keys == [key] * 6
+    assert [group["retention_in_days"] for group in groups] == [365] * 4
     assert [function["vpc_config"][0]["subnet_ids"] for function in functions] == [
         ["subnet-0123456789abcdef0"]
-    ] * 3
-    assert {function["reserved_concurrent_executions"] for function in functions} == {16, 4, 2}
-    assert {function["environment"][0]["variables"]["DESTINATION_EXTERNAL_ID"] for function in functions} == {
-        "orders-move-2026"
-    }
+    ] * 4
+    # Control answers operators: nothing is reserved for it.
+    assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 2, 4, 16]
+    external_ids = [
+        function["environment"][0]["variables"].get("DESTINATION_EXTERNAL_ID") for function in functions
+    ]
+    # Control does not reach the destination.
+    assert sorted(external_ids, key=str) == [None, *["orders-move-2026"] * 3]
 
 
 def test_every_statement_is_named_and_every_star_is_explained(state: dict[str, Any]) -> None:
@@ -143,7 +146,7 @@ def test_every_statement_is_named_and_every_star_is_explained(state: dict[str, A
     assert [fault for statement in found for fault in statement.faults(EXPLAINED)] == []
     assert set(EXPLAINED) <= {statement.sid for statement in found}, "an explanation nobody needs"
     policies = {statement.place for statement in found}
-    assert len([place for place in policies if place.endswith("assume_role_policy")]) == 6
+    assert len([place for place in policies if place.endswith("assume_role_policy")]) == 7
 
 
 def test_no_secret_is_in_the_state(state: dict[str, Any]) -> None:
