@@ -28,7 +28,6 @@ from verify.calls import sender
 Verdict: TypeAlias = Literal["pass", "warning", "problem", "not_checked"]
 
 _ATTEMPTS = 4
-_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 
 # Operations that are not DynamoDB's, for the name of the action that is missing.
 _SERVICES = {
@@ -386,7 +385,7 @@ def _attempt(check: str, find: Callable[[], Iterator[Result]]) -> Iterator[Resul
 def unasked(check: str, error: ClientError | BotoCoreError | UserError) -> Result:
     """Say what could not be asked, with the IAM action that is missing."""
     cause = error.__cause__ if isinstance(error, UserError) else error
-    if isinstance(cause, ClientError) and retry.code(cause) in _DENIED:
+    if isinstance(cause, ClientError) and retry.is_denied(cause):
         action = f"{_SERVICES.get(cause.operation_name, 'dynamodb')}:{cause.operation_name}"
         return Result(check, "not_checked", f"{action} is not allowed", action)
     message = str(error) if isinstance(error, UserError) else explain(error)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
+from tablecopy import retry
 
 Status = dict[str, Any]
 """What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
@@ -23,8 +24,6 @@ _ANSWER_SECONDS = 40
 
 # Whoever waits at a terminal learns of a failed call within seconds. A watch asks again anyway.
 _ATTEMPTS = 3
-
-_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException"})
 
 
 class Throttled(UserError):
@@ -104,7 +103,7 @@ class ControlFunction:
                 )
         except UserError as error:
             cause = error.__cause__
-            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _THROTTLED:
+            if isinstance(cause, ClientError) and retry.is_throttle(cause):
                 raise Throttled(
                     f"Lambda throttles the control function {self._name}. The account has no concurrent "
                     "execution left, or the Region's Invoke requests are used up. Try again in a minute",

@@ -46,29 +46,13 @@ from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
 
+from tablecopy import retry
+
 if TYPE_CHECKING:
     from sides.session import Side
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}
-_BAD_CREDENTIALS = {
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "InvalidAccessKeyId",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "IncompleteSignature",
-}
-_THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "TooManyRequestsException",
-}
-# Lambda's answers while a function is updated.
-_BEING_CHANGED = {"ResourceConflictException", "ResourceNotReadyException"}
+# The credentials of a person are no new session's, which AWS may not know yet.
+_UNKNOWN = "UnrecognizedClientException"
 _SIGN_IN = (UnauthorizedSSOTokenError, SSOError, TokenRetrievalError)
 _CONFIGURATION = (
     ConfigNotFound,
@@ -133,9 +117,7 @@ def may_pass(error: BotoCoreError | ClientError) -> bool:
     Center session, of a process, or in the shared files.
     """
     if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or code in _THROTTLED | _EXPIRED | _BEING_CHANGED
+        return retry.is_retryable(error) and retry.code(error) != _UNKNOWN
     if isinstance(error, SSLError):
         return False
     return isinstance(error, (BotoConnectionError, HTTPClientError, CredentialRetrievalError, *_SIGN_IN))
@@ -172,9 +154,9 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
             f"AWS rejects the request because this machine's clock is {_skew(message)}. Synchronize the "
             "clock (for example `timedatectl set-ntp true`) and run the command again."
         )
-    if code in _EXPIRED:
+    if _is_expired(error):
         return f"the credentials have expired ({code}). Sign in again{_login_hint(side)}."
-    if code in _BAD_CREDENTIALS:
+    if retry.is_unrecognized(error) or code == _UNKNOWN:
         region = f'Region "{side.region}"' if side and side.region else "the Region"
         return (
             f"AWS rejects the credentials {found}. Check {_flag(side, 'profile')} and the AWS_ variables "
@@ -191,12 +173,12 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
             f"cannot assume role{role} {found}. Check that its trust policy allows the caller, and "
             f"{_flag(side, 'external-id')}."
         )
-    if _concerns_key(code, message):
+    if _concerns_key(error, message):
         return (
             f"{operation} is not allowed to use the KMS key {found}. Check that the key is enabled and that "
             "its key policy and the caller's policy allow the caller to use it."
         )
-    if code in _DENIED:
+    if retry.is_denied(error):
         return f"{operation} is not allowed {found}. Grant the permission to the caller, or {_other(side)}."
     if code == "ResourceNotFoundException" and side and side.table_name and operation != "Invoke":
         where = f" in {side.region}" if side.region else ""
@@ -204,7 +186,7 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
             f"there is no table {side.table_name}{where} in this account. "
             f"Check --{side.name}, --{side.name}-region and --{side.name}-profile."
         )
-    if code in _THROTTLED:
+    if retry.is_throttle(error):
         return f"{operation} is throttled, also after retries {found}. Raise the capacity or wait."
     if _is_wrong_filter(error):
         return (
@@ -334,8 +316,16 @@ def _is_wrong_filter(error: BotoCoreError | ClientError) -> bool:
     )
 
 
-def _concerns_key(code: str, message: str) -> bool:
-    denied = code in _DENIED and bool(re.search(r"\bkms:|\bKMS\b", message))
+def _is_expired(error: ClientError) -> bool:
+    # RequestExpired, which may be sent again as it is, is about the time for which the request was signed.
+    return (retry.is_expired(error) and retry.code(error) != _UNKNOWN) or retry.code(
+        error
+    ) == "RequestExpired"
+
+
+def _concerns_key(error: ClientError, message: str) -> bool:
+    code = retry.code(error)
+    denied = retry.is_denied(error) and bool(re.search(r"\bkms:|\bKMS\b", message))
     return denied or code.startswith("KMS") or code == "InaccessibleEncryptionCredentialsException"
 
 

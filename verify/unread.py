@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sides import Side, UserError
 from sides.errors import explained
+from tablecopy import retry
 from verify.findings import Finding
 
-_DENIED = {"AccessDenied", "AccessDeniedException"}
 _NOT_KNOWN = {"UnknownOperation", "UnknownOperationException", "NotImplemented", "InvalidAction"}
 
 Reason: TypeAlias = Literal["denied", "not known", "failed", "by name only"]
@@ -63,10 +63,9 @@ def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code")
-            if code in _DENIED:
+            if retry.is_denied(error):
                 return Unread(permission, "denied")
-            if code in _NOT_KNOWN:
+            if retry.code(error) in _NOT_KNOWN:
                 return Unread(permission, "not known")
             raise
 

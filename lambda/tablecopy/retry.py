@@ -22,6 +22,10 @@ class Kind(Enum):
     """It succeeds with new credentials."""
     REFUSAL = "refusal"
     """It is invalid in itself and always fails; without one of its items it may succeed."""
+    DENIED = "denied"
+    """It fails until someone grants the permission."""
+    UNRECOGNIZED = "unrecognized"
+    """It fails with these credentials, or with this clock."""
     FATAL = "fatal"
     """It fails until someone changes a table, a permission or a setting, or it is an answer in itself."""
 
@@ -50,6 +54,12 @@ CODES: dict[Kind, str] = {
     # DynamoDB answers UnrecognizedClientException to a new session that it does not know yet.
     Kind.EXPIRED: "ExpiredToken ExpiredTokenException UnrecognizedClientException",
     Kind.REFUSAL: "ValidationException ItemCollectionSizeLimitExceededException",
+    Kind.DENIED: "AccessDenied AccessDeniedException NotAuthorized UnauthorizedOperation",
+    Kind.UNRECOGNIZED: """
+        IncompleteSignature IncompleteSignatureException InvalidAccessKeyId InvalidClientTokenId
+        InvalidSignatureException MissingAuthenticationToken MissingAuthenticationTokenException
+        OptInRequired RequestInTheFuture RequestTimeTooSkewed SignatureDoesNotMatch
+    """,
     Kind.FATAL: """
         ConditionalCheckFailedException TransactionCanceledException IdempotentParameterMismatchException
         ResourceNotFoundException TableNotFoundException PolicyNotFoundException InvalidEndpointException
@@ -71,9 +81,6 @@ CODES: dict[Kind, str] = {
         SerializedRequestEntityTooLargeException ServiceQuotaExceededException SnapStartException
         SnapStartRegenerationFailureException SubnetIPAddressLimitReachedException
         UnsupportedMediaTypeException
-        AccessDenied AccessDeniedException NotAuthorized OptInRequired UnauthorizedOperation
-        IncompleteSignature IncompleteSignatureException InvalidClientTokenId InvalidSignatureException
-        MissingAuthenticationToken MissingAuthenticationTokenException SignatureDoesNotMatch
         InvalidAction InvalidParameterCombination InvalidParameterValue InvalidQueryParameter
         MalformedHttpRequestException MalformedQueryString MissingAction MissingParameter
         RequestEntityTooLargeException SerializationException UnknownOperationException ValidationError
@@ -106,6 +113,16 @@ def is_throttle(error: ClientError) -> bool:
 def is_expired(error: ClientError) -> bool:
     """Whether the session's credentials are no longer valid, and new ones are."""
     return kind(error) is Kind.EXPIRED
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether the caller lacks a permission."""
+    return kind(error) is Kind.DENIED
+
+
+def is_unrecognized(error: ClientError) -> bool:
+    """Whether AWS does not take the request for one of a caller that it knows."""
+    return kind(error) is Kind.UNRECOGNIZED
 
 
 def is_server_error(error: ClientError) -> bool:

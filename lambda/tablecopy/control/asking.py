@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
+from tablecopy import retry
 from tablecopy.clock import Clock
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 10.0
 
-_NOT_YET = frozenset(
-    {
-        "ConflictException",
-        "ExecutionLimitExceeded",
-        "LimitExceededException",
-        "RequestLimitExceeded",
-        "ResourceConflictException",
-        "ResourceInUseException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
 _TOO_MANY_REQUESTS = 429
 
 
@@ -50,4 +38,6 @@ class Asking:
 def is_not_yet(error: ClientError) -> bool:
     """Whether a service was too busy, or busy with this resource: the same request may succeed later."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return error.response["Error"]["Code"] in _NOT_YET or status == _TOO_MANY_REQUESTS
+    if status == _TOO_MANY_REQUESTS or retry.is_throttle(error):
+        return True
+    return retry.kind(error) is retry.Kind.RETRYABLE and not retry.is_server_error(error)

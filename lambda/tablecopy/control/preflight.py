@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from tablecopy import retry
 from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.control.readers import open_shards, reader_problems
 from tablecopy.control.tables import Caller, destination_problems, source_problems
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 Check = Callable[[], list[str]]
 """Returns the problems it finds, one sentence each with what to do."""
-
-_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def problems(checks: Sequence[Check]) -> list[str]:
         try:
             found += check()
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _DENIED:
+            if not retry.is_denied(error):
                 raise
             found.append(
                 f"{error.operation_name} is denied: {error.response['Error'].get('Message', '')} "

@@ -22,11 +22,11 @@ PACKAGES = ("lambda/tablecopy", "verify", "operate", "sides")
 
 # Common to all services, or of DynamoDB and in none of its models.
 COMMON = {
-    "AccessDeniedException": Kind.FATAL,
+    "AccessDeniedException": Kind.DENIED,
     "ExpiredTokenException": Kind.EXPIRED,
-    "IncompleteSignatureException": Kind.FATAL,
-    "InvalidSignatureException": Kind.FATAL,
-    "MissingAuthenticationTokenException": Kind.FATAL,
+    "IncompleteSignatureException": Kind.UNRECOGNIZED,
+    "InvalidSignatureException": Kind.UNRECOGNIZED,
+    "MissingAuthenticationTokenException": Kind.UNRECOGNIZED,
     "ServiceUnavailable": Kind.RETRYABLE,
     "InternalFailure": Kind.RETRYABLE,
     "ThrottlingException": Kind.THROTTLE,
