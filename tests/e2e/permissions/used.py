@@ -19,6 +19,9 @@ from tests.e2e.permissions.roles import Json, Role, as_list
 # What stands before an operation's name in a policy, where it is not what requests are signed for.
 _PREFIX = {"monitoring": "cloudwatch"}
 
+# The only operation called here whose action has another name.
+_ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+
 # Their operations are told by method and path.
 _REST = ("lambda", "scheduler")
 
@@ -77,7 +80,8 @@ def action_of(call: Call) -> str:
             for verb, pattern, name in _routes(call.service)
             if verb == method and re.fullmatch(pattern, path)
         )
-    return f"{_PREFIX.get(call.service, call.service)}:{operation}"
+    action = f"{_PREFIX.get(call.service, call.service)}:{operation}"
+    return _ACTIONS.get(action, action)
 
 
 def is_used(role: Role, statement: Json, action: str, uses: set[Use]) -> bool:
