@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sides import Side, UserError
+from sides.endpoint import check_members
 from sides.errors import explain, explained
 from tablecopy import retry
 from tablecopy.control.preflight import Preflight
@@ -88,7 +89,8 @@ class SideCaller:
     """
 
     def __init__(self, side: Side) -> None:
-        self._send, _ = sender(side)
+        self._side = side
+        self._send, self._url = sender(side)
 
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
         """Send ``body`` to ``operation``; see `tablecopy.control.tables.Caller`."""
@@ -105,7 +107,9 @@ class SideCaller:
         raise AssertionError("the last attempt returns or raises")
 
     def _answer(self, name: str, body: bytes) -> Json:
-        answer: Json = json.loads(self._send(name, body))
+        sent = self._send(name, body)
+        check_members(self._side, self._url, name, sent)
+        answer: Json = json.loads(sent)
         return answer
 
 

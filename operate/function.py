@@ -75,15 +75,19 @@ class ControlFunction:
             Whether to have the items' images, too: ``image``, in DynamoDB JSON, where the journal has it.
         """
         answer = self._ask("letters", values=values)
+        if not {"count", "letters"} <= answer.keys():
+            raise self._is_another()
         return answer["count"], answer["letters"]
 
     def _status(self, action: str, **details: object) -> Status:
-        status: Status = self._ask(action, **details)["status"]
+        answer = self._ask(action, **details)
+        if not isinstance(status := answer.get("status"), dict):
+            raise self._is_another()
         return status
 
     def _ask(self, action: str, **details: object) -> dict[str, Any]:
         response = self._invoke({"action": action, **details})
-        answer: dict[str, Any] = json.loads(response["Payload"].read())
+        answer = _document(response["Payload"].read())
         if "FunctionError" in response:
             raise UserError(
                 f"control function {self._name} failed: {answer.get('errorMessage', answer)}; "
@@ -94,6 +98,13 @@ class ControlFunction:
         if "error" in answer:
             raise UserError(answer["error"])
         return answer
+
+    def _is_another(self) -> UserError:
+        return UserError(
+            f"function {self._name} does not answer as control does. Check --control-function: it takes the "
+            "Terraform output control_function_name",
+            self._side.name,
+        )
 
     def _invoke(self, event: dict[str, object]) -> dict[str, Any]:
         try:
@@ -112,3 +123,12 @@ class ControlFunction:
                 ) from cause
             raise
         return response
+
+
+def _document(payload: bytes) -> dict[str, Any]:
+    """The function's answer; empty if it is not a JSON document."""
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -13,7 +13,24 @@ import boto3
 from sides.errors import UserError
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
+
     from sides.session import Side
+
+
+# What AWS answers always, and what every caller of the operation reads.
+_ALWAYS = {
+    "AssumeRole": "Credentials",
+    "DescribeContinuousBackups": "ContinuousBackupsDescription",
+    "DescribeKey": "KeyMetadata",
+    "DescribeScalableTargets": "ScalableTargets",
+    "DescribeStream": "StreamDescription",
+    "DescribeTable": "Table",
+    "DescribeTimeToLive": "TimeToLiveDescription",
+    "GetCallerIdentity": "Account",
+    "GetResourcePolicy": "Policy",
+    "ListPipes": "Pipes",
+}
 
 
 def check_endpoint(url: str) -> None:
@@ -56,7 +73,9 @@ def check_certificates(session: boto3.Session, side: Side) -> None:
         ) from error
 
 
-def check_answer(side: Side, url: str, response_dict: dict[str, Any], **_: object) -> None:
+def check_answer(
+    side: Side, url: str, response_dict: dict[str, Any], operation_model: OperationModel, **_: object
+) -> None:
     """Refuse an answer that something between here and AWS gave, such as a proxy's sign-in page.
 
     botocore would take it for an answer without content. Made for its event ``before-parse``.
@@ -64,7 +83,8 @@ def check_answer(side: Side, url: str, response_dict: dict[str, Any], **_: objec
     Raises
     ------
     sides.UserError
-        The answer is a web page, or it is a success and not the JSON it says it is.
+        The answer is a web page, or it is a success and not the JSON it says it is, or lacks what AWS always
+        sends.
     """
     status, headers, body = (response_dict[name] for name in ("status_code", "headers", "body"))
     kind = headers.get("Content-Type", "")
@@ -76,12 +96,41 @@ def check_answer(side: Side, url: str, response_dict: dict[str, Any], **_: objec
     elif kind.startswith("application/x-amz-json") and status < 300 and not _is_object(body):
         what = "something else than JSON"
     else:
+        if status < 300:
+            check_members(side, url, operation_model.name, body)
         return
-    raise UserError(
-        f"{side.name}: {url} answered with {what} (HTTP status {status}), so it was not AWS. A proxy or its "
-        f"sign-in page may be in between. Check HTTPS_PROXY, NO_PROXY and --{side.name}-endpoint-url.",
+    raise _not_aws(side, url, f"answered with {what} (HTTP status {status})")
+
+
+def check_members(side: Side, url: str, operation: str, body: Any) -> None:
+    """Refuse the body of a success that lacks what AWS always sends.
+
+    Raises
+    ------
+    sides.UserError
+        It does, so it is not an answer to ``operation``.
+    """
+    member = _ALWAYS.get(operation)
+    # The body of a streaming operation is not bytes: it is read by the caller.
+    if member and isinstance(body, bytes) and not _has(body, member):
+        raise _not_aws(side, url, f"answered {operation} without {member}")
+
+
+def _not_aws(side: Side, url: str, what: str) -> UserError:
+    return UserError(
+        f"{side.name}: {url} {what}, so it was not AWS. A proxy or its sign-in page may be in between. "
+        f"Check HTTPS_PROXY, NO_PROXY and --{side.name}-endpoint-url.",
         side.name,
     )
+
+
+def _has(body: bytes, member: str) -> bool:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        # STS answers in XML.
+        return f"<{member}>".encode() in body
+    return isinstance(answer, dict) and answer.get(member) is not None
 
 
 def _is_object(body: Any) -> bool:

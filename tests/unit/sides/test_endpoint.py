@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from operate.checks import SideCaller
+from operate.function import ControlFunction
 from sides import Side, UserError
 from sides.errors import explained
 from tests.unit.sides.sts import CredentialProcess
+from verify.live_table import LiveTable
 
 PAGE = b"<html>Please sign in</html>"
 
@@ -82,6 +85,67 @@ def test_what_says_it_is_json_is_json(stranger: Stranger) -> None:
     client = Side("source", region="eu-west-1", endpoint_url=stranger.url).client("dynamodb")
     with pytest.raises(UserError, match="answered with something else than JSON"):
         client.describe_table(TableName="orders")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "kind", "body", "member"),
+    [
+        ("dynamodb", "describe_table", {"TableName": "orders"}, "application/json", b"{}", "Table"),
+        ("dynamodb", "describe_table", {"TableName": "orders"}, "application/json", b"[]", "Table"),
+        (
+            "dynamodb",
+            "describe_time_to_live",
+            {"TableName": "orders"},
+            "application/x-amz-json-1.0",
+            b'{"Table": {}}',
+            "TimeToLiveDescription",
+        ),
+        ("dynamodbstreams", "describe_stream", {"StreamArn": "a" * 40}, "", b"{}", "StreamDescription"),
+        ("kms", "describe_key", {"KeyId": "x"}, "application/json", b"{}", "KeyMetadata"),
+        ("sts", "get_caller_identity", {}, "text/xml", b"<Answer/>", "Account"),
+        ("sts", "get_caller_identity", {}, "application/json", b"{}", "Account"),
+    ],
+)
+def test_an_answer_without_what_aws_always_sends(
+    stranger: Stranger,
+    service: str,
+    operation: str,
+    parameters: dict[str, str],
+    kind: str,
+    body: bytes,
+    member: str,
+) -> None:
+    stranger.kind, stranger.body = kind, body
+    client = Side("source", region="eu-west-1", endpoint_url=stranger.url).client(service)
+    with pytest.raises(UserError) as caught:
+        getattr(client, operation)(**parameters)
+    name = client.meta.method_to_api_mapping[operation]
+    assert str(caught.value) == (
+        f"source: {stranger.url} answered {name} without {member}, so it was not AWS. A proxy or its sign-in "
+        "page may be in between. Check HTTPS_PROXY, NO_PROXY and --source-endpoint-url."
+    )
+    assert stranger.calls == 1
+
+
+def test_preflight_and_repair_look_up_a_table_at_a_stranger(stranger: Stranger) -> None:
+    stranger.kind, stranger.body = "application/x-amz-json-1.0", b"{}"
+    side = Side("source", table_name="orders", region="eu-west-1", endpoint_url=stranger.url)
+    with pytest.raises(UserError, match="answered DescribeTable without Table"):
+        LiveTable.connect(side, connections=1)
+    with pytest.raises(UserError, match="answered DescribeTable without Table"):
+        SideCaller(side).call("describe_table", {"TableName": "orders"})
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b'"done"', b"<html>", b"{}"])
+def test_another_function_than_control(stranger: Stranger, body: bytes) -> None:
+    stranger.kind, stranger.body = "application/json", body
+    side = Side("source", region="eu-west-1", endpoint_url=stranger.url)
+    with pytest.raises(UserError) as caught:
+        ControlFunction(side, "other").status()
+    assert str(caught.value) == (
+        "function other does not answer as control does. Check --control-function: it takes the Terraform "
+        "output control_function_name"
+    )
 
 
 def test_a_web_page_of_an_outage_is_tried_again(stranger: Stranger) -> None:
