@@ -4,9 +4,10 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
-# What runs in one process needs no core to itself. What waits for other processes does.
-IN_PROCESS := tests/unit tests/model
-WITH_ACCOUNTS := tests/terraform tests/e2e
+# Three at a time, those of Terraform first: they take longest and mostly wait. The end-to-end tests stop and kill
+# processes by the clock, so they run one after the other.
+SIDE_BY_SIDE := tests/terraform tests/unit tests/model
+ONE_BY_ONE := tests/e2e
 
 define need_python
 $(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path))\
@@ -39,8 +40,8 @@ ifdef ONLY
 	@$(BIN)/python -m pytest $(ONLY)
 else
 	@failed=0; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(IN_PROCESS) || failed=1; \
-	$(BIN)/python -m pytest $(WITH_ACCOUNTS) || failed=1; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE) || failed=1; \
+	$(BIN)/python -m pytest $(ONE_BY_ONE) || failed=1; \
 	exit $$failed
 endif
 
