@@ -170,7 +170,7 @@ def measure(
 
 def _request(table: Table, segment: int, segments: int, *, consistent: bool) -> dict[str, Any]:
     return {
-        "TableName": table.name,
+        "TableName": table.address,
         "Segment": segment,
         "TotalSegments": segments,
         "ConsistentRead": consistent,

@@ -94,6 +94,19 @@ def test_a_table_given_by_its_arn_is_read_by_its_arn(
         )
 
 
+def test_an_estimate_samples_the_table_that_the_arn_names(accounts: Accounts) -> None:
+    flags = [
+        word
+        for side, arn in (("source", ARN), ("destination", OTHER_ARN))
+        for word in (f"--{side}", arn, f"--{side}-endpoint-url", accounts.served.url)
+    ]
+    assert main(["estimate", *flags]) == 0
+    for table, arn in ((accounts.mine, ARN), (accounts.theirs, OTHER_ARN)):
+        scanned = [request["TableName"] for operation, request in table.calls if operation == "Scan"]
+        assert scanned
+        assert set(scanned) == {arn}
+
+
 def test_the_region_is_that_of_the_arn(accounts: Accounts, capsys: Captured) -> None:
     assert accounts.run(ARN, OTHER_ARN) == 1
     assert accounts.run(ARN, OTHER_ARN, "--destination-region", "eu-west-2") == 2
