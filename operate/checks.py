@@ -25,6 +25,7 @@ from tablecopy.description import uncopied_members
 from tablecopy.settings import CopySettings
 from tablecopy.wire import Json, encode
 from verify.calls import sender
+from verify.identity import is_arn
 
 Verdict: TypeAlias = Literal["pass", "warning", "problem", "not_checked"]
 
@@ -68,6 +69,11 @@ class Result:
     result: Verdict
     message: str
     action: str | None = None
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether the answer to the check could have been had, and was not."""
+        return self.result == "not_checked" and self.message != _INVISIBLE
 
     def record(self) -> dict[str, Any]:
         """Return the JSON Lines record."""
@@ -192,7 +198,7 @@ class Checks:
         with explained(side):
             identity = client.get_caller_identity()
         table = str(side.table_name)
-        if table.startswith("arn:"):
+        if is_arn(table):
             # A table of another account is read where it is: its policy may let the caller in.
             _, _, _, region, account, resource = table.split(":", 5)
             return Place(account, region, table, resource.rpartition("/")[2], identity["Arn"])
@@ -238,7 +244,7 @@ class Checks:
             yield Result("destination", "not_checked", "sign in to the destination account first")
         else:
             yield from _attempt("destination", lambda: self._destination_checks(shared, other, destination))
-        yield from self._uncopied(caller, description)
+        yield from self._uncopied(caller, source.table, description)
 
     @staticmethod
     def _status(description: Mapping[str, Any]) -> Result:
@@ -335,7 +341,7 @@ class Checks:
             yield Result("destination", "warning", f"{place.name} has no deletion protection")
         yield from _attempt("encryption", lambda: self._key(self._destination, description))
 
-    def _uncopied(self, caller: SideCaller, description: Mapping[str, Any]) -> Iterator[Result]:
+    def _uncopied(self, caller: SideCaller, table: str, description: Mapping[str, Any]) -> Iterator[Result]:
         name, arn = description["TableName"], description["TableArn"]
         for member in uncopied_members(description):
             if member.known:
@@ -347,11 +353,17 @@ class Checks:
                     f"source table {name} has an {member.label}, which this release does not know. Update "
                     "this tool, or find out what the setting does to the data",
                 )
-        yield from _attempt("not copied", lambda: _kinesis(caller, name))
-        yield from _attempt("not copied", lambda: _insights(caller, name))
+        yield from _attempt("not copied", lambda: _kinesis(caller, table))
+        yield from _attempt("not copied", lambda: _insights(caller, table))
         yield from _attempt("not copied", lambda: self._policy(arn))
-        if provisioned(description, "WriteCapacityUnits"):
-            yield from _attempt("not copied", lambda: self._scaling(name))
+        if not provisioned(description, "WriteCapacityUnits"):
+            return
+        if is_arn(table):
+            # It knows the caller's own account only, which may not be the table's.
+            what = "auto scaling is looked up by the table's name only, not by an ARN"
+            yield Result("not copied", "not_checked", what)
+        else:
+            yield from _attempt("not copied", lambda: self._scaling(table))
 
     def _policy(self, arn: str) -> Iterator[Result]:
         client = self._source.client("dynamodb", attempts=_ATTEMPTS)

@@ -27,6 +27,7 @@ from verify.estimate import Plan, available_cores, default_processes, duration
 from verify.estimate import estimate as comparison_of
 from verify.measure import measure
 from verify.options import DEFAULT_SEGMENTS
+from verify.places import located
 from verify.table import Table
 
 _SEAL_SECONDS = 10.0
@@ -107,9 +108,11 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_OK
     checks = Checks(source, destination, settings, own_mapping)
     count: Counter[Verdict] = Counter()
+    unanswered = 0
     style = Style(sys.stdout)
     for result in checks.run():
         count[result.result] += 1
+        unanswered += result.is_unasked
         _show(options, style, result)
     if checks.source_description is not None:
         for result in _expected(options, checks, source, destination, settings, given, began):
@@ -119,14 +122,18 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "jsonl":
         emit({"type": "summary", **{name: count[name] for name in _LABELS}, "exit_code": code})
     else:
-        print(_summary(count))
+        print(_summary(count, whole=not unanswered))
     return code
 
 
-def _summary(count: Mapping[Verdict, int]) -> str:
+def _summary(count: Mapping[Verdict, int], *, whole: bool) -> str:
     parts = [f"{count[name]} {label}" for name, label in _LABELS.items() if name != "pass" and count[name]]
     found = ", ".join(parts) if parts else "nothing else to note"
-    return f"Cannot start yet: {found}." if count["problem"] else f"Nothing is in the way: {found}."
+    if count["problem"]:
+        return f"Cannot start yet: {found}."
+    if not whole:
+        return f"No problem was found, but not everything could be checked: {found}."
+    return f"Nothing is in the way: {found}."
 
 
 def _show(options: argparse.Namespace, style: Style, result: Result) -> None:
@@ -228,9 +235,10 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
         f"is {printable(expected.limit_reason)}"
     )
     yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in all"
+    width = max((len(cost.what) for cost in bill), default=0)
     for cost in bill:
         amount = f"{cost.units:,.0f}" if cost.units >= 10 or not cost.units else f"{cost.units:,.2f}"
-        yield f"             {cost.what:<24} {amount:>16} {cost.unit:<12} {cost.cost:>12,.2f}"
+        yield f"             {cost.what:<{width}} {amount:>16} {cost.unit:<12} {cost.cost:>12,.2f}"
 
 
 def _stop_text(stop: Cutover) -> str:
@@ -429,6 +437,7 @@ def _places(options: argparse.Namespace) -> tuple[Side, Side, str | None]:
         # As Terraform does where destination_table.name is left out.
         assert source.table_name is not None
         destination = replace(destination, table_name=source.table_name.rpartition("/")[2])
+    source, destination = located(source), located(destination)
     if not destination.region and not destination.profile:
         destination = replace(destination, region=source.region)
     return source, destination, outputs.get("event_source_mapping_uuid")

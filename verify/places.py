@@ -66,22 +66,28 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
                 "give both --source and --destination, or neither (then Terraform's outputs name them)"
             )
         return Places(
-            _located(side_from_options(given, "source")),
-            _located(side_from_options(given, "destination")),
+            located(side_from_options(given, "source")),
+            located(side_from_options(given, "destination")),
             given.control_function,
         )
     outputs = _outputs(directory)
     source, destination = tables_of(outputs, directory or "this directory")
     return Places(
-        _located(side_from_options(given, "source", source)),
-        _located(side_from_options(given, "destination", destination)),
+        located(side_from_options(given, "source", source)),
+        located(side_from_options(given, "destination", destination)),
         given.control_function or outputs.get("control_function_name"),
         outputs.get("commands"),
     )
 
 
-def _located(side: Side) -> Side:
-    """The side, in the Region of its table's ARN where it is given by one."""
+def located(side: Side) -> Side:
+    """Return the side, in the Region of its table's ARN where it is given by one.
+
+    Raises
+    ------
+    sides.UserError
+        It is no ARN of a table, or of another Region than was given.
+    """
     if not is_arn(side.table_name):
         return side
     match = _TABLE_ARN.fullmatch(side.table_name or "")

@@ -218,6 +218,56 @@ def test_an_arn_on_either_side_names_the_very_table(aws: Aws, look: Look) -> Non
     assert "there is no table orders in account 333333333333" in dict(of(records, "problem"))["source"]
 
 
+def test_what_is_beside_a_table_is_asked_by_its_arn(aws: Aws, look: Look) -> None:
+    arn = create(
+        aws.source,
+        **STREAM,
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+    )["TableArn"]
+    named: list[str] = []
+
+    def answering(answer: dict[str, Any]) -> Callable[[Any], tuple[int, Any]]:
+        def answered(request: dict[str, Any]) -> tuple[int, Any]:
+            named.append(request["TableName"])
+            return 200, answer
+
+        return answered
+
+    aws.answers["dynamodb:DescribeKinesisStreamingDestination"] = answering({})
+    aws.answers["dynamodb:DescribeContributorInsights"] = answering({})
+    aws.asked.clear()
+    _, records = look("--source", arn)
+    assert set(named) == {arn}
+    # It has the caller's own account only, and answers by the bare name.
+    assert "application-autoscaling:DescribeScalableTargets" not in aws.asked
+    assert "auto scaling" in dict(of(records, "not_checked"))["not copied"]
+
+
+@pytest.mark.parametrize("arn", ["arn:foo", "arn:aws:dynamodb:eu-west-1:111122223333:table/orders/index/day"])
+def test_an_arn_of_something_else_is_refused(arn: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("preflight", "estimate"):
+        assert main([command, "--source", arn]) == 2
+        assert f'--source is "{arn}", which is not a table ARN' in capsys.readouterr().err
+
+
+def test_the_region_is_that_of_the_arn(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    arn = create(aws.source, **STREAM)["TableArn"]
+    assert main(["estimate", "--source", arn, "--source-endpoint-url", aws.url]) == 0
+    assert "writers stop for about" in capsys.readouterr().out
+
+
+def test_what_could_not_be_checked_is_not_said_to_be_out_of_the_way(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(aws.source, **STREAM)
+    assert main(["preflight", *flags(aws)]) == 0
+    assert "\nNothing is in the way: " in capsys.readouterr().out
+    aws.answers[MAPPINGS] = lambda _: (403, {"__type": "AccessDeniedException", "message": "no"})
+    assert main(["preflight", *flags(aws)]) == 0
+    assert "\nNo problem was found, but not everything could be checked: " in capsys.readouterr().out
+
+
 def test_an_applied_copy_sets_its_own_mapping_aside(
     aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
