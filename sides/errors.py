@@ -286,7 +286,10 @@ def _no_proxy(error: BotoCoreError, side: Side | None) -> str:
 def _no_connection(error: BotoCoreError, side: Side | None) -> str:
     # Not its hostname: that is in lower case.
     host = urlsplit(str(error.kwargs.get("endpoint_url", ""))).netloc
-    region = host.split(".")[1] if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else ""
+    # Some hosts, such as that of STS where no Region is set, are in none.
+    labels = host.partition(".amazonaws.com")[0].split(".")
+    is_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    region = labels[1] if is_aws and len(labels) > 1 else ""
     if region and region not in (known := _regions()):
         near = difflib.get_close_matches(region.lower(), known, 1)
         meant = f'Did you mean "{near[0]}"?' if near else "Is it spelled correctly?"

@@ -141,6 +141,7 @@ def html(status: str) -> ClientError:
         (EndpointConnectionError(endpoint_url=HOST.format("EU-WEST-1")), ['Did you mean "eu-west-1"?']),
         (EndpointConnectionError(endpoint_url=HOST.format("xx")), ["Is it spelled correctly?"]),
         (EndpointConnectionError(endpoint_url=HOST.format("eu-west-1")), ["Check the network"]),
+        (EndpointConnectionError(endpoint_url="https://sts.amazonaws.com/"), ["Check the network"]),
         (ConnectTimeoutError(endpoint_url="https://x"), ["https://x", "--source-region"]),
         (ReadTimeoutError(endpoint_url="https://x"), ["https://x", "even after retries"]),
         (
