@@ -239,15 +239,14 @@ def _repairs(found: Compared, run: Status | None, commands: Commands) -> list[St
         )
         flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
         return [*steps, verify_step(commands, text, *flags)]
-    return [*steps, verify_step(commands, "Compare again to get a repair plan.", *_as_before(found))]
+    # Named, it is written whatever the reason is that there is none.
+    flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
+    return [*steps, verify_step(commands, "Compare again to get a repair plan.", *flags)]
 
 
 def repair_steps(plan: str, commands: Commands) -> list[Step]:
     """Look at a plan, then apply it."""
-    return [
-        verify_step(commands, "Check what the repair plan would change.", "repair", plan, "--writes-stopped"),
-        _apply(plan, commands),
-    ]
+    return [_look_at(plan, commands), _apply(plan, commands)]
 
 
 def _unsettled(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
@@ -270,6 +269,8 @@ def _unsettled(found: Compared, run: Status | None, commands: Commands) -> list[
 
 def _after_repair(found: Repaired, run: Status | None, commands: Commands) -> list[Step]:
     again = verify_step(commands, "Compare again.", "--writes-stopped")
+    if not found.whole and not found.applied:
+        return [_look_at(found.plan, commands)]
     if not found.whole:
         return [_apply(found.plan, commands, "Apply the plan again. What is done stays done.")]
     if found.moved:
@@ -368,6 +369,12 @@ def _to_ready(commands: Commands) -> list[Step]:
         tablecopy_step(commands, "Wait until the run is ready for cutover.", "watch", "--until", "ready"),
         verify_step(commands, "Compare both tables while nothing writes.", "--writes-stopped"),
     ]
+
+
+def _look_at(plan: str, commands: Commands) -> Step:
+    return verify_step(
+        commands, "Check what the repair plan would change.", "repair", plan, "--writes-stopped"
+    )
 
 
 def _apply(plan: str, commands: Commands, text: str = "Apply the repair plan.") -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from verify.flags import options_of, parser
 from verify.letters import Letters, letters_of
 from verify.options import Options
 from verify.places import Places, places_of
-from verify.plan import UNASKED, default_plan, write_plan
+from verify.plan import UNASKED, Header, default_plan, write_plan
 from verify.report.html import write_html
 from verify.report.junit import write_junit
 from verify.report.progress import progress_text
@@ -81,8 +82,7 @@ def _verify(arguments: Sequence[str]) -> int:
         raise UserError(_disk_trouble(error, base)) from error
     try:
         comparison = _compared(source, destination, options.over(processes), places, letters, work)
-        plan = _write_plan(given, base, comparison, source, destination)
-        steps = _next_steps(given, comparison, places, plan)
+        steps = _planned(given, base, comparison, places, source, destination)
         _write_files(given, comparison, steps)
         with _writing("the result"):
             _print(given, comparison, steps)
@@ -159,25 +159,35 @@ def _write_files(given: argparse.Namespace, comparison: Comparison, steps: Seque
                 write(path, comparison, steps)
 
 
-def _write_plan(
-    given: argparse.Namespace, base: Path, comparison: Comparison, source: Table, destination: Table
-) -> Path | None:
-    """Write the repair plan, whether it was asked for or is needed; returns its path if it was written."""
-    path: Path | None = given.repair_plan
-    if path is None and not given.no_repair_plan:
-        path = default_plan(base, comparison)
-    if path is None:
-        return None
+def _planned(
+    given: argparse.Namespace,
+    base: Path,
+    comparison: Comparison,
+    places: Places,
+    source: Table,
+    destination: Table,
+) -> list[Step]:
+    """Write the repair plan if it was asked for, or if a next step uses it; returns the next steps."""
+    if given.repair_plan is not None:
+        header = _write_plan(given.repair_plan, comparison, source, destination)
+        return _next_steps(given, comparison, places, given.repair_plan if header.total else None)
+    plan = None if given.no_repair_plan else default_plan(base, comparison)
+    steps = _next_steps(given, comparison, places, plan)
+    if plan is not None and any(str(plan) in shlex.split(step.command or "") for step in steps):
+        with _writing(f"{plan.parent} (--work-dir)"):
+            plan.parent.mkdir(mode=0o700, exist_ok=True)
+        _write_plan(plan, comparison, source, destination)
+    return steps
+
+
+def _write_plan(path: Path, comparison: Comparison, source: Table, destination: Table) -> Header:
     with _writing(f"{path} (--repair-plan)"):
-        if path != given.repair_plan:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-        header = write_plan(
+        return write_plan(
             path,
             comparison,
             source_table_id=source.identity.table_id,
             destination_table_id=destination.identity.table_id,
         )
-    return path if header.total else None
 
 
 @contextmanager

@@ -67,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("plan", metavar="FILE", help="the plan")
     result.add_argument("--apply", action="store_true", help="write; without it, show what would be done")
     result.add_argument(
-        "--writes-stopped", action="store_true", help="nothing but this repair writes to either table"
+        "--writes-stopped",
+        action="store_true",
+        help="nothing but repairs has written to either table since the comparison, or does so now",
     )
     add_limit_option(result)
     add_output_options(result)

@@ -239,6 +239,13 @@ def test_a_plan_is_written_where_tables_differ_and_the_next_step_names_it(
     assert f"     verify repair {path} --writes-stopped --apply --source " in shown
 
 
+def test_no_plan_is_written_that_no_next_step_names(different: World, capsys: Captured) -> None:
+    """Under writes the next comparison makes the plan, once they have stopped."""
+    assert different.run("--lag", "0.01") == 1
+    assert "verify repair" not in capsys.readouterr().out
+    assert not (different.work / "plans").exists()
+
+
 @pytest.mark.parametrize("more", [["--no-repair-plan"], ["--ignore-attribute", "x"]])
 def test_no_plan_that_is_not_wanted(different: World, capsys: Captured, more: list[str]) -> None:
     assert different.run(*more) == 1
