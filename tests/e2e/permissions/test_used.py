@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from checks.actions import CALLED_BY_AWS
 from local.demo.cities import TABLE_NAME, key_of
 from operate.cli import main as tablecopy
 from operate.function import Status
@@ -14,23 +15,6 @@ from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.used import Recording, is_used, recording
 
 pytestmark = pytest.mark.terraform
-
-_MAPPING = "the event source mapping reads the stream with the function's role; the function itself does not"
-
-# Granted, and called by no function.
-EXPLAINED = {
-    ("reconciler", "WriteOwnLog"): "Lambda writes the log with the function's role",
-    ("control", "WriteOwnLog"): "Lambda writes the log with the function's role",
-    ("backfill", "WriteOwnLog"): "Lambda writes the log with the function's role",
-    ("replicator", "WriteOwnLog"): "Lambda writes the log with the function's role",
-    ("replicator", "ReadTheStream"): _MAPPING,
-    ("replicator", "FindTheStream"): _MAPPING,
-    ("replicator", "ReportFailedBatches"): "the event source mapping reports with the function's role",
-    ("state_machine", "InvokeTheWorker"): "Step Functions calls, not a function",
-    ("state_machine", "StartTheMapsChildren"): "Step Functions calls, not a function",
-    ("state_machine", "FollowTheMapsChildren"): "Step Functions calls, not a function",
-    ("schedule", "InvokeTheReconciler"): "EventBridge Scheduler calls, not a function",
-}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +63,7 @@ def test_every_permission_is_used_or_explained(whole_run: Recording, roles: dict
             sid = statement["Sid"]
             for action in as_list(statement["Action"]):
                 (used if is_used(role, statement, action, uses) else unused).add((role.kind, sid, action))
-    unexplained = sorted(each for each in unused if each[:2] not in EXPLAINED)
+    unexplained = sorted(each for each in unused if each[:2] not in CALLED_BY_AWS)
     assert not unexplained, f"granted and used by nothing in a whole run: {unexplained}"
-    assert {each[:2] for each in unused} == set(EXPLAINED), "what is explained is granted, and not used"
-    assert not {each[:2] for each in used} & set(EXPLAINED)
+    assert {each[:2] for each in unused} == set(CALLED_BY_AWS), "what is explained is granted, and not used"
+    assert not {each[:2] for each in used} & set(CALLED_BY_AWS)
