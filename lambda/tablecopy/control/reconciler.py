@@ -128,10 +128,9 @@ class Reconciler:
         if halt:
             return self._stop(run, halt.reason, resumable=halt.resumable)
         try:
-            backlog = self._observe(run)
+            return self._steps[run.phase](run, self._observe(run))
         except (RecordsExpired, StreamGone) as lost:
             return self._stop(run, str(lost), resumable=False)
-        return self._steps[run.phase](run, backlog)
 
     def _observe(self, run: Run) -> Backlog:
         # Before its first slice a run has read nothing that an expired change could be missing from.
@@ -208,8 +207,9 @@ class Reconciler:
             run,
             Phase.RESUMING,
             barren_slices=run.barren_slices + 1 if barren else 0,
-            # The execution is over and time is left: its workers have used up their retries.
-            failed_workers=len(work.parts) if in_time else 0,
+            # The execution is over and time is left: its workers have used up their retries. The one for dead
+            # letters is left out: whether it has done its work, the letters tell.
+            failed_workers=len(work.segments) if in_time else 0,
             redrive=run.redrive and not work.letters,
         )
 
@@ -276,7 +276,7 @@ class Reconciler:
 
     def _sealing(self, run: Run, backlog: Backlog) -> Outcome:
         disabled = self._parts.mapping.switch(on=False)
-        if not disabled or self._parts.leases.alive(REPLICATOR):
+        if not disabled or self._parts.leases.alive(REPLICATOR) or not self._parts.stream.is_complete():
             return Outcome.WAITING
         late = "the source was written to after the run was ready; these changes were not copied"
         return self._enter(run, Phase.SEALED, reason=late if backlog.oldest_age else "")
@@ -298,10 +298,13 @@ class Reconciler:
         return Work.left(run, self._parts.segments.read_all(run.total_segments))
 
     def _finish(self, run: Run, phase: Phase, **changes: object) -> Outcome:
-        """Enter a phase that says that the copy is good, if its tables are, at this moment."""
+        """Enter a phase that says that the copy is good, if its tables and shards are, at this moment."""
         halt = self._parts.watch.look_now(run)
         if halt:
             return self._stop(run, halt.reason, resumable=halt.resumable)
+        if not self._parts.stream.is_complete():
+            # A shard that was not looked at may hold changes.
+            return Outcome.WAITING
         return self._enter(run, phase, **changes)
 
     def _stop(self, run: Run, reason: str, *, resumable: bool = True) -> Outcome:

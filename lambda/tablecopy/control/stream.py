@@ -113,6 +113,8 @@ class Stream:
         self._is_list_new = False
         # Shards that have ended since they were listed: what follows them is not in the list yet.
         self._ended: set[str] = set()
+        # What the latest look has looked at.
+        self._followed: frozenset[str] = frozenset()
 
     def observe(self, covered_to: float, *, count: bool = False) -> Backlog:
         """Look at all shards once.
@@ -154,6 +156,7 @@ class Stream:
             if self._is_news(known.get(shard_id), shard) and not self._save(shard):
                 overtaken.append(shard_id)
             shards[shard_id] = shard
+        self._followed = frozenset(current)
         # Overtaken by another reconciler, a look proves nothing. Nor does it while a shard may be unknown.
         certain = not overtaken and not self._ended
         if overtaken:
@@ -167,6 +170,19 @@ class Stream:
         for shard_id in [*overtaken, *(id_ for id_ in self._readers if shards[id_].finished)]:
             self._readers.pop(shard_id, None)
         return backlog
+
+    def is_complete(self) -> bool:
+        """List the shards now, and return whether the latest look has followed each of them.
+
+        The list that a look goes by may be a minute old. What is said for good needs a new one.
+
+        Raises
+        ------
+        StreamGone
+            There is no such stream.
+        """
+        self._list_all()
+        return self._followed.issuperset(self._listed)
 
     def _backlog(
         self, shards: Mapping[str, Shard], known: Mapping[str, Shard], now: float, *, certain: bool
@@ -298,10 +314,18 @@ class Stream:
         if self._clock.now() >= self._list_due:
             self._list_all()
         elif self._ended and self._clock.now() >= self._children_due:
-            parent = min(self._ended)
-            self._listed |= self._pages(ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent})
-            self._ended.remove(parent)
-            self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
+            self._list_children(min(self._ended))
+
+    def _list_children(self, parent: str) -> None:
+        try:
+            children = dict(self._pages(ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent}))
+        except StreamGone:
+            # A parent that has left the stream is not found either.
+            self._list_all()
+            return
+        self._listed |= children
+        self._ended.remove(parent)
+        self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
 
     def _list_all(self) -> None:
         self._listed = dict(self._pages())

@@ -301,6 +301,8 @@ class FakeStreams:
         ids = list(self.shards)
         if "ShardFilter" in request:
             assert request["ShardFilter"]["Type"] == "CHILD_SHARDS"
+            if request["ShardFilter"]["ShardId"] not in self.shards:
+                raise NotFound
             ids = [id_ for id_ in ids if self.shards[id_].parent == request["ShardFilter"]["ShardId"]]
         start = ids.index(request["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in request else 0
         page = ids[start : start + 2]

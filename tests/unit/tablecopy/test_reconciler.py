@@ -151,8 +151,8 @@ class Scene:
         state = self.lambda_.mapping["State"]
         self.lambda_.mapping["State"] = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
 
-    def write(self, value: int, age: float = 0.0) -> None:
-        self.streams.shards["a"].records.append((str(10**24 + value), self.clock.time - age))
+    def write(self, value: int, age: float = 0.0, shard: str = "a") -> None:
+        self.streams.shards[shard].records.append((str(10**24 + value), self.clock.time - age))
 
     def finish_segments(self) -> None:
         for number in range(2):
@@ -554,7 +554,11 @@ class TestRedrive:
         assert json.loads(given) == {"run": "run", "slice": 2, "segments": ["letters"]}
         self.settle(refused)
         refused.states.end()
-        self.until(refused, Phase.RESUMING, Phase.DRAINING)
+        refused.clock.tick(10)
+        self.until(refused, Phase.RESUMING)
+        # It did its work; nobody gave up.
+        assert refused.now().failed_workers == 0
+        self.until(refused, Phase.DRAINING)
         assert not refused.now().redrive
         assert refused.now().barren_slices == 0
         refused.step()
@@ -694,6 +698,44 @@ class TestReadyAndSealing:
         assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
         ready.step_for(6)
         assert ready.now().phase is Phase.SEALING
+
+    def test_a_shard_that_is_listed_late_puts_ready_off(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.letters.put(dead(1))
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        # Asked for its children DynamoDB knows none yet.
+        scene.step_for(3)
+        scene.streams.shards["b"] = FakeShard(parent="a")
+        scene.write(1, shard="b")
+        scene.letters.settle("1")
+        scene.step_for(3)
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_a_shard_that_is_listed_late_takes_a_seal_back(self, ready: Scene) -> None:
+        ready.streams.shards["a"].closed = True
+        ready.step_for(3)
+        assert ready.now().phase is Phase.READY
+        ready.streams.shards["b"] = FakeShard(parent="a")
+        ready.write(1, shard="b")
+        ready.commands.seal()
+        assert ready.step() is Outcome.WAITING
+        ready.step()
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+
+    def test_what_was_written_too_late_to_a_new_shard_is_told(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.step()
+        assert ready.step() is Outcome.WAITING
+        ready.streams.shards["b"] = FakeShard(parent="a")
+        ready.write(1, shard="b")
+        ready.settle_mapping()
+        ready.step()
+        ready.clock.tick(1)
+        ready.step()
+        assert ready.now().phase is Phase.SEALED
+        assert "not copied" in ready.now().reason
 
     def test_it_is_not_sealed_once_a_table_is_gone(self, ready: Scene) -> None:
         ready.commands.seal()

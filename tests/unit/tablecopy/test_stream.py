@@ -460,6 +460,26 @@ class TestListing:
             scene.clock.tick(1)
         assert drained == [False, False, True, True]
 
+    def test_a_new_list_tells_whether_a_look_has_followed_every_shard(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        assert scene.stream.is_complete()
+        scene.add("b", parent="a")
+        assert not scene.stream.is_complete()
+        scene.look()
+        assert scene.stream.is_complete()
+
+    def test_a_parent_that_has_left_the_stream_is_not_the_streams_end(self, scene: Scene) -> None:
+        for shard_id in ("a", "b"):
+            scene.add(shard_id)
+        scene.look()
+        scene.streams.shards["a"].closed = True
+        scene.add("c", 1, parent="a")
+        scene.look()
+        del scene.streams.shards["a"]
+        scene.clock.tick(1)
+        assert scene.look().waiting == 1
+
     def test_the_journal_is_read_anew_only_when_another_has_written(self, clock: FakeClock) -> None:
         class Counting(MemoryStore):
             queries = 0
