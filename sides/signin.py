@@ -74,7 +74,11 @@ class SharedCredentials(Credentials):
             They cannot be renewed.
         """
         with _as_retrieval_error(self.method):
-            return self._loaded.get_frozen_credentials()
+            frozen = self._loaded.get_frozen_credentials()
+            if not all(isinstance(each, str) for each in (frozen.access_key, frozen.secret_key)):
+                # botocore takes whatever a process prints, and signs with it.
+                raise ValueError("AccessKeyId and SecretAccessKey must be strings")
+            return frozen
 
     def __getattr__(self, name: str) -> Any:
         if name in ReadOnlyCredentials._fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from sides import Side, UserError
+from sides.errors import explained
 from sides.signin import SignIns, lend
 from tests.unit.sides.sts import CredentialProcess, Sts, serving_sts
 
@@ -196,6 +198,18 @@ def test_what_the_parent_cannot_get_is_said_in_the_worker(tmp_path: Path, config
         with pytest.raises(UserError, match=r"^source: .*credential_process is not JSON") as caught:
             key(worker.session(Side("source", profile="old")))
     assert caught.value.side == "source"
+
+
+@pytest.mark.parametrize("keys", [{"AccessKeyId": None}, {"SecretAccessKey": 5}])
+def test_keys_that_are_not_strings_are_said_to_be_the_process_s(
+    tmp_path: Path, config: Path, keys: dict[str, Any]
+) -> None:
+    process = CredentialProcess(tmp_path)
+    process.say(json.dumps({"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", **keys}))
+    config.write_text(f"[profile old]\ncredential_process = {process.command}\n")
+    side = Side("source", "orders", "eu-west-1", profile="old")
+    with pytest.raises(UserError, match=r"^source: .*credential_process.*must be strings"), explained(side):
+        side.client("dynamodb").list_tables()
 
 
 def test_a_parent_that_has_gone_is_an_error(config: Path) -> None:
