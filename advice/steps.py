@@ -102,10 +102,10 @@ def _of_late(commands: Commands) -> list[Step]:
     ]
 
 
-def _restart(run: Status, commands: Commands) -> list[Step]:
+def _restart(run: Status, commands: Commands, text: str = "Fix what the note says.") -> list[Step]:
     if not run.get("resumable", True):
         return [Step("This run cannot continue. Start over with a new copy (docs/runbook.md, Start anew).")]
-    return [Step("Fix what the note says."), tablecopy_step(commands, "Continue the run.", "start")]
+    return [Step(text), tablecopy_step(commands, "Continue the run.", "start")]
 
 
 def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
@@ -158,7 +158,7 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
         text = "No run keeps the tables in sync. Start one if the source is still in use."
         return [tablecopy_step(commands, text, "start")]
     if phase == "stopped" and run is not None:
-        return [*_restart(run, commands), *_to_ready(commands)]
+        return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
     if phase in {"sealing", "sealed"}:
         wait = [_until_sealed(commands)] if phase == "sealing" else []
         if found.writes_stopped:
@@ -190,7 +190,7 @@ def _different(found: Compared, run: Status | None, commands: Commands) -> list[
     if phase == "none":
         return [tablecopy_step(commands, "No run has copied the table yet. Start the copy.", "start")]
     if phase == "stopped" and run is not None and run.get("resumable", True):
-        return [*_restart(run, commands), *_to_ready(commands)]
+        return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
     if phase in _COPYING or (phase == "draining" and not _in_sync(run)):
         text = "The run is still copying, so differences are expected. Wait until it is in sync."
         return [tablecopy_step(commands, text, "watch"), _again(found, run, commands)]
@@ -337,6 +337,12 @@ def _is_proof(found: Repaired, run: Status | None) -> bool:
 
 def _phase(run: Status | None) -> str | None:
     return None if run is None else run.get("phase")
+
+
+def _stopped(run: Status) -> str:
+    """What to fix before a stopped run continues, where the run itself is not shown."""
+    reason = run.get("reason")
+    return f"Fix what stopped the run: {reason.rstrip('.')}." if reason else "Find out why the run stopped."
 
 
 def _in_sync(run: Status | None) -> bool:

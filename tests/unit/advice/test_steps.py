@@ -233,6 +233,18 @@ def test_equal_tables_of_no_known_copy() -> None:
     assert said[0].text == "Seal the copy. Use tablecopy seal with the copy's --control-function."
 
 
+@pytest.mark.parametrize("verdict", ["equal", "different"])
+def test_a_comparison_says_itself_why_the_run_has_stopped(verdict: Verdict) -> None:
+    """Its report has no note of the run."""
+    found = Compared(verdict, writes_stopped=True, differing=1)
+    first, *_ = steps(status("stopped", reason="the source table is gone."), compared=found)
+    assert first.text == "Fix what stopped the run: the source table is gone."
+    first, *_ = steps(status("stopped"), compared=found)
+    assert first.text == "Find out why the run stopped."
+    first, *_ = steps(status("stopped", reason="the source table is gone."))
+    assert first.text == "Fix what the note says."
+
+
 @pytest.mark.parametrize("restriction", RESTRICTIONS)
 @pytest.mark.parametrize("writes_stopped", [False, True])
 def test_a_restricted_comparison_asks_for_a_whole_one(restriction: str, writes_stopped: bool) -> None:
