@@ -24,8 +24,9 @@ _SESSION_SECONDS = 3600
 _RENEWED_SECONDS = 1.0
 
 
-# botocore waits a minute for a connection by default: longer than a function may have left.
-_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5})
+# botocore waits a minute for a connection by default: longer than a function may have left. The call that
+# needs the role is made again by its caller, and the role is then asked for again: tries would multiply.
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 def own_session() -> Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -95,11 +96,17 @@ class Preflight:
 
 
 def problems(checks: Sequence[Check]) -> list[str]:
-    """The problems that all checks find. One that is denied finds that, and the others still run."""
+    """The problems that all checks find. One that is denied finds that, and the others still run.
+
+    They run at the same time: where no service can be reached, one after another would take longer than the
+    function may run, and nobody would be told.
+    """
     found: list[str] = []
-    for check in checks:
+    with ThreadPoolExecutor(max(1, len(checks))) as pool:
+        running = [pool.submit(check) for check in checks]
+    for done in running:
         try:
-            found += check()
+            found += done.result()
         except ClientError as error:
             if not retry.is_denied(error):
                 raise

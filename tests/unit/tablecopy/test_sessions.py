@@ -97,6 +97,7 @@ def test_the_role_is_asked_for_with_its_external_id(monkeypatch: pytest.MonkeyPa
     assert arguments["role_arn"] == ROLE
     config = arguments["client_creator"]("sts").meta.config
     assert (config.connect_timeout, config.read_timeout) == (3, 10)
+    assert config.retries["total_max_attempts"] == 1
     assert arguments["extra_args"] == {
         "ExternalId": "external",
         "RoleSessionName": ("tablecopy-" + "x" * 100)[:64],
