@@ -100,11 +100,11 @@ def add_commands(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run one of the commands; returns the exit code."""
     # What imports took before this line is nearly all that the process has computed.
-    began = time.perf_counter() - time.process_time()
+    imports = time.process_time()
     source, destination, own_mapping = _places(options)
     settings, given = _settings(options), _circumstances(options)
     if options.command == "estimate":
-        _show_estimate(options, source, destination, settings, given, began)
+        _show_estimate(options, source, destination, settings, given, imports)
         return EXIT_OK
     checks = Checks(source, destination, settings, own_mapping)
     count: Counter[Verdict] = Counter()
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
         unanswered += result.is_unasked
         _show(options, style, result)
     if checks.source_description is not None:
-        for result in _expected(options, checks, source, destination, settings, given, began):
+        for result in _expected(options, checks, source, destination, settings, given, imports):
             count[result.result] += 1
             _show(options, style, result)
     code = EXIT_DIFFERENT if count["problem"] else EXIT_OK
@@ -164,7 +164,7 @@ def _expected(
     destination: Side,
     settings: CopySettings,
     given: Circumstances,
-    began: float,
+    imports: float,
 ) -> Iterator[Result]:
     description = checks.source_description
     assert description is not None
@@ -175,7 +175,7 @@ def _expected(
         "time", "pass", f"{duration(expected.seconds)} of copying; the limit is {expected.limit_reason}"
     )
     try:
-        stop = _cutover(source, destination, description, checks.destination_description, settings, began)
+        stop = _cutover(source, destination, description, checks.destination_description, settings, imports)
     except UserError as error:
         yield unasked("cutover", error)
         return
@@ -191,7 +191,7 @@ def _show_estimate(
     destination: Side,
     settings: CopySettings,
     given: Circumstances,
-    began: float,
+    imports: float,
 ) -> None:
     description = _described(source)
     if description is None:
@@ -203,7 +203,7 @@ def _show_estimate(
     expected = estimate(description, written or _like(description), settings)
     bill = costs(expected, settings, given)
     try:
-        stop: Cutover | None = _cutover(source, destination, description, written, settings, began)
+        stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
         unknown = ""
     except UserError as error:
         stop, unknown = None, unasked("cutover", error).message
@@ -260,7 +260,7 @@ def _cutover(
     description: Json,
     written: Json | None,
     settings: CopySettings,
-    began: float,
+    imports: float,
 ) -> Cutover:
     """Estimate the stop of the writers from a sample of the source table.
 
@@ -271,7 +271,9 @@ def _cutover(
     sides.UserError
         The source table cannot be read.
     """
+    began = time.perf_counter()
     table = Table.connect(source)
+    connecting = time.perf_counter() - began
     other = table
     if written is not None and int(written.get("ItemCount", 0)):
         other = Table.connect(destination)
@@ -301,7 +303,8 @@ def _cutover(
         rates,
         price_per_million=settings.prices.read_per_million,
         currency=settings.prices.currency,
-        start_up_seconds=time.perf_counter() - began,
+        # As verify starts: imports, then one side after the other.
+        start_up_seconds=imports + 2 * connecting,
         cores=available_cores(),
     )
     quiet = float(settings.drained_after_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -266,6 +267,25 @@ def test_what_could_not_be_checked_is_not_said_to_be_out_of_the_way(
     aws.answers[MAPPINGS] = lambda _: (403, {"__type": "AccessDeniedException", "message": "no"})
     assert main(["preflight", *flags(aws)]) == 0
     assert "\nNo problem was found, but not everything could be checked: " in capsys.readouterr().out
+
+
+def test_the_time_that_checks_take_is_none_of_the_cutover_s(
+    aws: Aws, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(aws.source, **STREAM)
+    elapsed, computed = time.perf_counter, time.process_time
+    before, late = computed(), [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: elapsed() + late[0])
+    monkeypatch.setattr(time, "process_time", lambda: computed() - before)
+
+    def slow(_: Any) -> tuple[int, Any]:
+        late[0] += 3_600.0
+        return 200, {"Pipes": []}
+
+    aws.answers[PIPES] = slow
+    _, records = look()
+    assert late == [3_600.0]
+    assert re.search(r"[0-9.]+ s of verify", dict(of(records, "pass"))["cutover"])
 
 
 def test_an_applied_copy_sets_its_own_mapping_aside(
