@@ -108,7 +108,8 @@ def problems(checks: Sequence[Check]) -> list[str]:
         try:
             found += done.result()
         except ClientError as error:
-            if not retry.is_denied(error):
+            # A Region that the account has not enabled answers as if the credentials had expired.
+            if not (retry.is_denied(error) or retry.is_expired(error)):
                 raise
             found.append(
                 f"{error.operation_name} is denied: {error.response['Error'].get('Message', '')} "
