@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -301,6 +303,9 @@ def read_plan(path: str | Path) -> Plan:
         There is no such file, it is no plan, not a whole one, or one of another version.
     """
     try:
+        # A pipe that nothing writes to would not even open.
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            raise UserError(f"{path} is a pipe, and a plan is read several times. Save it in a file")
         stream = open(path, "rb")  # noqa: SIM115 - the plan closes it
     except OSError as error:
         raise UserError(f"cannot read the plan {path}: {error.strerror}") from error

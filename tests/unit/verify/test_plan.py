@@ -174,6 +174,17 @@ def test_a_plan_for_nowhere(tmp_path: Path) -> None:
         read_plan(tmp_path / "nowhere")
 
 
+def test_a_pipe_is_no_plan(tmp_path: Path) -> None:
+    """Without a writer it would not even open, and nothing can be read from it twice."""
+    os.mkfifo(tmp_path / "pipe")
+    both_ends = os.open(tmp_path / "pipe", os.O_RDWR)
+    try:
+        with pytest.raises(UserError, match=r"/pipe is a pipe, and a plan is read several times\. Save it"):
+            read_plan(tmp_path / "pipe")
+    finally:
+        os.close(both_ends)
+
+
 def test_a_plan_that_is_replaced_while_it_is_read_stays_what_it_was(path: Path) -> None:
     with read_plan(written(path)) as plan:
         written(path, [])
