@@ -16,6 +16,8 @@ OUT_OF_REACH = (BotoConnectionError, HTTPClientError)
 _NAMES = {
     "streams.dynamodb": "DynamoDB Streams",
     "dynamodb": "DynamoDB",
+    # Account-based endpoints, which botocore prefers where it knows the account, as that of an assumed role.
+    "ddb": "DynamoDB",
     "lambda": "Lambda",
     "sqs": "SQS",
     "states": "Step Functions",

@@ -21,6 +21,10 @@ from tablecopy.control.reach import out_of_reach, reached
         ),
         ("https://dynamodb.eu-west-1.amazonaws.com/", "DynamoDB at https://dynamodb.eu-west-1.amazonaws.com"),
         (
+            "https://444455556666.ddb.eu-west-1.amazonaws.com/",
+            "DynamoDB at https://444455556666.ddb.eu-west-1.amazonaws.com from",
+        ),
+        (
             "https://lambda.eu-west-1.amazonaws.com/2015-03-31/event-source-mappings/",
             "Lambda at https://lambda.",
         ),
