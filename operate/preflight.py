@@ -235,10 +235,10 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
         f"is {printable(expected.limit_reason)}"
     )
     yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in all"
-    width = max((len(cost.what) for cost in bill), default=0)
+    width = max((len(f"{cost.cost:,.2f}") for cost in bill), default=0)
     for cost in bill:
         amount = f"{cost.units:,.0f}" if cost.units >= 10 or not cost.units else f"{cost.units:,.2f}"
-        yield f"             {cost.what:<{width}} {amount:>16} {cost.unit:<12} {cost.cost:>12,.2f}"
+        yield f"             {cost.cost:>{width},.2f}  {cost.what}: {amount} {cost.unit}"
 
 
 def _stop_text(stop: Cutover) -> str:

@@ -589,6 +589,10 @@ def test_what_cannot_be_sampled_is_said(aws: Aws, capsys: pytest.CaptureFixture[
     assert main(["estimate", *flags(aws)]) == 0
     out = capsys.readouterr().out
     assert "  cutover    not estimated: dynamodb:Scan is not allowed" in out
+    rows = out.partition(" in all\n")[2].partition("  cutover")[0].splitlines()
+    assert "             0.24  reconciler function: 18,000 GB seconds" in rows
+    # The table fits into a narrow terminal.
+    assert all(len(row) <= 60 and re.match(r" {13,}\d+\.\d\d  \S", row) for row in rows)
     assert "  copy       " in out
 
 
