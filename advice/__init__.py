@@ -7,7 +7,7 @@ returns. docs/runbook.md has the same steps in the same order; a test compares t
 from advice.commands import Commands
 from advice.cutover import CUTOVER, cutover_steps
 from advice.situation import Compared, Repaired, Situation, Step
-from advice.steps import is_go_ahead, next_steps, proof_text, settle_letters
+from advice.steps import before_apply, is_go_ahead, next_steps, proof_text, settle_letters
 
 __all__ = [
     "CUTOVER",
@@ -16,6 +16,7 @@ __all__ = [
     "Repaired",
     "Situation",
     "Step",
+    "before_apply",
     "cutover_steps",
     "is_go_ahead",
     "next_steps",

@@ -35,6 +35,32 @@ def is_go_ahead(compared: Compared) -> bool:
     )
 
 
+def before_apply(*, problems: int, unanswered: bool, applied: str | None) -> list[Step]:
+    """What to do after the checks that precede a copy.
+
+    Parameters
+    ----------
+    problems
+        How many were found.
+    unanswered
+        Whether a check could not run.
+    applied
+        The directory of the Terraform configuration, if it was applied already.
+    """
+    again = Step("Run this command again.")
+    if problems:
+        what = "the problem" if problems == 1 else f"the {problems:,} problems"
+        return [Step(f"Fix {what}. Each message shows how."), again]
+    steps = []
+    if unanswered:
+        steps.append(Step("Fix what the messages of unanswered checks name, and run this command again."))
+    if applied is not None:
+        status = Commands(("--from-terraform", applied)).tablecopy("status")
+        return [*steps, Step("Find out how the run is doing.", status)]
+    text = "Apply Terraform. This also starts the copy if the destination table is empty."
+    return [*steps, Step(text, "terraform apply")]
+
+
 def settle_letters(commands: Commands) -> list[Step]:
     """What to do about dead letters that have just been listed."""
     return [

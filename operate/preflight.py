@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from advice import before_apply
+from advice.text import step_lines
 from operate.checks import Checks, Result, SideCaller, Verdict, unasked
 from sides import Side, UserError
 from sides.errors import explained
@@ -119,10 +121,21 @@ def run(options: argparse.Namespace) -> int:
             count[result.result] += 1
             _show(options, style, result)
     code = EXIT_DIFFERENT if count["problem"] else EXIT_OK
+    steps = before_apply(
+        problems=count["problem"], unanswered=bool(unanswered), applied=options.from_terraform
+    )
     if options.format == "jsonl":
-        emit({"type": "summary", **{name: count[name] for name in _LABELS}, "exit_code": code})
+        emit(
+            {
+                "type": "summary",
+                **{name: count[name] for name in _LABELS},
+                "exit_code": code,
+                "next": [step.record() for step in steps],
+            }
+        )
     else:
-        print(_summary(count, whole=not unanswered))
+        shown = [_summary(count, whole=not unanswered), *step_lines(steps, style)]
+        print(*wrapped(shown, sys.stdout), sep="\n")
     return code
 
 

@@ -15,6 +15,7 @@ from advice import (
     Repaired,
     Situation,
     Step,
+    before_apply,
     cutover_steps,
     is_go_ahead,
     next_steps,
@@ -392,3 +393,19 @@ def test_a_repair_that_would_be_refused_is_not_advised_before_the_obstacle_is_go
 
 def test_letters_that_were_listed() -> None:
     assert commands(settle_letters(WHERE)) == ["tablecopy redrive"]
+
+
+@pytest.mark.parametrize(
+    ("problems", "unanswered", "applied", "expected"),
+    [
+        (0, False, None, ["terraform apply"]),
+        (0, True, None, [None, "terraform apply"]),
+        (0, False, "infra", ["tablecopy status --from-terraform infra"]),
+        (2, True, None, [None, None]),
+    ],
+)
+def test_the_checks_before_a_copy(
+    problems: int, unanswered: bool, applied: str | None, expected: list[str | None]
+) -> None:
+    steps = before_apply(problems=problems, unanswered=unanswered, applied=applied)
+    assert [step.command for step in steps] == expected

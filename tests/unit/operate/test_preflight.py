@@ -146,6 +146,12 @@ def test_nothing_is_in_the_way(aws: Aws, look: Look) -> None:
         "problem": 0,
         "not_checked": 1,
         "exit_code": 0,
+        "next": [
+            {
+                "text": "Apply Terraform. This also starts the copy if the destination table is empty.",
+                "command": "terraform apply",
+            }
+        ],
     }
 
 
@@ -431,7 +437,12 @@ def test_the_text_is_a_line_for_each_check(aws: Aws, capsys: pytest.CaptureFixtu
         line.startswith("  problem     stream       source table orders has no stream") for line in lines
     )
     assert any(line.startswith("  not checked readers ") for line in lines)
-    assert lines[-1] == "Cannot start yet: 1 problem, 1 not checked."
+    assert lines[-4:] == [
+        "Cannot start yet: 1 problem, 1 not checked.",
+        "Next:",
+        "  1. Fix the problem. Each message shows how.",
+        "  2. Run this command again.",
+    ]
 
 
 def test_nothing_to_look_at_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
