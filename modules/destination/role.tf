@@ -88,7 +88,11 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${data.aws_service.current.region}.amazonaws.com"]
+        # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
+        values = [
+          for suffix in var.place.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
+          "dynamodb.${data.aws_service.current.region}.amazonaws.${suffix}"
+        ]
       }
     }
   }

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from checks import values
 from checks.rendered import documents
 
 from .conftest import REPOSITORY
 
 pytestmark = pytest.mark.terraform
+
+# Those whose plans have documents, and values of every resource but tables: plans of those take minutes.
+NATIVE = ("policies", "alarms", "state_machine")
 
 
 def run(directory: Path, environment: dict[str, str], *command: str) -> str:
@@ -40,11 +44,11 @@ def test_native(directory: str, make_tree: Callable[[], Path], offline_environme
     run(tree, offline_environment, "test", "-no-color")
 
 
-def test_documents(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
-    """Also the statements that no example has: with a key, with a VPC, with a topic."""
+def test_planned(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
+    """Documents and values; also what no example has: with a key, with a VPC, with a topic."""
     tree = make_tree()
     run(tree, offline_environment, "init", "-input=false", "-no-color")
-    filters = [f"-filter=tests/{name}.tftest.hcl" for name in ("policies", "alarms", "state_machine")]
+    filters = [f"-filter=tests/{name}.tftest.hcl" for name in NATIVE]
     written = run(tree, offline_environment, "test", "-json", "-verbose", *filters)
     plans = [event["test_plan"] for event in map(json.loads, written.splitlines()) if "test_plan" in event]
     # The policies of a mocked provider are empty.
@@ -52,6 +56,9 @@ def test_documents(make_tree: Callable[[], Path], offline_environment: dict[str,
     assert any(document.is_machine for document in found)
     assert len(found) > 20
     assert [problem for document in found for problem in document.problems()] == []
+    planned = {change["type"] for plan in plans for change in plan.get("resource_changes", [])}
+    assert planned >= values.TYPES - {"aws_dynamodb_table"}
+    assert sorted({problem for plan in plans for problem in values.problems(plan)}) == []
 
 
 @pytest.mark.parametrize(("tests", "tested"), [("rules", "variables.tf"), ("names", "names.tf")])
