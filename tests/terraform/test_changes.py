@@ -164,9 +164,13 @@ def test_a_destroy_from_another_account_is_refused(copy: Copy) -> None:
 def test_a_protected_table_stops_a_destroy_before_the_copy_is_gone(copy: Copy) -> None:
     copy.apply(destination_definition={"deletion_protection": True})
     assert "deletion protection" in copy.stack.destroy_refused()
-    # Only what must not be there before the table is; the run, its journal and its mapping are as they were.
-    changes = copy.stack.changes()
-    assert changes == {"module.copy.module.control[0].aws_scheduler_schedule.this": ["create"]}
+    # Only the schedule is gone: it starts a run, so it must not be there before the table is.
+    control = "module.copy.module.control[0]"
+    assert copy.stack.changes() == {
+        f"{control}.aws_scheduler_schedule.this": ["create"],
+        f"{control}.aws_iam_role.schedule": ["create"],
+        f"{control}.aws_iam_role_policy.schedule": ["create"],
+    }
     copy.apply(destination_definition={"deletion_protection": False})
 
 

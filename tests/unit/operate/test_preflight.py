@@ -603,7 +603,7 @@ def test_what_cannot_be_sampled_is_said(aws: Aws, capsys: pytest.CaptureFixture[
     rows = out.partition(" in all\n")[2].partition("  cutover")[0].splitlines()
     assert any(re.fullmatch(r" {13,}\d\.\d\d  reconciler function: [\d,]+ GB seconds", row) for row in rows)
     # The table fits into a narrow terminal.
-    assert max(map(len, rows)) <= 70
+    assert max(map(len, rows)) <= 70, rows
     assert "  copy       " in out
 
 
