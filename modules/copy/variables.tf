@@ -522,7 +522,7 @@ variable "external_id" {
 
 variable "vpc" {
   description = <<-EOT
-    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or, where both regions are the same, over VPC endpoints. The interface endpoint of DynamoDB Streams has no private DNS name: without a NAT gateway you must also set `dynamodb_streams_endpoint_url`.
+    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or, where both regions are the same, over VPC endpoints. The interface endpoint of DynamoDB Streams has no private DNS name: without a NAT gateway you must also set `dynamodb_streams_endpoint_url`. A filter on DNS names must allow `ACCOUNT.ddb.REGION.amazonaws.com` as well as `dynamodb.REGION.amazonaws.com`: the AWS SDK calls DynamoDB by the account's own name.
 
     * `subnet_ids`: private subnets, in more than one availability zone.
     * `security_group_ids`: groups that let HTTPS out.
