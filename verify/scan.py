@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sides import UserError
 from verify.blocks import Blocks
 from verify.budget import Budget, ReadCapacity
 from verify.table import Filter, Table
@@ -113,7 +114,14 @@ class SegmentScan:
         while True:
             start = b"" if last is None else b',"ExclusiveStartKey":' + last.encode()
             page = self._table.page(head + start + b"}", reader, budget=self._budget, stop=stop)
-            last = None if page.last_key is None else page.last_key.decode()
+            previous, last = last, None if page.last_key is None else page.last_key.decode()
+            if last is not None and last == previous:
+                side = self._table.side.name
+                raise UserError(
+                    f"{side}: a page of the scan ends where it began, so the scan would never end; "
+                    f"check --{side}-endpoint-url",
+                    side,
+                )
             reached = Reached(reached.items + page.items, reached.units + page.units)
             blocks.append(
                 page.rows,

@@ -81,6 +81,8 @@ class Scan:
             consumed = 0.0
             try:
                 page = parse(self._wire.post("Scan", body))
+                if start is not None and page.last_key == start:
+                    raise BadPage("it ends where it began")
                 consumed = self._usage.consumed([{"CapacityUnits": page.consumed}])
                 return page
             except ClientError as error:

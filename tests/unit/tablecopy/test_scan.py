@@ -111,8 +111,11 @@ def cut(body: bytes) -> bytes:
         cut,
         lambda body: b"",
         lambda body: body.replace(b'"Count":2', b'"Count":1'),
+        lambda body: body.replace(
+            b'"LastEvaluatedKey":{"pk":{"S":"6"}}', b'"LastEvaluatedKey":{"pk":{"S":"4"}}'
+        ),
     ],
-    ids=["500", "503", "timeout", "closed", "crc", "cut", "empty", "count"],
+    ids=["500", "503", "timeout", "closed", "crc", "cut", "empty", "count", "ends where it began"],
 )
 def test_a_page_that_did_not_come_whole_is_read_again(
     clock: FakeClock, fault: Exception | Callable[[bytes], bytes]

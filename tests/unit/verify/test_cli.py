@@ -784,6 +784,19 @@ def test_something_else_at_the_endpoint(
     assert re.search("check --(source|destination)-endpoint-url", err)
 
 
+def test_a_scan_that_does_not_get_anywhere_ends(world: World, capsys: Captured) -> None:
+    page = {
+        "Items": [{"pk": {"S": "a"}, "sk": {"N": "1"}}],
+        "Count": 1,
+        "ScannedCount": 1,
+        "LastEvaluatedKey": {"pk": {"S": "a"}, "sk": {"N": "1"}},
+        "ConsumedCapacity": {"TableName": "orders", "CapacityUnits": 1.0},
+    }
+    answer = json.dumps(page).encode()
+    world.served.instead = lambda operation, body: (200, answer) if operation == "Scan" else None
+    assert "a page of the scan ends where it began" in trouble(world, capsys)
+
+
 @pytest.mark.parametrize("operation", ["DescribeTable", "Scan", "BatchGetItem"])
 @pytest.mark.parametrize(
     ("code", "said"),
