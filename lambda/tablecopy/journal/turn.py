@@ -13,8 +13,8 @@ from tablecopy.journal.store import Conflict, Store, number, text
 
 # Shorter than an invocation may last, so that the next one can follow one that was killed. It is taken again
 # before it ends.
-_TURN_SECONDS = 30.0
-_RENEW_AFTER_SECONDS = 10.0
+_TURN_SECONDS = 15.0
+_RENEW_AFTER_SECONDS = 5.0
 
 
 class Turn:

@@ -34,7 +34,7 @@ FUNCTIONS = ("backfill", "replicator", "reconciler", "control")
 # after it. Terraform asks for 30 s at least; these give 5 s of writing and keep the wait for a lease short.
 TIMEOUT_SECONDS = {"backfill": 20, "replicator": 20, "reconciler": 70, "control": 30}
 DRAINED_AFTER_SECONDS = 2
-_PATIENCE_SECONDS = 150.0
+_PATIENCE_SECONDS = 300.0
 _LEASE_PATIENCE_SECONDS = 3.0
 
 

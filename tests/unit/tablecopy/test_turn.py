@@ -21,7 +21,7 @@ def other(store: Store, clock: FakeClock) -> Turn:
 
 def test_it_is_one_invocations_until_it_is_given_back(mine: Turn, other: Turn, clock: FakeClock) -> None:
     assert mine.take()
-    clock.tick(20)
+    clock.tick(14)
     assert not other.take()
     mine.give_back()
     assert other.take()
@@ -32,7 +32,7 @@ def test_it_lasts_as_long_as_it_is_kept(mine: Turn, other: Turn, clock: FakeCloc
     for _ in range(20):
         assert mine.take()
         assert not other.take()
-        clock.tick(11)
+        clock.tick(6)
 
 
 def test_it_is_written_now_and_then_only(clock: FakeClock) -> None:
@@ -50,14 +50,14 @@ def test_it_is_written_now_and_then_only(clock: FakeClock) -> None:
     for _ in range(50):
         assert turn.take()
         clock.tick(1)
-    assert store.puts == 5
+    assert store.puts == 10
 
 
-def test_one_that_was_killed_is_followed_within_half_a_minute(
+def test_one_that_was_killed_is_followed_within_a_quarter_of_a_minute(
     mine: Turn, other: Turn, clock: FakeClock
 ) -> None:
     assert mine.take()
-    clock.tick(30.5)
+    clock.tick(15.5)
     assert other.take()
     # It was only slow, and finds that out.
     assert not mine.take()
@@ -67,7 +67,7 @@ def test_one_that_was_overtaken_does_not_give_back_what_is_another_ones(
     mine: Turn, other: Turn, clock: FakeClock
 ) -> None:
     assert mine.take()
-    clock.tick(31)
+    clock.tick(16)
     assert other.take()
     mine.give_back()
     assert not mine.take()
