@@ -507,9 +507,7 @@ def test_terraform_outputs_name_the_copy(
     }
     monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
     made: list[tuple[Side, str]] = []
-    monkeypatch.setattr(
-        cli, "ControlFunction", lambda side, name, attempts: made.append((side, name)) or FakeControl()
-    )
+    monkeypatch.setattr(cli, "ControlFunction", lambda side, name: made.append((side, name)) or FakeControl())
     assert cli.main(["status", "--source-profile", "other"]) == 0
     assert made == [
         (Side("source", table_name="orders", region="eu-west-1", profile="other"), "from-terraform")

@@ -579,10 +579,10 @@ STATUS = {"phase": "draining", "oldest_unapplied_age": 40.0}
     ("answer", "note"),
     [
         (None, "open dead letters are not known: source: Invoke failed (ResourceNotFoundException"),
-        ({}, "does not answer as a control function"),
-        ({"status": {}}, "does not answer as a control function"),
-        ({"status": None}, "does not answer as a control function"),
-        ([], "does not answer as a control function"),
+        ({}, "does not answer as control does"),
+        ({"status": {}}, "does not answer as control does"),
+        ({"status": None}, "does not answer as control does"),
+        ([], "does not answer as control does"),
         ({"error": f"no run {EVIL}"}, "open dead letters are not known: no run x"),
     ],
 )
