@@ -79,7 +79,12 @@ class Proxy:
 
     def handle(self, function: str, handler: BaseHTTPRequestHandler) -> None:
         """Deal with one request that ``handler`` has read the head of."""
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        length = int(handler.headers.get("Content-Length") or 0)
+        body = handler.rfile.read(length)
+        if len(body) < length:
+            # Whoever sent it was killed in the middle of it: no server acts on half a request.
+            handler.close_connection = True
+            return
         headers = dict(handler.headers.items())
         call = Call.parse(function, self.journal, handler.command, handler.path, headers, body)
         # Streams share the name under which requests are signed.

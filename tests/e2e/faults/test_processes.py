@@ -42,6 +42,7 @@ pytestmark = pytest.mark.terraform
 SECONDS = 25.0
 BATCH = 10
 SPARE_SEGMENTS = 3
+BESIDE_WRITES = "numbers put"
 
 
 class Invocations:
@@ -52,18 +53,25 @@ class Invocations:
         self._freezes = [rule.fault for rule in rules if isinstance(rule.fault, Freeze)]
         self._rules = rules
 
-    def begin(self, events: Sequence[Event]) -> None:
-        """One for each rule; back when every rule has had its own."""
+    def begin(self, events: Sequence[Event], *others: Rule) -> None:
+        """One invocation for each rule, with ``others`` in force; back when every rule has had its own.
+
+        What is sent beside the writes comes first: a process that another rule kills at a write of the same
+        moment would be lost for its rule.
+        """
         assert len(events) >= len(self._rules)
-        for event, _ in zip(events, self._rules, strict=False):
-            self._host.invoke(event, SECONDS)
-        self._faults.wait_until(
-            "all are frozen or killed",
-            lambda: (
-                all(rule.is_spent for rule in self._rules)
-                and all(freeze.frozen.is_set() for freeze in self._freezes)
-            ),
-        )
+        waiting = iter(events)
+        for rules in (
+            [rule for rule in self._rules if rule.step == BESIDE_WRITES],
+            [rule for rule in self._rules if rule.step != BESIDE_WRITES],
+        ):
+            self._faults.set_rules([*rules, *others])
+            for _ in rules:
+                self._host.invoke(next(waiting), SECONDS)
+            try:
+                self._faults.wait_until("all are frozen or killed", lambda rules=rules: not _missing(rules))
+            except AssertionError as error:
+                raise AssertionError(f"never frozen or killed: {_missing(rules)}") from error
 
     def wake(self, *others: Rule) -> list[dict[str, Any]]:
         """Let all that are frozen go on to their ends, with ``others`` in force: nothing is written."""
@@ -79,6 +87,14 @@ class Invocations:
         ]
         assert not catch.callers, f"late writes: {late}"
         return answers
+
+
+def _missing(rules: Sequence[Rule]) -> list[str]:
+    return [
+        rule.name
+        for rule in rules
+        if not rule.is_spent or (isinstance(rule.fault, Freeze) and not rule.fault.frozen.is_set())
+    ]
 
 
 def hold_before(phase: str) -> tuple[Rule, Hold]:
@@ -142,7 +158,6 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
         # Slice 1: nobody copies but the workers in the host.
         faults.let_run("backfill", allowed=False)
         faults.let_run("replicator", allowed=False)
-        faults.set_rules(worker_rules)
         faults.start()
         in_phase(faults, "slice")
         workers.begin([{"slice": 1, "segment": segment} for segment in range(segments)])
@@ -153,11 +168,9 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
         faults.set_rules([pausing])
         in_phase(faults, "draining")
         workers.wake(pausing)
-        faults.set_rules([*replicator_rules, pausing])
         batches = pending_batches(faults)
-        replicators.begin(batches)
-        faults.set_rules([*late_rules, pausing])
-        late.begin(batches[len(replicator_rules) :])
+        replicators.begin(batches, pausing)
+        late.begin(batches[len(replicator_rules) :], pausing)
         change(faults, batched, "changed in the drain")
         faults.let_run("replicator", allowed=True)
         faults.wait_until("the drain", lambda: hold_pausing.held.is_set() and is_applied(faults, batched))
@@ -182,7 +195,6 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
         note(table, faults, kills_of(replicator_rules), f"delivered again; {EQUAL}")
 
         # Sealed with replicators frozen.
-        faults.set_rules(sealed_rules)
         faults.let_run("replicator", allowed=False)
         change(faults, batched, "changed before the seal")
         faults.reconcile()
