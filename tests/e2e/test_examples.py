@@ -132,7 +132,7 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
         ["subnet-0123456789abcdef0"]
     ] * 4
     # Control answers operators: nothing is reserved for it.
-    assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 2, 4, 16]
+    assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 1, 4, 16]
     external_ids = [
         function["environment"][0]["variables"].get("DESTINATION_EXTERNAL_ID") for function in functions
     ]

@@ -112,7 +112,7 @@ def _journal() -> list[Rule]:
         Rule("journal throttled until the reconciler fails", throttle(), "reconciler", "run put",
              skip=2, times=6),
         Rule("journal's answer lost after a put", CutAfter(),
-             step="(run|segment|lease|mark|numbers|shard) put", chance=0.1, times=8),
+             step="(run|segment|lease|mark|numbers|shard) put", chance=0.4, times=8),
         Rule("journal's answer lost after a delete", CutAfter(), step="lease delete", chance=0.3, times=3),
         Rule("journal's answer cut short", Truncate(), step="(run|segment|mark) read|lease query",
              chance=0.2, times=5),

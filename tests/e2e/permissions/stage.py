@@ -183,6 +183,8 @@ class Stage:
         )
         looking.start()
         self.wait_until("the reconciler's move", lambda: not looking.is_alive() or is_reached())
+        # It may have ended before its move was looked at.
+        is_reached()
         self.end_run()
         looking.join()
         return errors[0]
