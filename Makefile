@@ -29,13 +29,13 @@ help:
 	@echo "make clean        remove what the other targets have made"
 
 # Where there is no node, the tests do without asl-validator.
-checks/node/node_modules/ready: checks/node/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix checks/node && touch $@; fi
+tools/checks/node/node_modules/ready: tools/checks/node/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tools/checks/node && touch $@; fi
 
 demo: .venv/ready .venv-local/ready
-	@$(BIN)/python -m local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m tools.local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
-test: .venv/ready .venv-local/ready .venv-botocore/ready checks/node/node_modules/ready
+test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_modules/ready
 ifdef ONLY
 	@$(BIN)/python -m pytest $(ONLY)
 else
@@ -52,10 +52,10 @@ faults-table: .venv/ready .venv-local/ready
 	@FAULTS_TABLE=write $(BIN)/python -m pytest tests/e2e/faults
 
 bench: .venv/ready
-	@$(BIN)/python -m benchmarks $(ONLY)
+	@$(BIN)/python -m tools.benchmarks $(ONLY)
 
 docs: .venv/ready
-	@$(BIN)/python -m reference
+	@$(BIN)/python -m tools.docs_tables
 
 lint: .venv/ready .venv-checkov/ready
 	@$(BIN)/ruff check .
@@ -63,14 +63,14 @@ lint: .venv/ready .venv-checkov/ready
 	@$(BIN)/mypy
 	@$(BIN)/python lambda/build.py --check
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE terraform fmt -check -recursive .; fi
-	@$(BIN)/python -m checks.provider
-	@$(BIN)/python -m checks.checkov .venv-checkov/bin/checkov
+	@$(BIN)/python -m tools.checks.provider
+	@$(BIN)/python -m tools.checks.checkov .venv-checkov/bin/checkov
 
 build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf .venv .venv-local .venv-checkov .venv-botocore .demo checks/node/node_modules benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-local .venv-checkov .venv-botocore .demo tools/checks/node/node_modules tools/benchmarks/subjects/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)

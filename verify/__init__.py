@@ -1,6 +1,6 @@
 """Compare two DynamoDB tables item by item.
 
->>> from sides import Side
+>>> from tablecopy_cli.common import Side
 >>> from verify import Options, Table, compare
 >>> old = Side("source", table_name="orders", region="eu-west-1", profile="old")
 >>> new = Side("destination", table_name="orders", region="eu-west-1", profile="new")
@@ -9,15 +9,15 @@
 'equal'
 """
 
-from verify.compare import compare
-from verify.differences import PathChange
-from verify.findings import Finding
-from verify.keys import KeySchema
-from verify.options import Options
-from verify.progress import Progress
-from verify.results import Comparison, Difference, Sample, SideResult
-from verify.table import Filter, Table
-from verify.work import WorkDirectory
+from verify.comparison.differences import PathChange
+from verify.comparison.options import Options
+from verify.comparison.progress import Progress
+from verify.comparison.results import Comparison, Difference, Sample, SideResult
+from verify.comparison.run import compare
+from verify.scan.keys import KeySchema
+from verify.scan.table import Filter, Table
+from verify.scan.work import WorkDirectory
+from verify.settings.findings import Finding
 
 __all__ = [
     "Comparison",

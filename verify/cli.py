@@ -11,28 +11,37 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from advice import Situation, Step, next_steps
-from advice.commands import of_verify
-from sides import UserError
-from sides.files import check_outputs
-from sides.output import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, Progress, Style, emit, printable, run
-from sides.wrap import wrapped
-from verify import repair_cli
-from verify.compare import check_comparable, compare
-from verify.control import lag_of, status_of
+from tablecopy_cli.advice import Situation, Step, next_steps
+from tablecopy_cli.advice.commands import of_verify
+from tablecopy_cli.common import UserError
+from tablecopy_cli.common.files import check_outputs
+from tablecopy_cli.common.terminal import (
+    EXIT_DIFFERENT,
+    EXIT_OK,
+    EXIT_UNSETTLED,
+    Progress,
+    Style,
+    emit,
+    printable,
+    run,
+)
+from tablecopy_cli.common.text import wrapped
+from verify.comparison.control import lag_of, status_of
+from verify.comparison.dead_letters import Letters, letters_of
+from verify.comparison.options import Options
+from verify.comparison.results import Comparison, Verdict
+from verify.comparison.run import check_comparable, compare
 from verify.estimate import default_processes, estimated
 from verify.flags import options_of, parser
-from verify.letters import Letters, letters_of
-from verify.options import Options
-from verify.places import Places, places_of
-from verify.plan import UNASKED, Header, default_plan, write_plan
+from verify.repair import cli as repair_cli
+from verify.repair.plan import UNASKED, Header, default_plan, write_plan
 from verify.report.html import write_html
 from verify.report.junit import write_junit
 from verify.report.progress import progress_text
 from verify.report.text import text_report
-from verify.results import Comparison, Verdict
-from verify.table import Table
-from verify.work import WorkDirectory, default_directory
+from verify.scan.table import Table
+from verify.scan.work import WorkDirectory, default_directory
+from verify.targets import Places, places_of
 
 _EXIT_CODES: dict[Verdict, int] = {
     "equal": EXIT_OK,

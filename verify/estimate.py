@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from sides.output import printable
+from tablecopy_cli.common.terminal import printable
+from verify.comparison.options import Options
 from verify.measure import Rates, SideSample, measure
-from verify.options import Options
-from verify.scan import UNIT_BYTES
-from verify.table import Table
-from verify.workers import SIDES, THREADS_EACH, SideName
+from verify.scan.segment import UNIT_BYTES
+from verify.scan.table import Table
+from verify.scan.workers import SIDES, THREADS_EACH, SideName
 
 # A new table on demand, and each partition of any table (Developer Guide, On-demand capacity mode, and Best
 # practices for partition keys).

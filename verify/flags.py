@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sides.options import add_output_options
+from tablecopy_cli.common.options import add_output_options
+from verify.comparison.options import DEFAULT_LAG_SECONDS, DEFAULT_SEGMENTS, Options
 from verify.estimate import DEFAULT_PRICE_PER_MILLION
-from verify.options import DEFAULT_LAG_SECONDS, DEFAULT_SEGMENTS, Options
-from verify.places import add_place_options
-from verify.plan import UNASKED
-from verify.table import Filter
+from verify.repair.plan import UNASKED
+from verify.scan.table import Filter
+from verify.targets import add_place_options
 
 _MAX_SEGMENTS = 256
 _DEFAULT_LIMIT = 20

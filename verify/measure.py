@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sides import UserError
-from verify import match
-from verify.budget import Unlimited
-from verify.decode import BadPage
-from verify.pages import Page, Reader
-from verify.parallel import run_all
-from verify.scan import PAGE_BYTES, UNIT_BYTES
-from verify.table import Table
-from verify.workers import SIDES, SideName
+from tablecopy_cli.common import UserError
+from verify.comparison import match
+from verify.scan.budget import Unlimited
+from verify.scan.decode import BadPage
+from verify.scan.pages import Page, Reader
+from verify.scan.parallel import run_all
+from verify.scan.segment import PAGE_BYTES, UNIT_BYTES
+from verify.scan.table import Table
+from verify.scan.workers import SIDES, SideName
 
 _SEGMENTS = 8
 """Most segments of a side that a sample reads a page of."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.accounts import LocalAws
 from tests.e2e.faults.stand import Stand, stand
+from tools.local.accounts import LocalAws
 
 # What it leaves behind is of no use to a test of the stand.
 _LAST = "test_taken_away.py"

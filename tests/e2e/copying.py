@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
-from local.terraform import Terraform
-from operate.function import ControlFunction, Status
+from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.processes import kill_function
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from tools.local.terraform import Terraform
 
 PATIENCE_SECONDS = 240.0
 

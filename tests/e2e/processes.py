@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from local.accounts import LocalAws
+from tools.local.accounts import LocalAws
 
 
 def kill_function(aws: LocalAws, name: str) -> int:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
-from local.demo.cities import STREAM, TABLE, cities
-from local.demo.stack import example_module
-from local.terraform import Terraform
-from operate.cli import main as tablecopy
+from tablecopy_cli.run.cli import main as tablecopy
 from tests.e2e.policies import resources, statements
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from tools.local.demo.cities import STREAM, TABLE, cities
+from tools.local.demo.stack import example_module
+from tools.local.terraform import Terraform
 from verify.cli import main as verify
 
 pytestmark = pytest.mark.terraform

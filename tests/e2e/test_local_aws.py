@@ -26,8 +26,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from local.accounts import DESTINATION_ACCOUNT, HOST, REPOSITORY, SOURCE_ACCOUNT, LocalAws
-from local.errors import LocalError
+from tools.local.accounts import DESTINATION_ACCOUNT, HOST, REPOSITORY, SOURCE_ACCOUNT, LocalAws
+from tools.local.errors import LocalError
 
 # Does as the item "behaviour" of its log table says, and leaves an item for each invocation.
 HANDLER = """
@@ -394,7 +394,7 @@ def test_nothing_survives_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from local.accounts import LocalAws\n"
+        "from tools.local.accounts import LocalAws\n"
         f"accounts = LocalAws(Path({str(tmp_path)!r})).start()\n"
         "print(accounts.port, *accounts.pids, flush=True)\n"
         "time.sleep(600)\n"

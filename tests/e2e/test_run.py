@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from local.accounts import SOURCE_ACCOUNT, LocalAws
-from local.demo.cities import STREAM, TABLE, TABLE_NAME, cities, key_of
-from local.demo.stack import root_module
-from local.demo.traffic import Writer, fill
-from operate.cli import main as tablecopy
-from operate.function import ControlFunction, Status
-from sides import Side, UserError
-from tablecopy.metrics import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
+from tablecopy.metrics.definitions import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.run.cli import main as tablecopy
+from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.copying import Copy
 from tests.unit.tablecopy.published import Published, published
+from tools.local.accounts import SOURCE_ACCOUNT, LocalAws
+from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, cities, key_of
+from tools.local.demo.stack import root_module
+from tools.local.demo.traffic import Writer, fill
 
 pytestmark = pytest.mark.terraform
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
 
 TABLE = "live"
 SEED = 11

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import tftest
 
-from local.accounts import SOURCE_ACCOUNT, LocalAws
-from local.terraform import terraform_environment
+from tools.local.accounts import SOURCE_ACCOUNT, LocalAws
+from tools.local.terraform import terraform_environment
 
 REPOSITORY = Path(__file__).parents[2]
 MakeStack = Callable[..., "Stack"]

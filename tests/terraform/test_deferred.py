@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.accounts import DESTINATION_ACCOUNT, LocalAws
+from tools.local.accounts import DESTINATION_ACCOUNT, LocalAws
 
 from .conftest import MakeStack
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from checks.rendered import documents
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
+from tools.checks.rendered import documents
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
 from .conftest import REPOSITORY, MakeStack, changes_of
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tablecopy.journal.run import Phase
-from tablecopy.metrics import METRICS, NAMESPACE
+from tablecopy.metrics.definitions import METRICS, NAMESPACE
 
 REPOSITORY = Path(__file__).parents[2]
 PLACE = {"partition": "aws", "account_id": "111111111111", "region": "eu-west-1"}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from checks import values
-from checks.rendered import documents
+from tools.checks import values
+from tools.checks.rendered import documents
 
 from .conftest import REPOSITORY
 

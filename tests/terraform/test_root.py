@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
 
 from .conftest import MakeStack, Stack
 

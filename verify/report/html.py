@@ -10,11 +10,11 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from advice import Step
-from sides.files import replacing
-from sides.items import key_text, quoted
-from sides.output import printable
-from verify.findings import Finding, in_order
+from tablecopy_cli.advice import Step
+from tablecopy_cli.common.files import replacing
+from tablecopy_cli.common.items import key_text, quoted
+from tablecopy_cli.common.terminal import printable
+from verify.comparison.results import Comparison, Letter
 from verify.report.bars import bar_figures, bars
 from verify.report.rows import embedded, rows_of
 from verify.report.wording import (
@@ -29,7 +29,7 @@ from verify.report.wording import (
     place,
     restrictions,
 )
-from verify.results import Comparison, Letter
+from verify.settings.findings import Finding, in_order
 
 _PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from advice import Step, is_go_ahead
-from sides.files import replacing
-from sides.items import key_text
-from sides.output import printable
+from tablecopy_cli.advice import Step, is_go_ahead
+from tablecopy_cli.common.files import replacing
+from tablecopy_cli.common.items import key_text
+from tablecopy_cli.common.terminal import printable
+from verify.comparison.results import Comparison, Difference
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
     SEVERITIES,
@@ -27,7 +28,6 @@ from verify.report.wording import (
     restrictions,
     sample_text,
 )
-from verify.results import Comparison, Difference
 
 # A report is held in memory by whatever reads it, and GitLab reads none above 30 MB.
 _LISTED = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sides.items import is_plain, quoted, value_text
-from verify.differences import PathChange
+from tablecopy_cli.common.items import is_plain, quoted, value_text
+from verify.comparison.differences import PathChange
 
 
 def path_text(path: Sequence[str | int]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from sides.bar import bar
-from verify.progress import Progress
+from tablecopy_cli.common.bar import bar
+from verify.comparison.progress import Progress
 from verify.report.wording import count_text, duration_text
 
 # The first pages say nothing of the speed: connections are being made.

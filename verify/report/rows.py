@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sides.items import Item, key_text, quoted, value_text
-from verify.differences import PathChange
+from tablecopy_cli.common.items import Item, key_text, quoted, value_text
+from verify.comparison.differences import PathChange
+from verify.comparison.results import KINDS, Comparison, Difference, Kind
 from verify.report.paths import path_text, what_changed
 from verify.report.wording import count_text, letter_text, moment_text
-from verify.results import KINDS, Comparison, Difference, Kind
 
 # A browser filters and shows that much without hesitating.
 _ROWS = 5_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from advice import Step
-from advice.text import step_lines
-from sides.items import key_text
-from sides.output import Style, printable
-from sides.wrap import Verbatim
-from verify.findings import Finding, in_order
+from tablecopy_cli.advice import Step
+from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.common.items import key_text
+from tablecopy_cli.common.terminal import Style, printable
+from tablecopy_cli.common.text import Verbatim
+from verify.comparison.results import Comparison, Difference, Kind, Letter, SideResult
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
     EXPIRED_NOTE,
@@ -26,7 +26,7 @@ from verify.report.wording import (
     restrictions,
     seen_text,
 )
-from verify.results import Comparison, Difference, Kind, Letter, SideResult
+from verify.settings.findings import Finding, in_order
 
 # Up to so many differences of each kind are held in memory, to go through all of them only once.
 _HELD = 1_000

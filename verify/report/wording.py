@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sides.output import printable
-from verify.findings import Severity
-from verify.results import Comparison, Difference, Kind, Letter, Sample
+from tablecopy_cli.common.terminal import printable
+from verify.comparison.results import Comparison, Difference, Kind, Letter, Sample
+from verify.settings.findings import Severity
 
 TITLES: dict[Kind, str] = {
     "missing": "Missing at the destination",

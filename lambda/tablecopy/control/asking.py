@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from tablecopy import retry
 from tablecopy.clock import Clock
+from tablecopy.dynamodb import errors as retry
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 10.0

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tablecopy.clock import Clock
-from tablecopy.journal.letters import Letters
+from tablecopy.dynamodb.client import Json
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shard, Shards
-from tablecopy.wire import Json
 
 # An answer of a Lambda function holds 6 MB (Lambda quotas); a key takes up to 3 KB of a letter.
 _LETTERS_TOLD = 1_000

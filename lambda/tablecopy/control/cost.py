@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from tablecopy.control.estimate import Estimate
+from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings
-from tablecopy.wire import Json
 
 JOURNAL_WRITES_PER_BATCH = 4
 """Write units of the replicator for a batch: a lease taken and released, its records' numbers, its mark."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from tablecopy.control.tables import provisioned
+from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings
-from tablecopy.wire import Json
 
 # A strongly consistent read takes a unit for 4 KB, a write one for 1 KB (Developer Guide, Capacity modes).
 _READ_UNIT_BYTES = 4096

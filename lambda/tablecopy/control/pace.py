@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tablecopy.control.expiry import RETENTION_SECONDS
-from tablecopy.control.stream import Backlog
+from tablecopy.control.stream.expiry import RETENTION_SECONDS
+from tablecopy.control.stream.progress import Backlog
 from tablecopy.journal.run import Run
 
 # As long as nothing was measured, a change waits at most this long for the end of a slice.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tablecopy import retry
 from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.control.readers import open_shards, reader_problems
 from tablecopy.control.tables import Caller, destination_problems, source_problems
+from tablecopy.dynamodb import errors as retry
 from tablecopy.settings import CopySettings
 
 if TYPE_CHECKING:

@@ -14,21 +14,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tablecopy import log
 from tablecopy.clock import Clock
 from tablecopy.control.executions import Executions
-from tablecopy.control.expiry import RecordsExpired
 from tablecopy.control.mapping import Mapping as SourceMapping
 from tablecopy.control.pace import Pace, begin_stretch
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reach import OUT_OF_REACH, out_of_reach
-from tablecopy.control.stream import Backlog, Stream, StreamGone
-from tablecopy.control.watch import Watch
+from tablecopy.control.stream.expiry import RecordsExpired
+from tablecopy.control.stream.progress import Backlog, Stream, StreamGone
+from tablecopy.control.table_checks import Watch
 from tablecopy.control.work import Work
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
-from tablecopy.journal.letters import Letters
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
+from tablecopy.metrics import log
 
 # While segments are left, a slice may follow as soon as the replicator is this close to the source.
 _IN_STEP_SECONDS = 10.0

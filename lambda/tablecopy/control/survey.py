@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tablecopy import log
 from tablecopy.control.estimate import estimate, read_ceiling
 from tablecopy.control.tables import key_definition
+from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.metrics import log
 from tablecopy.settings import ControlSettings
-from tablecopy.wire import Json, Wire
 
 
 def survey(

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from tablecopy.identity import Identity, are_replicas
-from tablecopy.wire import Json
+from tablecopy.dynamodb.client import Json
+from tablecopy.dynamodb.identity import Identity, are_replicas
 
 _NEW_COPY = "Apply Terraform again and start a new copy"
 
@@ -16,7 +16,7 @@ _VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 
 
 class Caller(Protocol):
-    """Calls DynamoDB with documents as DynamoDB spells them; ``tablecopy.wire.Wire`` is one."""
+    """Calls DynamoDB with documents as DynamoDB spells them; ``tablecopy.dynamodb.client.Wire`` is one."""
 
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
         """Send ``body`` to ``operation``, its name in botocore such as ``describe_table``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tablecopy.journal.letters import LETTERS
+from tablecopy.journal.dead_letters import LETTERS
 from tablecopy.journal.run import Run
 from tablecopy.journal.segments import Segment
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gc
 
-from tablecopy.backfill import Worker
 from tablecopy.clock import Clock
-from tablecopy.delivery import WRITERS
+from tablecopy.data.backfill import Worker
+from tablecopy.data.pool import WRITERS
+from tablecopy.data.redrive import Redrive
+from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.sessions import own_session
 from tablecopy.handlers.context import Context, budgets, deadline, journal, settings, writer_factory
+from tablecopy.journal.dead_letters import LETTERS, Letters
 from tablecopy.journal.leases import Leases
-from tablecopy.journal.letters import LETTERS, Letters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.meter import Meter
-from tablecopy.redrive import Redrive
-from tablecopy.sessions import own_session
-from tablecopy.shares import Shares
-from tablecopy.wire import Json, Wire
+from tablecopy.metrics.buffer import Meter
+from tablecopy.throughput.limits import Shares
 
 _CLOCK = Clock()
 _SETTINGS = settings()

@@ -7,15 +7,15 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
-from tablecopy.capacity import Capacity
 from tablecopy.clock import Clock
+from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
+from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.journal.store import Store
-from tablecopy.meter import Meter
-from tablecopy.sessions import RoleSession, own_session
+from tablecopy.metrics.buffer import Meter
 from tablecopy.settings import Settings
-from tablecopy.usage import writes
-from tablecopy.wire import Wire
-from tablecopy.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
+from tablecopy.throughput.rate import Capacity
+from tablecopy.throughput.usage import writes
 
 
 class Context(Protocol):

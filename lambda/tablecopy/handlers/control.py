@@ -6,17 +6,17 @@ import os
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tablecopy import log
 from tablecopy.clock import Clock
 from tablecopy.control.commands import Commands, NotPossible
+from tablecopy.dynamodb.client import Json
 from tablecopy.handlers import clients
 from tablecopy.handlers.context import Context, journal, settings
-from tablecopy.journal.letters import Letters
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
+from tablecopy.metrics import log
 from tablecopy.settings import CommandSettings
-from tablecopy.wire import Json
 
 _CLOCK = Clock()
 _SETTINGS = CommandSettings.from_environment(os.environ)

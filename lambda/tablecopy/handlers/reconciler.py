@@ -6,33 +6,33 @@ import os
 from dataclasses import replace
 from functools import partial
 
-from tablecopy import log
 from tablecopy.clock import Clock
 from tablecopy.control.commands import Commands
 from tablecopy.control.executions import Executions
 from tablecopy.control.mapping import Mapping
+from tablecopy.control.metrics import Pulse
 from tablecopy.control.pace import Pace
 from tablecopy.control.preflight import Check, Preflight, problems
-from tablecopy.control.pulse import Pulse
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reach import reached
 from tablecopy.control.reconciler import Parts, Reconciler, reconcile
-from tablecopy.control.stream import Stream
+from tablecopy.control.stream.progress import Stream
 from tablecopy.control.survey import survey
+from tablecopy.control.table_checks import Watch
 from tablecopy.control.tables import destination_lost, source_problems
-from tablecopy.control.watch import Watch
+from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.handlers import clients
 from tablecopy.handlers.context import Context, journal, settings
+from tablecopy.journal.applied_batches import Marks
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.leases import Leases
-from tablecopy.journal.letters import Letters
-from tablecopy.journal.marks import Marks
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.turn import Turn
-from tablecopy.sessions import RoleSession, own_session
+from tablecopy.metrics import log
 from tablecopy.settings import ControlSettings
-from tablecopy.wire import Json, Wire
 
 # The schedule calls once a minute: looking for most of it lets phases follow one another within seconds.
 _LOOK_FOR_SECONDS = 50.0

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gc
 
-from tablecopy.capacity import Unlimited
 from tablecopy.clock import Clock
-from tablecopy.delivery import WRITERS
+from tablecopy.data.pool import WRITERS
+from tablecopy.data.replicator import Replicator
+from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Context, deadline, journal, settings, writer_factory
+from tablecopy.journal.applied_batches import Marks
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.leases import Leases
-from tablecopy.journal.letters import Letters
-from tablecopy.journal.marks import Marks
 from tablecopy.journal.run import RunRecord
-from tablecopy.meter import Meter
-from tablecopy.replicator import Replicator
-from tablecopy.wire import Json
+from tablecopy.metrics.buffer import Meter
+from tablecopy.throughput.rate import Unlimited
 
 _CLOCK = Clock()
 _SETTINGS = settings()

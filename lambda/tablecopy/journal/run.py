@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from tablecopy.dynamodb.client import Json
 from tablecopy.journal.store import Conflict, Store, number, text
-from tablecopy.wire import Json
 
 
 class Phase(StrEnum):

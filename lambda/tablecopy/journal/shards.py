@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tablecopy.dynamodb.client import Json
 from tablecopy.journal.store import Conflict, Store, number, text
-from tablecopy.wire import Json
 
 
 @dataclass(frozen=True)

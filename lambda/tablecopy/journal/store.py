@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tablecopy.pages import BadPage
-from tablecopy.wire import Json, Wire
+from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.pages import BadPage
 
 
 class Conflict(Exception):

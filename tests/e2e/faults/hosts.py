@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Self
 
-from local.accounts import REPOSITORY
 from tests.e2e.faults.stand import Stand
+from tools.local.accounts import REPOSITORY
 
 _PATIENCE_SECONDS = 60.0
 

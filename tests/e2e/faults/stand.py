@@ -12,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
-from local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of
-from local.demo.stack import root_module
-from local.demo.traffic import Writer, fill
-from operate.function import ControlFunction, Status
-from sides import Side, UserError
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.copying import Copy
 from tests.e2e.faults.call import Call
 from tests.e2e.faults.proxy import Proxy
 from tests.e2e.faults.rules import Rule
 from tests.e2e.processes import kill_function
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
+from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of
+from tools.local.demo.stack import root_module
+from tools.local.demo.traffic import Writer, fill
 
 ITEMS = 1_000
 SEGMENTS = 10

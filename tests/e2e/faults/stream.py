@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.accounts import SOURCE_ACCOUNT
-from local.demo.cities import TABLE_NAME
-from local.mapping.clients import Clients
-from local.mapping.record import Record
 from tests.e2e.faults.stand import Stand
+from tools.local.accounts import SOURCE_ACCOUNT
+from tools.local.demo.cities import TABLE_NAME
+from tools.local.mapping.clients import Clients
+from tools.local.mapping.record import Record
 
 Event = dict[str, Any]
 

@@ -7,9 +7,8 @@ import threading
 
 import pytest
 
-from local.demo.cities import TABLE_NAME, Item, key_of
-from operate.function import Status
-from sides import UserError
+from tablecopy_cli.common import UserError
+from tablecopy_cli.run.control_function import Status
 from tests.e2e.faults.faults import Hold
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.runs import EQUAL
@@ -17,6 +16,7 @@ from tests.e2e.faults.scenarios import DELIVERED_AGAIN, STATE_MACHINE_STOPPED, T
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_ready
 from tests.e2e.faults.stream import Event, number_of, position, records_after
 from tests.e2e.faults.table import FaultTable
+from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 pytestmark = pytest.mark.terraform
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from local.demo.cities import TABLE_NAME, Item, key_of
-from operate.cli import main as tablecopy
-from operate.function import Status
+from tablecopy_cli.run.cli import main as tablecopy
+from tablecopy_cli.run.control_function import Status
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.scenarios import ITEM_REFUSED, LETTERS_REDRIVEN, RECORD_REFUSED, WRITERS
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_ready
 from tests.e2e.faults.table import FaultTable
+from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 pytestmark = pytest.mark.terraform
 

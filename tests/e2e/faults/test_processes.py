@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from local.demo.cities import TABLE_NAME, Item, key_of
 from tests.e2e.faults.call import Call
 from tests.e2e.faults.faults import Catch, Freeze, Hold
 from tests.e2e.faults.hosts import Host
@@ -35,6 +34,7 @@ from tests.e2e.faults.scenarios import (
 from tests.e2e.faults.stand import SEGMENTS, Stand
 from tests.e2e.faults.stream import Event, position, records_after
 from tests.e2e.faults.table import FaultTable
+from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 pytestmark = pytest.mark.terraform
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from local.demo.cities import TABLE_NAME
 from tests.e2e.faults.runs import EQUAL, run_to_ready
 from tests.e2e.faults.scenarios import DESTINATION_DELETED, STREAM_SWITCHED
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_stopped
 from tests.e2e.faults.table import FaultTable
+from tools.local.demo.cities import TABLE_NAME
 
 pytestmark = pytest.mark.terraform
 

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from local.accounts import LocalAws
 from tests.e2e.permissions.roles import Json, Role
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import batch, first_look, first_start, worker
+from tools.local.accounts import LocalAws
 
 _NAME = "stranger"
 

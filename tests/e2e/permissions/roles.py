@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 from tests.e2e.faults.stand import Stand
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
 Json = dict[str, Any]
 

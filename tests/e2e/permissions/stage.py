@@ -15,17 +15,17 @@ from typing import Any
 import boto3
 import botocore.session
 
-from local.accounts import SECRET, SOURCE_ACCOUNT
-from local.demo.cities import TABLE_NAME, Item, key_of
 from tablecopy.clock import Clock
+from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.requests import key_token
+from tablecopy.journal.dead_letters import Letter, Letters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases
-from tablecopy.journal.letters import Letter, Letters, Origin, name
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
-from tablecopy.wire import Wire
-from tablecopy.writes import key_token
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand
 from tests.e2e.processes import environment_of, kill_function
+from tools.local.accounts import SECRET, SOURCE_ACCOUNT
+from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 Json = dict[str, Any]
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.demo.cities import key_of
-from local.mapping.clock import SystemClock
-from local.mapping.permissions import STREAM_ACTIONS, Permissions
 from tablecopy.journal.run import Phase
 from tests.e2e.permissions.roles import Role
 from tests.e2e.permissions.stage import Stage
+from tools.local.demo.cities import key_of
+from tools.local.mapping.clock import SystemClock
+from tools.local.mapping.permissions import STREAM_ACTIONS, Permissions
 
 Step = Callable[[Stage, Role], str]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
-from local.demo.cities import TABLE_NAME
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand
 from tests.e2e.permissions.principals import stranger_role
 from tests.e2e.permissions.roles import Json, as_list
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.used import action_of
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
+from tools.local.demo.cities import TABLE_NAME
 
 pytestmark = pytest.mark.terraform
 
@@ -96,10 +96,10 @@ def test_terraform_needs_what_is_documented(the_stand: Stand, account: str) -> N
 
 def test_the_operator_needs_to_invoke_control_and_nothing_else(stage: Stage) -> None:
     with people(stage, operator(stage), reader("*")) as flags:
-        done = run(stage, "operate", "status", *flags[:2])
+        done = run(stage, "tablecopy_cli", "status", *flags[:2])
         assert done.returncode == 0, done.stderr
     with people(stage, policy("operator", CONTROL_FUNCTION_ARN=table_arns(stage)[0]), reader("*")) as flags:
-        done = run(stage, "operate", "status", *flags[:2])
+        done = run(stage, "tablecopy_cli", "status", *flags[:2])
         assert "lambda:InvokeFunction" in done.stderr
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import botocore.session
 import pytest
 
-from local.demo.cities import TABLE_NAME
 from tests.e2e.faults.stand import Stand
 from tests.e2e.permissions.roles import Role
+from tools.local.demo.cities import TABLE_NAME
 
 pytestmark = pytest.mark.terraform
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
-from local.mapping.clients import Clients
-from local.mapping.clock import SystemClock
-from local.mapping.destination import FailureDestination
-from local.mapping.permissions import Permissions
-from tablecopy.wire import Json
+from tablecopy.dynamodb.client import Json
 from tests.e2e.faults.stand import DESTINATION_NAME
 from tests.e2e.permissions.principals import assume, destination_session, function_session, stranger
 from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import worker_anew
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
+from tools.local.mapping.clients import Clients
+from tools.local.mapping.clock import SystemClock
+from tools.local.mapping.destination import FailureDestination
+from tools.local.mapping.permissions import Permissions
 
 pytestmark = pytest.mark.terraform
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from checks.actions import CALLED_BY_AWS
-from local.demo.cities import TABLE_NAME, key_of
-from operate.cli import main as tablecopy
-from operate.function import Status
+from tablecopy_cli.run.cli import main as tablecopy
+from tablecopy_cli.run.control_function import Status
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import Stand, all_copied, is_ready
 from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.used import Recording, is_used, recording
+from tools.checks.actions import CALLED_BY_AWS
+from tools.local.demo.cities import TABLE_NAME, key_of
 
 pytestmark = pytest.mark.terraform
 

@@ -11,10 +11,10 @@ from functools import cache
 
 import botocore.session
 
-from local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 from tests.e2e.faults.call import Call
 from tests.e2e.faults.stand import Stand
 from tests.e2e.permissions.roles import Json, Role, as_list
+from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
 # What stands before an operation's name in a policy, where it is not what requests are signed for.
 _PREFIX = {"monitoring": "cloudwatch"}

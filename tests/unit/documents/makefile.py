@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import re
 
-from reference.__main__ import REPOSITORY
+from tools.docs_tables.__main__ import REPOSITORY
 
 TARGETS = frozenset(re.findall(r"^([a-z][\w-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))

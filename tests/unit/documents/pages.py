@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from reference.__main__ import REPOSITORY
+from tools.docs_tables.__main__ import REPOSITORY
 
 PAGES = sorted(
     [

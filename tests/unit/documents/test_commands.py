@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from operate.cli import parser as tablecopy
+from tablecopy_cli.run.cli import parser as tablecopy
 from tests.unit.documents.makefile import TARGETS
 from tests.unit.documents.pages import PAGES, code, name
 from verify.flags import parser as verify
-from verify.repair_cli import parser as repair
+from verify.repair.cli import parser as repair
 
 
 def flags(parser: argparse.ArgumentParser) -> set[str]:

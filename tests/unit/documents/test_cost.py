@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from reference.__main__ import REPOSITORY
 from tablecopy.control.cost import Circumstances, Cost, costs
 from tablecopy.control.estimate import Estimate, estimate
+from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings, Prices
-from tablecopy.wire import Json
+from tools.docs_tables.__main__ import REPOSITORY
 
 TEXT = (REPOSITORY / "docs/cost.md").read_text()
 ITEMS, SIZE = 200_000_000, 100_000_000_000

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from advice import CUTOVER, Commands, Repaired, Situation, cutover_steps, next_steps
-from advice.steps import repair_steps
-from reference.__main__ import REPOSITORY
+from tablecopy_cli.advice import CUTOVER, Commands, Repaired, Situation, cutover_steps, next_steps
+from tablecopy_cli.advice.steps import repair_steps
+from tools.docs_tables.__main__ import REPOSITORY
 
 TTL = "aws dynamodb update-time-to-live"
 STEPS = cutover_steps(Commands(outputs={"time_to_live": TTL}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reference.__main__ import REPOSITORY
+from tools.docs_tables.__main__ import REPOSITORY
 
 
 def test_every_folder_of_tests_is_run() -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reference.__main__ import REPOSITORY
+from tools.docs_tables.__main__ import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/troubleshooting.md").read_text()
 # What AWS says, not the code here.
@@ -15,7 +15,7 @@ OF_AWS = frozenset({"Lambda.ResourceNotFoundException", "Function not found"})
 
 def said() -> str:
     """All source code, with strings that are written in parts put together."""
-    packages = ("lambda/tablecopy", "operate", "sides", "verify")
+    packages = ("lambda/tablecopy", "cli/tablecopy_cli", "verify")
     python = [path.read_text() for package in packages for path in (REPOSITORY / package).rglob("*.py")]
     terraform = [path.read_text() for path in (REPOSITORY / "modules").rglob("*.tf")]
     return " ".join(re.sub(r'"\s*\n\s*f?"', "", "\n".join(python + terraform)).split())

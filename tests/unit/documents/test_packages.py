@@ -9,11 +9,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-from reference.__main__ import REPOSITORY
 from tests.unit.tablecopy.test_handlers import ENVIRONMENT
+from tools.docs_tables.__main__ import REPOSITORY
 
 TOOL = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]
-INSTALLED = ("advice", "operate", "sides", "tablecopy", "verify")
+INSTALLED = ("tablecopy", "tablecopy_cli", "verify")
 
 IMPORT = """
 import importlib, sys

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 
-from reference.__main__ import REPOSITORY
 from tests.unit.documents.pages import PAGES
+from tools.docs_tables.__main__ import REPOSITORY
 
 VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
 

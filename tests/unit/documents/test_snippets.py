@@ -9,9 +9,9 @@ from typing import Any
 import hcl2
 import pytest
 
-from reference.__main__ import REPOSITORY
-from reference.module import read_module
 from tests.unit.documents.pages import PAGES, code, fences, name
+from tools.docs_tables.__main__ import REPOSITORY
+from tools.docs_tables.module import read_module
 
 INPUTS = {
     module: frozenset(row.path for row in read_module(REPOSITORY / module).inputs)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reference.__main__ import REPOSITORY, main, modules
-from reference.module import read_module
+from tools.docs_tables.__main__ import REPOSITORY, main, modules
+from tools.docs_tables.module import read_module
 
 
 def test_no_table_is_stale(capsys: pytest.CaptureFixture[str]) -> None:

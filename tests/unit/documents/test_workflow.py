@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from local.terraform import OLDEST_PROVIDER, OLDEST_TERRAFORM
-from reference.__main__ import REPOSITORY
 from tests.unit.documents.makefile import TARGETS
+from tools.docs_tables.__main__ import REPOSITORY
+from tools.local.terraform import OLDEST_PROVIDER, OLDEST_TERRAFORM
 
 
 @pytest.fixture(scope="module")

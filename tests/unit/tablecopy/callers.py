@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tablecopy.capacity import Capacity
+from tablecopy.throughput.rate import Capacity
 from tests.unit.tablecopy.fakes import NOON, FakeClock
 
 

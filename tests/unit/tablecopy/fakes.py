@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
 from tablecopy.clock import Clock
+from tablecopy.dynamodb.client import Json, Wire, encode
+from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.store import Conflict, Store
-from tablecopy.wire import Json, Wire, encode
-from tablecopy.writes import key_token
 from tests.unit.tablecopy.validation import check
 
 NOON = 1_750_000_000.0

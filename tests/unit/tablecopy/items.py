@@ -6,7 +6,7 @@ import base64
 
 from hypothesis import strategies as st
 
-from tablecopy.wire import Json
+from tablecopy.dynamodb.client import Json
 
 # What JSON gives a meaning, and what it escapes, more often than chance would bring it.
 texts = st.one_of(

@@ -10,7 +10,7 @@ from types import TracebackType
 import pytest
 from botocore.session import Session
 
-from tablecopy.wire import Wire
+from tablecopy.dynamodb.client import Wire
 
 
 class Loopback(ThreadingHTTPServer):

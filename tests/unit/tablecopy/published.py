@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
-from tablecopy.metrics import METRICS, NAMESPACE
+from tablecopy.metrics.definitions import METRICS, NAMESPACE
 
 Published = dict[str, dict[str, list[float]]]
 """The values of each metric, by the dimensions besides Copy, as in "copy/by-date"."""

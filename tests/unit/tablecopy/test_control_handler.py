@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from tablecopy.control.commands import Commands
+from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Context
-from tablecopy.journal.letters import Letters
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
-from tablecopy.wire import Json
 from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore, client_error
 from tests.unit.tablecopy.test_handlers import COMMON, ENVIRONMENT, OWN
 

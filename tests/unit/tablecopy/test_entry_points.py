@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy.backfill import Next
+from tablecopy.data.backfill import Next
 from tests.unit.tablecopy.fakes import NOON, FakeClock, record
 from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 

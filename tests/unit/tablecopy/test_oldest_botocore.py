@@ -13,7 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 OLDEST = ROOT / ".venv-botocore"
-TESTS = ("test_transport_settings.py", "test_post.py", "test_wire.py", "test_sessions.py", "test_store.py")
+TESTS = (
+    "test_transport_settings.py",
+    "dynamodb/test_post.py",
+    "dynamodb/test_client.py",
+    "dynamodb/test_sessions.py",
+    "journal/test_store.py",
+)
 
 
 def test_the_oldest_is_the_one_that_the_package_asks_for() -> None:
@@ -35,7 +41,7 @@ def test_the_transport_works_on_the_oldest() -> None:
         check=True,
     )
     assert version.stdout.split() == ["1.40.0", "1.40.0"]
-    paths = [str(Path(__file__).with_name(name)) for name in TESTS]
+    paths = [str(Path(__file__).parent / name) for name in TESTS]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths],
         env=environment,

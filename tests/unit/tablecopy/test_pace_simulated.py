@@ -19,14 +19,15 @@ from tablecopy.control.mapping import Mapping
 from tablecopy.control.pace import Pace
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Parts, Reconciler
-from tablecopy.control.stream import Stream
-from tablecopy.control.watch import Watch
+from tablecopy.control.stream.progress import Stream
+from tablecopy.control.table_checks import Watch
+from tablecopy.journal.applied_batches import Mark, Marks
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.leases import Leases
-from tablecopy.journal.letters import Letters
-from tablecopy.journal.marks import Mark, Marks
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.shards import Shards
+from tests.unit.tablecopy.control.test_reconciler import FakeQueue
 from tests.unit.tablecopy.fakes import (
     MACHINE_ARN,
     STREAM_ARN,
@@ -37,7 +38,6 @@ from tests.unit.tablecopy.fakes import (
     FakeStreams,
     MemoryStore,
 )
-from tests.unit.tablecopy.test_reconciler import FakeQueue
 
 TICK = 5.0
 SWITCHING = 30.0

@@ -13,15 +13,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.control.commands import Commands
-from tablecopy.control.pulse import Pulse
+from tablecopy.control.metrics import Pulse
 from tablecopy.control.reconciler import Outcome
+from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Context
-from tablecopy.journal.letters import Letters
+from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.turn import Turn
-from tablecopy.wire import Json
 from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore, client_error
 from tests.unit.tablecopy.published import Published, published
 from tests.unit.tablecopy.test_handlers import COMMON, ENVIRONMENT, OWN

@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, EndpointResolutionError, SSLError
 from botocore.session import Session
 
-from tablecopy.connections import Direct, Proxied, connections, settings_of
-from tablecopy.post import Post
+from tablecopy.dynamodb.http import Direct, Proxied, connections, settings_of
+from tablecopy.dynamodb.post import Post
 from tests.unit.tablecopy.arrivals import Arrival, World
 
 TABLE = "cities"

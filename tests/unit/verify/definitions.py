@@ -11,9 +11,9 @@ import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
-from sides import Side
-from verify.definition import Definition, compare_definitions, read_definition
-from verify.findings import Finding
+from tablecopy_cli.common import Side
+from verify.settings.compare import Definition, compare_definitions, read_definition
+from verify.settings.findings import Finding
 
 KEY_ARN = "arn:aws:kms:eu-west-1:111111111111:key/1"
 ON_DEMAND = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}

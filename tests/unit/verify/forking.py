@@ -17,8 +17,8 @@ from pathlib import Path
 import botocore.session
 from botocore.loaders import create_loader
 
-from verify import recheck
 from verify.cli import main
+from verify.comparison import recheck
 
 ROOT = Path(__file__).parents[3]
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from sides import Side
+from tablecopy_cli.common import Side
 from tests.unit.tablecopy.validation import check
 from verify import KeySchema, Table
 
@@ -168,7 +168,7 @@ class FakeTable:
 
     def table(self, side: str = "source") -> Table:
         """This table as `verify` reads it, without a network."""
-        from verify.described import read_definition
+        from verify.settings.describe import read_definition
 
         definition = None
         if self.expiry:

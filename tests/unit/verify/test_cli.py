@@ -21,12 +21,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 import verify.cli
-import verify.repair_cli
+import verify.repair.cli
 from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import ROOT, World, environment, item, keys_of, records
 from verify.cli import main
 from verify.flags import parser
-from verify.plan import read_plan
+from verify.repair.plan import read_plan
 
 Captured = pytest.CaptureFixture[str]
 
@@ -140,7 +140,7 @@ def test_an_unexpected_error_in_a_thread_never_exits_1(
     def broken(*args: Any) -> Any:
         raise ValueError("DynamoDB has no attribute type 'X'")
 
-    monkeypatch.setattr("verify.table.Reader.page", broken)
+    monkeypatch.setattr("verify.scan.table.Reader.page", broken)
     assert "no attribute type 'X'" in trouble(world, capsys)
 
 
@@ -777,7 +777,7 @@ def test_the_endpoint_is_no_url(world: World, capsys: Captured) -> None:
 def test_something_else_at_the_endpoint(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    monkeypatch.setattr("tablecopy.retry.Backoff.next", lambda self: 0.0)
+    monkeypatch.setattr("tablecopy.dynamodb.errors.Backoff.next", lambda self: 0.0)
     world.served.instead = lambda operation, body: (200, b"<html>") if operation == "Scan" else None
     err = trouble(world, capsys)
     assert "Scan is answered with something else than DynamoDB's JSON" in err
@@ -873,7 +873,8 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
 
 
 @pytest.mark.parametrize(
-    "where", ["verify.blocks.Blocks.append", "verify.match.pair", "verify.sort._written"]
+    "where",
+    ["verify.scan.blocks.Blocks.append", "verify.comparison.match.pair", "verify.comparison.sort._written"],
 )
 def test_a_full_disk_is_named(
     different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str
@@ -965,7 +966,7 @@ def test_every_flag_is_documented_and_no_other() -> None:
     text = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
     flags = {
         flag
-        for each in (parser(), verify.repair_cli.parser())
+        for each in (parser(), verify.repair.cli.parser())
         for action in each._actions
         for flag in action.option_strings
         if flag.startswith("--")

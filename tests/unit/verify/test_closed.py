@@ -49,7 +49,7 @@ def test_an_error_does_not_go_to_stdout_with_stderr_closed(world: World) -> None
     for arguments in (
         ("verify", *world.flags("--destination", "none")),
         ("verify", "repair", "/nope/plan.jsonl", *world.flags()[2:]),
-        ("operate", "status", "--control-function", "none", *flags),
+        ("tablecopy_cli", "status", "--control-function", "none", *flags),
     ):
         done = shell("2>&-", *arguments)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
@@ -61,7 +61,7 @@ def test_nothing_is_done_with_stdout_closed(world: World) -> None:
     for program, arguments in (
         ("verify", ("verify", *world.flags("--writes-stopped"))),
         ("verify repair", ("verify", "repair", "plan.jsonl", "--apply", *world.flags()[2:])),
-        ("tablecopy", ("operate", "seal", "--control-function", "none", *flags)),
+        ("tablecopy", ("tablecopy_cli", "seal", "--control-function", "none", *flags)),
     ):
         done = shell(">&-", *arguments)
         assert done.returncode == 2

@@ -16,7 +16,7 @@ from verify.estimate import (
     estimate,
 )
 from verify.measure import Rates, SideSample
-from verify.workers import SideName
+from verify.scan.workers import SideName
 
 PLAN = Plan(writes_stopped=False, segments=4, of=4, processes=1, lag_seconds=15.0, read_capacity={})
 # Pages that arrive at once, and a core that takes no time: no test that sets neither is limited by them.

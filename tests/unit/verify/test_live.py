@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from operate.function import ControlFunction
-from sides import Side, UserError
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.run.control_function import ControlFunction
 from tests.unit.verify.live import Compared, Simulation
 from verify import Options, WorkDirectory
-from verify.control import lag_of
+from verify.comparison.control import lag_of
 
 SEEDS = range(4)
 LAG = 5.0
@@ -36,7 +36,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
         if not warm_up:
             simulation.writing = set()
             simulation.source.older = dict
-        for module in ("workers", "recheck"):
+        for module in ("scan.workers", "comparison.recheck"):
             monkeypatch.setattr(f"verify.{module}.run_all", simulation.run_all)
         simulation.advance(warm_up)
         return simulation

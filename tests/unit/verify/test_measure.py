@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from sides import Side, UserError
+from tablecopy_cli.common import Side, UserError
 from tests.unit.verify.conftest import MakeTable
 from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import item
-from verify.compare import compare
+from verify.comparison.options import Options
+from verify.comparison.run import compare
 from verify.estimate import estimated
 from verify.measure import Rates, measure
-from verify.options import Options
-from verify.table import Table
-from verify.workers import SideName
+from verify.scan.table import Table
+from verify.scan.workers import SideName
 
 
 def pair_of(make_table: MakeTable, items: int, page_size: int) -> tuple[FakeTable, FakeTable]:

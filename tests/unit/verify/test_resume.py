@@ -19,8 +19,8 @@ import pytest
 from tests.unit.verify.forking import BATCH_KEYS, RECHECK_THREADS, Forking
 from tests.unit.verify.test_interrupt import with_nobody_left
 from tests.unit.verify.world import World, item, keys_of, records
-from verify.recheck import Generation
-from verify.work import WorkDirectory, join
+from verify.comparison.recheck import Generation
+from verify.scan.work import WorkDirectory, join
 
 SEGMENTS = 2
 # A thread for each, and a page in the hands of each.
@@ -307,7 +307,7 @@ def test_without_resume_it_begins_anew(interrupted: World) -> None:
 def test_of_two_at_the_same_time_the_second_is_refused(
     interrupted: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("verify.work._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("verify.scan.work._WAIT_SECONDS", 0.0)
     seen: list[int] = []
     connected = interrupted.source.before
 
@@ -349,7 +349,7 @@ def test_the_processes_of_a_killed_one_are_waited_for(
             os.kill(helper, signal.SIGKILL)
             os.waitpid(helper, 0)
 
-    monkeypatch.setattr("verify.work.time.sleep", wait)
+    monkeypatch.setattr("verify.scan.work.time.sleep", wait)
     again = WorkDirectory(tmp_path, {"a": 1}, resume=True)
     assert len(waits) == 3
     again.remove()

@@ -25,7 +25,7 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
-from verify.results import Comparison, Difference
+from verify.comparison.results import Comparison, Difference
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "verify.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sides.sts import CredentialProcess, Sts, mfa_profile, serving_sts
+from tests.unit.cli.common.sts import CredentialProcess, Sts, mfa_profile, serving_sts
 from tests.unit.verify.world import ROOT, World, environment
 
 _LIMIT_SECONDS = 60
@@ -150,7 +150,7 @@ def test_two_profiles_ask_one_after_the_other(equal: World, sts: Sts, config: Pa
 
 AT_ONCE = """
 import threading
-from sides import Side
+from tablecopy_cli.common import Side
 
 def sign_in(profile):
     together.wait()

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from verify.differences import PathChange
-from verify.findings import Finding
-from verify.results import KINDS, Comparison, Difference, Letter, Sample, SideResult
+from verify.comparison.differences import PathChange
+from verify.comparison.results import KINDS, Comparison, Difference, Letter, Sample, SideResult
+from verify.settings.findings import Finding
 
 NOON = 1_795_435_200.0
 """2026-11-23 12:00:00 UTC."""

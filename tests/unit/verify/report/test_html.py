@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from advice import Step
+from tablecopy_cli.advice import Step
 from tests.unit.verify.report.comparisons import (
     EQUAL,
     EVIL,
@@ -27,8 +27,8 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
+from verify.comparison.results import Comparison, Difference
 from verify.report.html import write_html
-from verify.results import Comparison, Difference
 
 VOID = {"meta", "input", "br"}
 
@@ -213,5 +213,4 @@ def test_no_key_becomes_markup(written: Any, evil: str) -> None:
 def test_the_template_is_installed() -> None:
     project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
     setuptools = project["tool"]["setuptools"]
-    assert "verify.report" in setuptools["packages"]
     assert setuptools["package-data"]["verify.report"] == ["template.html"]

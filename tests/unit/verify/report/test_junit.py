@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from advice import Step
+from tablecopy_cli.advice import Step
 from tests.unit.verify.report.comparisons import (
     EQUAL,
     EVIL,
@@ -26,9 +26,9 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
-from verify.differences import PathChange
+from verify.comparison.differences import PathChange
+from verify.comparison.results import Comparison, Difference
 from verify.report.junit import junit_report, write_junit
-from verify.results import Comparison, Difference
 
 MISSING = Difference("missing", key(1))
 MOVING = Difference("extra", key(2), standing=False)

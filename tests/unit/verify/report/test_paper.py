@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.verify.report.comparisons import key, with_differences
+from verify.comparison.results import Difference, Kind
 from verify.report.html import write_html
-from verify.results import Difference, Kind
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COUNTS: dict[Kind, int] = {"different": 2, "extra": 3, "missing": 200}

@@ -22,10 +22,10 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
-from verify.differences import PathChange
+from verify.comparison.differences import PathChange
+from verify.comparison.results import Comparison, Difference, Kind
 from verify.report import rows
 from verify.report.rows import rows_of
-from verify.results import Comparison, Difference, Kind
 
 
 def told(comparison: Comparison) -> list[dict[str, Any]]:

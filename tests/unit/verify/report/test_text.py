@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from advice import Step
-from sides.output import Style
+from tablecopy_cli.advice import Step
+from tablecopy_cli.common.terminal import Style
 from tests.unit.verify.report.comparisons import (
     EQUAL,
     EVIL,
@@ -27,8 +27,8 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
+from verify.comparison.results import KINDS, Comparison, Difference
 from verify.report.text import text_report
-from verify.results import KINDS, Comparison, Difference
 
 STEPS = [Step("Stop the writers."), Step("Compare again.", "verify --writes-stopped")]
 NEXT = ["Next:", "  1. Stop the writers.", "  2. Compare again.", "     verify --writes-stopped"]

@@ -15,6 +15,7 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
+from verify.comparison.results import Comparison, Difference, Sample
 from verify.report.wording import (
     duration_text,
     expiry_text,
@@ -26,7 +27,6 @@ from verify.report.wording import (
     sample_text,
     seen_text,
 )
-from verify.results import Comparison, Difference, Sample
 
 MISSING = Difference("missing", key(1))
 MOVING = Difference("extra", key(2), standing=False)

@@ -1,0 +1,413 @@
+"""What to do now, in the order of doing it. Pure: everything it depends on is in the `Situation`."""
+
+from __future__ import annotations
+
+from tablecopy_cli.advice.commands import Commands
+from tablecopy_cli.advice.cutover import cutover_steps, tablecopy_step, verify_step
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status, Step
+
+_COPYING = frozenset({"preflight", "pausing", "slice", "resuming"})
+
+
+def next_steps(situation: Situation) -> list[Step]:
+    """What to do now, in the order of doing it. Never empty."""
+    commands, run = situation.commands, situation.run
+    if situation.repaired is not None:
+        return _after_repair(situation.repaired, run, commands)
+    if situation.compared is not None:
+        return _after_comparison(situation.compared, run, commands)
+    return _of_run(run, commands)
+
+
+def is_go_ahead(compared: Compared) -> bool:
+    """Whether the comparison alone lets the cutover continue.
+
+    Everything was compared while nothing wrote, nothing differs, the settings can lose no data, and no dead
+    letter is open. Whether the run may be sealed is for control to say.
+    """
+    return (
+        compared.verdict == "equal"
+        and compared.writes_stopped
+        and not compared.restricted
+        and not compared.severe
+        and not compared.unread
+        and compared.letters == 0
+    )
+
+
+def before_apply(*, problems: int, unanswered: bool, applied: str | None) -> list[Step]:
+    """What to do after the checks that precede a copy.
+
+    Parameters
+    ----------
+    problems
+        How many were found.
+    unanswered
+        Whether a check could not run.
+    applied
+        The directory of the Terraform configuration, if it was applied already.
+    """
+    again = Step("Run this command again.")
+    if problems:
+        what = "the problem" if problems == 1 else f"the {problems:,} problems"
+        return [Step(f"Fix {what}. Each message shows how."), again]
+    steps = []
+    if unanswered:
+        steps.append(Step("Fix what the messages of unanswered checks name, and run this command again."))
+    if applied is not None:
+        status = Commands(("--from-terraform", applied)).tablecopy("status")
+        return [*steps, Step("Find out how the run is doing.", status)]
+    text = "Apply Terraform. This also starts the copy if the destination table is empty."
+    return [*steps, Step(text, "terraform apply")]
+
+
+def settle_letters(commands: Commands) -> list[Step]:
+    """What to do about dead letters that have just been listed."""
+    return [
+        Step("Change the items in the source table, or the destination table."),
+        tablecopy_step(commands, "Try the dead letters again.", "redrive"),
+    ]
+
+
+def proof_text(found: Repaired, run: Status | None) -> str:
+    """Why both tables are equal after a repair, in two sentences; empty if that is not proven."""
+    complete = found.applied and found.whole and found.unequal == 0 and not found.moved
+    if not complete or found.count("failed", "changed_at_source", "changed_at_destination"):
+        return ""
+    if not _is_proof(found, run):
+        return ""
+    since = (
+        "You passed --writes-stopped, so nothing has written since."
+        if run is None
+        else f"The run was {_phase(run)} before that and has applied nothing since."
+    )
+    return f"each repaired item was read again, and the comparison found all others equal. {since}"
+
+
+# The run alone
+
+
+def _of_run(run: Status | None, commands: Commands) -> list[Step]:
+    phase = _phase(run)
+    if run is None or phase is None:
+        return [tablecopy_step(commands, "Find out how the run is doing.", "status")]
+    if phase == "none":
+        return [tablecopy_step(commands, "Start the copy.", "start")]
+    if phase == "stopped":
+        return _restart(run, commands)
+    if phase == "sealing":
+        return [_until_sealed(commands)]
+    if phase == "sealed":
+        return _of_late(commands) if run.get("reason") else cutover_steps(commands, begin="rollback")
+    if run.get("letters") and not run.get("redrive"):
+        return [*_letters(run["letters"], run, commands), _watch(commands)]
+    if phase == "ready" and not run.get("letters"):
+        return cutover_steps(commands)
+    if run.get("problems"):
+        text = "Fix what the run waits for. It checks again every minute."
+        return [Step(text), _watch(commands)]
+    if run.get("held") and not run.get("redrive"):
+        return [Step("Fix what the note says."), _watch(commands)]
+    if _in_sync(run):
+        return [
+            verify_step(commands, "The copy is in sync. Compare both tables while it runs."),
+            Step("Stop the writers when you are ready to cut over."),
+            tablecopy_step(commands, "Wait until the run is ready for cutover.", "watch", "--until", "ready"),
+        ]
+    return [_watch(commands)]
+
+
+def _of_late(commands: Commands) -> list[Step]:
+    return [
+        verify_step(
+            commands,
+            "Do not switch the writers yet. Find the changes that are missing at the destination.",
+            "--writes-stopped",
+        ),
+        Step("Repair them with the plan that this writes, or start over with a new copy."),
+    ]
+
+
+def _restart(run: Status, commands: Commands, text: str = "Fix what the note says.") -> list[Step]:
+    if not run.get("resumable", True):
+        return [Step("This run cannot continue. Start over with a new copy (docs/runbook.md, Start anew).")]
+    return [Step(text), tablecopy_step(commands, "Continue the run.", "start")]
+
+
+def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
+    items = "1 item" if count == 1 else f"{count:,} items"
+    text = f"The destination rejects {items}. List the dead letters and their errors."
+    stopped = [tablecopy_step(commands, "Continue the run.", "start")] if _phase(run) == "stopped" else []
+    return [tablecopy_step(commands, text, "letters"), *stopped, *settle_letters(commands)]
+
+
+# After a comparison
+
+
+def _after_comparison(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    before = []
+    if found.letters and _phase(run) not in {"sealing", "sealed"}:
+        before += _letters(found.letters, run, commands)
+    before += _settings(found.severe, found.unread)
+    if found.verdict == "different":
+        return [*before, *_different(found, run, commands)]
+    if found.verdict == "unsettled":
+        return [*before, *_unsettled(found, run, commands)]
+    if found.restricted:
+        flags = " and ".join(found.restricted)
+        text = f"Compare everything before you cut over, without {flags}."
+        return [*before, verify_step(commands, text, *_as_before(found))]
+    if before and found.writes_stopped:
+        if not found.letters:
+            # The settings are no part of the items: those need no second comparison.
+            return before
+        return [*before, _again(found, run, commands)]
+    return [*before, *_equal(found, run, commands)]
+
+
+def _settings(severe: int, unread: int) -> list[Step]:
+    steps = []
+    if severe:
+        what = (
+            "the setting that can lose data" if severe == 1 else f"the {severe:,} settings that can lose data"
+        )
+        steps.append(Step(f"Fix {what} before you cut over. Each finding shows how."))
+    if unread:
+        what = "the setting" if unread == 1 else f"the {unread:,} settings"
+        steps.append(Step(f"Compare {what} that verify could not read. Each finding names the permission."))
+    return steps
+
+
+def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    phase = _phase(run)
+    if phase == "none":
+        text = "No run keeps the tables in sync. Start one if the source is still in use."
+        return [tablecopy_step(commands, text, "start")]
+    if phase == "stopped" and run is not None:
+        return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
+    if phase in {"sealing", "sealed"}:
+        wait = [_until_sealed(commands)] if phase == "sealing" else []
+        if found.writes_stopped:
+            return [*wait, *cutover_steps(commands, begin="rollback")]
+        text = "Compare both tables while nothing writes, before you switch the writers."
+        return [*wait, verify_step(commands, text, "--writes-stopped")]
+    if phase in _COPYING or (phase == "draining" and not _in_sync(run)):
+        return [_watch(commands)]
+    if not found.writes_stopped:
+        return cutover_steps(commands)
+    if phase == "draining":
+        text = "The run is not ready for cutover yet. Wait until it is."
+        return [
+            tablecopy_step(commands, text, "watch", "--until", "ready"),
+            verify_step(
+                commands, "Compare again: changes may have arrived since this comparison.", "--writes-stopped"
+            ),
+        ]
+    if phase != "ready" and commands.tablecopy_flags is not None:
+        return [
+            tablecopy_step(commands, "Check that the run is ready for cutover.", "status"),
+            *cutover_steps(commands, begin="seal"),
+        ]
+    return cutover_steps(commands, begin="seal")
+
+
+def _different(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    phase = _phase(run)
+    if phase == "none":
+        return [tablecopy_step(commands, "No run has copied the table yet. Start the copy.", "start")]
+    if phase == "stopped" and run is not None and run.get("resumable", True):
+        return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
+    if phase in _COPYING or (phase == "draining" and not _in_sync(run)):
+        text = "The run is still copying, so differences are expected. Wait until it is in sync."
+        return [tablecopy_step(commands, text, "watch"), _again(found, run, commands)]
+    if phase == "sealing":
+        return [_until_sealed(commands), _again(found, run, commands)]
+    if found.writes_stopped and phase != "draining":
+        return _repairs(found, run, commands)
+    if found.writes_stopped:
+        text = "The run is not ready for cutover yet. Wait until it is."
+        return [
+            tablecopy_step(commands, text, "watch", "--until", "ready"),
+            _again(found, run, commands),
+        ]
+    if phase == "sealed":
+        text = (
+            "The copy is sealed, so later changes are not copied. Compare both tables while nothing writes."
+        )
+        return [verify_step(commands, text, "--writes-stopped")]
+    return [
+        verify_step(
+            commands,
+            "Compare again in a minute. What still differs then is not lag, and you must not cut over.",
+            *_as_before(found),
+        ),
+        Step("If it still differs, stop the writers to repair it."),
+        *_to_ready(commands),
+    ]
+
+
+def _repairs(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    steps = [Step("Do not cut over. Find out why these items differ.")]
+    if _phase(run) == "sealed":
+        steps[0] = Step(
+            "Do not repair if the application already writes to the destination: its changes are "
+            "differences. Otherwise find out why these items differ before you switch the writers."
+        )
+    if found.plan is not None:
+        return [*steps, *repair_steps(found.plan, commands)]
+    if found.ignored:
+        text = "Compare without --ignore-attribute to get a repair plan: a repair writes whole items."
+        return [*steps, verify_step(commands, text, *_as_before(found))]
+    if found.too_many:
+        text = (
+            f"{found.differing:,} items differ, too many to write a plan unasked. If the copy has lost them, "
+            "start over. To repair them, name a plan: each of them is read again."
+        )
+        flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
+        return [*steps, verify_step(commands, text, *flags)]
+    # Named, it is written whatever the reason is that there is none.
+    flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
+    return [*steps, verify_step(commands, "Compare again to get a repair plan.", *flags)]
+
+
+def repair_steps(plan: str, commands: Commands) -> list[Step]:
+    """Look at a plan, then apply it."""
+    return [_look_at(plan, commands), _apply(plan, commands)]
+
+
+def _unsettled(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    if not found.writes_stopped:
+        lag = f"{2 * found.lag_seconds:g}"
+        text = (
+            "Compare again. Raise --lag if changes take longer than "
+            f"{found.lag_seconds:g} s to arrive at the destination."
+        )
+        return [verify_step(commands, text, *_as_before(found), "--lag", lag)]
+    steps = [Step("Find what still writes to the tables and stop it.")]
+    if _phase(run) not in {None, "none", "sealing", "sealed", "stopped"}:
+        text = "Wait until the run is ready for cutover."
+        steps.append(tablecopy_step(commands, text, "watch", "--until", "ready"))
+    return [*steps, verify_step(commands, "Compare again.", *_as_before(found))]
+
+
+# After a repair
+
+
+def _after_repair(found: Repaired, run: Status | None, commands: Commands) -> list[Step]:
+    again = verify_step(commands, "Compare again.", "--writes-stopped")
+    if not found.whole and not found.applied:
+        return [_look_at(found.plan, commands)]
+    if not found.whole:
+        return [_apply(found.plan, commands, "Apply the plan again. What is done stays done.")]
+    if found.moved:
+        text = f"Compare again: {found.moved.rstrip('.')}."
+        return [verify_step(commands, text, "--writes-stopped")]
+    if found.count("failed"):
+        text = "Fix what the reasons name, in the source or the destination table."
+        return [Step(text), again]
+    if found.count("changed_at_source", "changed_at_destination"):
+        text = "Compare again: items have changed since the plan was written. This writes a new plan."
+        return [verify_step(commands, text, "--writes-stopped")]
+    if found.count("would"):
+        return _after_dry_run(found, run, commands)
+    if not found.applied or found.unequal is None or found.unequal:
+        return [again]
+    if not _is_proof(found, run):
+        text = "Compare both tables again: the plan does not show that everything else is equal."
+        return [verify_step(commands, text, "--writes-stopped")]
+    proven = Compared(
+        "equal",
+        writes_stopped=True,
+        severe=found.severe,
+        unread=found.unread,
+        letters=run.get("letters", 0) if run else 0,
+    )
+    return _after_comparison(proven, run, commands)
+
+
+def _after_dry_run(found: Repaired, run: Status | None, commands: Commands) -> list[Step]:
+    apply = _apply(found.plan, commands)
+    if found.obstacle is None:
+        return [apply]
+    phase = _phase(run)
+    if phase in _COPYING or phase in {"draining", "sealing"}:
+        target = "sealed" if phase == "sealing" else "ready"
+        text = f"--apply is refused now, because the run is {phase}. Wait until it is {target}."
+        return [
+            *([] if phase == "sealing" else [Step("Stop the writers.")]),
+            tablecopy_step(commands, text, "watch", "--until", target),
+            verify_step(commands, "Compare again to get a new plan.", "--writes-stopped"),
+        ]
+    if not found.writes_stopped and phase != "stopped":
+        return [Step("Stop the writers. Without --writes-stopped, --apply is refused."), apply]
+    return [Step(f"--apply is refused now: {found.obstacle.rstrip('.')}."), apply]
+
+
+def _is_proof(found: Repaired, run: Status | None) -> bool:
+    """Whether the plan's comparison and the check of the repaired keys together cover both tables.
+
+    All keys without an action were equal while the comparison ran. They still are if nothing wrote since: a
+    run that was ready or sealed before the comparison began has applied nothing since, and a change at the
+    source takes a ready run back to draining. Without a run only the operator's word says so.
+    """
+    if not (found.rest_equal and found.writes_stopped):
+        return False
+    if run is None:
+        return True
+    since = run.get("phase_since")
+    return _phase(run) in {"ready", "sealed"} and since is not None and since <= found.started
+
+
+# What several of them say
+
+
+def _phase(run: Status | None) -> str | None:
+    return None if run is None else run.get("phase")
+
+
+def _stopped(run: Status) -> str:
+    """What to fix before a stopped run continues, where the run itself is not shown."""
+    reason = run.get("reason")
+    return f"Fix what stopped the run: {reason.rstrip('.')}." if reason else "Find out why the run stopped."
+
+
+def _in_sync(run: Status | None) -> bool:
+    """Whether all segments are copied and changes are being applied."""
+    return bool(
+        run is not None
+        and run.get("phase") in {"draining", "ready"}
+        and run.get("segments_done", 0) >= run.get("segments", 1)
+    )
+
+
+def _as_before(found: Compared) -> list[str]:
+    return ["--writes-stopped"] if found.writes_stopped else []
+
+
+def _again(found: Compared, run: Status | None, commands: Commands) -> Step:
+    return verify_step(commands, "Compare again.", *_as_before(found))
+
+
+def _watch(commands: Commands) -> Step:
+    return tablecopy_step(commands, "Follow the run until it is ready for cutover.", "watch")
+
+
+def _until_sealed(commands: Commands) -> Step:
+    return tablecopy_step(commands, "Wait until the run is sealed.", "watch", "--until", "sealed")
+
+
+def _to_ready(commands: Commands) -> list[Step]:
+    return [
+        tablecopy_step(commands, "Wait until the run is ready for cutover.", "watch", "--until", "ready"),
+        verify_step(commands, "Compare both tables while nothing writes.", "--writes-stopped"),
+    ]
+
+
+def _look_at(plan: str, commands: Commands) -> Step:
+    return verify_step(
+        commands, "Check what the repair plan would change.", "repair", plan, "--writes-stopped"
+    )
+
+
+def _apply(plan: str, commands: Commands, text: str = "Apply the repair plan.") -> Step:
+    return verify_step(commands, text, "repair", plan, "--writes-stopped", "--apply")

@@ -1,0 +1,134 @@
+"""The control function, as an operator calls it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tablecopy.dynamodb import errors as retry
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.errors import explained
+
+Status = dict[str, Any]
+"""What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
+
+Letter = dict[str, Any]
+"""A dead letter as control tells it: see ``Commands.letters`` there."""
+
+# Control answers within seconds; Lambda ends it after 30. Every call may be sent again after that: a start
+# bears an id by which control knows it, and the others change nothing when they are repeated.
+_ANSWER_SECONDS = 40
+
+# Whoever waits at a terminal learns of a failed call within seconds. A watch asks again anyway.
+_ATTEMPTS = 3
+
+
+class Throttled(UserError):
+    """Lambda has no execution left for the control function. It is passing: see `sides.UserError`."""
+
+
+class ControlFunction:
+    """Asks the control function of one copy. Needs ``lambda:InvokeFunction`` on it and nothing else.
+
+    Parameters
+    ----------
+    side
+        The source side, in whose account and region the function is.
+    name
+        Name or ARN of the function.
+    """
+
+    def __init__(self, side: Side, name: str) -> None:
+        self._side = side
+        self._client = side.client("lambda", read_timeout=_ANSWER_SECONDS, attempts=_ATTEMPTS)
+        self._name = name
+
+    def start(self) -> Status:
+        """Begin the run, or continue a stopped one.
+
+        Control answers before anything was looked at. A run in ``preflight`` is looked at within seconds;
+        ``checked`` is 0 until then.
+        """
+        return self._status("start", request=uuid.uuid4().hex)
+
+    def seal(self) -> Status:
+        """Ask for the seal, which follows within seconds if nothing has changed."""
+        return self._status("seal")
+
+    def redrive(self) -> Status:
+        """Ask for the dead letters to be tried again."""
+        return self._status("redrive")
+
+    def status(self) -> Status:
+        """The run as the journal has it."""
+        return self._status("status")
+
+    def letters(self, *, values: bool) -> tuple[int, list[Letter]]:
+        """How many dead letters there are, and those that fit into an answer.
+
+        Parameters
+        ----------
+        values
+            Whether to have the items' images, too: ``image``, in DynamoDB JSON, where the journal has it.
+        """
+        answer = self._ask("letters", values=values)
+        if not {"count", "letters"} <= answer.keys():
+            raise self._is_another()
+        return answer["count"], answer["letters"]
+
+    def _status(self, action: str, **details: object) -> Status:
+        answer = self._ask(action, **details)
+        if not isinstance(status := answer.get("status"), dict):
+            raise self._is_another()
+        return status
+
+    def _ask(self, action: str, **details: object) -> dict[str, Any]:
+        response = self._invoke({"action": action, **details})
+        answer = _document(response["Payload"].read())
+        if "FunctionError" in response:
+            raise UserError(
+                f"control function {self._name} failed: {answer.get('errorMessage', answer)}; "
+                "its log group says more",
+                # Its own calls may have been throttled, or it has run out of time.
+                passing=True,
+            )
+        if "error" in answer:
+            raise UserError(answer["error"])
+        return answer
+
+    def _is_another(self) -> UserError:
+        return UserError(
+            f"function {self._name} does not answer as control does. Check --control-function: it takes the "
+            "Terraform output control_function_name",
+            self._side.name,
+        )
+
+    def _invoke(self, event: dict[str, object]) -> dict[str, Any]:
+        try:
+            with explained(self._side):
+                response: dict[str, Any] = self._client.invoke(
+                    FunctionName=self._name, Payload=json.dumps(event)
+                )
+        except UserError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and retry.is_throttle(cause):
+                raise Throttled(
+                    f"Lambda throttles the control function {self._name}. The account has no concurrent "
+                    "execution left, or the Region's Invoke requests are used up. Try again in a minute",
+                    self._side.name,
+                    passing=True,
+                ) from cause
+            raise
+        return response
+
+
+def _document(payload: bytes) -> dict[str, Any]:
+    """The function's answer; empty if it is not a JSON document."""
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

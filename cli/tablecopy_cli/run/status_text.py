@@ -1,0 +1,155 @@
+"""A run's status for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tablecopy_cli.advice import Step
+from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.common.terminal import Style, printable
+from tablecopy_cli.run.control_function import Status
+from tablecopy_cli.run.outcome import lacks_changes
+
+_MEANING = {
+    "none": "no run yet",
+    "preflight": "checking whether the copy can begin",
+    "pausing": "stopping the replicator before the next slice",
+    "slice": "copying segments, replicator paused",
+    "resuming": "the slice has ended, waiting for its last writes",
+    "draining": "applying changes",
+    "ready": "everything is copied and applied; ready for cutover",
+    "sealing": "waiting for the replicator's last writes",
+    "sealed": "the copy has ended, later changes in the source table are not copied",
+    "stopped": "the run cannot continue by itself",
+}
+
+# How control's reason begins while nothing but changes keeps a run from being ready.
+_APPLYING = "changes are still being applied"
+_IN_SYNC = "in sync, applying changes as they arrive"
+
+
+def lines(status: Status, steps: Sequence[Step], style: Style) -> Iterator[str]:
+    """The lines that show ``status``: a headline, the figures, what it waits for, and the next steps."""
+    yield from state_lines(status, style)
+    yield ""
+    yield from step_lines(steps, style)
+
+
+def state_lines(status: Status, style: Style) -> Iterator[str]:
+    """The lines that show ``status``, without the next steps."""
+    yield in_colour(status, style)(headline(status))
+    if status["phase"] != "none":
+        yield from _figures(status)
+    if status.get("letters"):
+        letters = count_of(status["letters"], "dead letter")
+        when = ", tried again in the next slice" if status["redrive"] else ""
+        yield style.yellow("  rejected   ") + f"{letters}{when}"
+    for problem in status.get("problems", []):
+        yield style.yellow("  waits for  ") + printable(problem)
+    note = note_of(status)
+    if note:
+        yield style.yellow("  note       ") + printable(note)
+
+
+def headline(status: Status) -> str:
+    """The phase and what it means."""
+    phase = status["phase"]
+    if phase == "draining" and status["segments_done"] >= status["segments"]:
+        return f"{phase}: {_IN_SYNC}"
+    # Control may be of another version than this command.
+    return f"{phase}: {_MEANING[phase]}" if phase in _MEANING else str(phase)
+
+
+def note_of(status: Status) -> str:
+    """What a person has to know of the run; empty if there is nothing to say.
+
+    A run that is quiet but not yet for long enough waits for nothing but time, so this is said in place of
+    control's reason that changes are being applied. Any other reason is something to settle.
+    """
+    reason = str(status.get("reason") or "")
+    quiet, needed = status.get("quiet_for"), status.get("quiet_needed")
+    if quiet is None or not needed or not reason.startswith(_APPLYING):
+        return reason
+    return f"quiet for {min(quiet, needed):.0f} of {needed:.0f} s, then the run is ready for cutover"
+
+
+def in_colour(status: Status, style: Style) -> Callable[[str], str]:
+    """What paints the headline."""
+    if status["phase"] == "stopped" or lacks_changes(status):
+        return style.red
+    return style.green if status["phase"] in {"ready", "sealed"} else style.bold
+
+
+def redrive_line(status: Status) -> str:
+    """What a redrive that was just asked for will do."""
+    return (
+        f"{count_of(status['letters'], 'dead letter')} will be tried again in a slice: the replicator "
+        "pauses, each key is read from the source again, and what the destination accepts is settled."
+    )
+
+
+def count_of(count: int, thing: str) -> str:
+    """``1 thing``, ``2 things``."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def moment(seconds: float) -> str:
+    """A moment in seconds since the epoch, for people."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _figures(status: Status) -> Iterator[str]:
+    yield f"  run        {status['run']}, since {moment(status['started'])}"
+    if status.get("estimate"):
+        yield from _estimate(status["estimate"])
+    yield (
+        f"  backfill   {status['segments_done']} of {status['segments']} segments{slice_text(status)}, "
+        f"{status['items']:,} items, {transferred(status['bytes'])}"
+    )
+    yield (
+        f"  changes    {status['changes']:,} applied as {status['puts']:,} puts and {status['deletes']:,} "
+        f"deletes, oldest unapplied {age_text(status['oldest_unapplied_age'])}"
+    )
+
+
+def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
+    cost, currency = estimate["cost"], printable(estimate["currency"])
+    money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
+    yield (
+        f"  estimate   {estimate['items']:,} items, table size {estimate['bytes'] / 1e6:,.1f} MB: "
+        f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
+    )
+    copying = duration(estimate["seconds"])
+    yield f"             {copying} of copying; the limit is {printable(estimate['limit_reason'])}"
+
+
+def slice_text(status: Status) -> str:
+    """Which slice, how long it is and what is left of it; begins with a comma, empty before the first one."""
+    if not status["slice"]:
+        return ""
+    if status["phase"] != "slice":
+        return f", slice {status['slice']}"
+    length = status["slice_ends"] - status["phase_since"]
+    left = max(0.0, status["slice_ends"] - status["now"])
+    return f", slice {status['slice']} ({duration(left)} left of {duration(length)})"
+
+
+def transferred(size: float) -> str:
+    """Bytes as they crossed the network in DynamoDB's JSON, which are more than those of the table's size."""
+    return f"{size / 1e6:,.1f} MB transferred"
+
+
+def duration(seconds: float) -> str:
+    """A duration for people."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+
+
+def age_text(seconds: float) -> str:
+    """An age of a change for people; ``none`` for 0."""
+    if not seconds:
+        return "none"
+    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"

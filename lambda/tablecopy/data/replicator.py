@@ -1,0 +1,159 @@
+"""The replicator: applies a batch of stream records to the destination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tablecopy.data.dead_letters import Letterbox
+from tablecopy.data.pool import WRITERS, Delivery
+from tablecopy.data.records import Change, coalesce
+from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
+from tablecopy.dynamodb.client import Json
+from tablecopy.journal.applied_batches import Mark, Marks
+from tablecopy.journal.dead_letters import Letters, Origin, name
+from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
+from tablecopy.journal.run import REPLICATING, Run, RunRecord
+from tablecopy.metrics import log
+from tablecopy.metrics.buffer import Meter
+from tablecopy.metrics.definitions import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
+
+# What is looked up in the journal at once: run, mark, letters.
+_READERS = 3
+
+
+class NotReplicating(Exception):
+    """The run is in a phase, or replays a stream, in which the replicator must not write."""
+
+
+class Replicator:
+    """Applies batches of one shard each, in their order.
+
+    A batch may be delivered more than once: one that is marked as applied is not written again. The
+    mapping must have ReportBatchItemFailures, or a partial failure would count as success; preflight checks
+    it.
+    """
+
+    def __init__(
+        self,
+        run: RunRecord,
+        leases: Leases,
+        marks: Marks,
+        letters: Letters,
+        writer_for: WriterFactory,
+        meter: Meter,
+        writers: int = WRITERS,
+    ) -> None:
+        self._run = run
+        self._leases = leases
+        self._marks = marks
+        self._letters = letters
+        self._writer_for = writer_for
+        self._meter = meter
+        self._writers = writers
+
+    def apply(self, records: Sequence[Json], owner: str, deadline: float) -> Json:
+        """Write the last image of each key in ``records`` and say what is to be delivered again.
+
+        Returns
+        -------
+        dict
+            ``{"batchItemFailures": [{"itemIdentifier": sequence number}]}`` with the first record that
+            has not been applied, or an empty list. When nothing may be written now, that is the first record:
+            after an error Lambda might cut the batch, and would count it as one of the function.
+        """
+        try:
+            with self._leases.hold(REPLICATOR, _sequence_number(records[0]), owner, deadline):
+                return _answer(records, self._apply(records, deadline))
+        except (NotReplicating, LeaseTaken, UnsettledWrite) as not_now:
+            log.event("not_now", reason=str(not_now), records=len(records))
+            return _answer(records, 0)
+
+    def _apply(self, records: Sequence[Json], deadline: float) -> int:
+        """How many records from the first one on have been applied."""
+        with ThreadPoolExecutor(_READERS) as reading:
+            run = reading.submit(self._run.read)
+            marking = reading.submit(self._marks.get, _sequence_number(records[0]))
+            letters = reading.submit(self._letters.names)
+            changes = coalesce(records)
+        _check_replicating(run.result(), records)
+        # This invocation may be late: given up on, its batch applied by another, and later ones as well.
+        marked = marking.result()
+        if marked is not None:
+            return self._applied_before(records, marked)
+        unwritten = self._write(records, changes, letters.result(), deadline)
+        applied = _applied(records, changes, unwritten)
+        # Before the lease is given back: a mark that came later could come too late.
+        if applied:
+            mark = _mark(applied, changes)
+            self._marks.put(mark)
+            self._meter.add(RECORDS_APPLIED, mark.records)
+            self._meter.add(PUTS_APPLIED, mark.puts)
+            self._meter.add(DELETES_APPLIED, mark.deletes)
+        return len(applied)
+
+    def _applied_before(self, records: Sequence[Json], mark: Mark) -> int:
+        last = _sequence_number(records[-1])
+        if int(last) < int(mark.last):
+            self._marks.split(mark, last)
+        return sum(int(_sequence_number(record)) <= int(mark.last) for record in records)
+
+    def _write(
+        self, records: Sequence[Json], changes: Sequence[Change], letters: set[str], deadline: float
+    ) -> set[str]:
+        """Write everything that can be written; the tokens of what could not."""
+        by_request = {change.request: change for change in changes}
+        key_names = list(records[0]["dynamodb"]["Keys"])
+        writer = self._writer_for(key_names, deadline - WRITE_MARGIN_SECONDS)
+        numbers = {change.request: change.last for change in changes}
+        letterbox = Letterbox(self._letters, Origin.STREAM, key_names, numbers)
+        try:
+            with Delivery(writer, letterbox.put, self._writers) as delivery:
+                parts = delivery.begin(list(by_request))
+                self._marks.keep([_sequence_number(record) for record in records])
+                left = [request for part in parts for request in part.result()]
+        finally:
+            writer.settle(deadline)
+        unwritten = {by_request[request].token for request in left}
+        if letters:
+            for token in {change.token for change in changes} - unwritten - letterbox.tokens:
+                if name(token) in letters:
+                    self._letters.settle(token)
+        return unwritten
+
+
+def _check_replicating(run: Run | None, records: Sequence[Json]) -> None:
+    phase = run.phase if run else "none"
+    if run is None or run.phase not in REPLICATING:
+        raise NotReplicating(f"the run is in phase {phase}; these records are applied later")
+    if records[0].get("eventSourceARN") != run.stream_arn:
+        raise NotReplicating(f"these records are not of the stream that this run replays, {run.stream_arn}")
+
+
+def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: set[str]) -> Sequence[Json]:
+    """The records before the first one whose key has not been written."""
+    firsts = {change.first for change in changes if change.token in unwritten}
+    for index, record in enumerate(records):
+        if _sequence_number(record) in firsts:
+            return records[:index]
+    return records
+
+
+def _answer(records: Sequence[Json], applied: int) -> Json:
+    """What Lambda is told when the first ``applied`` records have been applied."""
+    if applied == len(records):
+        return {"batchItemFailures": []}
+    return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[applied])}]}
+
+
+def _mark(applied: Sequence[Json], changes: Sequence[Change]) -> Mark:
+    last = _sequence_number(applied[-1])
+    written = [change for change in changes if int(change.first) <= int(last)]
+    deletes = sum(change.is_delete for change in written)
+    first = _sequence_number(applied[0])
+    return Mark(first, last, records=len(applied), puts=len(written) - deletes, deletes=deletes)
+
+
+def _sequence_number(record: Json) -> str:
+    number: str = record["dynamodb"]["SequenceNumber"]
+    return number

@@ -1,0 +1,102 @@
+"""Reads the pages of a segment, each as soon as the capacity allows."""
+
+from __future__ import annotations
+
+import random
+
+from botocore.exceptions import ClientError
+
+from tablecopy.clock import Clock
+from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb.client import Json, Wire, encode
+from tablecopy.dynamodb.pages import BadPage, Page, parse
+from tablecopy.metrics import log
+from tablecopy.throughput.rate import Capacity
+from tablecopy.throughput.usage import Usage
+
+
+class Scan:
+    """A consistent scan of one segment.
+
+    Parameters
+    ----------
+    wire
+        A client of the source.
+    table, segment, total_segments
+        What is scanned.
+    capacity
+        How much of the table's throughput may be used.
+    usage
+        Is told what was used of it.
+    until
+        Seconds since the epoch after which nothing is read any more.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        table: str,
+        segment: int,
+        total_segments: int,
+        capacity: Capacity,
+        usage: Usage,
+        clock: Clock,
+        until: float,
+        jitter: random.Random,
+    ) -> None:
+        self._wire = wire
+        self._request: Json = {
+            "TableName": table,
+            "ConsistentRead": True,
+            "Segment": segment,
+            "TotalSegments": total_segments,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        self._capacity = capacity
+        self._usage = usage
+        self._clock = clock
+        self._until = until
+        self._jitter = jitter
+
+    def end_by(self, moment: float) -> None:
+        """Read nothing any more after ``moment`` (seconds since the epoch), if that is sooner."""
+        self._until = min(self._until, moment)
+
+    def read(self, start: Json | None, limit: int) -> Page:
+        """The page that begins behind the key ``start``, of ``limit`` items at most.
+
+        Raises
+        ------
+        OutOfTime
+            ``until`` came before a page did.
+        botocore.exceptions.ClientError
+            The source cannot be read at all.
+        """
+        request = self._request | {"Limit": limit}
+        if start is not None:
+            request["ExclusiveStartKey"] = start
+        body = encode(request)
+        backoff = retry.Backoff(self._jitter)
+        while True:
+            taken = self._capacity.take(self._until)
+            consumed = 0.0
+            try:
+                page = parse(self._wire.post("Scan", body))
+                if start is not None and page.last_key == start:
+                    raise BadPage("it ends where it began")
+                consumed = self._usage.consumed([{"CapacityUnits": page.consumed}])
+                return page
+            except ClientError as error:
+                if not retry.is_retryable(error):
+                    raise
+                if retry.is_throttle(error):
+                    self._capacity.throttled()
+                    self._usage.throttled(error)
+                log.event("source_retry", code=retry.code(error))
+            except (*retry.NO_ANSWER, BadPage) as error:
+                # It has been read, most likely, and nobody says at what cost.
+                consumed = taken
+                log.event("source_no_answer", error=type(error).__name__)
+            finally:
+                self._capacity.settle(taken, consumed)
+            self._clock.sleep(min(backoff.next(), max(0.0, self._until - self._clock.now())))

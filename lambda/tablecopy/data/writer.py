@@ -1,0 +1,218 @@
+"""Writes batches to the destination until they are acknowledged, refused, or time is up."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Sequence
+
+from botocore.exceptions import ClientError, ResponseStreamingError
+
+from tablecopy.clock import Clock, OutOfTime
+from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb.client import Wire, encode
+from tablecopy.dynamodb.post import Json, document
+from tablecopy.dynamodb.requests import key_of, key_token
+from tablecopy.journal.leases import UnsettledWrite
+from tablecopy.metrics import log
+from tablecopy.throughput.rate import Capacity
+from tablecopy.throughput.usage import Usage
+
+# One request takes at most its connect and read timeouts. Nothing is sent later than this before the
+# function's deadline, so that nothing is under way when Lambda ends the function.
+WRITE_TIMEOUT_SECONDS = 10.0
+WRITE_MARGIN_SECONDS = 15.0
+
+# How long after a call without an answer its writes are held to be still able to land.
+SETTLE_SECONDS = 10.0
+
+
+class Unwritten(OutOfTime):
+    """The deadline came before everything was acknowledged. ``unwritten`` holds the requests left over."""
+
+    def __init__(self, unwritten: frozenset[bytes]) -> None:
+        super().__init__(f"{len(unwritten)} write(s) were not acknowledged before the deadline")
+        self.unwritten = unwritten
+
+
+class Refused(Exception):
+    """The destination refuses ``requests`` for good. ``code`` and ``message`` are its answer."""
+
+    def __init__(self, requests: frozenset[bytes], code: str, message: str) -> None:
+        super().__init__(f"the destination refuses {len(requests)} write(s): {code}: {message}")
+        self.requests = requests
+        self.code = code
+        self.message = message
+
+
+WriterFactory = Callable[[Sequence[str], float], "BatchWriter"]
+"""Makes a writer from the table's key attributes and the moment after which it sends nothing."""
+
+
+class BatchWriter:
+    """Writes to one table with BatchWriteItem. Safe to use from several threads.
+
+    Parameters
+    ----------
+    wire
+        A client of the destination.
+    table, key_names
+        The table and its key attributes, to recognise what comes back as unprocessed.
+    capacity
+        How much of the table's throughput may be used.
+    usage
+        Is told what was used of it, and what is refused.
+    deadline
+        Seconds since the epoch after which nothing is sent any more.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        table: str,
+        key_names: Sequence[str],
+        capacity: Capacity,
+        usage: Usage,
+        clock: Clock,
+        deadline: float,
+        jitter: random.Random,
+    ) -> None:
+        self._wire = wire
+        name = json.dumps(table).encode()
+        self._prefix = b'{"ReturnConsumedCapacity":"INDEXES","RequestItems":{' + name + b":["
+        self._table = table
+        self._key_names = key_names
+        self._capacity = capacity
+        self._usage = usage
+        self._clock = clock
+        self._deadline = deadline
+        self._jitter = jitter
+        self._open_until = 0.0
+        self._lock = threading.Lock()
+
+    def end_by(self, moment: float) -> None:
+        """Send nothing any more after ``moment`` (seconds since the epoch), if that is sooner."""
+        self._deadline = min(self._deadline, moment)
+
+    def write(self, batch: Sequence[bytes]) -> None:
+        """Write a batch that BatchWriteItem accepts (writes.batches makes them).
+
+        Raises
+        ------
+        Unwritten
+            Some writes were not acknowledged; each may or may not have been applied.
+        Refused
+            Some writes can never succeed. All others of the batch were acknowledged.
+        botocore.exceptions.ClientError
+            The destination cannot be written at all: no permission, no such table.
+        """
+        pending = batch
+        backoff = retry.Backoff(self._jitter)
+        while pending:
+            try:
+                taken = self._capacity.take(self._deadline)
+            except OutOfTime as late:
+                raise Unwritten(frozenset(pending)) from late
+            consumed = 0.0
+            left = pending
+            try:
+                left, consumed = self._send(pending)
+            except OutOfTime as late:
+                raise Unwritten(frozenset(pending)) from late
+            except ClientError as error:
+                if not retry.is_retryable(error):
+                    if retry.is_refusal(error):
+                        self._write_halves(pending, error)
+                        return
+                    raise
+                self._note(error, len(pending))
+            except retry.NO_ANSWER as error:
+                self._leave_open()
+                # It may have been written, and nobody says at what cost.
+                consumed = taken
+                log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
+            finally:
+                self._capacity.settle(taken, consumed)
+            if left:
+                if len(left) < len(pending):
+                    backoff.progress()
+                self._clock.sleep(min(backoff.next(), max(0.0, self._deadline - self._clock.now())))
+            pending = left
+
+    def settle(self, deadline: float) -> None:
+        """Wait until no write that went unanswered can land any more.
+
+        Raises
+        ------
+        UnsettledWrite
+            ``deadline``, at which Lambda ends the function, comes first.
+        """
+        wait = self._open_until - self._clock.now()
+        if wait <= 0:
+            return
+        if self._open_until > deadline:
+            raise UnsettledWrite("a write got no answer and the function's time is up")
+        self._clock.sleep(wait)
+
+    def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
+        """Send once; what was not processed, and the units consumed. Raises OutOfTime past the deadline."""
+        # Assuming the role may take as long as it likes, so that the deadline is looked at behind it again.
+        credentials = self._wire.sign_in()
+        if self._clock.now() >= self._deadline:
+            raise OutOfTime
+        answer = self._wire.post("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
+        response = document(answer)
+        if response is None:
+            # Read as success, an answer cut short would hide the unprocessed items it was about to name.
+            raise ResponseStreamingError(error="the answer was cut short")
+        consumed = self._usage.consumed(response.get("ConsumedCapacity", ()))
+        unprocessed = response.get("UnprocessedItems", {}).get(self._table, [])
+        if not unprocessed:
+            return (), consumed
+        self._capacity.throttled()
+        self._usage.throttled()
+        # As they were sent, not as they come back: nothing is to be spelt in another way.
+        left = {key_token(key_of(encode(request), self._key_names)) for request in unprocessed}
+        return [request for request in pending if self._token(request) in left], consumed
+
+    def _note(self, error: ClientError, writes: int) -> None:
+        if retry.is_throttle(error):
+            self._capacity.throttled()
+            self._usage.throttled(error)
+        if retry.is_server_error(error):
+            self._leave_open()
+        log.event("destination_retry", code=retry.code(error), writes=writes, **_reasons(error))
+
+    def _leave_open(self) -> None:
+        with self._lock:
+            self._open_until = max(self._open_until, self._clock.now() + SETTLE_SECONDS)
+
+    def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
+        """One bad write fails its whole batch with a ValidationException: find it, write the others."""
+        if len(pending) == 1:
+            self._usage.refused()
+            answer = error.response["Error"]
+            raise Refused(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
+        middle = len(pending) // 2
+        refused: frozenset[bytes] = frozenset()
+        last: Refused | None = None
+        for half, rest in ((pending[:middle], pending[middle:]), (pending[middle:], ())):
+            try:
+                self.write(half)
+            except Refused as found:
+                refused |= found.requests
+                last = found
+            except Unwritten as late:
+                raise Unwritten(late.unwritten | refused | frozenset(rest)) from late
+        if last is not None:
+            raise Refused(refused, last.code, last.message) from error
+
+    def _token(self, request: bytes) -> str:
+        return key_token(key_of(request, self._key_names))
+
+
+def _reasons(error: ClientError) -> Json:
+    """What was throttled, the table or an index of it, where DynamoDB says so."""
+    reasons = error.response.get("ThrottlingReasons")
+    return {"reasons": reasons} if reasons else {}

@@ -1,0 +1,1 @@
+"""Calls DynamoDB with bytes in and bytes out, and knows what its answers mean."""

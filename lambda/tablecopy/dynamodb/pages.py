@@ -1,0 +1,125 @@
+"""Scan pages, cut into items without decoding them.
+
+A page's body is matched, not parsed: what is between an item's braces goes into a write request byte by
+byte as DynamoDB sent it. Nothing of an item becomes a Python object, which is what decoding and encoding
+spend most of their time on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from tablecopy.dynamodb.client import Json
+
+# An item nests 32 levels deep (DynamoDB limits), each of them two objects: {"M": {"name": ...}}.
+_DEPTH = 70
+
+_SPACE = rb"[ \t\r\n]*+"
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+
+
+def _object(depth: int) -> bytes:
+    """The pattern of an object that nests up to ``depth`` objects. Possessive: it never backtracks."""
+    inside = rb'[^{}"]*+(?:' + _STRING + rb'[^{}"]*+)*+'
+    for _ in range(depth):
+        inside = rb'[^{}"]*+(?:(?:' + _STRING + rb"|\{" + inside + rb'\})[^{}"]*+)*+'
+    return rb"\{" + inside + rb"\}"
+
+
+_OBJECT = _object(_DEPTH)
+_MEMBER = re.compile(_SPACE + rb"[{,]?" + _SPACE + rb'"(\w+)"' + _SPACE + rb":" + _SPACE)
+_VALUE = re.compile(_OBJECT + rb"|" + _STRING + rb'|[^{}\[\]",\s]++')
+_FIRST = re.compile(rb"\[" + _SPACE)
+_ITEM = re.compile(rb"(" + _OBJECT + rb")" + _SPACE + rb"(,?)" + _SPACE)
+_END = re.compile(_SPACE + rb"\}" + _SPACE + rb"\Z")
+
+
+class BadPage(Exception):
+    """The body is not that of a Scan: cut short, or something else altogether."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a Scan.
+
+    Attributes
+    ----------
+    items
+        Each item's JSON, as it was sent.
+    last_key
+        Where the next page begins (LastEvaluatedKey), or None on the last page.
+    consumed
+        Read capacity units the page has cost; 0 when that was not asked for.
+    """
+
+    items: list[bytes]
+    last_key: Json | None
+    consumed: float
+
+
+def parse(body: bytes) -> Page:
+    """The page in the body of a Scan's answer.
+
+    Raises
+    ------
+    BadPage
+        The body is not a whole page; it must be read again.
+    """
+    items: list[bytes] = []
+    values: dict[str, bytes] = {}
+    at = 0
+    while member := _MEMBER.match(body, at):
+        name = member[1].decode()
+        if name == "Items":
+            items, at = _items(body, member.end())
+            continue
+        value = _VALUE.match(body, member.end())
+        if value is None:
+            raise BadPage(f"no value of {name}")
+        values[name] = value[0]
+        at = value.end()
+    if not _END.match(body, at):
+        raise BadPage(f"no end after {at} of {len(body)} bytes")
+    if values.get("Count") != b"%d" % len(items):
+        raise BadPage(f"{len(items)} items, and a Count of {values.get('Count')!r}")
+    last_key = _json(values, "LastEvaluatedKey")
+    # Without a key the next page would be the first one again, or none would be read.
+    if "LastEvaluatedKey" in values and not (isinstance(last_key, dict) and last_key):
+        raise BadPage(f"a LastEvaluatedKey of {values['LastEvaluatedKey'][:40]!r}")
+    return Page(items, last_key, _consumed(values))
+
+
+def _items(body: bytes, at: int) -> tuple[list[bytes], int]:
+    first = _FIRST.match(body, at)
+    if first is None:
+        raise BadPage("Items is no list")
+    at = first.end()
+    items: list[bytes] = []
+    match = _ITEM.match
+    more: bytes | bool = body[at : at + 1] != b"]"
+    while more:
+        found = match(body, at)
+        if found is None:
+            raise BadPage(f"no item at {at} of {len(body)} bytes")
+        item, more = found.groups()
+        items.append(item)
+        at = found.end()
+    if body[at : at + 1] != b"]":
+        raise BadPage(f"no end of the items at {at} of {len(body)} bytes")
+    return items, at + 1
+
+
+def _json(values: dict[str, bytes], name: str) -> Json | None:
+    value = values.get(name)
+    try:
+        document: Json | None = None if value is None else json.loads(value)
+    except ValueError as error:
+        raise BadPage(f"{name} is no JSON") from error
+    return document
+
+
+def _consumed(values: dict[str, bytes]) -> float:
+    consumed = _json(values, "ConsumedCapacity") or {}
+    return float(consumed.get("CapacityUnits", 0.0))

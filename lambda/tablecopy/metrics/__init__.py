@@ -1,0 +1,1 @@
+"""Defines, collects and logs what the functions publish to CloudWatch."""

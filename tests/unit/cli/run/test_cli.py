@@ -1,0 +1,580 @@
+"""The operator's command: what it asks of control, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.run import cli
+from tablecopy_cli.run import seal as sealing
+from tablecopy_cli.run import start as starting
+from tablecopy_cli.run.control_function import ControlFunction, Letter, Status, Throttled
+
+DOCUMENTATION = Path(__file__).parents[4] / "docs" / "tablecopy.md"
+
+RUNNING: Status = {
+    "phase": "draining",
+    "run": "20261123T090000Z-abcdef",
+    "started": 1_795_424_400.0,
+    "phase_since": 1_795_424_400.0,
+    "slice": 2,
+    "slice_ends": 0.0,
+    "segments": 16,
+    "segments_done": 7,
+    "items": 12_345,
+    "bytes": 6_000_000,
+    "changes": 321,
+    "puts": 300,
+    "deletes": 10,
+    "oldest_unapplied_age": 3.2,
+    "letters": 0,
+    "redrive": False,
+    "estimate": {
+        "items": 32_605,
+        "bytes": 16_300_000,
+        "read_units": 3_980.4,
+        "write_units": 40_210.0,
+        "cost": 0.0256,
+        "currency": "EUR",
+        "seconds": 754.0,
+        "limit": "write_capacity",
+        "limit_reason": "backfill.write_capacity, 50 units a second",
+    },
+    "seal_requested": False,
+    "problems": [],
+    "reason": "",
+    "now": 1_795_424_500.0,
+}
+
+FOLLOW = [
+    {
+        "text": "Follow the run until it is ready for cutover.",
+        "command": "tablecopy watch --control-function control --source-region eu-west-1",
+    }
+]
+
+LETTER: Letter = {
+    "key": {"id": {"S": "a"}},
+    "sequence_number": "100",
+    "origin": "stream",
+    "action": "put",
+    "code": "ValidationException",
+    "message": "Type mismatch for Index Key",
+    "first_seen": 1_795_424_400.0,
+    "attempts": 1,
+}
+
+
+class FakeBody:
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def read(self) -> bytes:
+        return json.dumps(self._answer).encode()
+
+
+class FakeLambda:
+    """Answers invocations in order and keeps what was asked."""
+
+    def __init__(self, *answers: object, function_error: str | None = None) -> None:
+        self._answers: Iterator[object] = iter(answers)
+        self._function_error = function_error
+        self.asked: list[tuple[str, str]] = []
+        self.payloads: list[dict[str, object]] = []
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        kind = request.get("InvocationType", "RequestResponse")
+        payload = json.loads(request["Payload"])
+        self.asked.append((kind, payload["action"]))
+        self.payloads.append(payload)
+        if kind == "Event":
+            return {}
+        response: dict[str, Any] = {"Payload": FakeBody(next(self._answers))}
+        if self._function_error:
+            response["FunctionError"] = self._function_error
+        return response
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the control function answer as given; returns the fake that keeps what was asked."""
+
+    def make(*answers: object, function_error: str | None = None) -> FakeLambda:
+        fake = FakeLambda(*answers, function_error=function_error)
+        monkeypatch.setattr(Side, "client", lambda *_, **__: fake)
+        return fake
+
+    monkeypatch.setattr(sealing, "_LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(starting, "_LOOK_AGAIN_SECONDS", 0)
+    return make
+
+
+def run(*arguments: str) -> int:
+    return cli.main([*arguments, "--control-function", "control", "--source-region", "eu-west-1"])
+
+
+def test_status_as_text(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"status": RUNNING})
+    assert run("status") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("draining: applying changes\n")
+    assert "7 of 16 segments, slice 2, 12,345 items, 6.0 MB transferred" in shown
+    assert "321 applied as 300 puts and 10 deletes, oldest unapplied 3 s ago" in shown
+    assert fake.asked == [("RequestResponse", "status")]
+
+
+def test_status_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    assert run("status", "--format", "jsonl") == 0
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING, "next": FOLLOW}
+
+
+def test_no_run_yet(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {"phase": "none", "now": 0.0}})
+    assert run("status") == 0
+    assert "tablecopy start" in capsys.readouterr().out
+
+
+def test_the_estimate_names_money_time_and_the_limit(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    run("status")
+    shown = capsys.readouterr().out
+    assert (
+        "  estimate   32,605 items, table size 16.3 MB: 3,980 read units, 40,210 write units, "
+        "about 0.03 EUR\n"
+        "             13 min of copying; the limit is backfill.write_capacity, 50 units a second\n"
+    ) in shown
+
+
+def test_next_to_nothing_is_not_free(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "estimate": {**RUNNING["estimate"], "cost": 0.0004}}})
+    run("status")
+    assert "less than 0.01 EUR" in capsys.readouterr().out
+
+
+def test_a_slice_shows_its_length_and_what_is_left(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    began = RUNNING["now"] - 600
+    answer(
+        {"status": {**RUNNING, "phase": "slice", "phase_since": began, "slice_ends": began + 3 * 3600}},
+    )
+    run("status")
+    assert "slice 2 (2.8 h left of 3.0 h)" in capsys.readouterr().out
+
+
+def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "letters": 1}}, {"status": {**RUNNING, "letters": 2, "redrive": True}})
+    run("status")
+    assert "  rejected   1 dead letter\n" in capsys.readouterr().out
+    run("status")
+    assert "  rejected   2 dead letters, tried again in the next slice\n" in capsys.readouterr().out
+
+
+def test_nobody_is_sent_to_cut_over_with_dead_letters(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "ready"}}, {"status": {**RUNNING, "phase": "ready", "letters": 1}})
+    run("status")
+    assert "tablecopy seal" in capsys.readouterr().out
+    run("status")
+    assert "tablecopy seal" not in capsys.readouterr().out
+
+
+def test_what_it_waits_for_is_told_and_cannot_steer_the_terminal(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "preflight", "problems": ["a problem\x1b[2J"], "reason": "why"}})
+    run("status")
+    shown = capsys.readouterr().out
+    assert "waits for  a problem\\x1b[2J" in shown
+    assert "note       why" in shown
+
+
+def test_start_waits_for_preflight_and_shows_the_estimate(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = {**RUNNING, "phase": "preflight", "estimate": None, "checked": 0.0}
+    fake = answer({"status": begun}, {"status": begun}, {"status": {**RUNNING, "phase": "pausing"}})
+    assert run("start") == 0
+    assert [action for _, action in fake.asked] == ["start", "status", "status"]
+    shown = capsys.readouterr().out
+    assert shown.startswith("pausing: ")
+    assert "about 0.03 EUR" in shown
+
+
+def test_start_shows_what_is_in_the_way(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = {**RUNNING, "phase": "preflight", "estimate": None, "checked": 0.0}
+    problems = ["the destination holds items"]
+    answer({"status": begun}, {"status": {**begun, "problems": problems, "checked": 1.0}})
+    assert run("start") == 0
+    assert "waits for  the destination holds items" in capsys.readouterr().out
+
+
+def test_start_does_not_wait_for_ever(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(starting, "_PREFLIGHT_SECONDS", -1.0)
+    answer({"status": {**RUNNING, "phase": "preflight", "estimate": None, "checked": 0.0}})
+    assert run("start") == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("preflight")
+    assert "tablecopy status in a minute" in printed.err
+
+
+def test_each_start_bears_an_id_by_which_control_knows_a_repetition(answer: Any) -> None:
+    fake = answer(*[{"status": {**RUNNING, "phase": "pausing"}}] * 2)
+    assert run("start") == run("start") == 0
+    first, second = (payload["request"] for payload in fake.payloads)
+    assert first
+    assert first != second
+
+
+def test_start_of_a_run_under_way_is_refused(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"error": "run 2026 is under way; tablecopy status shows how it is doing"})
+    assert run("start") == 2
+    assert capsys.readouterr().err == (
+        "tablecopy: error: run 2026 is under way; tablecopy status shows how it is doing\n"
+    )
+    assert fake.asked == [("RequestResponse", "start")]
+
+
+def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"status": {**RUNNING, "letters": 2}})
+    assert run("redrive") == 0
+    assert fake.asked == [("RequestResponse", "redrive")]
+    assert capsys.readouterr().out.startswith(
+        "2 dead letters will be tried again in a slice: the replicator pauses, "
+    )
+
+
+def test_redrive_as_json_lines_is_the_status_alone(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": RUNNING})
+    assert run("redrive", "--format", "jsonl") == 0
+    assert json.loads(capsys.readouterr().out) == {"type": "status", **RUNNING, "next": FOLLOW}
+
+
+def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer({"count": 1, "letters": [LETTER]})
+    assert run("letters") == 0
+    assert fake.asked == [("RequestResponse", "letters")]
+    assert 'id="a"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("flags", "values"), [([], False), (["--show-values"], True)])
+def test_values_leave_control_on_request_only(answer: Any, flags: list[str], values: bool) -> None:
+    fake = answer({"count": 0, "letters": []})
+    assert run("letters", *flags) == 0
+    assert fake.payloads == [{"action": "letters", "values": values}]
+
+
+def test_letters_with_values(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"count": 1, "letters": [{**LETTER, "image": {"id": {"S": "a"}, "n": {"N": "1"}}}]})
+    assert run("letters", "--show-values") == 0
+    assert '{"id": {"S": "a"}, "n": {"N": "1"}}' in capsys.readouterr().out
+
+
+def test_letters_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"count": 3, "letters": [LETTER]})
+    assert run("letters", "--format", "jsonl") == 0
+    letter, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert letter == {"type": "letter", **LETTER}
+    assert summary == {"type": "summary", "letters": 3, "listed": 1}
+
+
+def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fake = answer(
+        {"status": {**RUNNING, "phase": "ready"}},
+        {"status": {**RUNNING, "phase": "sealing"}},
+        {"status": {**RUNNING, "phase": "sealed"}},
+    )
+    assert run("seal", "--yes") == 0
+    assert [action for _, action in fake.asked] == ["seal", "status", "status"]
+    assert "Switch the writers to the destination" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_a_seal_that_came_too_early_is_no_success(
+    answer: Any, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": {**RUNNING, "phase": "sealed", "reason": "the source was written to"}})
+    assert run("seal", "--yes", "--format", form) == 1
+    printed = capsys.readouterr().out
+    assert "Switch the writers to the destination" not in printed
+    assert "commands.verify; add --writes-stopped" in printed
+
+
+def test_a_seal_that_is_taken_back_is_trouble(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer(
+        {"status": {**RUNNING, "phase": "ready"}},
+        {"status": {**RUNNING, "phase": "draining", "reason": "changes are still being applied"}},
+    )
+    assert run("seal", "--yes") == 2
+    assert capsys.readouterr().err == (
+        "tablecopy: error: not sealed: the run is draining again: changes are still being applied\n"
+    )
+
+
+class Terminal(io.StringIO):
+    """A terminal at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+READY: Status = {**RUNNING, "phase": "ready", "segments_done": 16}
+SEALED: Status = {**READY, "phase": "sealed"}
+
+
+def test_a_seal_says_what_it_does_and_asks(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    side = {"table_name": "orders", "region": "eu-west-1", "profile": "old"}
+    outputs = {
+        "control_function_name": "control",
+        "tables": {"source": side, "destination": {"table_name": "orders-new", "region": "eu-west-1"}},
+    }
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    fake = answer({"status": READY}, {"status": {**READY, "phase": "sealing"}}, {"status": SEALED})
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    assert cli.main(["seal"]) == 0
+    assert [action for _, action in fake.asked][:2] == ["status", "seal"]
+    assert capsys.readouterr().err == (
+        "This ends the copy\n"
+        "  from  orders (region eu-west-1, profile old)\n"
+        "  to    orders-new (region eu-west-1)\n"
+        "Later writes to the source table are not copied. A seal cannot be undone.\n"
+        "Stop the writers and run verify --writes-stopped first.\n"
+        "Type yes to seal: "
+    )
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "y\n", "no\n", "yes please\n"])
+def test_only_yes_seals(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = answer({"status": READY})
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    assert run("seal") == 2
+    assert fake.asked == [("RequestResponse", "status")]
+    err = capsys.readouterr().err
+    assert err.startswith("This ends the copy of the control function control.\n")
+    assert err.endswith("tablecopy: error: not sealed: the answer was not yes\n")
+
+
+def test_without_a_terminal_a_seal_needs_the_flag(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = answer({"status": READY})
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert run("seal") == 2
+    assert fake.asked == []
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "--yes" in err
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ({"phase": "none", "now": 0.0}, "cannot seal: there is no run. Run tablecopy start"),
+        (
+            {**RUNNING, "phase": "slice"},
+            "cannot seal yet: still copying (7 of 16 segments). Run tablecopy watch",
+        ),
+        (
+            {**RUNNING, "segments_done": 16, "reason": "2 dead letter(s) are open"},
+            "cannot seal yet: the run is draining, not ready for cutover (2 dead letter(s) are open). "
+            "Run tablecopy watch",
+        ),
+        ({**RUNNING, "phase": "stopped", "reason": "why"}, "cannot seal: the run has stopped: why"),
+    ],
+)
+def test_a_run_that_cannot_be_sealed_is_not_asked_about(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, now: Status, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer({"status": now})
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    assert run("seal") == 2
+    assert capsys.readouterr().err == f"tablecopy: error: {says}\n"
+
+
+def test_a_run_that_is_sealed_is_not_asked_about(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = answer({"status": SEALED})
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert run("seal") == 0
+    assert fake.asked == [("RequestResponse", "status")]
+
+
+APPLYING = "changes are still being applied; stop the writers to become ready for cutover"
+
+
+@pytest.mark.parametrize(
+    ("reason", "quiet_for", "note"),
+    [
+        (APPLYING, 22.4, "quiet for 22 of 60 s, then the run is ready for cutover"),
+        (APPLYING, 75.0, "quiet for 60 of 60 s, then the run is ready for cutover"),
+        (APPLYING, None, APPLYING),
+        ("Lambda hands no changes to the replicator", 22.4, "Lambda hands no changes to the replicator"),
+    ],
+)
+def test_the_quiet_minute_is_counted(
+    answer: Any, reason: str, quiet_for: float | None, note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = {"quiet_for": quiet_for, "quiet_needed": 60.0}
+    answer({"status": {**RUNNING, "segments_done": 16, "reason": reason, **quiet}})
+    assert run("status") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("draining: in sync, applying changes as they arrive\n")
+    assert f"  note       {note}\n" in shown
+
+
+def test_controls_reason_begins_as_it_is_known_here() -> None:
+    source = (Path(__file__).parents[4] / "lambda/tablecopy/control/reconciler.py").read_text()
+    assert f'"{APPLYING}"' in source
+
+
+def test_a_phase_of_a_later_version_is_shown(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"status": {**RUNNING, "phase": "thawing"}})
+    assert run("status") == 0
+    assert capsys.readouterr().out.startswith("thawing\n")
+
+
+def test_on_a_narrow_terminal_lines_are_broken(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = "two dead letters are open, " * 6
+    answer({"status": {**RUNNING, "reason": reason}}, {"status": {**RUNNING, "reason": reason}})
+    assert run("status") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 100
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert run("status") == 0
+    shown = screen.getvalue()
+    assert max(len(line) for line in shown.splitlines() if "tablecopy" not in line) <= 60
+    assert "  note       two dead letters are open, two dead letters are\n             open, two" in shown
+
+
+def test_what_control_refuses_is_one_line(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"error": "the run is sealed"})
+    assert run("start") == 2
+    assert capsys.readouterr().err == "tablecopy: error: the run is sealed\n"
+
+
+def test_a_failed_function_is_one_line(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"errorMessage": "boom"}, function_error="Unhandled")
+    assert run("status") == 2
+    assert "control function control failed: boom" in capsys.readouterr().err
+
+
+def test_a_failed_function_may_succeed_later(answer: Any) -> None:
+    answer({"errorMessage": "Task timed out"}, function_error="Unhandled")
+    with pytest.raises(UserError) as caught:
+        ControlFunction(Side("source"), "control").status()
+    assert caught.value.passing
+
+
+def test_a_throttled_call_says_what_lambda_is_short_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**request: Any) -> None:
+        raise ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate"}}, "Invoke")
+
+    monkeypatch.setattr(Side, "client", lambda *_, **__: SimpleNamespace(invoke=refuse))
+    assert run("status") == 2
+    assert "Lambda throttles the control function control" in capsys.readouterr().err
+    with pytest.raises(Throttled) as caught:
+        ControlFunction(Side("source"), "control").status()
+    assert caught.value.passing
+
+
+def test_terraform_outputs_name_the_copy(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {
+        "control_function_name": "from-terraform",
+        "tables": {
+            "source": {"table_name": "orders", "region": "eu-west-1", "profile": "old"},
+            "destination": {"table_name": "orders", "region": "eu-west-1"},
+        },
+    }
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    made: list[tuple[Side, str]] = []
+    monkeypatch.setattr(cli, "ControlFunction", lambda side, name: made.append((side, name)) or FakeControl())
+    assert cli.main(["status", "--source-profile", "other"]) == 0
+    assert made == [
+        (Side("source", table_name="orders", region="eu-west-1", profile="other"), "from-terraform")
+    ]
+
+
+def test_a_watch_from_terraform_knows_its_commands(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    side = {"table_name": "orders", "region": "eu-west-1"}
+    outputs = {
+        "control_function_name": "from-terraform",
+        "tables": {"source": side, "destination": side},
+        "commands": {"time_to_live": "aws dynamodb update-time-to-live"},
+    }
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    fake = answer({"status": {**RUNNING, "phase": "ready"}})
+    assert cli.main(["watch"]) == 0
+    assert (
+        "  6. Turn on TTL on the destination table.\n     aws dynamodb update-time-to-live\n"
+        in capsys.readouterr().out
+    )
+    assert fake.asked == [("RequestResponse", "status")]
+
+
+def test_outputs_of_a_disabled_copy_are_no_copy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Terraform keeps no output that is null, but a null inside one.
+    disabled = {"tables": {}, "commands": {"status": None, "verify": "verify"}}
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: disabled)
+    assert cli.main(["status"]) == 2
+    assert "the copy in . is disabled" in capsys.readouterr().err
+
+
+def test_outputs_without_the_function_ask_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "read_outputs", lambda directory: {"tables": {}})
+    assert cli.main(["status"]) == 2
+    assert "--control-function" in capsys.readouterr().err
+
+
+class FakeControl:
+    def status(self) -> Status:
+        return RUNNING
+
+    start = redrive = seal = status
+
+
+def test_every_command_is_documented_and_every_documented_command_exists() -> None:
+    documented = set(re.findall(r"^tablecopy ([a-z]+)", DOCUMENTATION.read_text(), re.MULTILINE))
+    assert documented == set(cli.parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
+
+
+def test_every_flag_is_documented_and_every_documented_flag_exists() -> None:
+    documented = set(re.findall(r"--[a-z][a-z-]+", DOCUMENTATION.read_text()))
+    commands = cli.parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    known = {
+        option
+        for command in commands.values()  # type: ignore[union-attr]
+        for action in command._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    } - {"--help"}
+    assert known <= documented
+    # Of verify, and of the AWS CLI's command that preflight prints.
+    assert documented - known <= {"--writes-stopped", "--table-name", "--stream-specification"}

@@ -1,0 +1,211 @@
+"""``tablecopy watch`` in a process of its own, on a terminal: what it shows, and how it leaves it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tablecopy_cli.run.control_function import Status
+from tests.unit.cli.run.control import status
+
+ROOT = Path(__file__).parents[4]
+NOTE = "as of 0 s ago"
+LEFT_AS_IT_WAS = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+_PATIENCE_SECONDS = 30.0
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Lambda's endpoint with one function, that says what ``status`` is."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Invoke)
+        self.status: Status = status("slice")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Invoke(BaseHTTPRequestHandler):
+    server: Endpoint
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"status": self.server.status}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class Terminal:
+    """A terminal, and a watch in its foreground whose stderr it shows; stdout goes into a pipe."""
+
+    def __init__(self, endpoint: Endpoint, *flags: str, **environment: str) -> None:
+        self._keyboard, self.screen = pty.openpty()
+        self.resize(80, 24)
+        self.shown = ""
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tablecopy_cli", "watch", "--control-function", "control", *flags),
+                *("--source-region", "eu-west-1", "--source-endpoint-url", endpoint.url),
+            ],
+            cwd=ROOT,
+            stdin=self.screen,
+            stdout=subprocess.PIPE,
+            stderr=self.screen,
+            text=True,
+            env={**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
+            start_new_session=True,
+            preexec_fn=self._take_over,
+        )
+        # Ends with the process, too.
+        os.close(self.screen)
+
+    def _take_over(self) -> None:
+        fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+        # A shell's background jobs ignore Ctrl-C, and so does what they start: these tests, perhaps.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def resize(self, columns: int, lines: int) -> None:
+        fcntl.ioctl(self._keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        os.write(self._keyboard, text.encode())
+
+    def until(self, is_shown: Callable[[str], bool]) -> str:
+        """Read on until what was shown since the last time is this."""
+        begin, give_up = len(self.shown), time.monotonic() + _PATIENCE_SECONDS
+        while not is_shown(self.shown[begin:]):
+            assert time.monotonic() < give_up, self.shown[begin:]
+            if not self._read():
+                raise AssertionError(f"ended with {self.process.wait()}: {self.shown[begin:]}")
+        return self.shown[begin:]
+
+    def ended(self) -> tuple[int, str, str]:
+        """Wait for the end: exit code, stdout, and what was shown since the last time."""
+        begin = len(self.shown)
+        out, _ = self.process.communicate(timeout=_PATIENCE_SECONDS)
+        while self._read():
+            pass
+        return self.process.returncode, out, self.shown[begin:]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        os.close(self._keyboard)
+
+    def _read(self) -> bool:
+        if not select.select([self._keyboard], [], [], 0.2)[0]:
+            return self.process.poll() is None
+        try:
+            data = os.read(self._keyboard, 65_536)
+        except OSError:
+            # Linux: nobody has the other end open any more.
+            return False
+        self.shown += data.decode()
+        return bool(data)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as endpoint:
+        thread = threading.Thread(target=endpoint.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield endpoint
+        endpoint.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def terminal(endpoint: Endpoint) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def open_(*flags: str, **environment: str) -> Terminal:
+        opened.append(Terminal(endpoint, "--interval", "1", *flags, **environment))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.close()
+
+
+def test_it_draws_in_place_follows_the_size_and_ends_with_the_result(
+    endpoint: Endpoint, terminal: Callable[..., Terminal]
+) -> None:
+    watched = terminal()
+    first = watched.until(lambda text: NOTE in text)
+    assert first.startswith("\x1b[?1049h\x1b[?25l\x1b[?7l")
+    assert "\x1b[1mslice: copying segments, replicator paused\x1b[0m" in first
+    watched.resize(40, 10)
+    drawn = watched.until(lambda text: "\x1b[1mpaused\x1b[0m" in text and text.endswith("\x1b[?2026l"))
+    assert drawn.rpartition("\x1b[H")[2].count("\r\n") < 10
+    endpoint.status = status("ready")
+    code, out, shown = watched.ended()
+    assert code == 0
+    assert out.startswith("ready: everything is copied and applied; ready for cutover\n")
+    assert "\x1b" not in out
+    assert shown.endswith(LEFT_AS_IT_WAS)
+
+
+def test_ctrl_c_gives_the_terminal_back(terminal: Callable[..., Terminal]) -> None:
+    watched = terminal(NO_COLOR="1")
+    first = watched.until(lambda text: NOTE in text)
+    assert "slice: copying segments, replicator paused\x1b[K" in first
+    assert "\x1b[1m" not in first
+    watched.type("\x03")
+    code, out, shown = watched.ended()
+    assert (code, out) == (130, "")
+    assert shown.endswith(f"{LEFT_AS_IT_WAS}tablecopy: interrupted\r\n")
+
+
+def test_so_does_being_terminated(terminal: Callable[..., Terminal]) -> None:
+    watched = terminal()
+    watched.until(lambda text: NOTE in text)
+    watched.process.terminate()
+    code, _, shown = watched.ended()
+    assert code == 128 + signal.SIGTERM
+    assert shown.endswith(LEFT_AS_IT_WAS)
+
+
+def test_an_error_is_told_on_the_screen_as_it_was(
+    endpoint: Endpoint, terminal: Callable[..., Terminal]
+) -> None:
+    watched = terminal()
+    watched.until(lambda text: NOTE in text)
+    endpoint.status = {}
+    code, _, shown = watched.ended()
+    assert code == 2
+    assert f"{LEFT_AS_IT_WAS}tablecopy: error: " in shown
+
+
+def test_a_dumb_terminal_gets_lines(terminal: Callable[..., Terminal]) -> None:
+    watched = terminal("--timeout", "0", TERM="dumb")
+    code, _, shown = watched.ended()
+    assert code == 3
+    assert "UTC  slice 2: 4 of 16 segments" in shown
+    assert "\x1b" not in shown

@@ -1,0 +1,347 @@
+"""What an operator can ask for, in every phase."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tablecopy.control.commands import Commands, NotPossible
+from tablecopy.journal.dead_letters import Letter, Letters, Origin
+from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
+from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.shards import Shard, Shards
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore
+
+UNDER_WAY = set(Phase) - {Phase.STOPPED, Phase.SEALING, Phase.SEALED}
+
+
+def letter(key: str, size: int = 1) -> Letter:
+    return Letter(
+        token=key,
+        key={"pk": {"S": key}},
+        origin=Origin.STREAM,
+        action="put",
+        code="ValidationException",
+        message="why",
+        sequence_number="1",
+        image=json.dumps({"pk": {"S": key}, "v": {"S": "v" * size}}),
+    )
+
+
+class Scene:
+    def __init__(self, store: Store, clock: FakeClock) -> None:
+        self.clock = clock
+        self.run = RunRecord(store)
+        self.segments = Segments(store)
+        self.shards = Shards(store)
+        self.letters = Letters(store, clock)
+        self.commands = self.another(self.run)
+
+    def another(self, run: RunRecord) -> Commands:
+        return Commands(run, self.segments, self.shards, self.letters, self.clock, STREAM_ARN, 4, 60)
+
+    def at(self, phase: Phase, **changes: object) -> None:
+        self.commands.begin()
+        assert self.run.save(self.now().enter(phase, NOON, **changes))
+
+    def now(self) -> Run:
+        run = self.run.read()
+        assert run is not None
+        return run
+
+
+@pytest.fixture
+def scene(store: Store, clock: FakeClock) -> Scene:
+    return Scene(store, clock)
+
+
+class TestStart:
+    def test_the_first_start_creates_the_run(self, scene: Scene) -> None:
+        assert scene.commands.start()["phase"] == "preflight"
+        run = scene.now()
+        assert (run.stream_arn, run.total_segments, run.started) == (STREAM_ARN, 4, NOON)
+        # It becomes part of an execution's name: at most 80 characters of these.
+        assert len(run.run_id) <= 60
+        assert run.run_id.replace("-", "").isalnum()
+
+    def test_the_first_start_is_an_operators_and_an_apply_begins_one_that_is_not(self, scene: Scene) -> None:
+        assert scene.commands.begin()
+        assert not scene.now().confirmed
+        assert not scene.commands.begin()
+
+    def test_a_start_makes_a_run_of_an_apply_the_operators(self, scene: Scene) -> None:
+        scene.commands.begin()
+        scene.run.save(replace(scene.now(), problems=("it holds items",), checked=NOON))
+        begun = scene.now()
+        # The answer tells that preflight has yet to look again.
+        assert scene.commands.start("one")["checked"] == 0
+        run = scene.now()
+        assert (run.run_id, run.phase, run.confirmed, run.request) == (
+            begun.run_id,
+            Phase.PREFLIGHT,
+            True,
+            "one",
+        )
+        assert scene.another(scene.run).begin() is False
+
+    @pytest.mark.parametrize("phase", [None, Phase.PREFLIGHT, Phase.STOPPED])
+    def test_a_start_that_is_sent_again_changes_nothing(self, scene: Scene, phase: Phase | None) -> None:
+        if phase is Phase.PREFLIGHT:
+            scene.commands.begin()
+        elif phase:
+            scene.at(phase)
+        first = scene.commands.start("one")
+        before = scene.now()
+        assert before.confirmed
+        assert scene.commands.start("one") == first
+        assert scene.now() == before
+        with pytest.raises(NotPossible, match="under way"):
+            scene.commands.start("another")
+
+    @pytest.mark.parametrize("phase", sorted(UNDER_WAY))
+    def test_one_under_way_is_refused_and_left_as_it_is(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, slice=3, confirmed=True)
+        before = scene.now()
+        says = f"run {before.run_id} is under way, {phase} since 2025-06-15 15:06:40 UTC"
+        with pytest.raises(NotPossible, match=says):
+            scene.commands.start()
+        assert not scene.commands.begin()
+        assert scene.now() == before
+
+    @pytest.mark.parametrize("stopped", [False, True])
+    def test_of_two_at_once_one_begins(self, scene: Scene, store: Store, stopped: bool) -> None:
+        class Overtaken(RunRecord):
+            """Another start comes between this one's look at the run and its write."""
+
+            def create(self, run: Run) -> bool:
+                scene.commands.start()
+                return super().create(run)
+
+            def save(self, run: Run) -> Run | None:
+                scene.commands.start()
+                return super().save(run)
+
+        if stopped:
+            scene.at(Phase.STOPPED)
+        with pytest.raises(NotPossible, match="under way"):
+            scene.another(Overtaken(store)).start()
+        assert scene.now().phase is (Phase.RESUMING if stopped else Phase.PREFLIGHT)
+        assert scene.now().version == (2 if stopped else 0)
+
+    def test_a_stopped_one_goes_on_where_workers_may_still_write(self, scene: Scene) -> None:
+        scene.at(Phase.STOPPED, reason="why", barren_slices=3)
+        scene.commands.start()
+        run = scene.now()
+        assert (run.phase, run.reason, run.barren_slices) == (Phase.RESUMING, "", 0)
+
+    def test_a_stopped_one_is_judged_by_what_is_measured_from_then_on(self, scene: Scene) -> None:
+        scene.at(Phase.STOPPED, arriving=9.0, applying=9.0, slice_began=NOON, paced_since=NOON)
+        scene.letters.put(letter("a"))
+        scene.commands.start()
+        run = scene.now()
+        assert (run.arriving, run.applying, run.slice_began, run.paced_since) == (0, 0, 0, 0)
+        # It does not stop again for the dead letters it stopped for.
+        assert run.letters_limit == LETTERS_LIMIT + 1
+
+    @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.SEALING, Phase.SEALED])
+    def test_one_that_has_ended_is_not_started_again(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, reason="lost", resumable=False)
+        before = scene.now()
+        with pytest.raises(NotPossible, match="lost" if phase is Phase.STOPPED else "sealed"):
+            scene.commands.start()
+        scene.commands.begin()
+        assert scene.now() == before
+
+
+class TestSeal:
+    def test_there_is_nothing_to_seal_before_the_first_start(self, scene: Scene) -> None:
+        with pytest.raises(NotPossible, match="start one first"):
+            scene.commands.seal()
+
+    @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.READY, Phase.SEALING, Phase.SEALED}))
+    def test_only_a_ready_run_is_sealed(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, reason="the reason")
+        with pytest.raises(NotPossible, match="the reason"):
+            scene.commands.seal()
+        assert not scene.now().seal_requested
+
+    def test_the_wish_is_written_down(self, scene: Scene) -> None:
+        scene.at(Phase.READY)
+        assert scene.commands.seal()["seal_requested"]
+        assert scene.now().phase is Phase.READY
+
+    @pytest.mark.parametrize("phase", [Phase.SEALING, Phase.SEALED])
+    def test_twice_is_once(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase)
+        before = scene.now()
+        assert scene.commands.seal()["phase"] == phase
+        assert scene.now() == before
+
+    def test_a_wish_that_the_reconciler_overtakes_is_looked_at_again(
+        self, scene: Scene, store: Store, clock: FakeClock
+    ) -> None:
+        class Overtaken(RunRecord):
+            def save(self, run: Run) -> Run | None:
+                if scene.now().phase is Phase.READY:
+                    scene.at(Phase.DRAINING)
+                return super().save(run)
+
+        scene.at(Phase.READY)
+        commands = scene.another(Overtaken(store))
+        with pytest.raises(NotPossible, match="draining"):
+            commands.seal()
+        assert not scene.now().seal_requested
+
+
+class TestRedrive:
+    def test_the_wish_is_written_down_once(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.letters.put(letter("a"))
+        assert scene.commands.redrive()["redrive"]
+        before = scene.now()
+        assert scene.commands.redrive()["letters"] == 1
+        assert scene.now() == before
+        assert before.redrive
+
+    def test_there_is_nothing_to_try_again(self, scene: Scene) -> None:
+        with pytest.raises(NotPossible, match="start one first"):
+            scene.commands.redrive()
+        scene.at(Phase.READY)
+        with pytest.raises(NotPossible, match="no open dead letter"):
+            scene.commands.redrive()
+
+    @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.SEALING, Phase.SEALED])
+    def test_not_in_a_run_that_writes_no_more(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase, reason="the reason")
+        scene.letters.put(letter("a"))
+        with pytest.raises(NotPossible, match="start it again first" if phase is Phase.STOPPED else phase):
+            scene.commands.redrive()
+        assert not scene.now().redrive
+
+    def test_a_wish_that_is_overtaken_is_written_all_the_same(self, scene: Scene, store: Store) -> None:
+        class Overtaken(RunRecord):
+            def save(self, run: Run) -> Run | None:
+                if scene.now().phase is Phase.SLICE:
+                    scene.at(Phase.RESUMING)
+                return super().save(run)
+
+        scene.at(Phase.SLICE)
+        scene.letters.put(letter("a"))
+        assert scene.another(Overtaken(store)).redrive()["phase"] == "resuming"
+        assert scene.now().redrive
+
+
+class TestLetters:
+    def test_they_are_listed_without_their_items(self, scene: Scene) -> None:
+        assert scene.commands.letters() == {"count": 0, "letters": []}
+        scene.letters.put(letter("a"))
+        answer = scene.commands.letters()
+        assert answer["count"] == 1
+        [told] = answer["letters"]
+        assert told["key"] == {"pk": {"S": "a"}}
+        assert (told["code"], told["origin"], told["action"]) == ("ValidationException", "stream", "put")
+        assert (told["first_seen"], told["attempts"], told["sequence_number"]) == (NOON, 1, "1")
+        assert set(told) == {
+            *("key", "code", "message", "origin", "action", "sequence_number", "first_seen", "attempts")
+        }
+
+    def test_their_items_are_told_on_request_as_far_as_an_answer_has_room(self, scene: Scene) -> None:
+        for index in range(9):
+            scene.letters.put(letter(f"{index}", size=290_000))
+        told = scene.commands.letters(values=True)["letters"]
+        images = [each["image"] for each in told if "image" in each]
+        assert len(told) == 9
+        assert len(images) == 6
+        assert images[0]["v"] == {"S": "v" * 290_000}
+
+    def test_a_thousand_are_told_and_all_are_counted(self, clock: FakeClock) -> None:
+        many = Scene(MemoryStore(), clock)
+        for index in range(1_001):
+            many.letters.put(letter(f"{index}"))
+        answer = many.commands.letters()
+        assert (answer["count"], len(answer["letters"])) == (1_001, 1_000)
+
+
+class TestStatus:
+    def test_before_the_first_start(self, scene: Scene) -> None:
+        assert scene.commands.status() == {"phase": "none", "now": NOON}
+
+    def test_it_adds_up(self, scene: Scene) -> None:
+        figures = {"arriving": 1.5, "applying": 20.0, "workers": 3, "estimate": '{"items": 5}'}
+        pace = {"paced_since": NOON - 60, "paced_from": 4}
+        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", held=True, **figures, **pace)
+        scene.letters.put(letter("a"))
+        scene.segments.save(Segment(0, None, 10, 1000, done=True))
+        scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))
+        shards = [
+            Shard("behind", applied_to=NOON - 30, records=5, puts=3, deletes=1),
+            Shard("empty", applied_to=NOON - 90, empty_since=NOON - 90, records=2, puts=2),
+            Shard("closed", applied_to=NOON - 9000, finished=True, records=1, deletes=1),
+        ]
+        for shard in shards:
+            scene.shards.save(shard)
+        status = scene.commands.status()
+        expected = {
+            "phase": "draining",
+            "slice": 2,
+            "segments": 4,
+            "segments_done": 1,
+            "items": 15,
+            "bytes": 1500,
+            "changes": 8,
+            "puts": 5,
+            "deletes": 2,
+            "oldest_unapplied_age": 30.0,
+            "arriving": 1.5,
+            "applying": 20.0,
+            "quiet_for": None,
+            "quiet_needed": 60,
+            "letters": 1,
+            "redrive": False,
+            "workers": 3,
+            "estimate": {"items": 5},
+            **pace,
+            "problems": ["p"],
+            "reason": "r",
+            "held": True,
+            "resumable": True,
+            "now": NOON,
+        }
+        assert {name: status[name] for name in expected} == expected
+
+    def test_its_fields_are_the_documented_ones(self, scene: Scene) -> None:
+        page = (Path(__file__).parents[4] / "docs" / "tablecopy.md").read_text()
+        rows = page.partition("## status")[2].partition("## watch")[0].splitlines()
+        names = [name for row in rows for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])]
+        scene.at(Phase.DRAINING)
+        # The command adds the next steps.
+        assert {*scene.commands.status(), "next"} == set(names[names.index("phase") :])
+
+    @pytest.mark.parametrize(
+        ("empty", "quiet_for"),
+        [
+            ([], None),
+            ([None], None),
+            ([NOON - 90, None], None),
+            ([NOON - 90], 90.0),
+            ([NOON - 90, NOON - 22], 22.0),
+        ],
+    )
+    def test_it_tells_for_how_long_no_shard_has_held_a_change(
+        self, scene: Scene, empty: list[float | None], quiet_for: float | None
+    ) -> None:
+        scene.at(Phase.DRAINING)
+        scene.shards.save(Shard("closed", finished=True))
+        for index, since in enumerate(empty):
+            scene.shards.save(Shard(f"{index}", empty_since=since))
+        assert scene.commands.status()["quiet_for"] == quiet_for
+
+    def test_a_run_keeps_its_segments_whatever_terraform_says_later(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.run.save(replace(scene.now(), total_segments=2))
+        assert scene.commands.status()["segments"] == 2

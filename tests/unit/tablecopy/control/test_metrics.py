@@ -1,0 +1,35 @@
+"""The age of the oldest change is told often enough and no more; the rest goes through the entry point."""
+
+from __future__ import annotations
+
+import pytest
+
+from tablecopy.control.metrics import Pulse
+from tests.unit.tablecopy.fakes import FakeClock
+from tests.unit.tablecopy.published import published
+
+
+def test_the_age_is_told_twice_a_minute(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    pulse = Pulse(clock, "move")
+    for seconds in range(60):
+        pulse.age(12.5 + seconds)
+        clock.tick(1)
+    assert published(capsys.readouterr().out) == {"OldestUnappliedChangeAge": {"": [12.5, 42.5]}}
+
+
+def test_a_pass_tells_what_it_found_at_once(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    pulse = Pulse(clock, "move")
+    for letters in (0, 3):
+        pulse.beat({"phase": "draining", "letters": letters})
+    assert published(capsys.readouterr().out)["DeadLetters"] == {"": [0, 3]}
+
+
+def test_a_pass_tells_of_slices_and_workers_that_failed(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulse = Pulse(clock, "move")
+    pulse.beat({"phase": "none"})
+    pulse.beat({"phase": "resuming", "empty_slices": 2, "failed_workers": 16})
+    told = published(capsys.readouterr().out)
+    assert told["EmptySlices"] == {"": [0, 2]}
+    assert told["FailedWorkers"] == {"": [0, 16]}

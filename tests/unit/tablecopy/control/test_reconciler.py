@@ -1,0 +1,956 @@
+"""The reconciler: phase by phase, killed anywhere, and several at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import hypothesis
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
+from mypy_boto3_lambda.client import LambdaClient
+from mypy_boto3_sqs.client import SQSClient
+from mypy_boto3_stepfunctions.client import SFNClient
+
+from tablecopy.control.commands import Commands
+from tablecopy.control.executions import Executions
+from tablecopy.control.mapping import Mapping
+from tablecopy.control.pace import Pace
+from tablecopy.control.queue import FailureQueue
+from tablecopy.control.reach import out_of_reach
+from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
+from tablecopy.control.stream.progress import Stream
+from tablecopy.control.table_checks import Watch
+from tablecopy.journal.applied_batches import Mark, Marks
+from tablecopy.journal.dead_letters import Letter, Letters, Origin
+from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
+from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
+from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.shards import Shards
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.conftest import new_store
+from tests.unit.tablecopy.fakes import (
+    MACHINE_ARN,
+    NOON,
+    STREAM_ARN,
+    FakeClock,
+    FakeLambda,
+    FakeShard,
+    FakeStates,
+    FakeStreams,
+    NotFound,
+    WatchedWire,
+    client_error,
+    own_wire,
+)
+
+SLICE_SECONDS = 600.0
+DRAINED_AFTER = 60.0
+TIMEOUT = 60.0
+HOUR = 3_600.0
+CONCURRENCY = 2
+START = Run("run", STREAM_ARN, 2, NOON, Phase.PREFLIGHT, NOON)
+
+
+class FakeQueue:
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def get_queue_attributes(self, **request: Any) -> dict[str, dict[str, str]]:
+        return {"Attributes": {name: str(self.messages) for name in request["AttributeNames"][:1]}}
+
+
+class Scene:
+    """A run, everything that control looks at, and any number of reconcilers."""
+
+    def __init__(self, drained_after: float = DRAINED_AFTER) -> None:
+        self.drained_after = drained_after
+        self.clock = FakeClock()
+        self.wire = WatchedWire(own_wire())
+        new_store()
+        store = Store(self.wire, "journal")
+        quiet = Store(own_wire(), "journal")
+        self.lambda_ = FakeLambda()
+        self.states = FakeStates()
+        self.streams = FakeStreams()
+        self.streams.shards["a"] = FakeShard()
+        self.queue = FakeQueue()
+        self.preflight: list[str] = []
+        self.on_preflight: Callable[[], object] = lambda: None
+        self.lost: list[str] = []
+        self.told_ages: list[float] = []
+        # What the scene itself does to the journal is neither watched nor killed.
+        self.run = RunRecord(quiet)
+        self.leases = Leases(quiet, self.clock)
+        self.segments = Segments(quiet)
+        self.marks = Marks(quiet, self.clock)
+        self.letters = Letters(quiet, self.clock)
+        self.commands = Commands(
+            self.run, self.segments, Shards(quiet), self.letters, self.clock, STREAM_ARN, 2, drained_after
+        )
+        self._store = store
+        self.reconciler = self.another()
+
+    def another(self) -> Reconciler:
+        parts = Parts(
+            run=RunRecord(self._store),
+            segments=Segments(self._store),
+            leases=Leases(self._store, self.clock),
+            letters=self.letters,
+            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
+            executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
+            stream=Stream(
+                cast(DynamoDBStreamsClient, self.streams),
+                STREAM_ARN,
+                Shards(self._store),
+                Marks(self._store, self.clock),
+                self.clock,
+                self.drained_after,
+            ),
+            queue=FailureQueue(cast(SQSClient, self.queue), "url"),
+            watch=Watch(self.clock, [lambda run: self.lost], self.letters),
+            preflight=self._preflight,
+            survey=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
+            tell_age=self.told_ages.append,
+        )
+        return Reconciler(parts, self.clock, Pace(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
+
+    def _preflight(self, run: Run) -> list[str]:
+        self.on_preflight()
+        return list(self.preflight)
+
+    def at(self, phase: Phase, **changes: Any) -> None:
+        """Put the run into a phase, with the mapping as it would be."""
+        found = self.run.read()
+        if found is None:
+            self.run.create(START)
+            found = START
+        assert self.run.save(replace(found, phase=phase, phase_since=self.clock.time, **changes))
+        self.lambda_.mapping["State"] = "Enabled" if phase in REPLICATING else "Disabled"
+
+    def now(self) -> Run:
+        run = self.run.read()
+        assert run is not None
+        return run
+
+    def step(self) -> Outcome:
+        return self.reconciler.step()
+
+    def settle_mapping(self) -> None:
+        """Let a switch of the mapping take effect, and so much time pass that Lambda is asked about it."""
+        self.clock.tick(10)
+        self.finish_switching()
+
+    def finish_switching(self) -> None:
+        state = self.lambda_.mapping["State"]
+        self.lambda_.mapping["State"] = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
+
+    def write(self, value: int, age: float = 0.0, shard: str = "a") -> None:
+        self.streams.shards[shard].records.append((str(10**24 + value), self.clock.time - age))
+
+    def finish_segments(self) -> None:
+        for number in range(2):
+            self.segments.save(Segment(number, items=5, done=True))
+
+    def step_for(self, seconds: float) -> None:
+        end = self.clock.time + seconds
+        while self.clock.time < end:
+            self.step()
+            self.clock.time += 1
+        self.step()
+
+
+@pytest.fixture
+def scene() -> Any:
+    with mock_aws():
+        yield Scene()
+
+
+def hold(scene: Scene, kind: str) -> Any:
+    return scene.leases.hold(kind, "0", "somebody", scene.clock.time + TIMEOUT)
+
+
+class TestPreflight:
+    def test_without_a_run_nothing_happens(self, scene: Scene) -> None:
+        assert scene.step() is Outcome.IDLE
+        assert scene.told_ages == []
+
+    def test_problems_are_noted_and_waited_for(self, scene: Scene) -> None:
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = ["one", "two"]
+        assert scene.step() is Outcome.IDLE
+        assert scene.now().phase is Phase.PREFLIGHT
+        assert scene.now().problems == ("one", "two")
+        scene.preflight = []
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.PAUSING
+        assert scene.now().problems == ()
+        assert scene.now().key_names == ("pk", "sk")
+
+    def test_when_it_has_spoken_first_is_noted(self, scene: Scene) -> None:
+        scene.commands.start()
+        scene.preflight = ["one"]
+        assert scene.commands.status()["checked"] == 0
+        scene.step()
+        version = scene.now().version
+        assert scene.commands.status()["checked"] == NOON
+        scene.clock.tick(60)
+        scene.step()
+        assert scene.commands.status()["checked"] == NOON
+        assert scene.now().version == version
+
+    def test_a_start_that_comes_meanwhile_is_looked_at_at_once(self, scene: Scene) -> None:
+        scene.commands.begin()
+        scene.preflight = ["the destination holds items"]
+        scene.on_preflight = scene.commands.start
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().confirmed
+        assert scene.now().problems == ()
+        scene.on_preflight = lambda: None
+        scene.preflight = []
+        scene.step()
+        assert scene.now().phase is Phase.PAUSING
+
+    def test_it_may_take_days(self, scene: Scene) -> None:
+        scene.write(1)
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = ["one"]
+        for _ in range(3):
+            scene.step()
+            scene.clock.time += 86_400
+        scene.preflight = []
+        scene.step()
+        scene.step()
+        assert scene.now().phase is Phase.SLICE
+        scene.clock.time += 60
+        scene.step()
+        assert scene.now().phase is Phase.SLICE
+
+    def test_what_the_tables_are_like_is_noted(self, scene: Scene) -> None:
+        scene.at(Phase.PREFLIGHT)
+        scene.step()
+        assert (scene.now().destination_id, scene.now().estimate) == ("id", "{}")
+
+    @pytest.mark.parametrize("error", [client_error("AccessDeniedException"), NotFound()])
+    def test_it_speaks_although_the_stream_cannot_be_read(self, scene: Scene, error: Exception) -> None:
+        def fail(**request: Any) -> Any:
+            raise error
+
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = ["one"]
+        scene.streams.describe_stream = fail  # type: ignore[method-assign]
+        assert scene.step() is Outcome.IDLE
+        first, second = scene.now().problems
+        assert first == "one"
+        assert second.startswith("the stream cannot be read: ")
+        scene.preflight = []
+        scene.step()
+        assert scene.now().phase is Phase.PREFLIGHT
+
+    def test_a_stream_out_of_reach_is_named_once(self, scene: Scene) -> None:
+        """From a VPC without a NAT gateway, where DynamoDB Streams has no private DNS name."""
+        error = ConnectTimeoutError(endpoint_url="https://streams.dynamodb.eu-west-1.amazonaws.com/")
+
+        def fail(**request: Any) -> Any:
+            raise error
+
+        scene.at(Phase.PREFLIGHT)
+        scene.preflight = [out_of_reach(error)]
+        scene.streams.describe_stream = fail  # type: ignore[method-assign]
+        assert scene.step() is Outcome.IDLE
+        [problem] = scene.now().problems
+        assert problem.startswith("cannot reach DynamoDB Streams at https://streams.dynamodb.eu-west-1.")
+
+
+class TestWatch:
+    """What may become of the tables under a run."""
+
+    WATCHED = sorted(set(Phase) - {Phase.PREFLIGHT, Phase.SEALING, Phase.SEALED, Phase.STOPPED})
+
+    @pytest.mark.parametrize("phase", WATCHED)
+    def test_a_table_that_is_gone_stops_the_run_for_good(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase)
+        scene.lost = ["the destination was deleted"]
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().reason == "the destination was deleted"
+        assert not scene.now().resumable
+
+    @pytest.mark.parametrize("phase", WATCHED)
+    def test_a_stream_that_is_gone_stops_the_run_for_good(self, scene: Scene, phase: Phase) -> None:
+        scene.at(phase)
+        scene.streams.deleted = True
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert "does not exist any more" in scene.now().reason
+        assert not scene.now().resumable
+
+    def test_too_many_dead_letters_stop_it_until_it_is_started_again(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING, letters_limit=2)
+        for index in range(3):
+            scene.letters.put(dead(index, code="AccessDenied" if index else "ValidationException"))
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().resumable
+        assert "3 dead letters are open, 2 of them for AccessDenied" in scene.now().reason
+        scene.commands.start()
+        scene.clock.time += 60
+        scene.step()
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_a_run_that_is_being_sealed_gets_sealed(self, scene: Scene) -> None:
+        scene.at(Phase.SEALING)
+        scene.lost = ["gone"]
+        scene.step()
+        assert scene.now().phase is Phase.SEALED
+
+
+class TestPausing:
+    def test_it_ends_once_the_mapping_is_off_and_no_replicator_may_write(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.at(Phase.PAUSING)
+        scene.lambda_.mapping["State"] = "Enabled"
+        with hold(scene, REPLICATOR):
+            assert scene.step() is Outcome.WAITING
+            scene.settle_mapping()
+            assert scene.step() is Outcome.WAITING
+        assert scene.step() is Outcome.MOVED
+        run = scene.now()
+        assert (run.phase, run.slice, run.slice_ends) == (Phase.SLICE, 1, scene.clock.time + SLICE_SECONDS)
+
+    def test_no_lease_is_not_enough(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.lambda_.mapping["State"] = "Disabling"
+        assert scene.step() is Outcome.WAITING
+
+    def test_a_replicator_that_never_came_back_is_waited_out(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        lost = hold(scene, REPLICATOR)
+        lost.__enter__()
+        scene.clock.time += TIMEOUT + GRACE_SECONDS
+        assert scene.step() is Outcome.WAITING
+        scene.clock.time += 0.001
+        assert scene.step() is Outcome.MOVED
+
+    def test_another_stream_stops_the_run_for_good(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.step_for(0)
+        scene.at(Phase.PAUSING)
+        scene.lost = ["switched off and on"]
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().reason == "switched off and on"
+        assert not scene.now().resumable
+
+    def test_the_scan_began_with_the_first_slice(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.step()
+        first = scene.clock.time
+        scene.clock.time += 5000
+        scene.at(Phase.PAUSING)
+        scene.step()
+        assert (scene.now().slice, scene.now().scan_began) == (2, first)
+
+    def test_the_pace_is_reckoned_from_the_first_slice_or_the_first_since_a_stop(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.segments.save(Segment(0, None, 7))
+        scene.step()
+        began = (scene.now().paced_since, scene.now().paced_from)
+        assert began == (scene.clock.time, 7)
+        scene.clock.tick(HOUR)
+        scene.segments.save(Segment(0, None, 9))
+        scene.at(Phase.PAUSING)
+        scene.step()
+        assert (scene.now().paced_since, scene.now().paced_from) == began
+        scene.at(Phase.PAUSING, paced_since=0.0)
+        scene.step()
+        assert (scene.now().paced_since, scene.now().paced_from) == (scene.clock.time, 9)
+
+    def test_the_slice_is_as_long_as_the_rates_allow(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING, slice=1, arriving=9.54, applying=10.0)
+        scene.step()
+        # Half a day, times 0.46 / 10, less half an hour.
+        assert scene.now().slice_ends - scene.clock.time == pytest.approx(43_200 * 0.046 - 1_800)
+        assert scene.now().slice_began == scene.clock.time
+
+    def test_budgets_are_shared_by_those_who_work(self, scene: Scene) -> None:
+        scene.at(Phase.PAUSING)
+        scene.step()
+        assert scene.now().workers == 2
+        scene.step()
+        scene.segments.save(Segment(0, items=5, done=True))
+        assert scene.step() is Outcome.WAITING
+        assert (scene.now().phase, scene.now().workers) == (Phase.SLICE, 1)
+        version = scene.now().version
+        scene.step()
+        assert scene.now().version == version
+
+
+class TestSlice:
+    def test_it_lasts_as_long_as_its_execution(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        assert scene.step() is Outcome.WAITING
+        assert scene.step() is Outcome.WAITING
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == [0, 1]
+        scene.states.end("FAILED")
+        scene.clock.tick(1)
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.RESUMING
+
+    def test_only_what_is_left_is_started(self, scene: Scene) -> None:
+        scene.segments.save(Segment(0, done=True))
+        scene.at(Phase.SLICE, slice=2, slice_ends=NOON + SLICE_SECONDS)
+        scene.step()
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == [1]
+
+    def test_it_ends_with_its_last_segment(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.step()
+        scene.finish_segments()
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.RESUMING
+
+    def test_it_ends_at_its_deadline(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.clock.time = NOON + SLICE_SECONDS
+        assert scene.step() is Outcome.MOVED
+        assert scene.states.executions == {}
+
+    def test_a_mapping_that_somebody_switched_on_is_switched_off(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.lambda_.mapping["State"] = "Enabled"
+        scene.step()
+        assert scene.lambda_.updates == [False]
+
+    def test_it_ends_when_what_waits_could_not_be_applied_in_time(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=2, slice_ends=NOON + 600, scan_began=NOON, applying=0.01)
+        for value in range(400):
+            scene.write(value)
+        scene.clock.time += 1
+        assert scene.step() is Outcome.WAITING
+        for value in range(400, 500):
+            scene.write(value)
+        scene.step()
+        assert scene.now().phase is Phase.RESUMING
+        # That it copied nothing is not its workers' fault.
+        assert scene.now().barren_slices == 0
+
+    def test_slices_that_copy_nothing_are_counted_until_one_does(self, scene: Scene) -> None:
+        for slice_ in (1, 2):
+            scene.at(Phase.SLICE, slice=slice_, slice_ends=scene.clock.time)
+            scene.step()
+            assert scene.now().barren_slices == slice_
+        scene.segments.save(Segment(0, items=1))
+        scene.at(Phase.SLICE, slice=3, slice_ends=scene.clock.time)
+        scene.step()
+        assert scene.now().barren_slices == 0
+        # The slice lasted until its end, so nobody gave up.
+        assert scene.now().failed_workers == 0
+
+    def test_workers_that_give_up_are_counted_until_the_next_slice(self, scene: Scene) -> None:
+        scene.segments.save(Segment(0, items=1, done=True))
+        scene.at(Phase.SLICE, slice=1, slice_ends=scene.clock.time + HOUR)
+        scene.step()
+        scene.states.end()
+        scene.clock.sleep(10)
+        scene.step()
+        run = scene.now()
+        assert (run.phase, run.failed_workers) == (Phase.RESUMING, run.total_segments - 1)
+        assert scene.commands.status()["failed_workers"] == run.failed_workers
+        scene.at(Phase.PAUSING, slice=1, failed_workers=run.failed_workers)
+        scene.step()
+        assert (scene.now().phase, scene.now().failed_workers) == (Phase.SLICE, 0)
+
+
+class TestResuming:
+    def test_it_waits_for_every_worker(self, scene: Scene) -> None:
+        scene.at(Phase.RESUMING)
+        with hold(scene, BACKFILL):
+            assert scene.step() is Outcome.WAITING
+            assert scene.lambda_.updates == []
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.DRAINING
+
+    @pytest.mark.parametrize(
+        ("began", "age", "behind"),
+        [(NOON - 300, 0, 300), (NOON - 300, 900, 900), (0.0, 0, 0), (0.0, 900, 900)],
+    )
+    def test_the_drain_is_measured_from_the_slices_beginning(
+        self, scene: Scene, began: float, age: float, behind: float
+    ) -> None:
+        # Where little was changed the oldest change tells less than what it took to become so old.
+        if age:
+            scene.clock.time = NOON - age
+            scene.write(1)
+            scene.clock.time = NOON
+        scene.at(Phase.RESUMING, slice_began=began, scan_began=NOON - HOUR)
+        scene.step()
+        run = scene.now()
+        assert (run.judged_since, run.judged_age, run.judged_records) == (NOON, behind, 0)
+
+    def test_three_barren_slices_stop_the_run_until_it_is_started_again(self, scene: Scene) -> None:
+        scene.at(Phase.RESUMING, barren_slices=3)
+        scene.step()
+        assert scene.now().phase is Phase.STOPPED
+        assert scene.now().resumable
+        scene.commands.start()
+        assert scene.now().phase is Phase.RESUMING
+        scene.step()
+        assert scene.now().phase is Phase.DRAINING
+
+
+class TestRedrive:
+    @pytest.fixture
+    def refused(self, scene: Scene) -> Scene:
+        scene.finish_segments()
+        scene.letters.put(dead(1))
+        scene.at(Phase.DRAINING, slice=1)
+        return scene
+
+    def settle(self, scene: Scene) -> None:
+        for letter in scene.letters.read_all():
+            scene.letters.settle(letter.token)
+
+    def until(self, scene: Scene, *phases: Phase) -> None:
+        for phase in phases:
+            for _ in range(5):
+                scene.settle_mapping()
+                if scene.now().phase is not phase:
+                    scene.step()
+            assert scene.now().phase is phase
+
+    def test_an_open_letter_is_not_ready(self, refused: Scene) -> None:
+        refused.step_for(2 * DRAINED_AFTER)
+        assert refused.now().phase is Phase.DRAINING
+        assert "1 dead letter(s) are open" in refused.now().reason
+        assert "tablecopy redrive" in refused.now().reason
+        assert refused.now().held
+        self.settle(refused)
+        refused.step()
+        assert refused.now().phase is Phase.READY
+
+    def test_a_letter_ends_ready(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER)
+        scene.letters.put(dead(1))
+        scene.step()
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_it_takes_a_slice_of_its_own(self, refused: Scene) -> None:
+        refused.commands.redrive()
+        self.until(refused, Phase.PAUSING, Phase.SLICE)
+        assert refused.now().redrive
+        refused.step()
+        [given] = refused.states.executions.values()
+        assert json.loads(given) == {"run": "run", "slice": 2, "segments": ["letters"]}
+        self.settle(refused)
+        refused.states.end()
+        refused.clock.tick(10)
+        self.until(refused, Phase.RESUMING)
+        # It did its work; nobody gave up.
+        assert refused.now().failed_workers == 0
+        self.until(refused, Phase.DRAINING)
+        assert not refused.now().redrive
+        assert refused.now().barren_slices == 0
+        refused.step()
+        refused.settle_mapping()
+        refused.step_for(DRAINED_AFTER)
+        assert refused.now().phase is Phase.READY
+
+    def test_it_goes_along_with_the_segments_that_are_left(self, scene: Scene) -> None:
+        scene.letters.put(dead(1))
+        scene.at(Phase.DRAINING)
+        scene.commands.redrive()
+        self.until(scene, Phase.PAUSING, Phase.SLICE)
+        scene.step()
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == ["letters", 0, 1]
+
+    def test_one_asked_for_within_a_slice_waits_for_the_next(self, scene: Scene) -> None:
+        scene.letters.put(dead(1))
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.commands.redrive()
+        scene.step()
+        [given] = scene.states.executions.values()
+        assert json.loads(given)["segments"] == [0, 1]
+        scene.finish_segments()
+        self.until(scene, Phase.RESUMING)
+        assert scene.now().redrive
+        self.until(scene, Phase.DRAINING, Phase.PAUSING, Phase.SLICE)
+        assert (scene.now().slice, scene.now().redrive_slice) == (2, 2)
+
+    def test_nothing_is_paused_for_letters_that_are_settled(self, refused: Scene) -> None:
+        refused.commands.redrive()
+        self.settle(refused)
+        refused.step_for(DRAINED_AFTER)
+        assert (refused.now().phase, refused.now().slice) == (Phase.READY, 1)
+        assert not refused.now().redrive
+
+
+def dead(index: int, code: str = "ValidationException") -> Letter:
+    key = {"pk": {"S": f"{index}"}}
+    return Letter(f"{index}", key, Origin.STREAM, "put", code, "why")
+
+
+def _mark(first: int, last: int) -> Mark:
+    """The mark of the batch from one write of the scene to another."""
+    return Mark(str(10**24 + first), str(10**24 + last), records=last - first + 1, puts=1, deletes=0)
+
+
+class TestDraining:
+    def test_the_next_slice_follows_once_the_replicator_is_in_step(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.write(1)
+        scene.clock.time += 11
+        assert scene.step() is Outcome.WAITING
+        scene.marks.put(_mark(1, 1))
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.PAUSING
+
+    def test_it_waits_for_the_mapping(self, scene: Scene) -> None:
+        scene.at(Phase.DRAINING)
+        scene.lambda_.mapping["State"] = "Disabled"
+        assert scene.step() is Outcome.WAITING
+        assert scene.step() is Outcome.WAITING
+        scene.settle_mapping()
+        assert scene.step() is Outcome.MOVED
+
+    def test_ready_needs_a_quiet_minute(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER - 1)
+        assert scene.now().phase is Phase.DRAINING
+        assert "stop the writers" in scene.now().reason
+        assert not scene.now().held
+        scene.step_for(1)
+        assert scene.now().phase is Phase.READY
+        assert scene.now().reason == ""
+
+    def test_ready_needs_an_empty_failure_queue(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.queue.messages = 2
+        scene.step_for(DRAINED_AFTER)
+        assert scene.now().phase is Phase.DRAINING
+        assert "2 message(s)" in scene.now().reason
+        assert scene.now().held
+        scene.queue.messages = 0
+        scene.step()
+        assert (scene.now().phase, scene.now().held) == (Phase.READY, False)
+
+    @pytest.mark.parametrize("segments_left", [True, False])
+    def test_it_says_why_lambda_hands_no_changes_over(self, scene: Scene, segments_left: bool) -> None:
+        if not segments_left:
+            scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.write(1)
+        scene.clock.time += 11
+        scene.lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
+        scene.step()
+        assert scene.now().reason.endswith("PROBLEM: Cannot access stream")
+        assert not scene.now().held
+        scene.lambda_.mapping["LastProcessingResult"] = "OK"
+        scene.clock.tick(60)
+        scene.step()
+        assert "PROBLEM" not in scene.now().reason
+
+    def test_a_run_is_not_held_while_changes_come(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING, held=True, reason="2 message(s)")
+        scene.step()
+        assert not scene.now().held
+
+    def test_ready_needs_the_same_tables(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER - 1)
+        scene.lost = ["gone"]
+        scene.clock.time += 1
+        scene.step()
+        assert (scene.now().phase, scene.now().reason) == (Phase.STOPPED, "gone")
+        assert not scene.now().resumable
+
+
+class TestReadyAndSealing:
+    @pytest.fixture
+    def ready(self, scene: Scene) -> Scene:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER)
+        assert scene.now().phase is Phase.READY
+        return scene
+
+    def test_a_shard_that_ends_does_not_end_it(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.streams.shards["a"].closed = True
+        ready.streams.shards["b"] = FakeShard(parent="a")
+        # What the one that follows holds is not known yet: there is no sealing on such a look.
+        assert ready.step() is Outcome.WAITING
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        ready.step_for(6)
+        assert ready.now().phase is Phase.SEALING
+
+    def test_a_shard_that_is_listed_late_puts_ready_off(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.letters.put(dead(1))
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        # Asked for its children DynamoDB knows none yet.
+        scene.step_for(3)
+        scene.streams.shards["b"] = FakeShard(parent="a")
+        scene.write(1, shard="b")
+        scene.letters.settle("1")
+        scene.step_for(3)
+        assert scene.now().phase is Phase.DRAINING
+
+    def test_a_shard_that_is_listed_late_takes_a_seal_back(self, ready: Scene) -> None:
+        ready.streams.shards["a"].closed = True
+        ready.step_for(3)
+        assert ready.now().phase is Phase.READY
+        ready.streams.shards["b"] = FakeShard(parent="a")
+        ready.write(1, shard="b")
+        ready.commands.seal()
+        assert ready.step() is Outcome.WAITING
+        ready.step()
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+
+    def test_what_was_written_too_late_to_a_new_shard_is_told(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.step()
+        assert ready.step() is Outcome.WAITING
+        ready.streams.shards["b"] = FakeShard(parent="a")
+        ready.write(1, shard="b")
+        ready.settle_mapping()
+        ready.step()
+        ready.clock.tick(1)
+        ready.step()
+        assert ready.now().phase is Phase.SEALED
+        assert "not copied" in ready.now().reason
+
+    def test_it_is_not_sealed_once_a_table_is_gone(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.lost = ["gone"]
+        ready.step()
+        assert ready.now().phase is Phase.STOPPED
+
+    def test_it_stays_ready_while_nothing_changes(self, ready: Scene) -> None:
+        assert ready.step() is Outcome.IDLE
+        assert ready.now().phase is Phase.READY
+
+    def test_a_new_change_ends_it_and_takes_a_seal_back(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.write(1)
+        ready.step()
+        assert ready.now().phase is Phase.DRAINING
+        assert not ready.now().seal_requested
+
+    def test_sealing_waits_for_the_mapping_and_every_replicator(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.step()
+        assert ready.now().phase is Phase.SEALING
+        with hold(ready, REPLICATOR):
+            assert ready.step() is Outcome.WAITING
+            ready.settle_mapping()
+            assert ready.step() is Outcome.WAITING
+        assert ready.step() is Outcome.MOVED
+        assert ready.now().phase is Phase.SEALED
+        assert ready.now().reason == ""
+
+    def test_what_was_written_too_late_is_told(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.step()
+        ready.write(1)
+        ready.clock.time += 1
+        ready.step()
+        ready.settle_mapping()
+        ready.step()
+        assert ready.now().phase is Phase.SEALED
+        assert "not copied" in ready.now().reason
+
+    @pytest.mark.parametrize("phase", [Phase.SEALED, Phase.STOPPED])
+    def test_a_mapping_that_is_switched_on_after_the_end_is_switched_off(
+        self, scene: Scene, phase: Phase
+    ) -> None:
+        scene.at(phase)
+        scene.lambda_.mapping["State"] = "Enabled"
+        assert scene.step() is Outcome.IDLE
+        assert scene.lambda_.updates == [False]
+
+
+def test_a_lost_change_stops_the_run_for_good(scene: Scene) -> None:
+    scene.at(Phase.DRAINING, scan_began=NOON)
+    scene.write(1)
+    scene.step()
+    scene.clock.time += 86_401
+    scene.step()
+    assert scene.now().phase is Phase.STOPPED
+    assert not scene.now().resumable
+    assert "empty the destination" in scene.now().reason
+
+
+def test_the_oldest_changes_age_is_told_in_every_phase(scene: Scene) -> None:
+    scene.write(1)
+    for phase in sorted(set(Phase) - {Phase.PREFLIGHT, Phase.SEALED, Phase.STOPPED}):
+        scene.at(phase, scan_began=NOON - 60)
+        scene.told_ages.clear()
+        scene.clock.time += 1
+        scene.step()
+        assert scene.told_ages[0] > 0
+
+
+def test_a_change_from_before_the_scan_is_as_old_as_the_scan(scene: Scene) -> None:
+    """A stream that was on long before the copy sets no alarm off."""
+    scene.write(1, age=20 * 3600)
+    scene.at(Phase.PREFLIGHT)
+    scene.step()
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS, scan_began=NOON - 90)
+    scene.step()
+    assert scene.told_ages[0] == 0
+    assert scene.told_ages[-1] == 90
+
+
+@pytest.mark.parametrize(
+    ("phase", "executions"),
+    [(phase, 9 if phase is Phase.SLICE else 0) for phase in sorted(set(Phase) - {Phase.PREFLIGHT})],
+)
+def test_what_all_copies_of_an_account_share_is_asked_seldom(
+    scene: Scene, phase: Phase, executions: int
+) -> None:
+    """A minute of looks in which nothing moves costs one request for the mapping and one for the shards."""
+    scene.write(1)
+    ends = NOON + SLICE_SECONDS
+    if phase in REPLICATING:
+        # Nothing is left but a change that is not applied: the run waits for it.
+        scene.finish_segments()
+    scene.at(phase, slice=1, slice_ends=ends, scan_began=NOON)
+    with hold(scene, BACKFILL if phase is Phase.RESUMING else REPLICATOR):
+        scene.step_for(59)
+    assert scene.now().phase is (phase if phase is not Phase.READY else Phase.DRAINING)
+    looks = int(phase not in {Phase.SEALED, Phase.STOPPED})
+    assert scene.lambda_.gets == int(phase is not Phase.RESUMING)
+    assert scene.lambda_.updates == []
+    assert len(scene.streams.described) == looks
+    assert scene.states.described == executions
+
+
+def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
+    assert scene.clock.time == NOON + 50
+
+
+def test_it_ends_when_another_has_taken_its_turn(scene: Scene) -> None:
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+    turns = iter([True, True, False])
+    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: next(turns))
+    assert scene.clock.time == NOON + 2
+
+
+def test_it_does_not_look_on_when_nothing_moves_by_itself(scene: Scene) -> None:
+    scene.at(Phase.SEALED)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
+    assert scene.clock.time == NOON
+
+
+class Killed(BaseException):
+    """Lambda ends control."""
+
+
+class World:
+    """Moves what control does not: the mapping, workers, the replicator. Checks who may write when."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.written = self.applied = 0
+
+    def tick(self) -> None:
+        scene = self.scene
+        scene.clock.tick(1)
+        scene.finish_switching()
+        run = scene.now()
+        # Workers of a slice finish a segment each, and then the execution ends.
+        if run.phase is Phase.SLICE and scene.states.executions:
+            assert scene.leases.alive(REPLICATOR) == []
+            with hold(scene, BACKFILL):
+                left = [each for each in scene.segments.read_all(2) if not each.done]
+                if left:
+                    scene.segments.save(replace(left[0], items=5, done=True))
+            scene.states.end()
+        if run.phase in REPLICATING and scene.lambda_.mapping["State"] == "Enabled":
+            assert scene.leases.alive(BACKFILL) == []
+            if self.applied < self.written:
+                scene.marks.put(_mark(self.applied + 1, self.written))
+                self.applied = self.written
+        if self.written < 5:
+            self.written += 1
+            scene.write(self.written)
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # A whole run an example: to make a failing one smaller would take minutes.
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate],
+)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 60), st.sampled_from(["before", "after"]), st.sampled_from(["die", "overlap"])
+        ),
+        max_size=6,
+    )
+)
+def test_killed_or_overtaken_at_any_call_to_the_journal_the_run_gets_ready(
+    disturbances: list[tuple[int, str, str]],
+) -> None:
+    with mock_aws():
+        scene = Scene(drained_after=5)
+        world = World(scene)
+        scene.commands.begin()
+        pending = list(disturbances)
+
+        def disturbed(when: str) -> Callable[[str], None]:
+            def hook(operation: str) -> None:
+                if not pending or pending[0][1] != when:
+                    return
+                calls, _, what = pending[0]
+                if calls > 1:
+                    pending[0] = (calls - 1, when, what)
+                    return
+                pending.pop(0)
+                if what == "die":
+                    raise Killed
+                other = scene.another()
+                for _ in range(3):
+                    other.step()
+                    world.tick()
+
+            return hook
+
+        scene.wire.before = disturbed("before")
+        scene.wire.after = disturbed("after")
+        phases = []
+        for _ in range(400):
+            try:
+                scene.step()
+            except Killed:
+                scene.reconciler = scene.another()
+            world.tick()
+            phases.append(scene.now().phase)
+            if phases[-1] is Phase.READY and world.written == world.applied == 5 and not pending:
+                break
+        assert phases[-1] is Phase.READY, scene.now()
+        status = scene.commands.status()
+        assert (status["items"], status["changes"]) == (10, 5)
+        assert scene.now().slice in {1, 2}

@@ -1,0 +1,69 @@
+"""What is refused becomes letters that say what it was."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tablecopy.data.dead_letters import Letterbox
+from tablecopy.data.writer import Refused
+from tablecopy.dynamodb.client import encode
+from tablecopy.dynamodb.requests import delete, key_token, put
+from tablecopy.journal.dead_letters import Letters, Origin
+from tablecopy.journal.store import Store
+from tests.unit.tablecopy.fakes import FakeClock
+
+ITEM = {"v": {"S": "secret"}, "sk": {"N": "1"}, "pk": {"S": "a"}}
+KEY = {"pk": {"S": "a"}, "sk": {"N": "1"}}
+GONE = {"pk": {"S": "gone"}, "sk": {"N": "2"}}
+
+
+@pytest.fixture
+def letters(store: Store, clock: FakeClock) -> Letters:
+    return Letters(store, clock)
+
+
+def refused(*requests: bytes) -> Refused:
+    return Refused(frozenset(requests), "ValidationException", "Type mismatch for Index Key")
+
+
+def test_each_request_becomes_a_letter(letters: Letters) -> None:
+    requests = [put(encode(ITEM)), delete(GONE)]
+    numbers = {requests[0]: "17", requests[1]: "18"}
+    letterbox = Letterbox(letters, Origin.STREAM, ["pk", "sk"], numbers)
+    letterbox.put(refused(*requests))
+    kept = {letter.token: letter for letter in letters.read_all()}
+    assert kept.keys() == letterbox.tokens == {key_token(KEY), key_token(GONE)}
+    one, other = kept[key_token(KEY)], kept[key_token(GONE)]
+    assert (one.key, one.action, one.sequence_number) == (KEY, "put", "17")
+    assert (other.key, other.action, other.sequence_number) == (GONE, "delete", "18")
+    assert (one.code, one.message) == ("ValidationException", "Type mismatch for Index Key")
+    assert json.loads(letters.image(one.token)) == ITEM
+    assert letters.image(other.token) == ""
+
+
+def test_an_item_of_the_backfill_has_no_sequence_number(letters: Letters) -> None:
+    Letterbox(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
+    [letter] = letters.read_all()
+    assert (letter.origin, letter.sequence_number) == (Origin.BACKFILL, "")
+
+
+def test_no_value_is_logged(letters: Letters, capsys: pytest.CaptureFixture[str]) -> None:
+    Letterbox(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
+    out = capsys.readouterr().out
+    assert json.loads(out) == {
+        "event": "dead_letter",
+        "origin": "backfill",
+        "code": "ValidationException",
+        "writes": 1,
+    }
+
+
+def test_several_threads_may_put(letters: Letters) -> None:
+    requests = [put(encode({**ITEM, "sk": {"N": str(index)}})) for index in range(20)]
+    letterbox = Letterbox(letters, Origin.BACKFILL, ["pk", "sk"])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda request: letterbox.put(refused(request)), requests))
+    assert letters.count() == len(letterbox.tokens) == 20

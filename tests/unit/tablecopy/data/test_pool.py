@@ -1,0 +1,120 @@
+"""Several calls at once, and none of them is left behind."""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextlib import suppress
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tablecopy.data.pool import Delivery
+from tablecopy.data.writer import BatchWriter, Refused
+from tablecopy.dynamodb.client import encode
+from tablecopy.dynamodb.requests import key_token, put
+from tablecopy.metrics.buffer import Meter
+from tablecopy.throughput.rate import Unlimited
+from tablecopy.throughput.usage import writes
+from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeDestination, client_error, refuse
+
+
+def requests(count: int) -> list[bytes]:
+    return [put(encode({"pk": {"S": str(index)}})) for index in range(count)]
+
+
+def token(index: int) -> str:
+    return key_token({"pk": {"S": str(index)}})
+
+
+def writer_to(destination: FakeDestination, clock: FakeClock, deadline: float) -> BatchWriter:
+    usage = writes(Meter(clock, "move"), "copy")
+    return BatchWriter(
+        destination, "copy", ["pk"], Unlimited(clock), usage, clock, deadline, random.Random(1)
+    )
+
+
+def deliver(
+    destination: FakeDestination, count: int, writers: int, deadline: float = NOON + 60
+) -> tuple[list[frozenset[bytes]], list[Refused]]:
+    """What was not written, and what was put aside."""
+    clock = FakeClock()
+    writer = writer_to(destination, clock, deadline)
+    aside: list[Refused] = []
+    with Delivery(writer, aside.append, writers) as delivery:
+        return [part.result() for part in delivery.begin(requests(count))], aside
+
+
+def test_as_many_calls_are_under_way_as_there_are_writers() -> None:
+    barrier = threading.Barrier(16, timeout=20)
+
+    class Together(FakeDestination):
+        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+            # Nobody comes past this alone.
+            barrier.wait()
+            return super().post(operation, body, credentials)
+
+    destination = Together()
+    assert deliver(destination, 16 * 25, 16) == ([frozenset()] * 16, [])
+    assert len(destination.items) == 16 * 25
+
+
+@pytest.mark.parametrize("writers", [1, 16])
+def test_what_is_refused_is_put_aside_and_counts_as_written(writers: int) -> None:
+    destination = FakeDestination()
+    destination.refuses = {token(3), token(77)}
+    unwritten, aside = deliver(destination, 100, writers)
+    assert unwritten == [frozenset()] * min(writers, 4)
+    assert {request for each in aside for request in each.requests} == {
+        requests(100)[3],
+        requests(100)[77],
+    }
+    assert len(destination.items) == 98
+
+
+def test_what_cannot_be_put_aside_is_an_error() -> None:
+    destination = FakeDestination()
+    destination.refuses = {token(0)}
+    clock = FakeClock()
+    writer = writer_to(destination, clock, NOON + 60)
+
+    def fail(refused: Refused) -> None:
+        raise client_error("ThrottlingException")
+
+    with Delivery(writer, fail, 2) as delivery, pytest.raises(ClientError):
+        delivery.begin(requests(1))[0].result()
+
+
+def test_what_time_did_not_allow_is_named() -> None:
+    destination = FakeDestination(faults=[refuse("ThrottlingException")] * 10_000)
+    unwritten, _ = deliver(destination, 60, 4)
+    assert frozenset.union(*unwritten) == set(requests(60))
+
+
+def test_leaving_waits_for_what_is_under_way_and_starts_nothing_more() -> None:
+    class Left(Exception): ...
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeDestination):
+        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+            begun.set()
+            assert go_on.wait(20)
+            return super().post(operation, body, credentials)
+
+    destination = Slow()
+    clock = FakeClock()
+    writer = writer_to(destination, clock, NOON + 60)
+    before = set(threading.enumerate())
+    with suppress(Left), Delivery(writer, lambda refused: None, 1) as delivery:
+        [under_way] = delivery.begin(requests(100))
+        [behind] = delivery.begin(requests(200)[100:])
+        # The call under way ends when what is behind it has been called off.
+        behind.add_done_callback(lambda part: go_on.set())
+        assert begun.wait(20)
+        raise Left
+    assert not under_way.cancelled()
+    assert behind.cancelled()
+    # Of its four batches one.
+    assert len(destination.calls) == 1
+    assert set(threading.enumerate()) <= before

@@ -1,0 +1,111 @@
+"""The destination account's role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore.credentials import AssumeRoleCredentialFetcher
+from moto import mock_aws
+
+from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.sessions import RoleSession, own_session
+
+ROLE = "arn:aws:iam::222222222222:role/copy"
+
+
+@pytest.fixture(autouse=True)
+def aws() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+def test_the_role_is_assumed_at_the_first_call() -> None:
+    session = RoleSession(ROLE, "external", "tablecopy-" + "x" * 100)
+    credentials = session.get_credentials()
+    own = own_session().get_credentials()
+    assert credentials is not None
+    assert own is not None
+    assert credentials.access_key != own.access_key
+    assert credentials.token
+
+
+def test_writes_go_to_the_other_account() -> None:
+    Wire(RoleSession(ROLE, "external", "test"), "eu-west-1").call(
+        "create_table",
+        {
+            "TableName": "there",
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        },
+    )
+    assert Wire(own_session(), "eu-west-1").call("list_tables", {})["TableNames"] == []
+
+
+def test_the_functions_own_clients_still_parse_their_answers() -> None:
+    RoleSession(ROLE, "external", "test")
+    Wire(own_session(), "eu-west-1")
+    identity = boto3.client("sts").get_caller_identity()
+    assert json.dumps(identity["Account"]) == '"123456789012"'
+
+
+def test_one_fetch_serves_many_calls() -> None:
+    session = RoleSession(ROLE, "external", "test")
+    assert _access_key(session) == _access_key(session)
+
+
+def test_a_renewed_role_is_assumed_anew_at_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tablecopy.dynamodb.sessions._RENEWED_SECONDS", -1.0)
+    session = RoleSession(ROLE, "external", "test")
+    first = _access_key(session)
+    session.renew()
+    second = _access_key(session)
+    assert second != first
+    assert _access_key(session) == second
+
+
+def test_calls_that_were_under_way_do_not_renew_what_was_just_renewed() -> None:
+    session = RoleSession(ROLE, "external", "test")
+    first = _access_key(session)
+    for _ in range(16):
+        session.renew()
+    assert _access_key(session) == first
+
+
+def test_sixteen_threads_assume_the_role_once() -> None:
+    session = RoleSession(ROLE, "external", "test")
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(lambda _: _access_key(session), range(16)))) == 1
+
+
+def test_the_role_is_asked_for_with_its_external_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Asked(AssumeRoleCredentialFetcher):
+        def __init__(self, **arguments: Any) -> None:
+            asked.append(arguments)
+            super().__init__(**arguments)
+
+    monkeypatch.setattr("tablecopy.dynamodb.sessions.AssumeRoleCredentialFetcher", Asked)
+    _access_key(RoleSession(ROLE, "external", "tablecopy-" + "x" * 100))
+    [arguments] = asked
+    assert arguments["role_arn"] == ROLE
+    config = arguments["client_creator"]("sts").meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3, 10)
+    assert config.retries["total_max_attempts"] == 1
+    assert arguments["extra_args"] == {
+        "ExternalId": "external",
+        "RoleSessionName": ("tablecopy-" + "x" * 100)[:64],
+        "DurationSeconds": 3600,
+    }
+
+
+def _access_key(session: RoleSession) -> str:
+    credentials = session.get_credentials()
+    assert credentials is not None
+    return credentials.get_frozen_credentials().access_key

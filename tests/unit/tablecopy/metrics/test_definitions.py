@@ -1,0 +1,237 @@
+"""Every metric, from the functions' own entry points on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tablecopy.control.metrics import Pulse
+from tablecopy.journal.run import Phase
+from tablecopy.journal.segments import Segment
+from tablecopy.metrics.definitions import METRICS
+from tests.unit.tablecopy.data import test_backfill, test_redrive, test_replicator
+from tests.unit.tablecopy.data.test_backfill import items
+from tests.unit.tablecopy.data.test_redrive import token
+from tests.unit.tablecopy.fakes import (
+    Answer,
+    MemoryStore,
+    client_error,
+    leave,
+    record,
+    refuse,
+)
+from tests.unit.tablecopy.published import published, total
+from tests.unit.tablecopy.test_entry_points import Context, handler
+
+Log = Callable[[], str]
+Backfill = tuple[ModuleType, test_backfill.Scene]
+Replicator = tuple[ModuleType, test_replicator.Scene]
+
+SEGMENT = {"slice": 2, "segment": 0}
+INDEX_ARN = "arn:aws:dynamodb:eu-west-1:222222222222:table/copy/index/by-date"
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Log:
+    """What was logged since this was asked last."""
+    return lambda: capsys.readouterr().out
+
+
+@pytest.fixture
+def backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
+    """The function, and 10 items in pages of 3 that it copies."""
+    return _backfill(monkeypatch)
+
+
+@pytest.fixture
+def replicator(monkeypatch: pytest.MonkeyPatch) -> Replicator:
+    return _replicator(monkeypatch)
+
+
+class TestBackfill:
+    def test_what_was_copied_and_used_is_told_once(self, backfill: Backfill, log: Log) -> None:
+        module, scene = backfill
+        scene.destination.indexes = {"by-date": 2.0}
+        assert module.handle(SEGMENT, Context()) == {"next": "done"}
+        text = log()
+        size = scene.segments.read(0).wire_bytes
+        assert published(text) == {
+            "ItemsCopied": {"": [10]},
+            "BytesCopied": {"": [size]},
+            "ConsumedReadUnits": {"source": [10]},
+            # The table's hold the index's.
+            "ConsumedWriteUnits": {"copy": [30], "copy/by-date": [20]},
+        }
+        assert size > 0
+        # The keys of the items.
+        assert "00e9" not in text
+
+    def test_an_invocation_that_fails_tells_what_it_has_done(self, backfill: Backfill, log: Log) -> None:
+        module, scene = backfill
+        denied = client_error("AccessDeniedException")
+        scene.destination.faults = [lambda requests: Answer(requests), refuse("AccessDeniedException")]
+        with pytest.raises(ClientError) as raised:
+            module.handle(SEGMENT, Context())
+        assert str(raised.value) == str(denied)
+        assert total(log())["ItemsCopied"] == {"": 3}
+        assert module.handle(SEGMENT, Context()) == {"next": "done"}
+        assert total(log())["ItemsCopied"] == {"": 7}
+
+    def test_long_work_tells_as_it_goes_and_nothing_twice(self, backfill: Backfill, log: Log) -> None:
+        module, scene = backfill
+        _takes_time(scene, 20)
+        assert module.handle(SEGMENT, Context()) == {"next": "done"}
+        copied = published(log())["ItemsCopied"][""]
+        # Four pages of 20 s each.
+        assert copied == [6, 4]
+
+    def test_an_invocation_with_nothing_to_do_says_nothing(self, backfill: Backfill, log: Log) -> None:
+        module, scene = backfill
+        scene.enter(Phase.DRAINING)
+        assert module.handle(SEGMENT, Context()) == {"next": "stop"}
+        assert published(log()) == {}
+
+    def test_throttled_reads(self, backfill: Backfill, log: Log) -> None:
+        module, scene = backfill
+        scene.source.faults = [
+            client_error("ProvisionedThroughputExceededException"),
+            client_error("500", 500),
+        ]
+        module.handle(SEGMENT, Context())
+        assert published(log())["ReadThrottles"] == {"source": [1]}
+
+
+class TestReplicator:
+    def test_what_was_applied_is_told(self, replicator: Replicator, log: Log) -> None:
+        module, _ = replicator
+        records = [record(0, "é", {"N": "1"}), record(1, "é", {"N": "2"}), record(2, "b", None)]
+        module.handle({"Records": records}, Context())
+        text = log()
+        assert published(text) == {
+            "RecordsApplied": {"": [3]},
+            "PutsApplied": {"": [1]},
+            "DeletesApplied": {"": [1]},
+            "ConsumedWriteUnits": {"copy": [2]},
+        }
+        assert "00e9" not in text
+
+    def test_what_comes_again_is_not_applied_again(self, replicator: Replicator, log: Log) -> None:
+        module, _ = replicator
+        records = [record(0, "a", {"N": "1"})]
+        for _ in range(2):
+            module.handle({"Records": records}, Context())
+        assert total(log())["RecordsApplied"] == {"": 1}
+
+    def test_a_batch_that_comes_too_early_says_nothing(self, replicator: Replicator, log: Log) -> None:
+        module, scene = replicator
+        scene.enter(Phase.SLICE)
+        assert module.handle({"Records": [record(0, "a", None)]}, Context())["batchItemFailures"]
+        assert published(log()) == {}
+
+    def test_only_the_records_before_the_first_unwritten_one_count(
+        self, replicator: Replicator, log: Log
+    ) -> None:
+        module, scene = replicator
+        scene.destination.faults = [leave(1)]
+        scene.destination.on_call = lambda: scene.clock.tick(900)
+        records = [record(0, "a", {"N": "1"}), record(1, "b", None), record(2, "c", None)]
+        module.handle({"Records": records}, Context())
+        told = total(log())
+        assert (told["RecordsApplied"], told["PutsApplied"]) == ({"": 1}, {"": 1})
+        assert "DeletesApplied" not in told
+        assert told["ConsumedWriteUnits"] == {"copy": 2}
+
+    def test_throttled_writes_by_table_and_index(self, replicator: Replicator, log: Log) -> None:
+        module, scene = replicator
+        reasons = [
+            {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": INDEX_ARN},
+            {"reason": "IndexWriteKeyRangeThroughputExceeded", "resource": INDEX_ARN},
+            {"reason": "TableWriteKeyRangeThroughputExceeded", "resource": INDEX_ARN.split("/index/")[0]},
+        ]
+        throttled = client_error("ThrottlingException", reasons=reasons)
+        # A call that was throttled counts once, whatever the number of its writes and reasons.
+        scene.destination.faults = [lambda requests: Answer([], error=throttled), leave(0, 1)]
+        module.handle({"Records": [record(index, str(index), None) for index in range(3)]}, Context())
+        assert published(log())["WriteThrottles"] == {"copy": [2], "copy/by-date": [1]}
+
+    def test_refused_writes(self, replicator: Replicator, log: Log) -> None:
+        module, scene = replicator
+        scene.destination.refuses = {token("a"), token("c")}
+        module.handle({"Records": [record(index, key, None) for index, key in enumerate("abc")]}, Context())
+        told = total(log())
+        assert told["WritesRefused"] == {"": 2}
+        assert told["RecordsApplied"] == {"": 3}
+
+    def test_an_invocation_that_fails_tells_what_it_has_used(self, replicator: Replicator, log: Log) -> None:
+        module, scene = replicator
+        records = [record(index, str(index), None) for index in range(30)]
+        scene.destination.faults = [lambda requests: Answer(requests), refuse("AccessDeniedException")]
+        with pytest.raises(ClientError):
+            module.handle({"Records": records}, Context())
+        assert published(log()) == {"ConsumedWriteUnits": {"copy": [15]}}
+
+
+def test_a_redrive_reads_and_is_refused_again(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    module, scene = _redrive(monkeypatch)
+    scene.destination.refuses = {token("a")}
+    module.handle({"slice": 2, "segment": "letters"}, Context())
+    assert total(log()) == {
+        "ConsumedReadUnits": {"source": 2},
+        "WritesRefused": {"": 1},
+        "ConsumedWriteUnits": {"copy": 1},
+    }
+
+
+def test_every_metric_is_told_by_somebody(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    throttled = client_error("ThrottlingException")
+    module, scene = _backfill(monkeypatch)
+    scene.source.faults = [throttled]
+    scene.destination.refuses = {token("é0001")}
+    module.handle(SEGMENT, Context())
+    module, applying = _replicator(monkeypatch)
+    applying.destination.faults = [lambda requests: Answer([], error=throttled)]
+    records = [record(0, "a", {"N": "1"}), record(1, "b", None)]
+    module.handle({"Records": records}, Context())
+    pulse = Pulse(applying.clock, "move")
+    pulse.age(1.0)
+    pulse.beat({"phase": "draining", "letters": 0})
+    assert set(published(log())) == {metric.name for metric in METRICS}
+
+
+def _takes_time(scene: test_backfill.Scene, seconds: float) -> None:
+    """Let time pass with each checkpoint. The pages are written by threads that nothing keeps in order."""
+    save = scene.segments.save
+
+    def save_and_tick(segment: Segment) -> None:
+        save(segment)
+        scene.clock.tick(seconds)
+
+    scene.segments.save = save_and_tick  # type: ignore[method-assign]
+
+
+def _ready(monkeypatch: pytest.MonkeyPatch, name: str, scene: Any, **parts: Any) -> ModuleType:
+    module = handler(name, monkeypatch)
+    for part, value in {"_METER": scene.meter, "_CLOCK": scene.clock, **parts}.items():
+        assert hasattr(module, part)
+        monkeypatch.setattr(module, part, value)
+    return module
+
+
+def _backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
+    scene = test_backfill.Scene(MemoryStore(), items(10))
+    return _ready(monkeypatch, "backfill", scene, _WORKER=scene.worker()), scene
+
+
+def _replicator(monkeypatch: pytest.MonkeyPatch) -> Replicator:
+    scene = test_replicator.Scene(MemoryStore())
+    return _ready(monkeypatch, "replicator", scene, _REPLICATOR=scene.replicator()), scene
+
+
+def _redrive(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, test_redrive.Scene]:
+    held = [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}]
+    scene = test_redrive.Scene(MemoryStore(), held, ["a", "b"])
+    return _ready(monkeypatch, "backfill", scene, _REDRIVE=scene.redrive()), scene

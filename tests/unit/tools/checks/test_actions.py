@@ -1,0 +1,158 @@
+"""What the code calls is granted, and what is granted is called."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.checks.actions import CALLED_BY_AWS, Grant, calls, grants
+from tools.checks.hcl import REPOSITORY
+
+# Roles by the policy document of each.
+FUNCTIONS = {
+    "replicator": "replicator/this",
+    "backfill": "backfill/this",
+    "reconciler": "control/reconciler",
+    "control": "control/control",
+}
+DESTINATION = "destination/this"
+ROLES = {**FUNCTIONS, "state_machine": "backfill/state_machine", "schedule": "control/schedule"}
+# Of every function.
+SHARED = "function/this"
+ASSUME_ROLE = "sts:AssumeRole"
+
+# In a file that the function's code imports, and called by another function.
+NOT_CALLED = {
+    ("reconciler", "dynamodb:DeleteItem"): "the journal's deletions are of leases and letters",
+    ("control", "dynamodb:DeleteItem"): "the journal's deletions are of leases and letters",
+    ("control", "dynamodb:BatchWriteItem"): "control writes nothing to the destination",
+    ("control", ASSUME_ROLE): "control touches the journal only",
+}
+# There with a key or with a VPC only.
+_NAMED_BY_CALLER = "DynamoDB or SQS opens the key in the name of the caller"
+_INTERFACES = "Lambda makes the network interfaces with the function's role"
+WITH_SETTINGS = {
+    "OpenTheTableUnderItsKey": _NAMED_BY_CALLER,
+    "OpenTablesUnderTheSourceKey": _NAMED_BY_CALLER,
+    "EncryptFailedBatches": _NAMED_BY_CALLER,
+    "LambdaMakesNetworkInterfaces": _INTERFACES,
+    "LambdaRemovesNetworkInterfaces": _INTERFACES,
+    "LambdaFindsNetworkInterfaces": _INTERFACES,
+}
+
+# Parts of the code by the section of docs/security.md that says what its user needs.
+PEOPLE = {
+    "The operator": (
+        "cli/tablecopy_cli/run/watch.py",
+        "cli/tablecopy_cli/run/start.py",
+        "cli/tablecopy_cli/run/seal.py",
+        "cli/tablecopy_cli/run/dead_letters.py",
+    ),
+    "Before applying": ("cli/tablecopy_cli/run/preflight.py",),
+    "verify": ("verify/cli.py", "verify/repair/cli.py"),
+}
+NOT_NEEDED = {
+    ("The operator", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
+    ("Before applying", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
+    ("verify", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
+    ("Before applying", "sts:GetCallerIdentity"): "needs no permission",
+    ("Before applying", "dynamodb:BatchGetItem"): "of a comparison; the measured sample is scanned",
+    ("verify", "dynamodb:UpdateTable"): "in a command that verify prints",
+    ("verify", "lambda:InvokeFunction"): "the operator's statement, which the text names",
+}
+OPENED_FOR_THE_CALLER = "kms:Decrypt"
+
+
+def granted(document: str) -> set[str]:
+    return {grant.action for grant in grants() if grant.document == document}
+
+
+def called(function: str) -> set[str]:
+    found = set(calls(REPOSITORY / "lambda" / "tablecopy" / "handlers" / f"{function}.py"))
+    return found - {action for name, action in NOT_CALLED if name == function}
+
+
+def test_the_code_is_read() -> None:
+    assert called("backfill") >= {"dynamodb:Scan", "dynamodb:BatchWriteItem", "dynamodb:Query", ASSUME_ROLE}
+    assert called("reconciler") >= {"lambda:UpdateEventSourceMapping", "states:StartExecution"}
+    assert called("control") >= {"lambda:InvokeFunction", "dynamodb:PutItem"}
+    assert {grant.document for grant in grants()} == {*ROLES.values(), DESTINATION, SHARED}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_call_is_granted(function: str) -> None:
+    allowed = granted(FUNCTIONS[function])
+    if ASSUME_ROLE in allowed:
+        allowed |= granted(DESTINATION)
+    assert called(function) - allowed == set(), f"called by the {function} and granted to it by no statement"
+
+
+def test_what_is_not_called_is_named_by_imported_files() -> None:
+    for function, action in NOT_CALLED:
+        assert action in calls(REPOSITORY / "lambda" / "tablecopy" / "handlers" / f"{function}.py")
+        assert action not in granted(FUNCTIONS[function])
+
+
+def test_every_grant_is_used() -> None:
+    at_destination = {
+        action
+        for name, document in FUNCTIONS.items()
+        if ASSUME_ROLE in granted(document)
+        for action in called(name)
+    }
+    unused = set()
+    for grant in grants():
+        for role in [name for name, document in ROLES.items() if document == grant.document]:
+            if grant.action not in (called(role) if role in FUNCTIONS else set()):
+                unused.add((role, grant.sid))
+        if grant.document == DESTINATION and grant.action not in at_destination:
+            unused.add(("destination", grant.sid))
+        if grant.document == SHARED:
+            unused |= {(function, grant.sid) for function in FUNCTIONS}
+    unexplained = {each for each in unused if each not in CALLED_BY_AWS and each[1] not in WITH_SETTINGS}
+    assert unexplained == set(), "granted and called by nothing"
+    assert set(CALLED_BY_AWS) <= unused
+    assert set(WITH_SETTINGS) <= {sid for _, sid in unused}
+
+
+@pytest.mark.parametrize("section", PEOPLE)
+def test_what_people_need_is_what_their_commands_call(section: str) -> None:
+    text = (REPOSITORY / "docs" / "security.md").read_text()
+    text = text.partition(f"\n### {section}\n")[2].partition("\n### ")[0]
+    documented = set(re.findall(r"[`\"]([a-z-]+:[A-Z][A-Za-z]+)[`\"]", text)) - {OPENED_FOR_THE_CALLER}
+    found = {action for name in PEOPLE[section] for action in calls(REPOSITORY / name)}
+    exempt = {action for name, action in NOT_NEEDED if name == section}
+    assert exempt <= found - documented
+    assert found - exempt == documented
+
+
+def test_a_call_and_a_grant_that_were_not_there_before(tmp_path: Path) -> None:
+    code = tmp_path / "entry.py"
+    code.write_text(
+        "wire.call('update_item', body)\nclient.get_paginator('list_pipes')\nverify('scan', 'sign')\n"
+    )
+    policy = tmp_path / "main.tf"
+    policy.write_text(
+        """
+        data "aws_iam_policy_document" "this" {
+          statement {
+            sid       = "Act"
+            actions   = ["sqs:SendMessage", "sqs:DeleteMessage"]
+            resources = ["*"]
+          }
+          statement {
+            sid     = "Refuse"
+            effect  = "Deny"
+            actions = ["sqs:PurgeQueue"]
+          }
+        }
+        """
+    )
+    assert calls(code) == {"dynamodb:UpdateItem", "pipes:ListPipes", "dynamodb:Scan"}
+    document = f"{tmp_path.name}/this"
+    assert grants((policy,)) == (
+        Grant(document, "Act", "sqs:SendMessage"),
+        Grant(document, "Act", "sqs:DeleteMessage"),
+    )

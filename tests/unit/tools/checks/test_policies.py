@@ -1,0 +1,145 @@
+"""A policy that AWS would refuse, or a statement that allows nothing, is found."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tools.checks.hcl import REPOSITORY
+from tools.checks.policies import intersect, problems
+from tools.checks.rendered import documents
+
+TABLE = "arn:aws:dynamodb:eu-west-1:111111111111:table/orders"
+QUEUE = "arn:aws:sqs:eu-west-1:1:q"
+EXECUTION = "arn:aws:states:eu-west-1:1:execution:m"
+# In place of what a reader puts into the policies of docs/security.md.
+NAMES = {
+    "CONTROL_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:1:function:c",
+    "TABLE_ARN": TABLE,
+    "KEY_ARN": "arn:aws:kms:eu-west-1:1:key/1",
+}
+SECURITY = (REPOSITORY / "docs" / "security.md").read_text()
+SOUND = {
+    "Sid": "Count",
+    "Effect": "Allow",
+    "Action": "dynamodb:Scan",
+    "Resource": TABLE,
+    "Condition": {"StringEquals": {"dynamodb:Select": "COUNT"}},
+}
+
+
+def policy(**changes: Any) -> dict[str, Any]:
+    statement = {key: value for key, value in {**SOUND, **changes}.items() if value is not None}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"Action": ["dynamodb:Scan"], "Resource": "*"},
+        {"Action": "lambda:ListEventSourceMappings", "Resource": "*", "Condition": None},
+        {
+            "Action": ["states:DescribeExecution", "states:StopExecution"],
+            "Resource": [f"{EXECUTION}:*", f"{EXECUTION}/*"],
+            "Condition": None,
+        },
+        {
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Resource": None,
+            "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:states:eu-west-1:1:stateMachine:m"}},
+        },
+    ],
+)
+def test_sound_policies(changes: dict[str, Any]) -> None:
+    assert problems(policy(**changes)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"Action": "dynamodb:Scna"}, "Count: dynamodb:Scna is not an action"),
+        ({"Action": "dynamodb:scan"}, "Count: dynamodb:scan is not an action"),
+        ({"Action": "dynamodb:*"}, "Count: dynamodb:* is not an action"),
+        ({"Action": "dynamo:Scan"}, "Count: dynamo:Scan is not an action"),
+        ({"Resource": QUEUE}, f"Count: dynamodb:Scan is not for {QUEUE}"),
+        (
+            {"Resource": [TABLE, QUEUE]},
+            f"Count: no action is for {QUEUE}",
+        ),
+        ({"Action": "dynamodb:ListStreams"}, f"Count: dynamodb:ListStreams is not for {TABLE}"),
+        ({"Resource": None}, "Count: Resource is missing"),
+        (
+            {"Condition": {"StringEqual": {"dynamodb:Select": "A"}}},
+            "Count: StringEqual is not an operator",
+        ),
+        (
+            {"Condition": {"Bool": {"kms:ViaService": "x"}}},
+            "Count: dynamodb:Scan has no key kms:ViaService",
+        ),
+        ({"Effect": "allow"}, "Count: Effect is neither Allow nor Deny"),
+        ({"Sid": "count it"}, "count it: the sid is not made of letters and digits"),
+        ({"NotAction": "x"}, "Count: NotAction: not an element that is used here"),
+    ],
+)
+def test_what_is_wrong_is_told(changes: dict[str, Any], problem: str) -> None:
+    assert problem in problems(policy(**changes))
+
+
+def test_a_policy_of_another_version_or_with_a_sid_twice_or_without_statements() -> None:
+    assert problems({"Version": "2008-10-17", "Statement": [SOUND, SOUND]}) == [
+        "Version is not 2012-10-17",
+        "Count: the sid appears twice",
+    ]
+    assert problems({"Version": "2012-10-17"}) == ["no statement"]
+
+
+def test_the_policies_for_people() -> None:
+    found = re.findall(r"<!-- policy: \w+ -->\n```json\n(.*?)```", SECURITY, re.DOTALL)
+    assert len(found) >= 2
+    for body in found:
+        filled = re.sub("|".join(NAMES), lambda match: NAMES[match[0]], body)
+        assert problems(json.loads(filled)) == []
+
+
+def test_the_actions_terraform_takes_exist() -> None:
+    text = (
+        (REPOSITORY / "docs" / "security.md").read_text().partition("### Terraform")[2].partition("\n## ")[0]
+    )
+    actions = set(re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", text))
+    assert len(actions) > 80
+    told = problems(policy(Action=sorted(actions), Resource="*", Condition=None))
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("a*c", "abc", True), ("a*", "*b", True), ("a", "b", False), ("a*c", "ab", False), ("", "*", True)],
+)
+def test_two_patterns(one: str, other: str, *, expected: bool) -> None:
+    assert intersect(one, other) == intersect(other, one) == expected
+
+
+def test_the_documents_of_a_plan() -> None:
+    values = {"name": "m", "assume_role_policy": json.dumps(policy(Action="dynamodb:Scna"))}
+    machine = {"definition": json.dumps({"StartAt": "A", "States": {}})}
+    changes = [
+        ("r", "aws_iam_role", "managed", values),
+        ("m", "aws_sfn_state_machine", "managed", machine),
+        ("gone", "aws_iam_role", "managed", None),
+        ("read", "aws_iam_role", "data", values),
+    ]
+    role, definition = documents(
+        {
+            "resource_changes": [
+                {"address": address, "type": type_, "mode": mode, "change": {"after": after}}
+                for address, type_, mode, after in changes
+            ]
+        }
+    )
+    assert role.problems() == ["r.assume_role_policy: Count: dynamodb:Scna is not an action"]
+    assert definition.problems()[0] == "m.definition: the machine: StartAt 'A' is not one of its states"

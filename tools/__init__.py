@@ -1,0 +1,1 @@
+"""Tools for developers. They are not part of the wheel."""

@@ -1,0 +1,137 @@
+"""The loopback server: HTTP/1.1 with kept connections, on 127.0.0.1, in a process of its own.
+
+    python -m tools.benchmarks.server '{"shape": "medium", "items": 100000, "seed": 1}'
+
+prints its port and serves until its standard input ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from tools.benchmarks.pages import Pages
+from tools.benchmarks.service import Service
+from tools.benchmarks.shapes import LETTER
+
+STATS = "/stats"
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_TARGET = re.compile(rb"\r\nx-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
+_END = b"\r\n\r\n"
+
+# A whole page fits into the socket's buffer: it leaves in one go.
+_SEND_BUFFER = 4 * 1024 * 1024
+
+_OTHER_LETTER = "x"
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """What a server serves: a table of ``items`` of ``shape``, answering ``delay_ms`` after each call.
+
+    Attributes
+    ----------
+    watched
+        See Service.
+    copy
+        What there is of a second table to compare with the first: ``"mirrored"``, equal items in another
+        order (see Pages); ``"disjoint"``, besides with other keys; or nothing.
+    """
+
+    shape: str
+    items: int
+    seed: int
+    delay_ms: float = 0
+    watched: int = -1
+    copy: Literal["mirrored", "disjoint"] | None = None
+
+    def service(self) -> Service:
+        """What answers the requests."""
+        copy = None
+        if self.copy is not None:
+            letter = LETTER if self.copy == "mirrored" else _OTHER_LETTER
+            copy = Pages(self.shape, self.items, self.seed, mirrored=True, letter=letter)
+        return Service(Pages(self.shape, self.items, self.seed), self.shape, self.watched, copy)
+
+
+class Connection(asyncio.Protocol):
+    """One connection: requests one after another.
+
+    ``later`` is the event loop's call_later: it holds an answer back for ``delay`` seconds while the other
+    connections go on.
+    """
+
+    def __init__(self, service: Service, delay: float, later: Callable[..., object]) -> None:
+        self._service = service
+        self._delay = delay
+        self._later = later
+        self._buffer = bytearray()
+        self._needed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        sock: socket.socket = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) < self._needed:
+            return
+        end = self._buffer.find(_END)
+        if end < 0:
+            return
+        head = bytes(self._buffer[:end])
+        length = _LENGTH.search(head)
+        self._needed = end + len(_END) + (int(length.group(1)) if length else 0)
+        if len(self._buffer) < self._needed:
+            return
+        body = bytes(self._buffer[end + len(_END) : self._needed])
+        del self._buffer[: self._needed]
+        self._needed = 0
+        self._answer(head, body)
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        if head.startswith(f"GET {STATS}".encode()):
+            self._send(200, json.dumps({**self._service.stats(), "cpu_s": time.process_time()}).encode())
+            return
+        target = _TARGET.search(head)
+        status, answer = self._service.answer(target.group(1).decode() if target else "", body)
+        if self._delay:
+            self._later(self._delay, self._send, status, answer)
+        else:
+            self._send(status, answer)
+
+    def _send(self, status: int, body: bytes) -> None:
+        head = b"HTTP/1.1 %d -\r\nContent-Type: application/x-amz-json-1.0\r\n" % status
+        head += b"x-amzn-RequestId: bench\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self._transport.write(head + body)
+
+
+async def serve(options: ServerOptions) -> asyncio.Server:
+    """A listening server on any free port of 127.0.0.1."""
+    service = options.service()
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        lambda: Connection(service, options.delay_ms / 1000, loop.call_later), "127.0.0.1", 0, backlog=256
+    )
+
+
+async def _main(options: ServerOptions) -> None:
+    server = await serve(options)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    # The end of standard input is the end of whoever started this process, however it ended.
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(ServerOptions(**json.loads(sys.argv[1]))))

@@ -1,0 +1,216 @@
+"""What the loopback server answers: canned pages, items by key, writes counted, a journal in memory, a role.
+
+Bodies on the hot path are searched, not parsed: the server must cost its core less than any subject costs its
+own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tools.benchmarks.memory_table import MemoryTable, NotUnderstood
+from tools.benchmarks.pages import Pages
+from tools.benchmarks.shapes import SIZES
+
+SOURCE = "source"
+DESTINATION = "copy"
+JOURNAL = "journal"
+
+_BATCH_REQUESTS = 25
+_BATCH_KEYS = 100
+_READ_UNIT = 4096
+_WRITE_UNIT = 1024
+
+_NUMBER = re.compile(rb'"k(\d{15})"')
+_TABLE = re.compile(rb'"(?:RequestItems":\s*\{\s*|TableName":\s*|ResourceArn":\s*)"(?:arn:[^"]*/)?([^"]+)"')
+_WANTS_CAPACITY = re.compile(rb'"ReturnConsumedCapacity":\s*"(?:TOTAL|INDEXES)"')
+
+_WRITES = frozenset({"BatchWriteItem", "PutItem", "DeleteItem"})
+
+# What else is asked of a table that is compared; both tables are set alike.
+_SETTINGS: dict[str, Any] = {
+    "DescribeContinuousBackups": {
+        "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "ENABLED",
+            "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
+        }
+    },
+    "DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
+    "ListTagsOfResource": {"Tags": []},
+}
+
+_ROLE = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
+<AssumedRoleUser><AssumedRoleId>AROABENCH:bench</AssumedRoleId>
+<Arn>arn:aws:sts::222222222222:assumed-role/copy/bench</Arn></AssumedRoleUser>
+<Credentials><AccessKeyId>ASIABENCH</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
+<SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
+</AssumeRoleResult><ResponseMetadata><RequestId>bench</RequestId></ResponseMetadata></AssumeRoleResponse>"""
+
+
+@dataclass
+class Tally:
+    """What has gone through the server: the numbers in the items' keys, counted and summed.
+
+    ``sum`` tells an item written twice and another one lost from all written once.
+    """
+
+    items: int = 0
+    sum: int = 0
+
+    def add(self, items: int, numbers: int) -> None:
+        """Count ``items`` more whose numbers add up to ``numbers``."""
+        self.items += items
+        self.sum += numbers
+
+
+@dataclass
+class Service:
+    """Answers requests by their operation and body.
+
+    Attributes
+    ----------
+    pages
+        What the source holds.
+    watched
+        The number of one item whose writes are counted besides.
+    copy
+        What the destination holds, where it is read. What is written is counted, but not kept.
+    """
+
+    pages: Pages
+    shape: str
+    watched: int = -1
+    copy: Pages | None = None
+    served: Tally = field(default_factory=Tally)
+    received: Tally = field(default_factory=Tally)
+    watched_writes: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    journal: MemoryTable = field(default_factory=MemoryTable)
+
+    def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        self.calls[operation] += 1
+        if not operation:
+            return 200, _ROLE
+        named = _TABLE.search(body)
+        table = named.group(1).decode() if named else JOURNAL
+        try:
+            if table == JOURNAL:
+                return self._journal(operation, body)
+            if operation in _WRITES:
+                return self._write(operation, table, body)
+            pages = self.copy if table == DESTINATION else self.pages
+            if operation == "DescribeTable":
+                return 200, json.dumps(_description(table, pages.items if pages else 0, self.shape)).encode()
+            if operation == "Scan" and pages is not None:
+                return self._scan(pages, body)
+            if operation == "BatchGetItem" and pages is not None:
+                return self._batch_get(pages, table, body)
+            if operation in _SETTINGS:
+                return 200, json.dumps(_SETTINGS[operation]).encode()
+        except NotUnderstood as not_understood:
+            return _refusal(str(not_understood))
+        return _refusal(f"the benchmark's server does not know {operation} of {table}")
+
+    def stats(self) -> dict[str, Any]:
+        """What was served and received so far."""
+        return {
+            "served": asdict(self.served),
+            "received": asdict(self.received),
+            "watched_writes": self.watched_writes,
+            "calls": self.calls,
+        }
+
+    def _scan(self, pages: Pages, body: bytes) -> tuple[int, bytes]:
+        request = json.loads(body)
+        page = pages.scan(
+            request.get("Segment", 0),
+            request.get("TotalSegments", 1),
+            request.get("ExclusiveStartKey"),
+            request.get("Limit"),
+        )
+        self.served.add(page.count, sum(range(page.first, page.first + page.count)))
+        rest: dict[str, Any] = {"Count": page.count, "ScannedCount": page.count}
+        if page.last_key is not None:
+            rest["LastEvaluatedKey"] = page.last_key
+        if request.get("ReturnConsumedCapacity", "NONE") != "NONE":
+            units = -(-page.count * SIZES[self.shape] // _READ_UNIT)
+            rest["ConsumedCapacity"] = {
+                "TableName": request["TableName"],
+                "CapacityUnits": units if request.get("ConsistentRead") else units / 2,
+            }
+        return 200, b'{"Items":[' + page.items + b"]," + json.dumps(rest).encode()[1:]
+
+    def _batch_get(self, pages: Pages, table: str, body: bytes) -> tuple[int, bytes]:
+        request = json.loads(body)
+        wanted = request["RequestItems"][table]
+        if len(wanted["Keys"]) > _BATCH_KEYS:
+            return _refusal("Too many items requested for the BatchGetItem call")
+        found = [item for item in map(pages.get, wanted["Keys"]) if item is not None]
+        rest: dict[str, Any] = {"UnprocessedKeys": {}}
+        if request.get("ReturnConsumedCapacity", "NONE") != "NONE":
+            # What is not there costs a unit as well (API reference, BatchGetItem).
+            units = len(found) * -(-SIZES[self.shape] // _READ_UNIT) + len(wanted["Keys"]) - len(found)
+            consumed = units if wanted.get("ConsistentRead") else units / 2
+            rest["ConsumedCapacity"] = [{"TableName": table, "CapacityUnits": consumed}]
+        named = json.dumps(table).encode()
+        return 200, b'{"Responses":{%b:[%b]},' % (named, b",".join(found)) + json.dumps(rest).encode()[1:]
+
+    def _write(self, operation: str, table: str, body: bytes) -> tuple[int, bytes]:
+        numbers = _NUMBER.findall(body)
+        if len(numbers) > _BATCH_REQUESTS:
+            return _refusal("Too many items requested for the BatchWriteItem call")
+        if len(set(numbers)) < len(numbers):
+            return _refusal("Provided list of item keys contains duplicates")
+        values = list(map(int, numbers))
+        self.received.add(len(values), sum(values))
+        self.watched_writes += self.watched in values
+        answer: dict[str, Any] = {"UnprocessedItems": {}} if operation == "BatchWriteItem" else {}
+        if _WANTS_CAPACITY.search(body):
+            consumed = {
+                "TableName": table,
+                "CapacityUnits": float(len(values) * -(-SIZES[self.shape] // _WRITE_UNIT)),
+            }
+            answer["ConsumedCapacity"] = [consumed] if operation == "BatchWriteItem" else consumed
+        return 200, json.dumps(answer).encode()
+
+    def _journal(self, operation: str, body: bytes) -> tuple[int, bytes]:
+        request = json.loads(body)
+        answer = self.journal.answer(operation, request)
+        if request.get("ReturnConsumedCapacity", "NONE") != "NONE":
+            consumed = {"TableName": JOURNAL, "CapacityUnits": 1.0}
+            is_list = operation in {"BatchWriteItem", "BatchGetItem", "TransactWriteItems"}
+            answer = {**answer, "ConsumedCapacity": [consumed] if is_list else consumed}
+        return 200, json.dumps(answer).encode()
+
+
+def _refusal(message: str) -> tuple[int, bytes]:
+    kind = "com.amazon.coral.validate#ValidationException"
+    return 400, json.dumps({"__type": kind, "message": message}).encode()
+
+
+def _description(table: str, items: int, shape: str) -> dict[str, Any]:
+    account = "222222222222" if table == DESTINATION else "111111111111"
+    return {
+        "Table": {
+            "TableName": table,
+            "TableStatus": "ACTIVE",
+            "TableArn": f"arn:aws:dynamodb:eu-west-1:{account}:table/{table}",
+            "TableId": f"00000000-0000-4000-8000-{account}",
+            "ItemCount": items,
+            "TableSizeBytes": items * SIZES[shape],
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            "AttributeDefinitions": [
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "N"},
+            ],
+            "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+        }
+    }

@@ -1,0 +1,93 @@
+"""The open dead letters of the copy, found by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.items import Item, to_json
+from tablecopy_cli.run.control_function import ControlFunction
+from verify.comparison.results import Letter
+from verify.scan.canonical import number
+
+_Token: TypeAlias = tuple[tuple[str, str, str], ...]
+
+
+class Letters:
+    """Dead letters by key, numbers by value; remembers which were asked for.
+
+    Parameters
+    ----------
+    letters
+        As the control function tells them: ``key`` in DynamoDB JSON, and what was refused why.
+    note
+        One line, where not all open letters are known: why.
+    count
+        How many are open; ``None`` if that is not known. As many as there are ``letters`` unless given.
+
+    Attributes
+    ----------
+    count
+        The same.
+    """
+
+    def __init__(
+        self, letters: Sequence[Letter] = (), note: str | None = None, count: int | None = 0
+    ) -> None:
+        self.note = note
+        self.count = max(count, len(letters)) if count is not None else None
+        self._by_key = {_token(letter["key"]): letter for letter in letters}
+        self._asked: set[_Token] = set()
+
+    def of(self, key: Item) -> Letter | None:
+        """Return the open letter of a key, if it is known."""
+        token = _token(key)
+        letter = self._by_key.get(token)
+        if letter is not None:
+            self._asked.add(token)
+        return letter
+
+    def others(self) -> list[Letter]:
+        """Return the letters that `of` has not returned, in control's order."""
+        return [letter for token, letter in self._by_key.items() if token not in self._asked]
+
+
+def letters_of(side: Side, control_function: str | None) -> Letters:
+    """Ask the control function of a copy for its open dead letters.
+
+    A comparison needs no letters: where they cannot be had there are none, and the note says why.
+
+    Parameters
+    ----------
+    side
+        The source side, in whose account the function is.
+    control_function
+        Its name or ARN; ``None`` where the tables belong to no copy that is known. Nothing is asked then.
+    """
+    if control_function is None:
+        return Letters()
+    try:
+        count, letters = ControlFunction(side, control_function).letters(values=False)
+        known = Letters(letters, count=count)
+    except UserError as error:
+        return Letters(note=f"open dead letters are not known: {error}", count=None)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Letters(
+            note=f"open dead letters are not known: {control_function} does not answer as a control function",
+            count=None,
+        )
+    if count > len(letters):
+        known.note = f"{count:,} dead letters are open, of which control tells the first {len(letters):,}"
+    return known
+
+
+def _token(key: Item) -> _Token:
+    # A key holds strings, numbers and binary values only, and base64 has one spelling.
+    return tuple(
+        sorted(
+            (name, kind, number(content) if kind == "N" else content)
+            for name, value in to_json(key).items()
+            for kind, content in value.items()
+        )
+    )

@@ -1,0 +1,119 @@
+"""Pairing the rows of both tables: out of core, by DuckDB.
+
+Files are tab-separated and unquoted: JSON has neither tabs nor line breaks but between its parts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tablecopy_cli.common import UserError
+from verify.scan.blocks import TRAILER
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# DuckDB spills to disk beyond the first, which pairs ten million rows a side; the others are for keys of
+# kilobytes.
+_MEMORY_MB = (160, 640, 2560)
+_MAX_THREADS = 4
+
+_NO_SPACE = os.strerror(errno.ENOSPC)
+
+# Keys of 2 KB and 1 KB (DynamoDB limits), up to six bytes for each in JSON, twice where they are ordered.
+_MAX_LINE = 64 * 1024
+_BUFFER = 4_000_000
+
+_ROW = ("partition", "sort", "digest", "expires")
+
+
+def pair(source: Sequence[Path], destination: Sequence[Path], to: Path) -> None:
+    """Write a row for each key that the scans did not see the same on both sides.
+
+    Parameters
+    ----------
+    source, destination
+        Files of `pages.Page` rows.
+    to
+        Gets rows of partition key and sort key as they are, digest at the source, digest at the destination
+        and time to live; each of the last three may be empty. Written as a whole or not at all.
+    """
+    _write(
+        f"""
+        SELECT coalesce(s.partition, d.partition), coalesce(s.sort, d.sort), s.digest, d.digest,
+            coalesce(s.expires, d.expires)
+        FROM (SELECT * FROM {_read(source, _ROW)} WHERE partition <> '{TRAILER}') s
+        FULL OUTER JOIN (SELECT * FROM {_read(destination, _ROW)} WHERE partition <> '{TRAILER}') d
+        ON s.partition = d.partition AND s.sort = d.sort
+        WHERE s.digest IS DISTINCT FROM d.digest
+        """,
+        to,
+    )
+
+
+def lines(path: Path) -> int:
+    """How many lines a file has."""
+    with open(path, "rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
+def _write(query: str, to: Path) -> None:
+    from duckdb import IOException, OutOfMemoryException
+
+    fresh = to.with_suffix(".new")
+    copy = f"COPY ({query}) TO {_text(str(fresh))} (DELIMITER '\t', QUOTE '', ESCAPE '', HEADER false)"
+    for memory in _MEMORY_MB:
+        with _connection(to.parent, memory) as connection:
+            try:
+                connection.execute(copy)
+                break
+            except IOException as error:
+                # DuckDB has a sentence where the system has a number.
+                number = errno.ENOSPC if _NO_SPACE in str(error) else errno.EIO
+                raise OSError(number, _first_line(error)) from error
+            except OutOfMemoryException as error:
+                if memory == _MEMORY_MB[-1]:
+                    raise UserError(
+                        f"not enough memory or disk to pair the tables' rows in {to.parent} "
+                        f"({_first_line(error)}); give it more with --work-dir"
+                    ) from error
+    fresh.replace(to)
+
+
+def _connection(directory: Path, memory: int) -> DuckDBPyConnection:
+    # Not for the processes that scan: it is large, and takes them a while to load.
+    import duckdb
+
+    return duckdb.connect(
+        config={
+            "memory_limit": f"{memory}MB",
+            "threads": min(_MAX_THREADS, os.cpu_count() or 1),
+            "temp_directory": str(directory / "spill"),
+            "preserve_insertion_order": False,
+            # Nothing but the files named is read, and nothing is fetched.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+
+
+def _read(paths: Sequence[Path], columns: Sequence[str]) -> str:
+    names = ", ".join(_text(str(path)) for path in paths)
+    types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+    return (
+        f"read_csv([{names}], delim='\t', quote='', escape='', header=false, auto_detect=false, "
+        f"buffer_size={_BUFFER}, max_line_size={_MAX_LINE}, columns={{{types}}})"
+    )
+
+
+def _text(text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

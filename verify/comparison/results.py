@@ -1,0 +1,278 @@
+"""What a comparison found, as types."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+from tablecopy_cli.advice import Compared, Step, is_go_ahead
+from tablecopy_cli.common.items import Item
+from verify.comparison.differences import PathChange
+from verify.settings.findings import Finding, unknown
+
+Kind: TypeAlias = Literal["missing", "different", "extra", "expired"]
+KINDS: tuple[Kind, ...] = ("missing", "different", "extra", "expired")
+
+Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
+
+Letter: TypeAlias = Mapping[str, Any]
+"""An open dead letter as the control function tells it: see `tablecopy_cli.run.control_function.Letter`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key that the two tables do not agree on.
+
+    Parameters
+    ----------
+    kind
+        ``"missing"`` (only the source has the item), ``"different"``, ``"extra"`` (only the destination), or
+        ``"expired"``: only one side has it, and its time to live has passed, so that DynamoDB may delete it
+        on either side at any moment. An expired item does not make the tables different.
+    key
+        Primary key in DynamoDB JSON; binary values are base64 text.
+    paths
+        What differs, for ``"different"``.
+    standing
+        Whether it stayed as it was, on both sides, from one recheck to another further away than the lag.
+        If not, it may be a change underway.
+    first_seen, last_seen
+        Seconds since the epoch.
+    checks
+        How often it was read again; 0 where the scan's word was taken.
+    expires
+        For ``"expired"``: the value of the time to live attribute, seconds since the epoch.
+    source_digest, destination_digest
+        `canonical.digest` in hexadecimal of the item as it was last read; ``None`` where there was none.
+    letter
+        The open dead letter of this key, if there is one.
+    """
+
+    kind: Kind
+    key: Item
+    paths: tuple[PathChange, ...] = ()
+    standing: bool = True
+    first_seen: float = 0.0
+    last_seen: float = 0.0
+    checks: int = 0
+    expires: int | None = None
+    source_digest: str | None = None
+    destination_digest: str | None = None
+    letter: Letter | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON Lines record; see docs/verify.md for its schema."""
+        record: dict[str, Any] = {"type": "difference", "kind": self.kind, "key": self.key}
+        if self.kind == "different":
+            record["paths"] = [path.record() for path in self.paths]
+        if self.expires is not None:
+            record["expires"] = moment(self.expires)
+        record["standing"] = self.standing
+        record["first_seen"] = moment(self.first_seen)
+        record["last_seen"] = moment(self.last_seen)
+        record["checks"] = self.checks
+        if self.letter is not None:
+            record["letter"] = dict(self.letter)
+        return record
+
+
+@dataclass(frozen=True)
+class SideResult:
+    """What was read of one table.
+
+    Parameters
+    ----------
+    arn
+        Of the table.
+    items
+        Items scanned.
+    units
+        Read capacity units consumed by everything read, as DynamoDB reports them.
+    segments
+        Items of each scanned segment, in the order of the segments.
+    """
+
+    arn: str
+    items: int
+    units: float
+    segments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which part of the tables was compared.
+
+    Parameters
+    ----------
+    fraction
+        As it was asked for.
+    segments, of
+        So many of the scan's segments were read.
+    seed
+        Chooses them.
+    """
+
+    fraction: float
+    segments: int
+    of: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Parameters
+    ----------
+    source, destination
+        What was read.
+    differences
+        In the order of their keys. Held on disk, since they may be millions; iterate as often as you like.
+    counts
+        How many differences there are of each kind.
+    unsettled
+        How many of them are not `Difference.standing`.
+    settled
+        Keys that differed in the scan and were equal, or gone from both sides, when they were read again.
+    findings
+        What differs between the tables' definitions.
+    letters
+        Open dead letters of keys that are not among the differences.
+    open_letters
+        How many dead letters are open in all; ``None`` if the control function was asked and gave no answer.
+    generations
+        How often the candidates were read again.
+    lag_seconds
+        The shortest time between two of these rechecks.
+    writes_stopped
+        Whether the caller said that nothing writes to either table.
+    sample, filter_expression, ignored
+        What the comparison was restricted to.
+    started, seconds
+        When it began (seconds since the epoch), and how long it took.
+    """
+
+    source: SideResult
+    destination: SideResult
+    differences: Collection[Difference]
+    counts: Mapping[Kind, int] = field(default_factory=dict)
+    unsettled: int = 0
+    settled: int = 0
+    findings: Sequence[Finding] = ()
+    letters: Sequence[Letter] = ()
+    open_letters: int | None = 0
+    generations: int = 0
+    lag_seconds: float = 0.0
+    writes_stopped: bool = False
+    sample: Sample | None = None
+    filter_expression: str | None = None
+    ignored: tuple[str, ...] = ()
+    started: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """``"equal"``, ``"different"``, ``"unsettled"`` or ``"sampled"``.
+
+        Under writes, one standing difference makes the tables different; without one, differences that keep
+        changing leave them unsettled. With writes stopped every difference counts, and one that settled
+        says that something still writes. A sample without a difference says nothing about the rest.
+        """
+        total = self.differing
+        if total > self.unsettled or (total and self.writes_stopped):
+            return "different"
+        if total or (self.writes_stopped and self.settled):
+            return "unsettled"
+        return "sampled" if self.sample else "equal"
+
+    def count(self, kind: Kind) -> int:
+        """How many differences are of one kind."""
+        return self.counts.get(kind, 0)
+
+    @property
+    def differing(self) -> int:
+        """How many keys differ. Expired ones do not count."""
+        return sum(self.count(kind) for kind in KINDS if kind != "expired")
+
+    def compared(self, *, plan: str | None = None, too_many: bool = False) -> Compared:
+        """What the next step depends on.
+
+        Parameters
+        ----------
+        plan
+            Path of the repair plan that was written, if one was.
+        too_many
+            None was written because there are too many differences to write one unasked.
+        """
+        return Compared(
+            self.verdict,
+            writes_stopped=self.writes_stopped,
+            sample=self.sample is not None,
+            filter_expression=self.filter_expression is not None,
+            ignored=tuple(self.ignored),
+            differing=self.differing,
+            severe=sum(finding.severity == "data" for finding in self.findings),
+            unread=sum(unknown(finding) for finding in self.findings),
+            letters=self.open_letters,
+            lag_seconds=self.lag_seconds,
+            plan=plan,
+            too_many=too_many,
+        )
+
+    def records(self, steps: Sequence[Step] = ()) -> Iterator[dict[str, Any]]:
+        """Yield what JSON Lines print: findings, differences, letters, the summary with ``steps`` last."""
+        for finding in self.findings:
+            yield finding.record()
+        for difference in self.differences:
+            yield difference.record()
+        for letter in self.letters:
+            yield {"type": "letter", **letter}
+        yield self.summary(steps)
+
+    def summary(self, steps: Sequence[Step] = ()) -> dict[str, Any]:
+        """Return the summary record; see docs/verify.md for its schema."""
+        return {
+            "type": "summary",
+            "verdict": self.verdict,
+            "go_ahead": is_go_ahead(self.compared()),
+            "source": self.source.arn,
+            "destination": self.destination.arn,
+            "source_items": self.source.items,
+            "destination_items": self.destination.items,
+            **{kind: self.count(kind) for kind in KINDS},
+            "unsettled": self.unsettled,
+            "settled": self.settled,
+            "findings": len(self.findings),
+            "letters": len(self.letters),
+            "generations": self.generations,
+            "lag_seconds": self.lag_seconds,
+            "writes_stopped": self.writes_stopped,
+            "sample": None
+            if self.sample is None
+            else {
+                "fraction": self.sample.fraction,
+                "segments": self.sample.segments,
+                "of": self.sample.of,
+                "seed": self.sample.seed,
+            },
+            "filter_expression": self.filter_expression,
+            "ignored_attributes": list(self.ignored),
+            "started": moment(self.started),
+            "seconds": round(self.seconds, 3),
+            "consumed_capacity": {"source": self.source.units, "destination": self.destination.units},
+            "next": [step.record() for step in steps],
+        }
+
+
+def moment(seconds: float) -> str:
+    """Write seconds since the epoch as ISO 8601 in UTC, to the second."""
+    return _moment(int(seconds))
+
+
+# Millions of differences are seen in a few seconds.
+@lru_cache(maxsize=1024)
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,405 @@
+"""Comparing two tables: scan both, pair the rows, read again what does not pair."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tablecopy.clock import Clock
+from tablecopy_cli.common import UserError
+from verify.comparison import match
+from verify.comparison.dead_letters import Letters
+from verify.comparison.options import Options
+from verify.comparison.progress import Progress, Stage
+from verify.comparison.recheck import (
+    Candidate,
+    Generation,
+    Rechecked,
+    Rules,
+    outcomes,
+    paired,
+    recorded,
+    still_open,
+)
+from verify.comparison.results import Comparison, Difference, Kind, Letter, Sample, SideResult
+from verify.comparison.sort import sort_lines
+from verify.scan.blocks import Blocks
+from verify.scan.budget import Budget, ReadCapacity, Unlimited
+from verify.scan.identity import check_two_tables
+from verify.scan.segment import Reached, ScanPlan, reached_by
+from verify.scan.table import Table
+from verify.scan.work import WorkDirectory
+from verify.scan.workers import SIDES, Job, SideName, Tally, scan_in_processes, scan_in_threads
+from verify.settings.compare import compare_definitions
+from verify.settings.findings import Finding
+
+_PAIRED = "candidates.rows"
+_DIFFERENCES = "differences.rows"
+_TICK_SECONDS = 0.2
+
+# A copy that is further behind has stopped, rather than that it is slow.
+_LONGEST_LAG_SECONDS = 600.0
+
+
+def compare(
+    source: Table,
+    destination: Table,
+    options: Options | None = None,
+    *,
+    letters: Letters | None = None,
+    lag: Callable[[], float] = lambda: 0.0,
+    work: WorkDirectory | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    clock: Clock | None = None,
+) -> Comparison:
+    """Compare two tables item by item.
+
+    Both are scanned once, at the same time and in whatever order DynamoDB returns. Of each item its key and a
+    digest of its canonical form go to disk, where DuckDB pairs them; what does not pair is read again from
+    both sides with consistent reads (see `recheck`). Memory grows neither with the tables nor with what
+    differs.
+
+    Parameters
+    ----------
+    source, destination
+        The tables; see `Table.connect`.
+    options
+        How to compare.
+    letters
+        Open dead letters of the copy.
+    lag
+        How far behind the source the copy is at the moment, in seconds, as far as anybody knows. A recheck
+        waits until the copy is not that far behind the recheck before any more, but for no longer than ten
+        minutes.
+    work
+        Where to keep what was read, for another process to go on with; a temporary directory unless given.
+    on_progress
+        Called several times a second, in the caller's thread.
+    clock
+        Tells the time, and waits between two rechecks.
+
+    Returns
+    -------
+    Comparison
+        Its differences are on disk in ``work``.
+
+    Raises
+    ------
+    sides.UserError
+        The tables cannot be compared (one table on both sides, different keys), one was deleted or created
+        again while it was read, or a call failed.
+    OSError
+        The disk is full, for example.
+    """
+    options = options or Options()
+    check_comparable(source, destination)
+    keeper = None
+    if work is None:
+        keeper = tempfile.TemporaryDirectory(prefix="verify-")
+        work = WorkDirectory(Path(keeper.name), {}, resume=False)
+    tables: dict[SideName, Table] = {"source": source, "destination": destination}
+    run = _Run(tables, options, letters or Letters(), lag, work, on_progress, clock or Clock())
+    return run.result(keeper)
+
+
+def check_comparable(source: Table, destination: Table) -> None:
+    """Make sure that the tables can be compared at all.
+
+    Raises
+    ------
+    sides.UserError
+        One table on both sides, or different keys.
+    """
+    check_two_tables(source.description, destination.description)
+    if source.keys != destination.keys:
+        raise UserError(
+            f"the primary keys differ: {source.keys} at the source, {destination.keys} at the destination; "
+            "such tables cannot be compared"
+        )
+
+
+class Differences(Collection[Difference]):
+    """Differences in a file, in the order of their keys. Read anew whenever they are iterated.
+
+    Parameters
+    ----------
+    path
+        A file of records in that order: see `recheck.outcomes`.
+    count
+        How many there are.
+    letters
+        Dead letters to put beside them.
+    keeper
+        What the file lives in, if it is to go when nobody needs it any more.
+    """
+
+    def __init__(self, path: Path, count: int, letters: Letters, keeper: object) -> None:
+        self._path = path
+        self._count = count
+        self._letters = letters
+        self._keeper = keeper
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Difference]:
+        for difference in recorded(self._path):
+            letter = self._letters.of(difference.key)
+            yield replace(difference, letter=letter) if letter else difference
+
+    def __contains__(self, difference: object) -> bool:
+        return any(difference == one for one in self)
+
+
+class _Run:
+    def __init__(
+        self,
+        tables: Mapping[SideName, Table],
+        options: Options,
+        letters: Letters,
+        lag: Callable[[], float],
+        work: WorkDirectory,
+        on_progress: Callable[[Progress], None],
+        clock: Clock,
+    ) -> None:
+        self._tables = tables
+        self._options = options
+        self._letters = letters
+        self._lag = lag
+        self._work = work
+        self._on_progress = on_progress
+        self._clock = clock
+        self._began = time.monotonic()
+        self._stop = threading.Event()
+        self._budgets: dict[SideName, Budget] = {
+            side: _budget(options.read_capacity.get(side)) for side in SIDES
+        }
+        self._sample = self._sampled()
+        self._plan = self._planned()
+        self._jobs = [
+            Job(side, segment, work.file(f"{side}-{segment:06d}.rows"))
+            for segment in self._plan.segments
+            for side in SIDES
+        ]
+        self._tally = Tally(len(self._jobs))
+        self._resumed = 0
+        self._generations: list[Rechecked] = []
+        self._spacings: list[float] = []
+
+    def result(self, keeper: object) -> Comparison:
+        self._scan()
+        counts, unsettled = self._recheck(self._pair())
+        for table in self._tables.values():
+            table.check_identity(self._stop)
+        source, destination = (self._side_result(side) for side in SIDES)
+        differences = Differences(
+            self._work.file(_DIFFERENCES), sum(counts.values()), self._letters, keeper or self._work
+        )
+        return Comparison(
+            source=source,
+            destination=destination,
+            differences=differences,
+            counts=counts,
+            unsettled=unsettled,
+            settled=sum(generation.settled for generation in self._generations),
+            findings=self._findings(),
+            letters=self._other_letters(differences),
+            open_letters=self._letters.count,
+            generations=len(self._generations),
+            lag_seconds=min(self._spacings, default=self._options.lag_seconds),
+            writes_stopped=self._options.writes_stopped,
+            sample=self._sample,
+            filter_expression=self._options.filter.expression if self._options.filter else None,
+            ignored=self._options.ignored,
+            started=self._work.started,
+            seconds=self._clock.now() - self._work.started,
+        )
+
+    def _sampled(self) -> Sample | None:
+        if self._options.sample is None:
+            return None
+        segments, of = self._options.of_segments()
+        # The same segments again when the comparison is resumed, others the next time.
+        return Sample(self._options.sample, segments, of, seed=int(self._work.started))
+
+    def _planned(self) -> ScanPlan:
+        segments = range(self._options.segments)
+        of = self._options.segments
+        if self._sample:
+            of = self._sample.of
+            segments = sorted(random.Random(self._sample.seed).sample(range(of), self._sample.segments))  # type: ignore[assignment]
+        return ScanPlan(
+            tuple(segments),
+            of,
+            consistent=self._options.writes_stopped,
+            filter=self._options.filter,
+            ignored=self._options.ignored,
+            expiry=self._tables["source"].expiry,
+            seed=self._work.seed,
+        )
+
+    def _scan(self) -> None:
+        if self._work.resumed:
+            for number, job in enumerate(self._jobs):
+                self._tally.set(number, _reached(job.path))
+            self._resumed = sum(self._reached(side).items for side in SIDES)
+        if self._work.marked("scan"):
+            return
+        plan, jobs, tally, budgets = self._plan, self._jobs, self._tally, self._budgets
+        if self._options.processes > 1:
+            scan_in_processes(
+                self._tables,
+                plan,
+                jobs,
+                tally,
+                budgets,
+                processes=min(self._options.processes, len(jobs)),
+                tick=lambda: self._report("scan"),
+            )
+        else:
+            scan_in_threads(
+                self._tables, plan, jobs, tally, budgets, stop=self._stop, tick=lambda: self._report("scan")
+            )
+        self._work.mark("scan")
+
+    def _pair(self) -> Path:
+        path = self._work.file(_PAIRED)
+        if not path.exists():
+            self._report("match")
+            source, destination = ([job.path for job in self._jobs if job.side == side] for side in SIDES)
+            match.pair(source, destination, path)
+        return path
+
+    def _recheck(self, candidates: Path) -> tuple[Mapping[Kind, int], int]:
+        """How many differences there are of each kind, and how many of them are unsettled."""
+        count = match.lines(candidates)
+        files: list[Path] = []
+        last: Path | None = None
+        left = count
+        # With writes stopped the first leaves nothing open.
+        while left and len(files) < self._options.generations:
+            if last is not None:
+                self._wait(left)
+            source = paired(candidates) if last is None else still_open(last)
+            last = self._work.file(f"recheck-{len(files) + 1}.rows")
+            self._generation(last, source, left, count)
+            files.append(last)
+            left = self._generations[-1].open
+        counts: Counter[Kind] = Counter()
+        sort_lines(outcomes(files, counts), self._work.file(_DIFFERENCES))
+        return counts, left if files else 0
+
+    def _generation(self, path: Path, candidates: Iterator[Candidate], left: int, count: int) -> None:
+        number = len(self._generations) + 1
+        partial = self._sample is not None or self._options.filter is not None
+        rules = Rules(
+            writes_stopped=self._options.writes_stopped,
+            take_word=self._options.writes_stopped
+            and count > self._options.reread
+            and not partial
+            and not self._options.for_repair,
+            partial=partial,
+            values=self._options.values,
+            ignored=frozenset(self._options.ignored),
+            expiry=self._plan.expiry,
+            seed=self._plan.seed,
+        )
+        generation = Generation(self._tables, self._budgets, rules, path, self._clock.now)
+        self._generations.append(
+            generation.run(
+                candidates,
+                stop=self._stop,
+                tick=lambda keys: self._report("recheck", left, keys, generation=number),
+            )
+        )
+
+    def _wait(self, left: int) -> None:
+        """Until changes that were underway in the last generation must have arrived."""
+        ended = self._generations[-1].ended
+        until = ended + self._options.lag_seconds
+        # Asked again when the time is over: the copy may have fallen behind, or come to a halt, meanwhile.
+        while (until := max(until, ended + min(self._lag(), _LONGEST_LAG_SECONDS))) > self._clock.now():
+            while (wait := until - self._clock.now()) > 0:
+                self._report("wait", left, generation=len(self._generations) + 1, wait_seconds=wait)
+                self._clock.sleep(min(wait, _TICK_SECONDS))
+        self._spacings.append(until - ended)
+
+    def _findings(self) -> list[Finding]:
+        source, destination = (self._tables[side].definition for side in SIDES)
+        return compare_definitions(source, destination) if source and destination else []
+
+    def _other_letters(self, differences: Differences) -> list[Letter]:
+        if self._letters.others():
+            # Those beside a difference are found by going through all of these.
+            deque(differences, maxlen=0)
+        return self._letters.others()
+
+    def _side_result(self, side: SideName) -> SideResult:
+        reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
+        return SideResult(
+            self._tables[side].arn,
+            sum(each.items for each in reached),
+            self._units(side),
+            tuple(each.items for each in reached),
+        )
+
+    def _units(self, side: SideName) -> float:
+        rechecks = sum(generation.units[side] for generation in self._generations)
+        return self._reached(side).units + rechecks
+
+    def _reached(self, side: SideName) -> Reached:
+        reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
+        return Reached(sum(each.items for each in reached), sum(each.units for each in reached))
+
+    def _expected(self, side: SideName) -> int:
+        """How many items of a side the scan will see; 0 where nobody knows."""
+        if self._options.filter:
+            return 0
+        part = self._sample.segments / self._sample.of if self._sample else 1
+        return round(self._tables[side].items * part)
+
+    def _report(
+        self,
+        stage: Stage,
+        candidates: int = 0,
+        rechecked: int = 0,
+        *,
+        generation: int = 0,
+        wait_seconds: float = 0.0,
+    ) -> None:
+        source, destination = (self._reached(side) for side in SIDES)
+        self._on_progress(
+            Progress(
+                stage,
+                source_items=source.items,
+                destination_items=destination.items,
+                source_total=self._expected("source"),
+                destination_total=self._expected("destination"),
+                source_units=self._units("source"),
+                destination_units=self._units("destination"),
+                candidates=candidates,
+                rechecked=rechecked,
+                generation=generation,
+                wait_seconds=wait_seconds,
+                seconds=time.monotonic() - self._began,
+                resumed_items=self._resumed,
+            )
+        )
+
+
+def _budget(rate: float | None) -> Budget:
+    return Unlimited() if rate is None else ReadCapacity(rate)
+
+
+def _reached(path: Path) -> Reached:
+    if not path.exists():
+        return Reached(0, 0.0)
+    blocks = Blocks(path)
+    blocks.close()
+    return reached_by(blocks)

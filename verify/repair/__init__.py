@@ -1,0 +1,1 @@
+"""Plans the repair of differences, guards it, and applies it."""

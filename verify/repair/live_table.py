@@ -1,0 +1,175 @@
+"""A table as a repair uses it: one item at a time, read consistently, written under a condition."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tablecopy.dynamodb.identity import Identity, are_replicas
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.items import Item, to_json
+from verify.scan.canonical import digest
+from verify.scan.identity import check_identity, check_two_tables, describe
+from verify.scan.keys import KeySchema
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+# A wrong region or endpoint shows in the first call; retrying that for a minute helps nobody.
+_PROBE_ATTEMPTS = 3
+
+# Something else has written the item since, is writing it in a transaction, or in another region.
+_OVERTAKEN = {
+    "ConditionalCheckFailedException",
+    "TransactionConflictException",
+    "ReplicatedWriteConflictException",
+}
+# The item as it is will never be taken, whatever becomes of others.
+_REFUSED = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
+
+
+class Overtaken(Exception):
+    """The condition of a write does not hold (any more)."""
+
+
+class Refused(Exception):
+    """DynamoDB refuses this item for good. The message is DynamoDB's, in one line."""
+
+
+@dataclass(frozen=True)
+class LiveTable:
+    """A table that can be read and written.
+
+    Every method raises `sides.UserError` where the table cannot be used at all.
+
+    Parameters
+    ----------
+    side
+        Where the table is; errors name it.
+    client
+        Low-level DynamoDB client on that side.
+    description
+        ``Table`` of DescribeTable, as it was on the wire.
+    """
+
+    side: Side
+    client: DynamoDBClient
+    description: Mapping[str, Any]
+
+    @classmethod
+    def connect(cls, side: Side, *, connections: int) -> LiveTable:
+        """Sign in on a side and look the table up; ``connections`` threads will use it."""
+        probe = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
+        return cls(side, side.client("dynamodb", connections=connections), describe(probe, side))
+
+    @property
+    def identity(self) -> Identity:
+        """Which table it is."""
+        return Identity.of(self.description)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The key attributes, the partition key first."""
+        return tuple(name for name, _ in KeySchema.of(self.description).attributes)
+
+    def check_identity(self) -> None:
+        """Check that the table is still the one that was described.
+
+        Raises
+        ------
+        sides.UserError
+            It was deleted, or deleted and created again.
+        """
+        check_identity(self.identity, describe(self.client, self.side), self.side)
+
+    def read(self, key: Item) -> dict[str, Any] | None:
+        """Read an item, consistently.
+
+        Parameters
+        ----------
+        key
+            In DynamoDB JSON; binary values are base64 text.
+
+        Returns
+        -------
+        dict or None
+            As boto3 gives it, with binary values as bytes.
+
+        Raises
+        ------
+        Refused
+            The table has no such keys.
+        """
+        response = self._call("get_item", Key=_decoded(key), ConsistentRead=True)
+        item: dict[str, Any] | None = response.get("Item")
+        return item
+
+    def put(self, item: Item, condition: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Write an item under a condition; returns what it replaced.
+
+        Raises
+        ------
+        Overtaken, Refused
+        """
+        response = self._call("put_item", Item=item, ReturnValues="ALL_OLD", **condition)
+        return response.get("Attributes")
+
+    def delete(self, key: Item, condition: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Delete an item under a condition; returns what it was.
+
+        Raises
+        ------
+        Overtaken, Refused
+        """
+        response = self._call("delete_item", Key=_decoded(key), ReturnValues="ALL_OLD", **condition)
+        return response.get("Attributes")
+
+    def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        with explained(self.side):
+            try:
+                response: dict[str, Any] = getattr(self.client, operation)(
+                    TableName=self.side.table_name, **parameters
+                )
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in _OVERTAKEN:
+                    raise Overtaken from error
+                if code in _REFUSED:
+                    message = " ".join(error.response["Error"].get("Message", "").split())
+                    raise Refused(f"{self.side.name}: {code}: {message}") from error
+                raise
+        return response
+
+
+def check_repairable(source: LiveTable, destination: LiveTable) -> None:
+    """Check that writing to the destination leaves the source alone.
+
+    Raises
+    ------
+    sides.UserError
+        Both are one table, or replicas of one global table.
+    """
+    check_two_tables(source.description, destination.description)
+    if are_replicas(source.description, destination.description):
+        raise UserError(
+            f"{source.identity.arn} and {destination.identity.arn} are replicas of one global table: "
+            "DynamoDB copies what a repair writes to the source as well. Write to the source instead, and "
+            "wait for replication"
+        )
+
+
+def digest_of(item: Item | None) -> str | None:
+    """Digest an item that boto3 read as a plan does; ``None`` for none."""
+    return None if item is None else digest(to_json(item)).hex()
+
+
+def _decoded(key: Item) -> dict[str, Any]:
+    return {
+        name: {kind: base64.b64decode(content) if kind == "B" else content for kind, content in value.items()}
+        for name, value in key.items()
+    }

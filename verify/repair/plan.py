@@ -1,0 +1,482 @@
+"""The repair plan: what would make the destination what the source is, as JSON Lines without values.
+
+The first line is the header, the last one the end, which tells a whole plan from a cut one. Between them is
+one line for each action, in the order of the keys. docs/verify.md has the schema.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, TypeAlias, get_args
+
+from tablecopy_cli.common import UserError
+from tablecopy_cli.common.files import replacing
+from tablecopy_cli.common.items import Item
+from verify.comparison.results import Comparison, Difference, Kind, Verdict, moment
+from verify.scan.canonical import DIGEST_BYTES
+
+VERSION = 2
+
+UNASKED = 10_000
+"""Differences up to which a plan is written unasked."""
+
+ActionName: TypeAlias = Literal["put", "replace", "delete"]
+ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
+
+_ACTION_OF: Mapping[Kind, ActionName] = {"missing": "put", "different": "replace", "extra": "delete"}
+
+# A key has up to 2,048 and 1,024 bytes and two names of 255 (DynamoDB constraints), six characters for each
+# byte where JSON escapes them. Longer lines are none of a plan's, and are not read into memory.
+_LINE_CHARACTERS = 1 << 16
+
+_DIGEST = re.compile(rf"[0-9a-f]{{{2 * DIGEST_BYTES}}}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do at the destination.
+
+    Parameters
+    ----------
+    action
+        ``"put"`` an item that is missing, ``"replace"`` one that differs, ``"delete"`` one that is extra.
+    key
+        Primary key in DynamoDB JSON; binary values are base64 text.
+    source, destination
+        `canonical.digest` in hexadecimal of what the comparison saw last; ``None``: no item.
+    """
+
+    action: ActionName
+    key: Item
+    source: str | None
+    destination: str | None
+
+    def record(self) -> dict[str, Any]:
+        """Return the line of the plan."""
+        return {
+            "type": "action",
+            "action": self.action,
+            "key": self.key,
+            "source": self.source,
+            "destination": self.destination,
+        }
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a plan is for, and what it came from.
+
+    Parameters
+    ----------
+    source, destination
+        ARNs of the tables.
+    source_table_id, destination_table_id
+        ``TableId`` of DescribeTable, another one for a table that was deleted and made again; ``None``
+        where the AWS that was asked has none.
+    created
+        When the plan was written, ISO 8601.
+    started
+        When the comparison began, in seconds since the epoch.
+    verdict
+        Of the comparison.
+    writes_stopped
+        Whether the comparison was told that nothing writes.
+    settled
+        Keys that changed while the comparison ran: see `Comparison.settled`.
+    severe, unread
+        Findings on the tables' settings: those that can lose data, and those that could not be read.
+    actions
+        How many there are of each.
+    left_out
+        Differences without an action: ``"expired"`` (DynamoDB is about to delete them) and
+        ``"not_standing"`` (they may have been changes underway).
+    sample, filter_expression
+        What the comparison was restricted to; the rest of the tables is not in the plan.
+    """
+
+    source: str
+    destination: str
+    source_table_id: str | None
+    destination_table_id: str | None
+    created: str
+    started: float
+    verdict: Verdict
+    writes_stopped: bool
+    settled: int
+    severe: int
+    unread: int
+    actions: Mapping[ActionName, int]
+    left_out: Mapping[str, int]
+    sample: Mapping[str, Any] | None = None
+    filter_expression: str | None = None
+
+    @property
+    def total(self) -> int:
+        """How many actions there are."""
+        return sum(self.actions.values())
+
+    @property
+    def rest_equal(self) -> bool:
+        """Whether the comparison shows that every key without an action is equal on both sides.
+
+        It read everything consistently while nothing wrote, as far as it saw. Expired items do not count.
+        """
+        return (
+            self.writes_stopped
+            and not self.settled
+            and not self.left_out["not_standing"]
+            and self.sample is None
+            and self.filter_expression is None
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return the first line of the plan."""
+        return {"type": "plan", "version": VERSION, **{name: getattr(self, name) for name in _FIELDS}}
+
+
+def write_plan(
+    path: str | Path,
+    comparison: Comparison,
+    *,
+    source_table_id: str | None,
+    destination_table_id: str | None,
+    clock: Callable[[], float] = time.time,
+) -> Header:
+    """Write the plan that follows from a comparison; a file of that name is replaced at the end.
+
+    The differences are read twice and never held. The file is for its owner alone, as it holds keys.
+
+    Parameters
+    ----------
+    path
+        The plan.
+    comparison
+        What was found. A sample is as good as any: what it found is real.
+    source_table_id, destination_table_id
+        ``TableId`` of the tables; see `Header`.
+    clock
+        Seconds since the epoch.
+
+    Returns
+    -------
+    Header
+        As it was written.
+
+    Raises
+    ------
+    sides.UserError
+        The file cannot be written, or attributes were ignored.
+    """
+    if comparison.ignored:
+        raise UserError(
+            f"no plan: the comparison ignored attributes ({', '.join(comparison.ignored)}), and a repair "
+            "writes whole items; compare again without ignoring any"
+        )
+    header = _header_of(comparison, source_table_id, destination_table_id, moment(clock()))
+    path = Path(path)
+    try:
+        with replacing(path, encoding="ascii", private=True) as stream:
+            _write_lines(stream, header, comparison)
+    except OSError as error:
+        raise UserError(f"cannot write the plan {path}: {error.strerror}") from error
+    return header
+
+
+class Plan:
+    """A plan that was read and found whole. A context manager: the file stays open, whatever replaces it.
+
+    Parameters
+    ----------
+    stream
+        The file.
+    path
+        Its name, for errors.
+
+    Raises
+    ------
+    sides.UserError
+        The file is no plan, or not a whole one; the text names the line.
+    """
+
+    def __init__(self, stream: IO[bytes], path: str | Path) -> None:
+        self._stream = stream
+        self._path = path
+        self.header = self._whole()
+
+    def __enter__(self) -> Plan:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def actions(self) -> Iterator[Action]:
+        """Read the actions from the beginning. One reader at a time: they share the file."""
+        for _, record in self._records():
+            if isinstance(record, Action):
+                yield record
+
+    def _whole(self) -> Header:
+        header: Header | None = None
+        counts = dict.fromkeys(ACTIONS, 0)
+        for number, record in self._records():
+            if isinstance(record, Header):
+                header = record
+            elif isinstance(record, Action):
+                counts[record.action] += 1
+            elif record != sum(counts.values()):
+                raise self._bad(number, f"the end speaks of {record:,} actions, not of those that are there")
+        if header is None:
+            raise UserError(f"{self._path} is empty, not a plan; write one with verify --repair-plan")
+        if counts != header.actions:
+            raise self._bad(1, "the header does not count the actions that are there")
+        return header
+
+    def _records(self) -> Iterator[tuple[int, Header | Action | int]]:
+        """Yield each line's number and what it is: the header, an action, or the end's count."""
+        self._stream.seek(0)
+        number, ended = 0, False
+        while line := self._stream.readline(_LINE_CHARACTERS):
+            number += 1
+            if ended:
+                raise self._bad(number, "something follows the end")
+            try:
+                record = _parsed(line)
+                if number == 1:
+                    yield number, _read_header(record)
+                elif record.get("type") == "end":
+                    ended = True
+                    yield number, _count(record, "actions")
+                else:
+                    yield number, _read_action(record)
+            except ValueError as error:
+                raise self._bad(number, str(error)) from None
+        if number and not ended:
+            raise UserError(f"{self._path} is cut off after line {number}; write the plan again")
+
+    def _bad(self, number: int, reason: str) -> UserError:
+        return UserError(
+            f"{self._path}, line {number}: {reason}; write the plan again with verify --repair-plan"
+        )
+
+
+def default_plan(directory: Path, comparison: Comparison) -> Path | None:
+    """Where the plan of a comparison goes that nobody named; ``None`` if it gets none.
+
+    Only up to `UNASKED` differences, each of which was read again: of more, the scan's word was taken, and a
+    table that was half copied would fill the disk with its plan.
+
+    Parameters
+    ----------
+    directory
+        Of all comparisons; the plan goes into ``plans`` in it.
+    comparison
+        What was found.
+    """
+    if comparison.ignored or not 0 < comparison.differing <= UNASKED:
+        return None
+    differences = [each for each in comparison.differences if each.kind != "expired"]
+    if not all(each.checks for each in differences) or not any(each.standing for each in differences):
+        return None
+    began = datetime.fromtimestamp(comparison.started, UTC)
+    table = comparison.source.arn.rpartition("/")[2]
+    return directory / "plans" / f"{table}-{began:%Y%m%dT%H%M%SZ}.jsonl"
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Open a plan and look at every line of it.
+
+    Raises
+    ------
+    sides.UserError
+        There is no such file, it is no plan, not a whole one, or one of another version.
+    """
+    try:
+        # A pipe that nothing writes to would not even open.
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            raise UserError(f"{path} is a pipe, and a plan is read several times. Save it in a file")
+        stream = open(path, "rb")  # noqa: SIM115 - the plan closes it
+    except OSError as error:
+        raise UserError(f"cannot read the plan {path}: {error.strerror}") from error
+    try:
+        return Plan(stream, path)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _header_of(
+    comparison: Comparison, source_table_id: str | None, destination_table_id: str | None, created: str
+) -> Header:
+    actions = dict.fromkeys(ACTIONS, 0)
+    left_out = {"expired": 0, "not_standing": 0}
+    for difference in comparison.differences:
+        action = _action_of(difference)
+        if action is not None:
+            actions[action.action] += 1
+        elif difference.kind == "expired":
+            left_out["expired"] += 1
+        else:
+            left_out["not_standing"] += 1
+    compared = comparison.compared()
+    return Header(
+        source=comparison.source.arn,
+        destination=comparison.destination.arn,
+        source_table_id=source_table_id,
+        destination_table_id=destination_table_id,
+        created=created,
+        started=comparison.started,
+        verdict=comparison.verdict,
+        writes_stopped=comparison.writes_stopped,
+        settled=comparison.settled,
+        severe=compared.severe,
+        unread=compared.unread,
+        actions=actions,
+        left_out=left_out,
+        sample=comparison.summary()["sample"],
+        filter_expression=comparison.filter_expression,
+    )
+
+
+def _action_of(difference: Difference) -> Action | None:
+    name = _ACTION_OF.get(difference.kind)
+    if name is None or not difference.standing:
+        return None
+    return Action(name, difference.key, difference.source_digest, difference.destination_digest)
+
+
+def _write_lines(stream: IO[str], header: Header, comparison: Comparison) -> None:
+    _write_line(stream, header.record())
+    for difference in comparison.differences:
+        action = _action_of(difference)
+        if action is not None:
+            _write_line(stream, action.record())
+    _write_line(stream, {"type": "end", "actions": header.total})
+
+
+def _write_line(stream: IO[str], record: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+
+_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "source": lambda value: isinstance(value, str),
+    "destination": lambda value: isinstance(value, str),
+    "source_table_id": lambda value: value is None or isinstance(value, str),
+    "destination_table_id": lambda value: value is None or isinstance(value, str),
+    "created": lambda value: isinstance(value, str),
+    "started": lambda value: type(value) in (int, float),
+    "verdict": lambda value: value in get_args(Verdict),
+    "writes_stopped": lambda value: isinstance(value, bool),
+    "settled": lambda value: _is_count(value),
+    "severe": lambda value: _is_count(value),
+    "unread": lambda value: _is_count(value),
+    "actions": lambda value: _are_counts(value, ACTIONS),
+    "left_out": lambda value: _are_counts(value, ("expired", "not_standing")),
+    "sample": lambda value: value is None or isinstance(value, dict),
+    "filter_expression": lambda value: value is None or isinstance(value, str),
+}
+
+
+def _read_header(record: Mapping[str, Any]) -> Header:
+    if record.get("type") != "plan":
+        raise ValueError("the first line is not the header of a plan")
+    if record.get("version") != VERSION:
+        raise ValueError(
+            f"the plan is of version {json.dumps(record.get('version'))}, this verify reads {VERSION}"
+        )
+    _check_names(record, {"type", "version", *_FIELDS})
+    for name, is_valid in _FIELDS.items():
+        if not is_valid(record[name]):
+            raise ValueError(f"{name} cannot be {json.dumps(record[name])[:100]}")
+    return Header(**{name: record[name] for name in _FIELDS})
+
+
+def _read_action(record: Mapping[str, Any]) -> Action:
+    if record.get("type") != "action":
+        raise ValueError("neither an action nor the end")
+    _check_names(record, {"type", "action", "key", "source", "destination"})
+    name, key = record["action"], record["key"]
+    source, destination = _read_digest(record, "source"), _read_digest(record, "destination")
+    if not _is_key(key):
+        raise ValueError("the key is not a primary key in DynamoDB JSON")
+    if name not in ACTIONS:
+        raise ValueError(f"there is no action {json.dumps(name)[:100]}")
+    if ((source is not None), (destination is not None)) != (name != "delete", name != "put"):
+        raise ValueError(f"the digests do not go with {name}")
+    return Action(name, key, source, destination)
+
+
+def _read_digest(record: Mapping[str, Any], name: str) -> str | None:
+    value = record[name]
+    if value is None or (isinstance(value, str) and _DIGEST.match(value)):
+        return value
+    raise ValueError(f"{name} is not a digest")
+
+
+def _is_key(key: object) -> bool:
+    return (
+        isinstance(key, dict)
+        and 1 <= len(key) <= 2
+        and all(
+            isinstance(value, dict)
+            and len(value) == 1
+            and all(_is_key_value(kind, text) for kind, text in value.items())
+            for value in key.values()
+        )
+    )
+
+
+def _is_key_value(kind: str, text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    if kind == "B":
+        try:
+            base64.b64decode(text, validate=True)
+        except ValueError:
+            return False
+    return kind in {"S", "N", "B"}
+
+
+def _check_names(record: Mapping[str, Any], names: set[str]) -> None:
+    if record.keys() != names:
+        raise ValueError(f"not the fields {', '.join(sorted(names))}")
+
+
+def _are_counts(value: object, names: tuple[str, ...]) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == set(names)
+        and all(_is_count(count) for count in value.values())
+    )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _count(record: Mapping[str, Any], name: str) -> int:
+    value = record.get(name)
+    if type(value) is not int:
+        raise ValueError(f"{name} is not a number")
+    return value
+
+
+def _parsed(line: bytes) -> Mapping[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("not a whole line of JSON") from None
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record

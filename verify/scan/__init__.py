@@ -1,0 +1,1 @@
+"""Scans both tables in segments and turns items into digests."""

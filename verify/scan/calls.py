@@ -1,0 +1,128 @@
+"""Calls of DynamoDB that carry items: sent as JSON, tried again until they are answered."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb.post import Post
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
+from tablecopy_cli.common.errors import explained
+from verify.scan.budget import Budget, Stopped
+from verify.scan.decode import BadPage
+
+# With backoff that is some 40 s, longer than DynamoDB's own hiccups; a provisioned table may take minutes to
+# scale or to be left alone by its other readers.
+_ATTEMPTS = 20
+_THROTTLED_ATTEMPTS = 100
+
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 60.0
+
+# Kept to a proxy; without one there are as many as calls under way.
+_CONNECTIONS = 64
+
+_Found = TypeVar("_Found")
+
+Send = Callable[[str, bytes], bytes]
+"""Sends a body to an operation, spelled as ``"Scan"``, once; raises as `Post.send` does."""
+
+
+def sender(side: Side) -> tuple[Send, str]:
+    """Sign in on a side: how to send calls to its DynamoDB, and the endpoint they go to."""
+    session = side.session()
+    with explained(side), SIGN_INS.lock:
+        # boto3 hides the session that has the credentials; its own clients are made of it as well.
+        post = Post(
+            session._session,
+            endpoint_url=side.endpoint_url,
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                max_pool_connections=_CONNECTIONS,
+                user_agent_extra=ROLE_SESSION_NAME,
+            ),
+            table=side.table_name,
+        )
+    return post.send, post.endpoint_url
+
+
+class Calls:
+    """Calls on one side. Safe to use from several threads."""
+
+    def __init__(self, side: Side, send: Send) -> None:
+        self._side = side
+        self._send = send
+        self._jitter = random.Random()
+
+    def answer(
+        self,
+        operation: str,
+        body: bytes,
+        read: Callable[[bytes], tuple[_Found, float]],
+        *,
+        budget: Budget,
+        stop: threading.Event,
+    ) -> _Found:
+        """Send ``body`` until an answer comes that ``read`` can read.
+
+        Parameters
+        ----------
+        read
+            Turns the answer's body into what is returned and the read units it has cost; raises `BadPage`
+            for one that is not whole.
+
+        Raises
+        ------
+        sides.UserError
+            The call is refused, or was not answered often enough.
+        Stopped
+            ``stop`` was set.
+        """
+        backoff = retry.Backoff(self._jitter)
+        failures = throttles = 0
+        while True:
+            taken = budget.take(stop)
+            units: float | None = None
+            try:
+                found, units = read(self._send(operation, body))
+                return found
+            except ClientError as error:
+                units = 0.0
+                if retry.is_throttle(error):
+                    throttles += 1
+                elif retry.is_server_error(error):
+                    failures += 1
+                else:
+                    failures = _ATTEMPTS
+                if failures >= _ATTEMPTS or throttles >= _THROTTLED_ATTEMPTS:
+                    with explained(self._side):
+                        raise
+            except retry.NO_ANSWER as error:
+                failures = _ATTEMPTS if retry.is_untrusted(error) else failures + 1
+                if failures >= _ATTEMPTS:
+                    with explained(self._side):
+                        raise
+            except BotoCoreError:
+                # The session cannot sign in any more.
+                with explained(self._side):
+                    raise
+            except BadPage as error:
+                failures += 1
+                if failures >= _ATTEMPTS:
+                    raise UserError(
+                        f"{self._side.name}: {operation} is answered with something else than DynamoDB's "
+                        f"JSON ({error}); check --{self._side.name}-endpoint-url",
+                        self._side.name,
+                    ) from error
+            finally:
+                budget.settle(taken, units)
+            if stop.wait(backoff.next()):
+                raise Stopped

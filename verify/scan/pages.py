@@ -1,0 +1,165 @@
+"""Pages of items to rows of keys and digests: the hot path of a scan.
+
+A page is decoded into structures made for the table's attributes (`decode`, `layout`). Encoded again with
+every name and every set in order, two equal items have one text, and its digest goes into the row. Nothing
+here builds an item in Python's own types, which is what reading a table spends most of its time on.
+
+Items that are equal can still get different digests, where a service spells equal values differently from
+item to item (DynamoDB does not: it trims numbers, and encodes binary values and strings in one way). Such a
+pair is read again and compared exactly (`canonical`). The opposite does not happen: the text determines the
+item, and the digest is XXH3 with 128 bits. Its seed is a secret of each comparison, so that nobody can make
+items for two tables that differ and share a digest.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import hexlify
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from xxhash import xxh3_128_digest
+
+from verify.scan.canonical import number
+from verify.scan.decode import Decoded, PageDecoder, batch_page
+from verify.scan.keys import KeySchema
+
+# Whether numbers are spelled in one way is looked at on the first page of a segment, and on every so many.
+_LOOK_AGAIN_PAGES = 16
+
+_NUMBER = rb"(?:0|-?(?:[1-9]\d*+(?:\.\d*[1-9])?|0\.\d*[1-9]))"
+_ODD_NUMBER = re.compile(rb'"N":\s*"(?!' + _NUMBER + rb'")([^"]*)"')
+_NUMBER_SET = re.compile(rb'("NS":\s*\[)([^\]]*)\]')
+_ODD_NUMBER_SET = re.compile(rb'"NS":\s*\[(?!\s*"' + _NUMBER + rb'"(?:,\s*"' + _NUMBER + rb'")*\s*\])')
+_ELEMENT = re.compile(rb'"([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a Scan.
+
+    Parameters
+    ----------
+    rows
+        A line for each item: partition key and sort key as JSON (``-`` where the table has none), digest in
+        hexadecimal, and the time to live as the item spells it (empty where there is none), parted by tabs.
+        JSON has neither tabs nor line breaks but between its parts.
+    items
+        How many they are.
+    last_key
+        Where the next page begins (LastEvaluatedKey) as JSON; ``None`` on the last page.
+    units
+        Read capacity units it has cost.
+    """
+
+    rows: bytes
+    items: int
+    last_key: bytes | None
+    units: float
+
+
+class Reader:
+    """Turns pages of a segment into rows; one for each thread.
+
+    Parameters
+    ----------
+    keys
+        The table's primary key.
+    ignored
+        Names of attributes that do not count.
+    expiry
+        Name of the time to live attribute, if the rows are to have it.
+    decoder
+        What the table's readers share.
+    seed
+        Of the digests, 64 bits. Only digests of the same seed can be compared.
+    """
+
+    def __init__(
+        self,
+        keys: KeySchema,
+        ignored: Iterable[str] = (),
+        expiry: str | None = None,
+        decoder: PageDecoder | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._keys = keys.attributes
+        self._ignored = frozenset(ignored) - {name for name, _ in self._keys}
+        self._expiry = expiry
+        self._decoder = decoder or PageDecoder()
+        self._seed = seed
+        self._pages = 0
+        self._respell = False
+
+    def page(self, body: bytes) -> Page:
+        """Read the body of a Scan's answer.
+
+        Raises
+        ------
+        BadPage
+            It is not a whole page.
+        """
+        if self._pages % _LOOK_AGAIN_PAGES == 0 and not self._respell:
+            self._respell = bool(_ODD_NUMBER.search(body) or _ODD_NUMBER_SET.search(body))
+        self._pages += 1
+        decoded = self._decoder.decode(respelled(body) if self._respell else body)
+        return Page(self._rows(decoded), len(decoded.items), decoded.last_key, decoded.units)
+
+    def digests(self, body: bytes, table: str) -> list[tuple[str, ...]]:
+        """The digests of the items in the body of a BatchGetItem's answer, as a scan would enter them.
+
+        A scan that has not noticed yet that numbers are spelled in several ways enters another digest; where
+        there are two, the one with the numbers spelled plainly comes first.
+
+        Raises
+        ------
+        BadPage
+            It is not a whole answer.
+        """
+        page = batch_page(body, table)
+        forms = [self._digests(form) for form in dict.fromkeys((respelled(page), page))]
+        return [tuple(dict.fromkeys(several)) for several in zip(*forms, strict=True)]
+
+    def _digests(self, body: bytes) -> list[str]:
+        rows = self._rows(self._decoder.decode(body)).splitlines()
+        return [row.split(b"\t")[2].decode() for row in rows]
+
+    def _rows(self, decoded: Decoded) -> bytes:
+        if not decoded.items:
+            return b""
+        expiries = self._expiries(decoded)
+        for name in self._ignored:
+            decoded.take_out(name)
+        seed = self._seed
+        digests = [hexlify(xxh3_128_digest(text, seed)) for text in decoded.texts()]
+        columns: list[Iterable[Any]] = [decoded.column(name, kind) for name, kind in self._keys]
+        if len(columns) == 1:
+            columns.append([b"-"] * len(digests))
+        return b"\n".join(map(b"\t".join, zip(*columns, digests, expiries, strict=True))) + b"\n"
+
+    def _expiries(self, decoded: Decoded) -> list[bytes]:
+        if self._expiry is None:
+            return [b""] * len(decoded.items)
+        # Only numbers expire (Developer Guide, Time to Live).
+        values = decoded.values(self._expiry)
+        return [bytes(getattr(value, "N", b"")).strip(b'"') for value in values]
+
+
+def respelled(body: bytes) -> bytes:
+    """The page with every number spelled plainly (`canonical.number`).
+
+    Neither pattern can match inside a string: there, a quote has a backslash before it.
+    """
+    body = _ODD_NUMBER.sub(lambda found: b'"N":"%b"' % _plain(found[1]), body)
+    return _NUMBER_SET.sub(
+        lambda found: found[1] + _ELEMENT.sub(lambda one: b'"%b"' % _plain(one[1]), found[2]) + b"]", body
+    )
+
+
+def _plain(text: bytes) -> bytes:
+    try:
+        return number(text.decode("ascii")).encode("ascii")
+    except ValueError:
+        # Not a number at all: kept as it is, so that it equals itself.
+        return text

@@ -1,0 +1,247 @@
+"""A table that can be read: its description, pages of its scan, single items."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tablecopy.dynamodb.identity import Identity
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.items import Item
+from verify.scan.budget import Budget, Unlimited
+from verify.scan.calls import Calls, Send, sender
+from verify.scan.decode import BadPage, PageDecoder
+from verify.scan.identity import check_identity, describe
+from verify.scan.keys import KeySchema
+from verify.scan.pages import Page, Reader
+from verify.settings.describe import Definition, read_definition
+
+BATCH_KEYS = 100
+"""Keys of one BatchGetItem call at most (DynamoDB API reference)."""
+
+# A wrong region or endpoint shows in the first call; retrying that for a minute helps nobody.
+_PROBE_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Restricts a scan, as the parameters of Scan with these names do.
+
+    Parameters
+    ----------
+    expression
+        ``FilterExpression``.
+    names, values
+        ``ExpressionAttributeNames`` and ``ExpressionAttributeValues``, the latter in DynamoDB JSON.
+    """
+
+    expression: str
+    names: Mapping[str, str] | None = None
+    values: Mapping[str, Any] | None = None
+
+    def request(self) -> dict[str, Any]:
+        """The parameters of Scan."""
+        request: dict[str, Any] = {"FilterExpression": self.expression}
+        if self.names:
+            request["ExpressionAttributeNames"] = self.names
+        if self.values:
+            request["ExpressionAttributeValues"] = self.values
+        return request
+
+
+@dataclass(frozen=True)
+class Found:
+    """An item as it was read again.
+
+    Parameters
+    ----------
+    item
+        In DynamoDB JSON.
+    digests
+        In hexadecimal, those that a scan of this item may enter: see `Reader.digests`.
+    """
+
+    item: Item
+    digests: tuple[str, ...]
+
+
+class Table:
+    """A table that can be read. Made by `connect`, or with a way to send calls of the caller's.
+
+    Parameters
+    ----------
+    side
+        Where the table is; errors name it.
+    send
+        Sends calls there.
+    endpoint_url
+        Where `send` sends them to.
+    description
+        ``Table`` of DescribeTable, as it was on the wire.
+    definition
+        What else the table is set to, if it is to be compared.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        send: Send,
+        endpoint_url: str,
+        description: Mapping[str, Any],
+        definition: Definition | None = None,
+    ) -> None:
+        self.side = side
+        self.calls = Calls(side, send)
+        self.endpoint_url = endpoint_url
+        self.description = description
+        self.definition = definition
+        self.arn: str = description["TableArn"]
+        self.name = self.arn.rpartition("/")[2]
+        # By whatever it was described, it is read: a bare name would be a table of the caller's account.
+        self.address: str = side.table_name or self.name
+        self.keys = KeySchema.of(description)
+        self._decoder = PageDecoder()
+
+    @classmethod
+    def connect(cls, side: Side) -> Table:
+        """Sign in on a side and look the table up.
+
+        Raises
+        ------
+        sides.UserError
+            The table does not exist or cannot be reached.
+        """
+        if side.table_name is None:
+            raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
+        client = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
+        description = describe(client, side)
+        return cls(side, *sender(side), description, read_definition(client, side, description))
+
+    @property
+    def items(self) -> int:
+        """How many items it holds, as AWS has counted them in the last six hours."""
+        return int(self.description.get("ItemCount", 0))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its items, counted like `items`."""
+        return int(self.description.get("TableSizeBytes", 0))
+
+    @property
+    def identity(self) -> Identity:
+        """Which table it is."""
+        return Identity.of(self.description)
+
+    @property
+    def expiry(self) -> str | None:
+        """Name of the time to live attribute, while it is on."""
+        found = self.definition.time_to_live if self.definition else None
+        return found if isinstance(found, str) else None
+
+    def check_identity(self, stop: threading.Event) -> None:
+        """Check that the table is still the one that was described.
+
+        Raises
+        ------
+        sides.UserError
+            It was deleted, or deleted and created again.
+        """
+        request = json.dumps({"TableName": self.address}).encode("ascii")
+        now = self.calls.answer("DescribeTable", request, _described, budget=Unlimited(), stop=stop)
+        check_identity(self.identity, now, self.side)
+
+    def reader(self, ignored: Iterable[str] = (), expiry: str | None = None, seed: int = 0) -> Reader:
+        """What reads pages of this table, for one thread; see `Reader`."""
+        return Reader(self.keys, ignored, expiry, self._decoder, seed)
+
+    def page(self, request: bytes, reader: Reader, *, budget: Budget, stop: threading.Event) -> Page:
+        """Read one page of a scan.
+
+        Parameters
+        ----------
+        request
+            Body of the Scan call.
+        reader
+            Turns its answer into rows.
+        """
+
+        def read(body: bytes) -> tuple[Page, float]:
+            page = reader.page(body)
+            return page, page.units
+
+        return self.calls.answer("Scan", request, read, budget=budget, stop=stop)
+
+    def get(
+        self, keys: Sequence[Item], reader: Reader, *, budget: Budget, stop: threading.Event
+    ) -> tuple[dict[str, Found], float]:
+        """Read single items, strongly consistent.
+
+        Parameters
+        ----------
+        keys
+            At most `BATCH_KEYS`, no two of them equal.
+
+        Returns
+        -------
+        tuple
+            `KeySchema.identity` of the key to what is there, for the items there are; read capacity units.
+        """
+        found: dict[str, Found] = {}
+        units = 0.0
+        wanted = list(keys)
+        read = partial(self._read_batch, reader)
+        while wanted:
+            request = {
+                "RequestItems": {self.address: {"Keys": wanted, "ConsistentRead": True}},
+                "ReturnConsumedCapacity": "TOTAL",
+            }
+            answer, consumed, wanted = self.calls.answer(
+                "BatchGetItem", json.dumps(request).encode("ascii"), read, budget=budget, stop=stop
+            )
+            found |= answer
+            units += consumed
+        return found, units
+
+    def _read_batch(
+        self, reader: Reader, body: bytes
+    ) -> tuple[tuple[dict[str, Found], float, list[Item]], float]:
+        try:
+            answer = json.loads(body)
+            unprocessed = answer.get("UnprocessedKeys") or {}
+            names = {*answer["Responses"], *unprocessed}
+            name = next(iter(names), self.address)
+            items = answer["Responses"].get(name, [])
+            left = unprocessed.get(name, {}).get("Keys", [])
+            units = sum(part["CapacityUnits"] for part in answer.get("ConsumedCapacity") or [])
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise BadPage("no answer of BatchGetItem") from error
+        if len(names) > 1 or name not in (self.address, self.name):
+            # Items of another table, or under a name not looked at, must not pass for items that are missing.
+            raise BadPage(f"asked for {self.address}, answered for {', '.join(sorted(names))}")
+        if left and not items:
+            # DynamoDB names keys it had no throughput for, and calls it a success while one was read.
+            raise ClientError(
+                {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}},
+                "BatchGetItem",
+            )
+        digests = reader.digests(body, name)
+        found = {
+            self.keys.identity(item): Found(item, several)
+            for item, several in zip(items, digests, strict=True)
+        }
+        return (found, units, left), units
+
+
+def _described(body: bytes) -> tuple[dict[str, Any], float]:
+    try:
+        description = json.loads(body)["Table"]
+        Identity.of(description)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise BadPage("no answer of DescribeTable") from error
+    return description, 0.0

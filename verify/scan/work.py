@@ -1,0 +1,191 @@
+"""The directory a comparison works in: what it has read, so that a killed one can go on."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tablecopy_cli.common import UserError
+
+_RUN = "run.json"
+_LOCK = "lock"
+_HELPERS_LOCK = "lock.helpers"
+_WAIT_SECONDS = 10.0
+
+
+def join(directory: Path) -> None:
+    """Belong, until this process ends, to the comparison that works in ``directory``."""
+    fcntl.flock(os.open(directory / _HELPERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_SH)
+
+
+def default_directory() -> Path:
+    """Where comparisons work unless told otherwise: ``verify`` in the user's cache (XDG base directories).
+
+    Raises
+    ------
+    sides.UserError
+        There is no such place, as in a container that runs as a user of a number alone.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME")
+    try:
+        root = Path(cache) if cache else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise UserError(
+            "this user has no home directory to work in; name a directory with --work-dir"
+        ) from error
+    return root / "dynamodb-account-copy" / "verify"
+
+
+class WorkDirectory:
+    """A directory of its own for one comparison: these tables, compared in this way.
+
+    It holds keys of the tables, and nothing else of their items but digests and, where values were asked
+    for, the differences: nobody but its owner may look in. It belongs to one process at a time, and to the
+    processes that this one starts.
+
+    Parameters
+    ----------
+    base
+        Directory of all comparisons; created if needed.
+    what
+        What is compared and how, fit for JSON: a comparison goes on only as the very same.
+
+    Attributes
+    ----------
+    path
+        The directory.
+    started
+        When the comparison began (seconds since the epoch).
+    seed
+        Of the comparison's digests: 64 random bits.
+    resumed
+        Whether something of an earlier process is in it.
+
+    Raises
+    ------
+    sides.UserError
+        Another process is at work in it, or there is nothing to resume.
+    OSError
+        It cannot be written.
+    """
+
+    def __init__(self, base: Path, what: Mapping[str, Any], *, resume: bool) -> None:
+        text = json.dumps(what, sort_keys=True)
+        self.path = base / hashlib.sha256(text.encode()).hexdigest()[:16]
+        nothing = UserError(
+            f"there is no interrupted comparison of these tables, compared in this way, in {base}; "
+            "run without --resume, or name its directory with --work-dir"
+        )
+        if resume and not self.file(_RUN).exists():
+            raise nothing
+        self._lock = self._locked()
+        try:
+            self._await_helpers()
+            known = self._known()
+            if resume and known is None:
+                raise nothing
+            if not resume:
+                # Also what one that was killed while it cleared up has left: its marks would count as ours.
+                self._clear()
+                known = None
+            self.resumed = known is not None
+            self.started, self.seed = known or self._begin(text)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def file(self, name: str) -> Path:
+        """Path of a file in it."""
+        return self.path / name
+
+    def mark(self, name: str) -> None:
+        """Note for good that something has been done."""
+        self.file(f"{name}.done").touch()
+
+    def marked(self, name: str) -> bool:
+        """Whether it was noted that this has been done."""
+        return self.file(f"{name}.done").exists()
+
+    def release(self) -> None:
+        """Leave it as it is, for a later process to resume."""
+        os.close(self._lock)
+
+    def remove(self) -> None:
+        """Delete it: the comparison is over."""
+        with suppress(OSError):
+            # All but the locks, before anybody else can take it for an own one.
+            self._clear()
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    def _locked(self) -> int:
+        while True:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The directory may go at any moment: whoever had it removes it in the end.
+            with suppress(FileNotFoundError):
+                lock = os.open(self.file(_LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+                try:
+                    self._own(lock)
+                    if os.path.samestat(os.fstat(lock), os.stat(self.file(_LOCK))):
+                        return lock
+                except BaseException:
+                    os.close(lock)
+                    raise
+                os.close(lock)
+
+    def _await_helpers(self) -> None:
+        """The processes of a comparison that was killed end as soon as they notice."""
+        helpers = os.open(self.path / _HELPERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._own(helpers)
+        finally:
+            os.close(helpers)
+
+    def _own(self, lock: int) -> None:
+        give_up = time.monotonic() + _WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise UserError(
+                        f"another verify compares these tables in {self.path}; wait for it, "
+                        "or give this one another --work-dir"
+                    ) from None
+                time.sleep(0.05)
+
+    def _known(self) -> tuple[float, int] | None:
+        """When the comparison in it began, and its seed."""
+        try:
+            run = json.loads(self.file(_RUN).read_text())
+            return float(run["started"]), int(run["seed"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _begin(self, what: str) -> tuple[float, int]:
+        started, seed = time.time(), secrets.randbits(64)
+        fresh = self.file(f"{_RUN}.new")
+        fresh.write_text(json.dumps({"started": started, "seed": seed, "what": json.loads(what)}))
+        fresh.replace(self.file(_RUN))
+        return started, seed
+
+    def _clear(self) -> None:
+        # The run first: without it the rest counts for nothing.
+        self.file(_RUN).unlink(missing_ok=True)
+        for entry in self.path.iterdir():
+            if entry.name in (_LOCK, _HELPERS_LOCK):
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()

@@ -1,0 +1,1 @@
+"""Compares the settings of both tables."""

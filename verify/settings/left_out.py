@@ -1,0 +1,250 @@
+"""Findings about what a copy leaves out: named wherever a table has it, so that no one relies on it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tablecopy.dynamodb.description import Uncopied, uncopied_members
+from tablecopy.dynamodb.identity import are_replicas
+from tablecopy_cli.common.terminal import printable
+from verify.settings import aws_cli as mending
+from verify.settings.describe import Definition
+from verify.settings.findings import UNKNOWN, Finding, Severity
+from verify.settings.unread import Unread, unread_findings
+
+# Of an index, what says nothing about how it is defined.
+_STATE = {"IndexArn", "IndexStatus", "Backfilling", "IndexSizeBytes", "ItemCount"}
+
+
+def uncopied_findings(source: Definition, destination: Definition) -> Iterator[Finding]:
+    """Name the members of DescribeTable that are neither copied nor compared, or not known."""
+    here, there = ({_aspect(each): each for each in _uncopied(table)} for table in (source, destination))
+    replicas = are_replicas(source.description, destination.description)
+    for aspect in sorted({*here, *there}):
+        mine, theirs = here.get(aspect), there.get(aspect)
+        if aspect == "global_table" and replicas:
+            text = (
+                "Both tables are replicas of one global table: DynamoDB copies what is written to one of "
+                "them to the other, and the destination is not a copy of its own."
+            )
+            yield _finding(aspect, "data", source, destination, mine, theirs, text)
+        elif mine and theirs:
+            yield from _on_both(aspect, source, destination, mine, theirs)
+        elif (one := mine or theirs) is not None:
+            yield _on_one(aspect, source, destination, mine, theirs, one)
+
+
+def _on_both(
+    aspect: str, source: Definition, destination: Definition, mine: Uncopied, theirs: Uncopied
+) -> Iterator[Finding]:
+    if _defined(mine.value) == _defined(theirs.value):
+        return
+    label = printable(mine.label)
+    text = f"Both tables have {label}, but not the same: it was not compared. Compare it by hand."
+    yield _finding(aspect, "data", source, destination, mine, theirs, text)
+
+
+def _on_one(
+    aspect: str,
+    source: Definition,
+    destination: Definition,
+    mine: Uncopied | None,
+    theirs: Uncopied | None,
+    one: Uncopied,
+) -> Finding:
+    label = printable(one.label)
+    side = "source" if mine else "destination"
+    severity: Severity = "data"
+    if not one.known:
+        text = (
+            f"Only the {side} has {label}, which this release neither copies nor compares. Find out what it "
+            "does before the cutover."
+        )
+    elif mine:
+        text = f"The source has {label}, which is not copied. Set it up on the destination if you need it."
+    else:
+        severity = "cost"
+        text = f"Only the destination has {label}."
+    return _finding(aspect, severity, source, destination, mine, theirs, text)
+
+
+def _finding(
+    aspect: str,
+    severity: Severity,
+    source: Definition,
+    destination: Definition,
+    mine: Uncopied | None,
+    theirs: Uncopied | None,
+    text: str,
+) -> Finding:
+    shown = [table for table, each in ((source, mine), (destination, theirs)) if each]
+    return Finding(
+        aspect,
+        severity,
+        mine.value if mine else None,
+        theirs.value if theirs else None,
+        text,
+        " && ".join(mending.table_command(table, "describe-table") for table in shown),
+    )
+
+
+def _uncopied(table: Definition) -> list[Uncopied]:
+    return uncopied_members(table.description)
+
+
+def _aspect(uncopied: Uncopied) -> str:
+    if uncopied.member == "VectorIndexes":
+        return printable(f"vector_index {uncopied.value.get('IndexName')}")
+    if uncopied.member == "Replicas":
+        return "global_table"
+    return printable(uncopied.member if uncopied.known else f"unknown: {uncopied.member}")
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: each for name, each in value.items() if name not in _STATE}
+    return value
+
+
+def beside_findings(source: Definition, destination: Definition) -> Iterator[Finding]:
+    """Compare what belongs to a table and is not in its description."""
+    yield from _resource_policy(source, destination)
+    yield from _kinesis(source, destination)
+    yield from _insights(source, destination)
+    yield from _auto_scaling(source, destination)
+
+
+def _resource_policy(source: Definition, destination: Definition) -> Iterator[Finding]:
+    here, there = source.beside.resource_policy, destination.beside.resource_policy
+    if isinstance(here, Unread) or isinstance(there, Unread):
+        yield from _unread("resource_policy", here, there)
+    elif here != there:
+        if there is None:
+            text = (
+                "The source has a resource policy, which is not copied: the destination neither allows nor "
+                "denies what it does."
+            )
+        elif here is None:
+            text = "Only the destination has a resource policy: it may allow others to use the table."
+        else:
+            text = "The resource policies differ, apart from the tables' ARNs."
+        shown = [table for table, policy in ((source, here), (destination, there)) if policy is not None]
+        yield Finding(
+            "resource_policy",
+            "data",
+            here,
+            there,
+            text,
+            " && ".join(
+                mending.command(table, "dynamodb", "get-resource-policy", resource_arn=table.arn)
+                for table in shown
+            ),
+        )
+
+
+def _kinesis(source: Definition, destination: Definition) -> Iterator[Finding]:
+    here, there = source.beside.kinesis, destination.beside.kinesis
+    if isinstance(here, Unread) or isinstance(there, Unread):
+        yield from _unread("kinesis_destination", here, there)
+        return
+    # Streams of two accounts: their names are what can be the same.
+    mine, theirs = ({arn.rpartition("/")[2] for arn in arns} for arns in (here, there))
+    if mine - theirs:
+        yield Finding(
+            "kinesis_destination",
+            "data",
+            list(here),
+            list(there),
+            "Changes of the source go to a Kinesis data stream, which is not copied: its consumers miss "
+            "changes from the cutover on.",
+            "create a stream in the destination's account, then: "
+            + mending.table_command(
+                destination, "enable-kinesis-streaming-destination", stream_arn="STREAM_ARN"
+            ),
+        )
+    elif theirs - mine:
+        yield Finding(
+            "kinesis_destination",
+            "cost",
+            list(here),
+            list(there),
+            "Only the destination's changes go to a Kinesis data stream: it is charged by the change.",
+            None,
+        )
+
+
+def _insights(source: Definition, destination: Definition) -> Iterator[Finding]:
+    here, there = source.beside.insights, destination.beside.insights
+    if isinstance(here, Unread) or isinstance(there, Unread):
+        yield from _unread("contributor_insights", here, there)
+        return
+    if lacking := [name for name in here if name not in there]:
+        # The first is enough for a command: the others follow its form.
+        index = None if lacking[0] == "table" else lacking[0]
+        yield Finding(
+            "contributor_insights",
+            "cosmetic",
+            list(here),
+            list(there),
+            "The source has CloudWatch Contributor Insights on, which is not copied.",
+            mending.table_command(
+                destination,
+                "update-contributor-insights",
+                index_name=index,
+                contributor_insights_action="ENABLE",
+            ),
+        )
+    elif len(there) > len(here):
+        yield Finding(
+            "contributor_insights",
+            "cost",
+            list(here),
+            list(there),
+            "Only the destination has CloudWatch Contributor Insights on: it is charged by the event.",
+            None,
+        )
+
+
+def _auto_scaling(source: Definition, destination: Definition) -> Iterator[Finding]:
+    here, there = source.beside.auto_scaling, destination.beside.auto_scaling
+    commands = " && ".join(_scaling_command(table) for table in (source, destination) if table.provisioned)
+    if isinstance(here, Unread) or isinstance(there, Unread):
+        for finding in _unread("auto_scaling", here, there):
+            yield dataclasses.replace(finding, mend=finding.mend or commands)
+    # A table on demand scales by itself: there is nothing to miss.
+    elif here != there and source.provisioned and destination.provisioned:
+        less = any(there.get(name, [0, 0])[1] < high for name, (_, high) in here.items())
+        yield Finding(
+            "auto_scaling",
+            "data" if less else "cost",
+            here,
+            there,
+            "The destination's capacity does not grow as far as the source's: what is beyond it is throttled."
+            if less
+            else "Auto scaling differs: the destination's capacity may grow further than the source's.",
+            commands,
+        )
+
+
+def _scaling_command(table: Definition) -> str:
+    resource = table.arn.partition(":table/")[2]
+    resources = [f"table/{resource}"]
+    resources += [f"table/{resource}/index/{name}" for name in sorted(table.global_indexes)]
+    return mending.command(
+        table,
+        "application-autoscaling",
+        "describe-scalable-targets",
+        service_namespace="dynamodb",
+        resource_ids=resources,
+    )
+
+
+def _unread(aspect: str, here: Any, there: Any) -> Iterator[Finding]:
+    source, destination = (value if isinstance(value, Unread) else None for value in (here, there))
+    values = [
+        UNKNOWN if isinstance(each, Unread) else list(each) if isinstance(each, tuple) else each or None
+        for each in (here, there)
+    ]
+    yield from unread_findings(aspect, source, destination, (values[0], values[1]))

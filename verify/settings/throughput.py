@@ -1,0 +1,150 @@
+"""Differences of throughput, of a table or of an index.
+
+A difference has a direction, and the direction decides its severity:
+
+* **lower at the destination, in reads or in writes: "data"**. After the cutover requests are throttled that
+  the source serves. A writer that gives up after its retries loses what it wrote, a reader does not find
+  what it found; too few write units of a global index throttle writes to the table itself.
+* **higher and not lower: "cost"**. Provisioned units are paid for whether used or not, and a higher maximum,
+  or none, bounds the bill less.
+* **warm throughput, higher and not lower: "cosmetic"**. It is charged once, when it is raised by hand, grows
+  with use, as it does during the copy, and cannot be lowered.
+
+On demand against provisioned has no common unit: only the billing mode is then compared, and provisioned at
+the destination counts as lower, since on demand grows with use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verify.settings import aws_cli as mending
+from verify.settings.describe import Definition, Index, Throughput
+from verify.settings.findings import Finding, Severity
+
+_AUTO_SCALING = " (auto scaling, where it is on, moves these by itself)"
+_LOWER = "requests that the source serves are throttled, and a writer that gives up loses what it writes"
+
+
+def throughput_findings(
+    source: Definition | Index, destination: Definition | Index, mend: Mend, prefix: str = ""
+) -> Iterator[Finding]:
+    """Compare provisioned throughput, on-demand maximum and warm throughput.
+
+    Parameters
+    ----------
+    source, destination
+        Two tables, or two indexes of the same name.
+    mend
+        Writes the commands.
+    prefix
+        Of the findings' aspects, for an index: ``"global_index by-day: "``.
+    """
+    if source.provisioned and destination.provisioned and source.provisioned != destination.provisioned:
+        lower, higher = _directions(source.provisioned, destination.provisioned)
+        does = _LOWER if lower else "what is provisioned is paid for, used or not"
+        yield Finding(
+            f"{prefix}provisioned_throughput",
+            "data" if lower else "cost",
+            source.provisioned.as_json(),
+            destination.provisioned.as_json(),
+            f"The destination has {_comparison(lower, higher)} units provisioned{_AUTO_SCALING}: {does}.",
+            mend.provisioned(source.provisioned),
+        )
+    if source.maximum and destination.maximum and source.maximum != destination.maximum:
+        lower, higher = _directions(source.maximum, destination.maximum)
+        does = _LOWER if lower else "nothing else bounds what requests on demand can cost"
+        yield Finding(
+            f"{prefix}on_demand_maximum",
+            "data" if lower else "cost",
+            source.maximum.as_json(),
+            destination.maximum.as_json(),
+            f"The destination has a {_comparison(lower, higher)} maximum of request units on demand: {does}.",
+            mend.maximum(source.maximum),
+        )
+    if source.warm and destination.warm and source.warm != destination.warm:
+        yield _warm_finding(source.warm, destination.warm, mend, prefix)
+
+
+def _warm_finding(source: Throughput, destination: Throughput, mend: Mend, prefix: str) -> Finding:
+    lower, higher = _directions(source, destination)
+    severity: Severity = "data" if lower else "cosmetic"
+    if lower:
+        does = (
+            f"until it has grown with use, {_LOWER}; raising it is charged once, and Terraform's AWS "
+            "provider 5.x cannot set it"
+        )
+    else:
+        does = "it was paid for when it was raised, or came with use, and cannot be lowered"
+    return Finding(
+        f"{prefix}warm_throughput",
+        severity,
+        source.as_json(),
+        destination.as_json(),
+        f"The destination has {_comparison(lower, higher)} warm throughput: {does}.",
+        # Warm throughput can only be raised (Developer Guide, Understanding warm throughput).
+        mend.warm(
+            Throughput(_larger(source.read, destination.read), _larger(source.write, destination.write))
+        )
+        if lower
+        else None,
+    )
+
+
+class Mend:
+    """Writes the commands that give the destination the source's throughput.
+
+    Parameters
+    ----------
+    destination
+        The table.
+    index
+        Name of its global index, where it is about an index.
+    """
+
+    def __init__(self, destination: Definition, index: str | None = None) -> None:
+        self._destination = destination
+        self._index = index
+
+    def provisioned(self, wanted: Throughput) -> str:
+        """Set provisioned throughput."""
+        return self._write(provisioned_throughput=mending.units(wanted))
+
+    def maximum(self, wanted: Throughput) -> str:
+        """Set the maximum on demand."""
+        return self._write(on_demand_throughput=mending.maximum(wanted))
+
+    def warm(self, wanted: Throughput) -> str:
+        """Raise warm throughput."""
+        return self._write(warm_throughput=mending.warm(wanted))
+
+    def _write(self, **setting: dict[str, int] | dict[str, int | None]) -> str:
+        if self._index is None:
+            return mending.update_table(self._destination, **setting)
+        member = {"".join(word.title() for word in name.split("_")): value for name, value in setting.items()}
+        updates = mending.index_update(self._index, **member)
+        return mending.update_table(self._destination, global_secondary_index_updates=updates)
+
+
+def _directions(source: Throughput, destination: Throughput) -> tuple[list[str], list[str]]:
+    lower, higher = [], []
+    pairs = (("read", source.read, destination.read), ("write", source.write, destination.write))
+    for name, here, there in pairs:
+        if _amount(there) < _amount(here):
+            lower.append(name)
+        elif _amount(there) > _amount(here):
+            higher.append(name)
+    return lower, higher
+
+
+def _amount(units: int | None) -> float:
+    return float("inf") if units is None else units
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return max(one, other) if one is not None and other is not None else None
+
+
+def _comparison(lower: list[str], higher: list[str]) -> str:
+    parts = [("lower", lower), ("higher", higher)]
+    return " and ".join(f"{word} {' and '.join(names)}" for word, names in parts if names)

@@ -1,0 +1,117 @@
+"""Where the two tables are, and who knows about their copy: from the flags, or from Terraform's outputs."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.items import quoted
+from tablecopy_cli.common.options import add_side_options, add_terraform_option, side_from_options
+from tablecopy_cli.common.terraform import read_outputs, tables_of
+from verify.scan.identity import is_arn
+
+_TABLE_ARN = re.compile(r"arn:[^:]+:dynamodb:([^:]+):[^:]+:table/[^/:]+")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tables are, the control function of their copy if there is one, and what Terraform knows.
+
+    ``commands`` is the Terraform output of that name, where it was read.
+    """
+
+    source: Side
+    destination: Side
+    control_function: str | None
+    commands: Mapping[str, Any] | None = None
+
+
+def add_place_options(parser: argparse.ArgumentParser, control: str) -> None:
+    """Add ``--from-terraform``, ``--control-function`` and the flags of both sides.
+
+    Parameters
+    ----------
+    parser
+        Parser of the command.
+    control
+        What the command asks the control function for.
+    """
+    add_terraform_option(parser)
+    parser.add_argument(
+        "--control-function",
+        metavar="NAME",
+        help=f"name or ARN of the copy's control function, {control} (default: the Terraform outputs')",
+    )
+    for side in ("source", "destination"):
+        add_side_options(parser, side, table=True)
+
+
+def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Places:
+    """Read the flags of `add_place_options` back.
+
+    Raises
+    ------
+    sides.UserError
+        Nothing names the tables, or an ARN is not a table ARN or is of another Region than was given.
+    """
+    names = [given.source_table_name, given.destination_table_name]
+    directory = given.from_terraform
+    if directory is None and any(names):
+        if not all(names):
+            flags.error(
+                "give both --source and --destination, or neither (then Terraform's outputs name them)"
+            )
+        return Places(
+            located(side_from_options(given, "source")),
+            located(side_from_options(given, "destination")),
+            given.control_function,
+        )
+    outputs = _outputs(directory)
+    source, destination = tables_of(outputs, directory or "this directory")
+    return Places(
+        located(side_from_options(given, "source", source)),
+        located(side_from_options(given, "destination", destination)),
+        given.control_function or outputs.get("control_function_name"),
+        outputs.get("commands"),
+    )
+
+
+def located(side: Side) -> Side:
+    """Return the side, in the Region of its table's ARN where it is given by one.
+
+    Raises
+    ------
+    sides.UserError
+        It is no ARN of a table, or of another Region than was given.
+    """
+    if not is_arn(side.table_name):
+        return side
+    match = _TABLE_ARN.fullmatch(side.table_name or "")
+    if match is None:
+        raise UserError(
+            f"--{side.name} is {quoted(side.table_name or '')}, which is not a table ARN. Use a table name "
+            "or an ARN such as arn:aws:dynamodb:eu-west-1:111122223333:table/orders",
+            side.name,
+        )
+    if side.region not in (None, match[1]):
+        raise UserError(
+            f"--{side.name}-region is {quoted(side.region or '')}, but the ARN of --{side.name} is in "
+            f"{quoted(match[1])}. Remove one of them",
+            side.name,
+        )
+    return replace(side, region=match[1])
+
+
+def _outputs(directory: str | None) -> dict[str, Any]:
+    if directory is not None:
+        return read_outputs(directory)
+    try:
+        outputs = read_outputs(".")
+        tables_of(outputs, "this directory")
+    except UserError as error:
+        raise UserError(f"no tables given (--source and --destination), and {error}") from error
+    return outputs
