@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tablecopy_cli.advice import Repaired, Step
-from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.advice import Repaired, Step, step_lines
 from tablecopy_cli.common.items import key_text
 from tablecopy_cli.common.terminal import EXIT_OK, EXIT_TROUBLE, EXIT_UNSETTLED, Style, printable
 from verify.repair.apply import RESULTS, Outcome, Result

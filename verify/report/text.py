@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from tablecopy_cli.advice import Step
-from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.items import key_text
 from tablecopy_cli.common.terminal import Style, printable
 from tablecopy_cli.common.text import Verbatim

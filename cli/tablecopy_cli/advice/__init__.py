@@ -1,13 +1,20 @@
-"""The next step: one place that knows the run, the comparison and the repair, and says what to do now.
+"""The next step: one place that knows the run, the comparison and the repair, and prints what to do now.
 
-``tablecopy`` and ``verify`` describe what they have found as a `Situation` and print what `next_steps`
-returns. docs/runbook.md has the same steps in the same order; a test compares them.
+``tablecopy`` and ``verify`` describe what they found as a `Situation` and print what `next_steps` returns.
+docs/runbook.md has the same steps in the same order; a test compares them.
 """
 
-from tablecopy_cli.advice.commands import Commands
-from tablecopy_cli.advice.cutover import CUTOVER, cutover_steps
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Step
-from tablecopy_cli.advice.steps import before_apply, is_go_ahead, next_steps, proof_text, settle_letters
+from tablecopy_cli.advice.commands import Commands, Step, step_lines
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation
+from tablecopy_cli.advice.steps import (
+    CUTOVER,
+    before_apply,
+    cutover_steps,
+    is_go_ahead,
+    next_steps,
+    proof_text,
+    settle_letters,
+)
 
 __all__ = [
     "CUTOVER",
@@ -22,4 +29,5 @@ __all__ = [
     "next_steps",
     "proof_text",
     "settle_letters",
+    "step_lines",
 ]

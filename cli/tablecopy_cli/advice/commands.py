@@ -1,4 +1,4 @@
-"""How the commands of one copy are written: with the flags that the present command was given."""
+"""A next step, and how its command is written: with the flags that the present command was given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tablecopy_cli.common.terminal import Style, printable
+from tablecopy_cli.common.text import Verbatim
+
 _SIDE_FLAGS = ("region", "profile", "role_arn", "external_id", "endpoint_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do.
+
+    Parameters
+    ----------
+    text
+        One or two sentences.
+    command
+        The command to paste into a POSIX shell, if one does it.
+    """
+
+    text: str
+    command: str | None = None
+
+    def record(self) -> dict[str, str | None]:
+        """Return the step as JSON Lines have it."""
+        return {"text": self.text, "command": self.command}
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,23 @@ class Commands:
         if self.verify_flags is None:
             return None
         return shlex.join(["verify", *words, *self.verify_flags])
+
+
+def verify_step(commands: Commands, text: str, *flags: str) -> Step:
+    """Compare the tables; says where the command is if the flags do not name the tables."""
+    command = commands.verify(*flags)
+    if command is None:
+        also = f"; add {' '.join(flags)}" if flags else ""
+        return Step(f"{text} The command is in the Terraform output commands.verify{also}.")
+    return Step(text, command)
+
+
+def tablecopy_step(commands: Commands, text: str, *words: str) -> Step:
+    """Use ``tablecopy``; names the subcommand if the control function is not known."""
+    command = commands.tablecopy(*words)
+    if command is None:
+        return Step(f"{text} Use tablecopy {' '.join(words)} with the copy's --control-function.")
+    return Step(text, command)
 
 
 def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None) -> Commands:
@@ -88,3 +128,23 @@ def _flags(options: Any, sides: Sequence[str], *, table: bool = True) -> Iterato
             value = getattr(options, f"{side}_{field}", None)
             if value:
                 yield from (f"--{side}-{field.replace('_', '-')}", value)
+
+
+def step_lines(steps: Sequence[Step], style: Style) -> Iterator[str]:
+    """The lines that list ``steps``: numbered if there are several, each command on a line of its own.
+
+    Parameters
+    ----------
+    steps
+        As `advice.next_steps` returns them.
+    style
+        Colours of the stream.
+    """
+    if not steps:
+        return
+    yield style.bold("Next:")
+    for number, step in enumerate(steps, start=1):
+        margin = f"  {number}. " if len(steps) > 1 else "  "
+        yield margin + printable(step.text)
+        if step.command is not None:
+            yield Verbatim(" " * len(margin) + printable(step.command))

@@ -14,26 +14,6 @@ Status: TypeAlias = Mapping[str, Any]
 Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing to do.
-
-    Parameters
-    ----------
-    text
-        One or two sentences.
-    command
-        The command to paste into a POSIX shell, if one does it.
-    """
-
-    text: str
-    command: str | None = None
-
-    def record(self) -> dict[str, str | None]:
-        """Return the step as JSON Lines have it."""
-        return {"text": self.text, "command": self.command}
-
-
 @dataclass(frozen=True)
 class Compared:
     """What a comparison of the tables found.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from tablecopy_cli.advice.commands import Commands
-from tablecopy_cli.advice.cutover import cutover_steps, tablecopy_step, verify_step
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status, Step
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias, get_args
 
+from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status
+
+CutoverStep: TypeAlias = Literal["stop", "ready", "verify", "seal", "rollback", "ttl", "switch"]
+CUTOVER: tuple[CutoverStep, ...] = get_args(CutoverStep)
+"""The steps of the cutover in their order."""
 _COPYING = frozenset({"preflight", "pausing", "slice", "resuming"})
 
 
@@ -356,6 +361,42 @@ def _is_proof(found: Repaired, run: Status | None) -> bool:
         return True
     since = run.get("phase_since")
     return _phase(run) in {"ready", "sealed"} and since is not None and since <= found.started
+
+
+# The cutover
+
+
+def cutover_steps(commands: Commands, *, begin: CutoverStep = "stop") -> list[Step]:
+    """The steps of the cutover from ``begin`` on. TTL is left out if Terraform knows that there is none."""
+    steps = (_STEPS[name](commands) for name in CUTOVER[CUTOVER.index(begin) :])
+    return [step for step in steps if step is not None]
+
+
+def _ttl(commands: Commands) -> Step | None:
+    text = "Turn on TTL on the destination table"
+    if commands.outputs is None:
+        return Step(
+            f"{text} if the source has it. The command is in the Terraform output commands.time_to_live."
+        )
+    command = commands.outputs.get("time_to_live")
+    return Step(f"{text}.", command) if command else None
+
+
+_STEPS: Mapping[CutoverStep, Callable[[Commands], Step | None]] = {
+    "stop": lambda commands: Step("Stop the writers."),
+    "ready": lambda commands: tablecopy_step(
+        commands, "Wait until the run is ready for cutover.", "watch", "--until", "ready"
+    ),
+    "verify": lambda commands: verify_step(
+        commands, "Compare both tables while nothing writes.", "--writes-stopped"
+    ),
+    "seal": lambda commands: tablecopy_step(commands, "Seal the copy.", "seal"),
+    "rollback": lambda commands: Step(
+        "Set up the rollback now if you want one. After the switch it is too late."
+    ),
+    "ttl": _ttl,
+    "switch": lambda commands: Step("Switch the writers to the destination table."),
+}
 
 
 # What several of them say

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tablecopy_cli.advice import Commands, Situation, next_steps, settle_letters
+from tablecopy_cli.advice import Commands, Situation, next_steps, settle_letters, step_lines
 from tablecopy_cli.advice.commands import of_tablecopy
-from tablecopy_cli.advice.text import step_lines
 from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.options import (
     add_output_options,

@@ -15,8 +15,7 @@ from tablecopy.control.estimate import Estimate, estimate
 from tablecopy.control.tables import described
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices
-from tablecopy_cli.advice import before_apply
-from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.advice import before_apply, step_lines
 from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.errors import explained
 from tablecopy_cli.common.options import (

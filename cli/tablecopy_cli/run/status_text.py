@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tablecopy_cli.advice import Step
-from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.terminal import Style, printable
 from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.outcome import lacks_changes

@@ -7,8 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from tablecopy_cli.advice import Commands, Situation, Step, next_steps
-from tablecopy_cli.advice.text import step_lines
+from tablecopy_cli.advice import Commands, Situation, Step, next_steps, step_lines
 from tablecopy_cli.common.terminal import Style, emit
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
