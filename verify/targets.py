@@ -11,7 +11,7 @@ from typing import Any
 from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.items import quoted
 from tablecopy_cli.common.options import add_side_options, add_terraform_option, side_from_options
-from tablecopy_cli.common.terraform import read_outputs, tables_of
+from tablecopy_cli.common.terraform import Copy, read_copy
 from verify.scan.identity import is_arn
 
 _TABLE_ARN = re.compile(r"arn:[^:]+:dynamodb:([^:]+):[^:]+:table/[^/:]+")
@@ -60,7 +60,7 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
     """
     names = [given.source_table_name, given.destination_table_name]
     directory = given.from_terraform
-    if directory is None and any(names):
+    if directory is None and given.copy is None and any(names):
         if not all(names):
             flags.error(
                 "give both --source and --destination, or neither (then Terraform's outputs name them)"
@@ -70,13 +70,13 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
             located(side_from_options(given, "destination")),
             given.control_function,
         )
-    outputs = _outputs(directory)
-    source, destination = tables_of(outputs, directory or "this directory")
+    copy = _copy(directory, given.copy)
+    source, destination = copy.sides()
     return Places(
         located(side_from_options(given, "source", source)),
         located(side_from_options(given, "destination", destination)),
-        given.control_function or outputs.get("control_function_name"),
-        outputs.get("commands"),
+        given.control_function or copy.outputs.get("control_function_name"),
+        copy.commands,
     )
 
 
@@ -106,12 +106,12 @@ def located(side: Side) -> Side:
     return replace(side, region=match[1])
 
 
-def _outputs(directory: str | None) -> dict[str, Any]:
-    if directory is not None:
-        return read_outputs(directory)
+def _copy(directory: str | None, name: str | None) -> Copy:
+    if directory is not None or name is not None:
+        return read_copy(directory or ".", name)
     try:
-        outputs = read_outputs(".")
-        tables_of(outputs, "this directory")
+        copy = read_copy(".", None)
+        copy.sides()
     except UserError as error:
         raise UserError(f"no tables given (--source and --destination), and {error}") from error
-    return outputs
+    return copy

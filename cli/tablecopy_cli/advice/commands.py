@@ -118,6 +118,8 @@ def of_verify(options: Any, control_function: str | None, outputs: Mapping[str, 
 def _flags(options: Any, sides: Sequence[str], *, table: bool = True) -> Iterator[str]:
     if options.from_terraform:
         yield from ("--from-terraform", options.from_terraform)
+    if options.copy:
+        yield from ("--copy", options.copy)
     if options.control_function:
         yield from ("--control-function", options.control_function)
     for side in sides:

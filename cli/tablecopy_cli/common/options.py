@@ -77,11 +77,14 @@ def side_from_options(options: argparse.Namespace, side: str, base: Side | None 
 
 
 def add_terraform_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--from-terraform DIR``."""
+    """Add ``--from-terraform DIR`` and ``--copy NAME``."""
     parser.add_argument(
         "--from-terraform",
         metavar="DIR",
         help="read what is not given from the Terraform outputs of this directory",
+    )
+    parser.add_argument(
+        "--copy", metavar="NAME", help="name of the copy in the Terraform output copies, if there are several"
     )
 
 

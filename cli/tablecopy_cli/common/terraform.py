@@ -1,15 +1,17 @@
-"""What a directory with applied Terraform state says about the copy."""
+"""The copies that the outputs of an applied Terraform configuration describe."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tablecopy_cli.common.accounts import Side, side_of
 from tablecopy_cli.common.errors import UserError
+from tablecopy_cli.common.items import quoted
 
 _HINT = "run `terraform apply` or name another directory with --from-terraform"
 
@@ -53,44 +55,149 @@ def read_outputs(directory: str | Path) -> dict[str, Any]:
             f"`terraform output -json` in {directory} printed something else than outputs"
         ) from error
     if not values:
-        where = "this directory" if str(directory) == "." else directory
-        raise UserError(f"{where} has no applied Terraform state; {_HINT}")
+        raise UserError(f"{_named(directory)} has no applied Terraform state; {_HINT}")
     return values
 
 
-def tables_of(outputs: Mapping[str, Any], directory: str | Path) -> tuple[Side, Side]:
-    """Take the two sides from the root module's output ``tables``.
+@dataclass(frozen=True)
+class Copy:
+    """One copy, as the Terraform outputs of a directory describe it.
 
     Parameters
     ----------
-    outputs
-        What `read_outputs` returned.
     directory
-        Where they are from; named in errors.
+        Root of the configuration; named in errors.
+    name
+        Key of the copy in the output ``copies``; ``None`` if the directory has one copy and no such output.
+    outputs
+        The outputs of modules/copy: name to plain value.
+    """
 
-    Returns
-    -------
-    tuple of Side
-        Source and destination.
+    directory: str
+    name: str | None
+    outputs: Mapping[str, Any]
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the copy has ``enabled = false``: it has commands, but none for a run."""
+        commands = self.commands
+        return isinstance(commands, Mapping) and "status" in commands and commands["status"] is None
+
+    @property
+    def commands(self) -> Mapping[str, Any] | None:
+        """The output ``commands``; ``None`` if it is not re-exported."""
+        return self.outputs.get("commands")
+
+    @property
+    def control_function(self) -> str:
+        """Name of the control function.
+
+        Raises
+        ------
+        UserError
+            The copy is disabled, or the output is missing.
+        """
+        name: str | None = self.outputs.get("control_function_name")
+        if name:
+            return name
+        if self.is_disabled:
+            raise UserError(
+                f"{self} is disabled: its functions and journal do not exist. "
+                "To start a new run, set enabled = true, run terraform apply, then tablecopy start"
+            )
+        raise UserError(
+            f"the Terraform outputs of {self} have no control_function_name; pass --control-function"
+        )
+
+    def sides(self) -> tuple[Side, Side]:
+        """Return source and destination from the output ``tables``.
+
+        Raises
+        ------
+        UserError
+            The output is missing or does not name both tables.
+        """
+        tables = self.outputs.get("tables")
+        try:
+            source = side_of("source", tables["source"])  # type: ignore[index]
+            destination = side_of("destination", tables["destination"])  # type: ignore[index]
+        except (KeyError, TypeError, AttributeError):
+            raise UserError(
+                f"the Terraform outputs of {self} have no `tables` with a source and a destination; "
+                "re-export that output from the module, or pass --source and --destination"
+            ) from None
+        for side in (source, destination):
+            if side.table_name is None:
+                raise UserError(f"the output `tables` of {self} does not name the {side.name} table")
+        return source, destination
+
+    def __str__(self) -> str:
+        copy = "the copy" if self.name is None else f"copy {quoted(self.name)}"
+        return f"{copy} in {_named(self.directory)}"
+
+
+def read_copies(directory: str | Path) -> list[Copy]:
+    """Read every copy of the Terraform state in a directory, sorted by name.
+
+    The output ``copies`` maps names to the outputs of modules/copy. Without it the outputs themselves are
+    those of one copy.
 
     Raises
     ------
     UserError
-        The output is missing or names no tables.
+        The outputs cannot be read, or ``copies`` does not have that form.
     """
-    tables = outputs.get("tables")
-    try:
-        source = side_of("source", tables["source"])  # type: ignore[index]
-        destination = side_of("destination", tables["destination"])  # type: ignore[index]
-    except (KeyError, TypeError, AttributeError):
+    outputs, where = read_outputs(directory), str(directory)
+    if "copies" not in outputs:
+        return [Copy(where, None, outputs)]
+    named = outputs["copies"]
+    if not isinstance(named, Mapping) or not all(isinstance(each, Mapping) for each in named.values()):
         raise UserError(
-            f"the Terraform outputs of {directory} have no `tables` with a source and a destination; "
-            "re-export that output from the module, or give --source and --destination"
-        ) from None
-    for side in (source, destination):
-        if side.table_name is None:
-            raise UserError(f"the output `tables` of {directory} names no {side.name} table")
-    return source, destination
+            f"the output `copies` of {directory} is not a map of copies. "
+            "Set its value to a module with for_each, as examples/many-tables does"
+        )
+    if not named:
+        raise UserError(f"the output `copies` of {directory} is empty; add a table and run terraform apply")
+    return [Copy(where, name, named[name]) for name in sorted(named)]
+
+
+def read_copy(directory: str | Path, name: str | None) -> Copy:
+    """Read one copy of the Terraform state in a directory.
+
+    Parameters
+    ----------
+    directory
+        Root of an applied configuration.
+    name
+        Value of ``--copy``; ``None`` for the only copy.
+
+    Raises
+    ------
+    UserError
+        The outputs cannot be read, no copy has that name, or there are several copies and no name.
+    """
+    return choose_copy(read_copies(directory), name)
+
+
+def choose_copy(copies: Sequence[Copy], name: str | None) -> Copy:
+    """Return the copy of that name, or the only one; see `read_copy`."""
+    if name is None and len(copies) == 1:
+        return copies[0]
+    where, names = _named(copies[0].directory), [copy.name for copy in copies if copy.name is not None]
+    if name is None:
+        raise UserError(f"{where} has {len(names)} copies. Pass --copy with one of {', '.join(names)}")
+    for copy in copies:
+        if copy.name == name:
+            return copy
+    if not names:
+        raise UserError(
+            f"{where} has one copy without a name (no output `copies`). Remove --copy {quoted(name)}"
+        )
+    raise UserError(f"{where} has no copy {quoted(name)}. Pass --copy with one of {', '.join(names)}")
+
+
+def _named(directory: str | Path) -> str:
+    return "this directory" if str(directory) == "." else str(directory)
 
 
 def _first_line(stderr: str) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from tablecopy_cli.advice import Commands, Situation, next_steps, settle_letters, step_lines
 from tablecopy_cli.advice.commands import of_tablecopy
@@ -17,7 +16,7 @@ from tablecopy_cli.common.options import (
     side_from_options,
 )
 from tablecopy_cli.common.terminal import EXIT_DIFFERENT, EXIT_OK, Style, emit, run
-from tablecopy_cli.common.terraform import read_outputs, tables_of
+from tablecopy_cli.common.terraform import Copy, read_copy
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.control_function import ControlFunction, Status
@@ -79,8 +78,8 @@ def _command(argv: Sequence[str]) -> int:
         return code
     if options.command == "seal":
         check_answerable(options.yes, sys.stdin)
-    side, name, outputs = _place(options)
-    copy_commands = of_tablecopy(options, outputs.get("commands"))
+    side, name, copy = _place(options)
+    copy_commands = of_tablecopy(options, copy.commands if copy else None)
     if options.command == "watch":
         return watch(options, lambda: ControlFunction(side, name), Clock(), copy_commands)
     function = ControlFunction(side, name)
@@ -91,7 +90,7 @@ def _command(argv: Sequence[str]) -> int:
         "start": lambda: started(function),
         "status": function.status,
         "redrive": function.redrive,
-        "seal": lambda: _seal(function, name, outputs, options),
+        "seal": lambda: _seal(function, name, copy, options),
     }
     status = actions[options.command]()
     exit_code = EXIT_DIFFERENT if options.command == "seal" and lacks_changes(status) else EXIT_OK
@@ -106,12 +105,9 @@ def _command(argv: Sequence[str]) -> int:
     return exit_code
 
 
-def _seal(
-    function: ControlFunction, name: str, outputs: dict[str, Any], options: argparse.Namespace
-) -> Status:
+def _seal(function: ControlFunction, name: str, copy: Copy | None, options: argparse.Namespace) -> Status:
     if not options.yes:
-        tables = tables_of(outputs, options.from_terraform or ".") if outputs else None
-        already = confirmed(function, name, tables)
+        already = confirmed(function, name, copy.sides() if copy else None)
         if already and already["phase"] == "sealed":
             return already
     return sealed(function)
@@ -130,27 +126,15 @@ def _show_letters(function: ControlFunction, options: argparse.Namespace, comman
         print(*wrapped(shown, sys.stdout), sep="\n")
 
 
-def _place(options: argparse.Namespace) -> tuple[Side, str, dict[str, Any]]:
-    """The source side, the control function there, and the Terraform outputs that were read for it."""
+def _place(options: argparse.Namespace) -> tuple[Side, str, Copy | None]:
+    """The source side, the control function there, and the copy if Terraform's outputs were read for it."""
     if options.control_function and not options.from_terraform:
-        return side_from_options(options, "source"), options.control_function, {}
-    directory = options.from_terraform or "."
-    outputs = read_outputs(directory)
-    name = options.control_function or outputs.get("control_function_name")
-    if not name and _is_disabled(outputs):
-        raise UserError(
-            f"the copy in {directory} is disabled: its functions and journal are gone. "
-            "To make a new run, set enabled = true and run terraform apply, then tablecopy start"
-        )
-    if not name:
-        raise UserError(
-            f"the Terraform outputs of {directory} have no control_function_name; give --control-function"
-        )
-    source, _ = tables_of(outputs, directory)
-    return side_from_options(options, "source", source), name, outputs
-
-
-def _is_disabled(outputs: Mapping[str, Any]) -> bool:
-    """Whether the outputs are of a copy with ``enabled = false``: it has commands, but none for a run."""
-    commands = outputs.get("commands")
-    return isinstance(commands, Mapping) and "status" in commands and commands["status"] is None
+        if options.copy:
+            raise UserError(
+                "--copy names a copy in Terraform's outputs. Pass --from-terraform, too, or remove it"
+            )
+        return side_from_options(options, "source"), options.control_function, None
+    copy = read_copy(options.from_terraform or ".", options.copy)
+    name = options.control_function or copy.control_function
+    source, _ = copy.sides()
+    return side_from_options(options, "source", source), name, copy

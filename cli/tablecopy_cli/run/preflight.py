@@ -25,7 +25,7 @@ from tablecopy_cli.common.options import (
     side_from_options,
 )
 from tablecopy_cli.common.terminal import EXIT_DIFFERENT, EXIT_OK, Style, emit, printable
-from tablecopy_cli.common.terraform import read_outputs, tables_of
+from tablecopy_cli.common.terraform import read_copy
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.checks import Checks, Result, SideCaller, Verdict, unasked
 from verify.comparison.options import DEFAULT_SEGMENTS
@@ -442,11 +442,11 @@ def _circumstances(options: argparse.Namespace) -> Circumstances:
 
 def _places(options: argparse.Namespace) -> tuple[Side, Side, str | None]:
     """Both sides, and the UUID of the copy's own mapping where it is applied already."""
-    outputs: dict[str, Any] = {}
+    outputs: Mapping[str, Any] = {}
     source = destination = None
     if options.from_terraform:
-        outputs = read_outputs(options.from_terraform)
-        source, destination = tables_of(outputs, options.from_terraform)
+        copy = read_copy(options.from_terraform, options.copy)
+        outputs, (source, destination) = copy.outputs, copy.sides()
     elif not options.source_table_name:
         raise UserError(
             "no table given: give --source TABLE, or --from-terraform DIR for a copy that is applied"

@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.terraform import read_outputs, tables_of
+from tablecopy_cli.common.terraform import Copy, read_copies, read_copy, read_outputs
 
 Fake = Callable[..., Path]
 
@@ -59,7 +59,7 @@ def test_the_sides_of_the_output_tables() -> None:
         "role_arn": "arn:aws:iam::1:role/r",
         "external_id": "x1",
     }
-    assert tables_of({"tables": {"source": source, "destination": destination}}, ".") == (
+    assert Copy(".", None, {"tables": {"source": source, "destination": destination}}).sides() == (
         Side("source", table_name="a", region="eu-west-1", profile="old"),
         Side(
             "destination",
@@ -107,10 +107,57 @@ def test_something_else_than_outputs(terraform: Fake, text: str) -> None:
     "outputs", [{"other": 1}, {"tables": None}, {"tables": {"source": {}}}, {"tables": "x"}]
 )
 def test_outputs_without_tables(outputs: Any) -> None:
-    with pytest.raises(UserError, match="outputs of infra have no `tables`"):
-        tables_of(outputs, "infra")
+    with pytest.raises(UserError, match="outputs of the copy in infra have no `tables`"):
+        Copy("infra", None, outputs).sides()
 
 
 def test_tables_without_a_name() -> None:
-    with pytest.raises(UserError, match="names no source table"):
-        tables_of({"tables": {"source": {"table_name": None}, "destination": {"table_name": "b"}}}, "infra")
+    tables = {"source": {"table_name": None}, "destination": {"table_name": "b"}}
+    with pytest.raises(UserError, match="does not name the source table"):
+        Copy("infra", None, {"tables": tables}).sides()
+
+
+class TestCopies:
+    """Several copies in one state, by the output ``copies``."""
+
+    ORDERS: ClassVar[dict[str, Any]] = {
+        "control_function_name": "orders-control",
+        "commands": {"status": "x"},
+    }
+    CARTS: ClassVar[dict[str, Any]] = {"control_function_name": None, "commands": {"status": None}}
+
+    @pytest.fixture
+    def several(self, terraform: Fake) -> Path:
+        return terraform(as_outputs(copies={"orders": self.ORDERS, "carts": self.CARTS}))
+
+    def test_each_is_found_by_name(self, several: Path) -> None:
+        assert [copy.name for copy in read_copies(several)] == ["carts", "orders"]
+        orders = read_copy(several, "orders")
+        assert (orders.control_function, orders.is_disabled) == ("orders-control", False)
+
+    def test_without_a_name_one_line_lists_them(self, several: Path) -> None:
+        with pytest.raises(UserError, match=r"has 2 copies\. Pass --copy with one of carts, orders"):
+            read_copy(several, None)
+
+    def test_an_unknown_name_is_one_line_with_the_known_ones(self, several: Path) -> None:
+        with pytest.raises(UserError, match=r'no copy "basket"\. Pass --copy with one of carts, orders'):
+            read_copy(several, "basket")
+
+    def test_the_only_one_needs_no_name(self, terraform: Fake) -> None:
+        only = terraform(as_outputs(copies={"orders": self.ORDERS}))
+        assert read_copy(only, None) == read_copy(only, "orders")
+
+    def test_a_disabled_one_has_no_control_function(self, several: Path) -> None:
+        with pytest.raises(UserError, match=r'copy "carts" in .* is disabled'):
+            _ = read_copy(several, "carts").control_function
+
+    def test_the_outputs_of_the_root_module_are_one_copy_without_a_name(self, terraform: Fake) -> None:
+        directory = terraform(as_outputs(**self.ORDERS))
+        assert read_copies(directory) == [Copy(str(directory), None, self.ORDERS)]
+        with pytest.raises(UserError, match='Remove --copy "orders"'):
+            read_copy(directory, "orders")
+
+    @pytest.mark.parametrize("value", [None, [], "x", {"orders": 1}, {}])
+    def test_another_output_of_that_name(self, terraform: Fake, value: Any) -> None:
+        with pytest.raises(UserError, match="output `copies`"):
+            read_copies(terraform(as_outputs(copies=value)))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common import Side, UserError, terraform
 from tablecopy_cli.run import cli
 from tablecopy_cli.run import seal as sealing
 from tablecopy_cli.run import start as starting
@@ -341,7 +341,7 @@ def test_a_seal_says_what_it_does_and_asks(
         "control_function_name": "control",
         "tables": {"source": side, "destination": {"table_name": "orders-new", "region": "eu-west-1"}},
     }
-    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    monkeypatch.setattr(terraform, "read_outputs", lambda directory: outputs)
     fake = answer({"status": READY}, {"status": {**READY, "phase": "sealing"}}, {"status": SEALED})
     monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
     assert cli.main(["seal"]) == 0
@@ -507,7 +507,7 @@ def test_terraform_outputs_name_the_copy(
             "destination": {"table_name": "orders", "region": "eu-west-1"},
         },
     }
-    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    monkeypatch.setattr(terraform, "read_outputs", lambda directory: outputs)
     made: list[tuple[Side, str]] = []
     monkeypatch.setattr(cli, "ControlFunction", lambda side, name: made.append((side, name)) or FakeControl())
     assert cli.main(["status", "--source-profile", "other"]) == 0
@@ -525,7 +525,7 @@ def test_a_watch_from_terraform_knows_its_commands(
         "tables": {"source": side, "destination": side},
         "commands": {"time_to_live": "aws dynamodb update-time-to-live"},
     }
-    monkeypatch.setattr(cli, "read_outputs", lambda directory: outputs)
+    monkeypatch.setattr(terraform, "read_outputs", lambda directory: outputs)
     fake = answer({"status": {**RUNNING, "phase": "ready"}})
     assert cli.main(["watch"]) == 0
     assert (
@@ -540,15 +540,15 @@ def test_outputs_of_a_disabled_copy_are_no_copy(
 ) -> None:
     # Terraform keeps no output that is null, but a null inside one.
     disabled = {"tables": {}, "commands": {"status": None, "verify": "verify"}}
-    monkeypatch.setattr(cli, "read_outputs", lambda directory: disabled)
+    monkeypatch.setattr(terraform, "read_outputs", lambda directory: disabled)
     assert cli.main(["status"]) == 2
-    assert "the copy in . is disabled" in capsys.readouterr().err
+    assert "the copy in this directory is disabled" in capsys.readouterr().err
 
 
 def test_outputs_without_the_function_ask_for_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "read_outputs", lambda directory: {"tables": {}})
+    monkeypatch.setattr(terraform, "read_outputs", lambda directory: {"tables": {}})
     assert cli.main(["status"]) == 2
     assert "--control-function" in capsys.readouterr().err
 

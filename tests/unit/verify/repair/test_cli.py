@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 import verify.repair.cli
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common import UserError, terraform
 from verify.comparison.results import Comparison, Difference, SideResult
 from verify.repair.cli import main, parser
 from verify.repair.live_table import LiveTable, digest_of
@@ -436,7 +436,7 @@ def test_tables_and_control_function_from_the_terraform_outputs(
         asked.append(directory)
         return OUTPUTS
 
-    monkeypatch.setattr(verify.targets, "read_outputs", read_outputs)
+    monkeypatch.setattr(terraform, "read_outputs", read_outputs)
     assert world.run(*APPLY, tables=["--from-terraform", "infra"]) == 0
     assert world.pauses == [90.0, 90.0]
     assert world.run(*APPLY, tables=[]) == 0
@@ -446,7 +446,7 @@ def test_tables_and_control_function_from_the_terraform_outputs(
 
 
 def test_without_a_control_function_in_the_outputs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify.targets, "read_outputs", lambda directory: {"tables": OUTPUTS["tables"]})
+    monkeypatch.setattr(terraform, "read_outputs", lambda directory: {"tables": OUTPUTS["tables"]})
     assert world.run("--apply", tables=[]) == 2
     assert world.run(*APPLY, tables=[]) == 0
     assert world.pauses == [10.0]
