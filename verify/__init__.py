@@ -11,10 +11,9 @@
 
 from verify.comparison.differences import PathChange
 from verify.comparison.options import Options
-from verify.comparison.progress import Progress
-from verify.comparison.results import Comparison, Difference, Sample, SideResult
+from verify.comparison.results import Comparison, Difference, Progress, Sample, SideResult
 from verify.comparison.run import compare
-from verify.scan.keys import KeySchema
+from verify.scan.identity import KeySchema
 from verify.scan.table import Filter, Table
 from verify.scan.work import WorkDirectory
 from verify.settings.findings import Finding

@@ -26,8 +26,7 @@ from tablecopy_cli.common.terminal import (
     run,
 )
 from tablecopy_cli.common.text import wrapped
-from verify.comparison.control import lag_of, status_of
-from verify.comparison.dead_letters import Letters, letters_of
+from verify.comparison.dead_letters import Letters, lag_of, letters_of, status_of
 from verify.comparison.options import Options
 from verify.comparison.results import Comparison, Verdict
 from verify.comparison.run import check_comparable, compare

@@ -14,13 +14,12 @@ from typing import Any
 
 from tablecopy_cli.common import UserError
 from verify.comparison import match
-from verify.scan.budget import Unlimited
+from verify.scan.calls import Unlimited
 from verify.scan.decode import BadPage
 from verify.scan.pages import Page, Reader
-from verify.scan.parallel import run_all
 from verify.scan.segment import PAGE_BYTES, UNIT_BYTES
 from verify.scan.table import Table
-from verify.scan.workers import SIDES, SideName
+from verify.scan.workers import SIDES, SideName, run_all
 
 _SEGMENTS = 8
 """Most segments of a side that a sample reads a page of."""

@@ -6,16 +6,21 @@ Files are tab-separated and unquoted: JSON has neither tabs nor line breaks but 
 from __future__ import annotations
 
 import errno
+import heapq
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tablecopy_cli.common import UserError
-from verify.scan.blocks import TRAILER
+from verify.scan.work import TRAILER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_RUN_BYTES = 16_000_000
 
 # DuckDB spills to disk beyond the first, which pairs ten million rows a side; the others are for keys of
 # kilobytes.
@@ -55,7 +60,7 @@ def pair(source: Sequence[Path], destination: Sequence[Path], to: Path) -> None:
     )
 
 
-def lines(path: Path) -> int:
+def count_lines(path: Path) -> int:
     """How many lines a file has."""
     with open(path, "rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
@@ -117,3 +122,49 @@ def _text(text: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
+
+
+def sort_lines(lines: Iterable[bytes], to: Path) -> None:
+    """Write ``lines``, sorted by what is before their first tab, and without that.
+
+    Sorted runs of some megabytes are written beside ``to`` and merged. ``to`` is written as a whole or not
+    at all.
+
+    Parameters
+    ----------
+    lines
+        Without line ends.
+    """
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=to.parent)))
+        runs = [
+            stack.enter_context(open(_written(directory / str(number), sorted(run, key=_position)), "rb"))
+            for number, run in enumerate(_runs(lines))
+        ]
+        fresh = to.with_suffix(".new")
+        with open(fresh, "wb") as file:
+            file.writelines(line.partition(b"\t")[2] for line in heapq.merge(*runs, key=_position))
+        fresh.replace(to)
+
+
+def _runs(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    run: list[bytes] = []
+    size = 0
+    for line in lines:
+        run.append(line)
+        size += len(line)
+        if size > _RUN_BYTES:
+            yield run
+            run, size = [], 0
+    if run:
+        yield run
+
+
+def _written(path: Path, lines: Iterable[bytes]) -> Path:
+    with open(path, "wb") as file:
+        file.writelines(line + b"\n" for line in lines)
+    return path
+
+
+def _position(line: bytes) -> bytes:
+    return line.partition(b"\t")[0]

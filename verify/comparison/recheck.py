@@ -21,13 +21,12 @@ import msgspec
 from tablecopy_cli.common.items import Item
 from verify.comparison.differences import changed_paths
 from verify.comparison.results import Difference, Kind
-from verify.scan.blocks import Blocks, rows
-from verify.scan.budget import Budget
+from verify.scan.calls import Budget
 from verify.scan.canonical import canonical, digest
 from verify.scan.pages import Reader
-from verify.scan.parallel import run_all
 from verify.scan.table import BATCH_KEYS, Found, Table
-from verify.scan.workers import SIDES, SideName
+from verify.scan.work import Blocks, rows
+from verify.scan.workers import SIDES, SideName, run_all
 
 State: TypeAlias = Literal["standing", "open"]
 

@@ -15,8 +15,8 @@ from tablecopy.clock import Clock
 from tablecopy_cli.common import UserError
 from verify.comparison import match
 from verify.comparison.dead_letters import Letters
+from verify.comparison.match import sort_lines
 from verify.comparison.options import Options
-from verify.comparison.progress import Progress, Stage
 from verify.comparison.recheck import (
     Candidate,
     Generation,
@@ -27,14 +27,21 @@ from verify.comparison.recheck import (
     recorded,
     still_open,
 )
-from verify.comparison.results import Comparison, Difference, Kind, Letter, Sample, SideResult
-from verify.comparison.sort import sort_lines
-from verify.scan.blocks import Blocks
-from verify.scan.budget import Budget, ReadCapacity, Unlimited
+from verify.comparison.results import (
+    Comparison,
+    Difference,
+    Kind,
+    Letter,
+    Progress,
+    Sample,
+    SideResult,
+    Stage,
+)
+from verify.scan.calls import Budget, ReadCapacity, Unlimited
 from verify.scan.identity import check_two_tables
 from verify.scan.segment import Reached, ScanPlan, reached_by
 from verify.scan.table import Table
-from verify.scan.work import WorkDirectory
+from verify.scan.work import Blocks, WorkDirectory
 from verify.scan.workers import SIDES, Job, SideName, Tally, scan_in_processes, scan_in_threads
 from verify.settings.compare import compare_definitions
 from verify.settings.findings import Finding
@@ -278,7 +285,7 @@ class _Run:
 
     def _recheck(self, candidates: Path) -> tuple[Mapping[Kind, int], int]:
         """How many differences there are of each kind, and how many of them are unsettled."""
-        count = match.lines(candidates)
+        count = match.count_lines(candidates)
         files: list[Path] = []
         last: Path | None = None
         left = count

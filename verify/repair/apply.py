@@ -15,8 +15,15 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from tablecopy_cli.common import UserError
 from tablecopy_cli.common.items import Item
-from verify.repair.conditions import TooWide, is_absent, is_unchanged
-from verify.repair.live_table import LiveTable, Overtaken, Refused, digest_of
+from verify.repair.live_table import (
+    LiveTable,
+    Overtaken,
+    Refused,
+    TooWide,
+    digest_of,
+    is_absent,
+    is_unchanged,
+)
 from verify.repair.plan import Action
 
 THREADS = 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,7 @@ from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.errors import explained
 from tablecopy_cli.common.items import Item, to_json
 from verify.scan.canonical import digest
-from verify.scan.identity import check_identity, check_two_tables, describe
-from verify.scan.keys import KeySchema
+from verify.scan.identity import KeySchema, check_identity, check_two_tables, describe
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -31,6 +30,16 @@ _OVERTAKEN = {
 }
 # The item as it is will never be taken, whatever becomes of others.
 _REFUSED = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
+
+# An expression has at most 4 KB and 300 operators and functions
+# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-expression-parameters).
+# The page names the 300 for update expressions only, but DynamoDB applies the limit to every expression
+# (https://github.com/scylladb/scylladb/issues/14473). Each ``AND`` counts here, so that a condition that
+# passes here also passes in DynamoDB. That leaves room for 149 attributes in addition to the key.
+MAX_EXPRESSION_BYTES = 4096
+MAX_OPERATORS = 300
+
+_ABSENT = "attribute_not_exists(#k)"
 
 
 class Overtaken(Exception):
@@ -173,3 +182,50 @@ def _decoded(key: Item) -> dict[str, Any]:
         name: {kind: base64.b64decode(content) if kind == "B" else content for kind, content in value.items()}
         for name, value in key.items()
     }
+
+
+class TooWide(Exception):
+    """An item has more attributes than a condition can name. The message says so in one line."""
+
+
+def is_absent(key_name: str) -> dict[str, Any]:
+    """Parameters of a write that holds only where there is no item; ``key_name``: any key attribute."""
+    return {"ConditionExpression": _ABSENT, "ExpressionAttributeNames": {"#k": key_name}}
+
+
+def is_unchanged(read: Item, key_names: Collection[str], new: Item | None = None) -> dict[str, Any]:
+    """Parameters of a write that holds only where each attribute is what was read.
+
+    Parameters
+    ----------
+    read
+        The item that was read, as boto3 gave it.
+    key_names
+        Its key attributes.
+    new
+        What is to be written: what it has and ``read`` lacks must still not be there.
+
+    Raises
+    ------
+    TooWide
+        The condition would exceed DynamoDB's limits.
+    """
+    names = {"#k": next(iter(key_names))}
+    values: dict[str, Any] = {}
+    clauses = ["attribute_exists(#k)"]
+    for at, name in enumerate(name for name in read if name not in key_names):
+        names[f"#{at}"] = name
+        values[f":{at}"] = read[name]
+        clauses.append(f"#{at}=:{at}")
+    for at, name in enumerate((name for name in new or () if name not in read), len(values)):
+        names[f"#{at}"] = name
+        clauses.append(f"attribute_not_exists(#{at})")
+    expression = " AND ".join(clauses)
+    if 2 * len(clauses) - 1 > MAX_OPERATORS or len(expression) > MAX_EXPRESSION_BYTES:
+        raise TooWide(
+            f"{len(clauses) - 1} attributes are more than one condition can guard; copy this item by hand"
+        )
+    parameters: dict[str, Any] = {"ConditionExpression": expression, "ExpressionAttributeNames": names}
+    if values:
+        parameters["ExpressionAttributeValues"] = values
+    return parameters

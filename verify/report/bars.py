@@ -10,7 +10,6 @@ from typing import TypeAlias
 _COLUMNS = 128
 _HEIGHT = 48
 
-
 Group: TypeAlias = Sequence[tuple[int, int]]
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from tablecopy_cli.common.bar import bar
-from verify.comparison.progress import Progress
+from verify.comparison.results import Progress
 from verify.report.wording import count_text, duration_text
 
 # The first pages say nothing of the speed: connections are being made.

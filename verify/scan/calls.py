@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import threading
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.post import Post
 from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
 from tablecopy_cli.common.errors import explained
-from verify.scan.budget import Budget, Stopped
 from verify.scan.decode import BadPage
 
 # With backoff that is some 40 s, longer than DynamoDB's own hiccups; a provisioned table may take minutes to
@@ -33,6 +34,88 @@ _Found = TypeVar("_Found")
 
 Send = Callable[[str, bytes], bytes]
 """Sends a body to an operation, spelled as ``"Scan"``, once; raises as `Post.send` does."""
+
+
+class Stopped(Exception):
+    """The comparison is being ended; nothing more is to be read."""
+
+
+class Budget(Protocol):
+    """Says when a call may be made."""
+
+    def take(self, stop: threading.Event) -> float:
+        """Wait for a call's turn, and return the units taken for it, to be given to ``settle``.
+
+        Raises
+        ------
+        Stopped
+            ``stop`` was set meanwhile.
+        """
+
+    def settle(self, taken: float, consumed: float | None) -> None:
+        """A call that took ``taken`` units has consumed ``consumed``, or nobody knows what (``None``)."""
+
+
+class Unlimited:
+    """As much as there is."""
+
+    def take(self, stop: threading.Event) -> float:
+        """Take nothing."""
+        if stop.is_set():
+            raise Stopped
+        return 0.0
+
+    def settle(self, taken: float, consumed: float | None) -> None:
+        """Change nothing."""
+
+
+class ReadCapacity:
+    """A bucket of read capacity units that fills at a fixed rate and may go negative.
+
+    A call takes what such calls have cost so far, and corrects that when its answer says what it did cost.
+    Nothing is saved up: after a pause the rate is what it was. The bucket is in shared memory, so that the
+    processes of a scan keep one budget together.
+
+    Parameters
+    ----------
+    rate
+        Units a second.
+    clock
+        Monotonic seconds, the same for every process.
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rate = rate
+        self._clock = clock
+        # Level, when it was filled, and what a call is expected to cost.
+        self._state: Any = multiprocessing.get_context("spawn").Array("d", [0.0, clock(), 1.0])
+
+    def take(self, stop: threading.Event) -> float:
+        """Take what such calls have cost so far, once the bucket is not in debt."""
+        while True:
+            with self._state.get_lock():
+                self._fill()
+                level, guess = self._state[0], self._state[2]
+                if level >= 0:
+                    self._state[0] = level - guess
+                    if stop.is_set():
+                        raise Stopped
+                    return float(guess)
+            if stop.wait(-level / self.rate):
+                raise Stopped
+
+    def settle(self, taken: float, consumed: float | None) -> None:
+        """Correct what was taken; of an answer that never came it stays taken."""
+        if consumed is None:
+            return
+        with self._state.get_lock():
+            self._state[0] += taken - consumed
+            self._state[2] += (consumed - self._state[2]) / 4
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._state[0] = min(0.0, self._state[0] + (now - self._state[1]) * self.rate)
+        self._state[1] = now
 
 
 def sender(side: Side) -> tuple[Send, str]:
@@ -86,7 +169,7 @@ class Calls:
         Stopped
             ``stop`` was set.
         """
-        backoff = retry.Backoff(self._jitter)
+        backoff = errors.Backoff(self._jitter)
         failures = throttles = 0
         while True:
             taken = budget.take(stop)
@@ -96,17 +179,17 @@ class Calls:
                 return found
             except ClientError as error:
                 units = 0.0
-                if retry.is_throttle(error):
+                if errors.is_throttle(error):
                     throttles += 1
-                elif retry.is_server_error(error):
+                elif errors.is_server_error(error):
                     failures += 1
                 else:
                     failures = _ATTEMPTS
                 if failures >= _ATTEMPTS or throttles >= _THROTTLED_ATTEMPTS:
                     with explained(self._side):
                         raise
-            except retry.NO_ANSWER as error:
-                failures = _ATTEMPTS if retry.is_untrusted(error) else failures + 1
+            except errors.NO_ANSWER as error:
+                failures = _ATTEMPTS if errors.is_untrusted(error) else failures + 1
                 if failures >= _ATTEMPTS:
                     with explained(self._side):
                         raise

@@ -23,7 +23,7 @@ from xxhash import xxh3_128_digest
 
 from verify.scan.canonical import number
 from verify.scan.decode import Decoded, PageDecoder, batch_page
-from verify.scan.keys import KeySchema
+from verify.scan.identity import KeySchema
 
 # Whether numbers are spelled in one way is looked at on the first page of a segment, and on every so many.
 _LOOK_AGAIN_PAGES = 16

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tablecopy_cli.common import UserError
-from verify.scan.blocks import Blocks
-from verify.scan.budget import Budget, ReadCapacity
+from verify.scan.calls import Budget, ReadCapacity
 from verify.scan.table import Filter, Table
+from verify.scan.work import Blocks
 
 # A page is 1 MB at most (DynamoDB API reference, Scan); a unit is 4 KB, twice that if eventually consistent.
 PAGE_BYTES = 1024 * 1024

@@ -14,11 +14,9 @@ from botocore.exceptions import ClientError
 from tablecopy.dynamodb.identity import Identity
 from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.items import Item
-from verify.scan.budget import Budget, Unlimited
-from verify.scan.calls import Calls, Send, sender
+from verify.scan.calls import Budget, Calls, Send, Unlimited, sender
 from verify.scan.decode import BadPage, PageDecoder
-from verify.scan.identity import check_identity, describe
-from verify.scan.keys import KeySchema
+from verify.scan.identity import KeySchema, check_identity, describe
 from verify.scan.pages import Page, Reader
 from verify.settings.describe import Definition, read_definition
 

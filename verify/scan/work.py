@@ -9,10 +9,11 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tablecopy_cli.common import UserError
 
@@ -20,6 +21,15 @@ _RUN = "run.json"
 _LOCK = "lock"
 _HELPERS_LOCK = "lock.helpers"
 _WAIT_SECONDS = 10.0
+
+# A file of rows consists of blocks. A block is rows and, as its last line, a trailer: ``#``, the writer's
+# checkpoint as JSON, an empty field, and the CRC-32 of everything before it. One ``write`` appends a block.
+# Opening the file again cuts off what follows the last whole block.
+
+TRAILER = "#"
+"""First field of a trailer. No row begins with it."""
+
+_MARK = b"#\t"
 
 
 def join(directory: Path) -> None:
@@ -189,3 +199,76 @@ class WorkDirectory:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
+
+
+class Blocks:
+    """A file of blocks, open for appending; opening it waits for whoever has it open.
+
+    Parameters
+    ----------
+    path
+        Created when it does not exist.
+
+    Attributes
+    ----------
+    checkpoints
+        Those of the whole blocks that were in the file when it was opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115
+        self.checkpoints: list[dict[str, Any]] = []
+        # A thread of a process that is just being ended may still be about to write its last block.
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._file.truncate(self._recover())
+
+    def append(self, rows: bytes, checkpoint: dict[str, Any]) -> None:
+        """Add a block.
+
+        Parameters
+        ----------
+        rows
+            Whole lines, none of which begins with `TRAILER`.
+        checkpoint
+            What has been reached with them.
+
+        Raises
+        ------
+        OSError
+            The disk is full, for example.
+        """
+        head = rows + _MARK + json.dumps(checkpoint).encode("ascii") + b"\t\t"
+        block = memoryview(head + b"%08x\n" % zlib.crc32(head))
+        while block:
+            block = block[self._file.write(block) :]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _recover(self) -> int:
+        """Read the checkpoints; returns where the last whole block ends."""
+        whole = 0
+        crc = 0
+        self._file.seek(0)
+        with open(self._file.fileno(), "rb", closefd=False) as file:
+            for line in file:
+                if not line.startswith(_MARK):
+                    crc = zlib.crc32(line, crc)
+                    continue
+                head, _, tail = line.rpartition(b"\t")
+                if tail != b"%08x\n" % zlib.crc32(head + b"\t", crc):
+                    break
+                self.checkpoints.append(json.loads(head[len(_MARK) : -1]))
+                whole = file.tell()
+                crc = 0
+        return whole
+
+
+def rows(path: Path) -> Iterator[bytes]:
+    """The rows of a file, without its trailers and line ends."""
+    with open(path, "rb") as file:
+        for line in file:
+            if not line.startswith(_MARK):
+                yield line[:-1]

@@ -19,9 +19,7 @@ from typing import Any, Literal, TypeAlias
 
 from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.common.credentials import SIGN_INS, lend
-from verify.scan.budget import Budget, Stopped
-from verify.scan.calls import sender
-from verify.scan.parallel import run_all
+from verify.scan.calls import Budget, Stopped, sender
 from verify.scan.segment import Reached, ScanPlan, SegmentScan
 from verify.scan.table import Table
 from verify.scan.work import join
@@ -38,6 +36,9 @@ _LOOK_SECONDS = 0.2
 
 # For all processes together to write the pages in hand; calls that hang longer are not waited for.
 _END_SECONDS = 2.0
+
+_TICK_SECONDS = 0.2
+_JOIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -287,3 +288,57 @@ def _end_when_told(told: Connection, parent: int, stop: threading.Event) -> None
     wait([parent])
     # Whoever comes next is to find nobody at work on the files.
     os._exit(1)
+
+
+def run_all(
+    tasks: Sequence[Callable[[], None]], *, stop: threading.Event, tick: Callable[[], None] = lambda: None
+) -> None:
+    """Run every task in a thread of its own and wait for all of them.
+
+    Parameters
+    ----------
+    tasks
+        Each has to return soon after `stop` is set.
+    stop
+        Set here when a task fails or the wait is interrupted.
+    tick
+        Called in the caller's thread several times a second.
+
+    Raises
+    ------
+    Exception
+        The first failure of a task. The other threads have been told to stop by then; one that hangs in
+        a call is not waited for, and does not keep the process alive.
+    """
+    done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def work(task: Callable[[], None]) -> None:
+        try:
+            task()
+        except Exception as error:
+            done.put(error)
+        else:
+            done.put(None)
+
+    threads = [threading.Thread(target=work, args=(task,), daemon=True) for task in tasks]
+    for thread in threads:
+        thread.start()
+    running = len(threads)
+    try:
+        while running:
+            try:
+                failure = done.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                tick()
+                continue
+            if failure is not None:
+                raise failure
+            running -= 1
+            tick()
+    finally:
+        if running:
+            stop.set()
+        # One that has said it is done may still be about to end.
+        deadline = time.monotonic() + _JOIN_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

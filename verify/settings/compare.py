@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tablecopy_cli.common.items import is_plain, quoted
-from verify.settings import aws_cli as mending
+from verify.settings import aws_cli
 from verify.settings.describe import Definition, Encryption, KeyKind, read_definition
-from verify.settings.findings import UNKNOWN, Finding, Severity, in_order
+from verify.settings.findings import UNKNOWN, Finding, Severity, Unread, in_order, unread_findings
 from verify.settings.indexes import index_findings
 from verify.settings.left_out import beside_findings, uncopied_findings
 from verify.settings.throughput import Mend, throughput_findings
-from verify.settings.unread import Unread, unread_findings
 
 __all__ = ["Definition", "compare_definitions", "read_definition"]
 
@@ -84,13 +83,13 @@ def _billing(source: Definition, destination: Definition) -> Iterator[Finding]:
     severity: Severity = "cost"
     text = "The destination is on demand, the source is provisioned: every request is paid for by itself."
     if source.provisioned:
-        options["provisioned_throughput"] = mending.units(source.provisioned)
+        options["provisioned_throughput"] = aws_cli.units(source.provisioned)
         # Every global index needs units of its own in the same call.
         options["global_secondary_index_updates"] = [
             update
             for name in sorted(destination.global_indexes)
-            for update in mending.index_update(
-                name, ProvisionedThroughput=mending.units(_units_of(source, name) or source.provisioned)
+            for update in aws_cli.index_update(
+                name, ProvisionedThroughput=aws_cli.units(_units_of(source, name) or source.provisioned)
             )
         ] or None
     else:
@@ -105,7 +104,7 @@ def _billing(source: Definition, destination: Definition) -> Iterator[Finding]:
         source.billing_mode,
         destination.billing_mode,
         text,
-        mending.update_table(destination, **options),
+        aws_cli.update_table(destination, **options),
     )
 
 
@@ -125,7 +124,7 @@ def _table_class(source: Definition, destination: Definition) -> Iterator[Findin
             source.table_class,
             destination.table_class,
             "The table classes differ: the prices of storage and of requests are others.",
-            mending.update_table(destination, table_class=source.table_class),
+            aws_cli.update_table(destination, table_class=source.table_class),
         )
 
 
@@ -139,7 +138,7 @@ def _deletion_protection(source: Definition, destination: Definition) -> Iterato
             here,
             there,
             "Deletion protection is off at the destination: one call deletes the table.",
-            mending.update_table(destination, deletion_protection_enabled=True),
+            aws_cli.update_table(destination, deletion_protection_enabled=True),
         )
 
 
@@ -173,10 +172,10 @@ def _encryption_rank(encryption: Encryption) -> int:
 
 
 def _encryption_mend(wanted: KeyKind, destination: Definition) -> str:
-    managed = mending.update_table(destination, sse_specification={"Enabled": True, "SSEType": "KMS"})
+    managed = aws_cli.update_table(destination, sse_specification={"Enabled": True, "SSEType": "KMS"})
     if wanted == "aws_managed":
         return managed
-    own = mending.update_table(
+    own = aws_cli.update_table(
         destination, sse_specification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "KEY"}
     )
     which = "a customer managed key" if wanted == "customer" else "a key like the source's"
@@ -196,7 +195,7 @@ def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
             "The destination has no stream: its consumers miss changes from the cutover on (nothing to mend "
             "if the source's stream is there for this copy only)."
         )
-        mend = mending.update_table(
+        mend = aws_cli.update_table(
             destination, stream_specification={"StreamEnabled": True, "StreamViewType": here}
         )
     elif here is None:
@@ -250,7 +249,7 @@ def _time_to_live(source: Definition, destination: Definition) -> Iterator[Findi
 
 def _time_to_live_command(destination: Definition, attribute: str | None, *, on: bool) -> str:
     specification = {"Enabled": on, "AttributeName": attribute}
-    return mending.table_command(destination, "update-time-to-live", time_to_live_specification=specification)
+    return aws_cli.table_command(destination, "update-time-to-live", time_to_live_specification=specification)
 
 
 def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
@@ -275,7 +274,7 @@ def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
     mend = None
     if here is not None:
         specification = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": here}
-        mend = mending.table_command(
+        mend = aws_cli.table_command(
             destination, "update-continuous-backups", point_in_time_recovery_specification=specification
         )
     yield Finding(aspect, severity, _days(here), _days(there), text, mend)
@@ -298,7 +297,7 @@ def _tags(source: Definition, destination: Definition) -> Iterator[Finding]:
             lacking,
             {key: there.get(key) for key in lacking},
             f"Tags of the source are missing at the destination, or have another value: {_names(lacking)}.",
-            mending.command(
+            aws_cli.command(
                 destination,
                 "dynamodb",
                 "tag-resource",

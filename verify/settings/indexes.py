@@ -7,7 +7,7 @@ from typing import Any
 
 from tablecopy_cli.common.items import is_plain, quoted
 from tablecopy_cli.common.terminal import printable
-from verify.settings import aws_cli as mending
+from verify.settings import aws_cli
 from verify.settings.describe import Definition, Index
 from verify.settings.findings import Finding
 from verify.settings.throughput import Mend, throughput_findings
@@ -57,7 +57,7 @@ def _extra(aspect: str, index: Index, destination: Definition, *, local: bool) -
     if local:
         # Developer Guide, Local secondary indexes, Item collection size limit.
         text = text[:-1] + ", as is what goes beyond 10 GB under one partition key."
-    removal = mending.update_table(
+    removal = aws_cli.update_table(
         destination, global_secondary_index_updates=[{"Delete": {"IndexName": index.name}}]
     )
     return Finding(aspect, "cost", None, _as_json(index), text, _LOCAL_AGAIN if local else removal)
@@ -66,17 +66,17 @@ def _extra(aspect: str, index: Index, destination: Definition, *, local: bool) -
 def _creation(index: Index, destination: Definition) -> str:
     create: dict[str, Any] = {
         "IndexName": index.name,
-        "KeySchema": mending.key_schema(index),
-        "Projection": mending.projection(index.projected),
+        "KeySchema": aws_cli.key_schema(index),
+        "Projection": aws_cli.projection(index.projected),
     }
     if destination.provisioned:
         # An index of a source on demand has no units of its own: those of the table are a beginning.
-        create["ProvisionedThroughput"] = mending.units(index.provisioned or destination.provisioned)
+        create["ProvisionedThroughput"] = aws_cli.units(index.provisioned or destination.provisioned)
     elif index.maximum and (index.maximum.read is not None or index.maximum.write is not None):
-        create["OnDemandThroughput"] = mending.maximum(index.maximum)
-    return mending.update_table(
+        create["OnDemandThroughput"] = aws_cli.maximum(index.maximum)
+    return aws_cli.update_table(
         destination,
-        attribute_definitions=mending.attributes(index),
+        attribute_definitions=aws_cli.attributes(index),
         global_secondary_index_updates=[{"Create": create}],
     )
 

@@ -9,10 +9,9 @@ from typing import Any
 from tablecopy.dynamodb.description import Uncopied, uncopied_members
 from tablecopy.dynamodb.identity import are_replicas
 from tablecopy_cli.common.terminal import printable
-from verify.settings import aws_cli as mending
+from verify.settings import aws_cli
 from verify.settings.describe import Definition
-from verify.settings.findings import UNKNOWN, Finding, Severity
-from verify.settings.unread import Unread, unread_findings
+from verify.settings.findings import UNKNOWN, Finding, Severity, Unread, unread_findings
 
 # Of an index, what says nothing about how it is defined.
 _STATE = {"IndexArn", "IndexStatus", "Backfilling", "IndexSizeBytes", "ItemCount"}
@@ -86,7 +85,7 @@ def _finding(
         mine.value if mine else None,
         theirs.value if theirs else None,
         text,
-        " && ".join(mending.table_command(table, "describe-table") for table in shown),
+        " && ".join(aws_cli.table_command(table, "describe-table") for table in shown),
     )
 
 
@@ -138,7 +137,7 @@ def _resource_policy(source: Definition, destination: Definition) -> Iterator[Fi
             there,
             text,
             " && ".join(
-                mending.command(table, "dynamodb", "get-resource-policy", resource_arn=table.arn)
+                aws_cli.command(table, "dynamodb", "get-resource-policy", resource_arn=table.arn)
                 for table in shown
             ),
         )
@@ -160,7 +159,7 @@ def _kinesis(source: Definition, destination: Definition) -> Iterator[Finding]:
             "Changes of the source go to a Kinesis data stream, which is not copied: its consumers miss "
             "changes from the cutover on.",
             "create a stream in the destination's account, then: "
-            + mending.table_command(
+            + aws_cli.table_command(
                 destination, "enable-kinesis-streaming-destination", stream_arn="STREAM_ARN"
             ),
         )
@@ -189,7 +188,7 @@ def _insights(source: Definition, destination: Definition) -> Iterator[Finding]:
             list(here),
             list(there),
             "The source has CloudWatch Contributor Insights on, which is not copied.",
-            mending.table_command(
+            aws_cli.table_command(
                 destination,
                 "update-contributor-insights",
                 index_name=index,
@@ -232,7 +231,7 @@ def _scaling_command(table: Definition) -> str:
     resource = table.arn.partition(":table/")[2]
     resources = [f"table/{resource}"]
     resources += [f"table/{resource}/index/{name}" for name in sorted(table.global_indexes)]
-    return mending.command(
+    return aws_cli.command(
         table,
         "application-autoscaling",
         "describe-scalable-targets",

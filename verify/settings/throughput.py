@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from verify.settings import aws_cli as mending
+from verify.settings import aws_cli
 from verify.settings.describe import Definition, Index, Throughput
 from verify.settings.findings import Finding, Severity
 
@@ -108,22 +108,22 @@ class Mend:
 
     def provisioned(self, wanted: Throughput) -> str:
         """Set provisioned throughput."""
-        return self._write(provisioned_throughput=mending.units(wanted))
+        return self._write(provisioned_throughput=aws_cli.units(wanted))
 
     def maximum(self, wanted: Throughput) -> str:
         """Set the maximum on demand."""
-        return self._write(on_demand_throughput=mending.maximum(wanted))
+        return self._write(on_demand_throughput=aws_cli.maximum(wanted))
 
     def warm(self, wanted: Throughput) -> str:
         """Raise warm throughput."""
-        return self._write(warm_throughput=mending.warm(wanted))
+        return self._write(warm_throughput=aws_cli.warm(wanted))
 
     def _write(self, **setting: dict[str, int] | dict[str, int | None]) -> str:
         if self._index is None:
-            return mending.update_table(self._destination, **setting)
+            return aws_cli.update_table(self._destination, **setting)
         member = {"".join(word.title() for word in name.split("_")): value for name, value in setting.items()}
-        updates = mending.index_update(self._index, **member)
-        return mending.update_table(self._destination, global_secondary_index_updates=updates)
+        updates = aws_cli.index_update(self._index, **member)
+        return aws_cli.update_table(self._destination, global_secondary_index_updates=updates)
 
 
 def _directions(source: Throughput, destination: Throughput) -> tuple[list[str], list[str]]:

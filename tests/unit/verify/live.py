@@ -17,7 +17,7 @@ from typing import Any
 from tablecopy.clock import Clock
 from tests.unit.verify.service import FakeTable, Item
 from verify import Comparison, Options, compare
-from verify.comparison.progress import Progress
+from verify.comparison.results import Progress
 
 # What a call takes at most, and how far an eventually consistent scan is behind at most.
 _CALL_SECONDS = 0.25
@@ -50,7 +50,7 @@ class Turns:
         stop: threading.Event,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
-        """Do as `verify.scan.parallel.run_all`."""
+        """Do as `verify.scan.workers.run_all`."""
         alive = {number: threading.Semaphore(0) for number in range(len(tasks))}
         failures: list[BaseException] = []
 
@@ -253,7 +253,7 @@ class Simulation(Clock):
         ]
 
     def run_all(self, tasks: Sequence[Callable[[], None]], **more: Any) -> None:
-        """Stand in for `verify.scan.parallel.run_all`."""
+        """Stand in for `verify.scan.workers.run_all`."""
         self._turns.run_all(tasks, **more)
 
     def _called(self, side: str, operation: str) -> None:

@@ -16,7 +16,7 @@ from tablecopy_cli.common import Side, UserError
 from tablecopy_cli.run.control_function import ControlFunction
 from tests.unit.verify.live import Compared, Simulation
 from verify import Options, WorkDirectory
-from verify.comparison.control import lag_of
+from verify.comparison.dead_letters import lag_of
 
 SEEDS = range(4)
 LAG = 5.0

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tablecopy_cli.common import UserError
-from verify.comparison.match import lines, pair
-from verify.scan.blocks import Blocks
+from verify.comparison.match import count_lines, pair, sort_lines
+from verify.scan.work import Blocks
 
 
 def written(path: Path, rows: list[tuple[str, ...]]) -> Path:
@@ -31,7 +33,7 @@ def paired(tmp_path: Path, source: list[Any], destination: list[Any]) -> list[tu
     to = place / "to"
     pair([written(place / "s", source)], [written(place / "d", destination)], to)
     found = [tuple(line.split("\t")) for line in to.read_text().splitlines()]
-    assert lines(to) == len(found)
+    assert count_lines(to) == len(found)
     return sorted(found)
 
 
@@ -56,7 +58,7 @@ def test_several_files_and_empty_ones(tmp_path: Path) -> None:
     files = [written(tmp_path / str(n), [(f'"{n}"', "-", "x", "")] if n else []) for n in range(4)]
     to = tmp_path / "it's here"
     pair(files[:2], files[2:], to)
-    assert lines(to) == 3
+    assert count_lines(to) == 3
 
 
 def test_diverging_orders_and_disjoint_keys_in_little_memory(tmp_path: Path) -> None:
@@ -92,3 +94,29 @@ def test_a_full_disk_is_told_from_other_trouble(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No files found") as caught:
         pair([tmp_path / "none"], [tmp_path / "none"], tmp_path / "to")
     assert caught.value.errno == errno.ENOSPC
+
+
+lines = st.lists(st.tuples(st.binary(max_size=3).map(bytes.hex), st.text("ab\t", max_size=5)), max_size=30)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(lines, st.sampled_from([1, 20, 10_000]))
+def test_lines_come_in_the_order_of_their_positions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[tuple[str, str]], run_bytes: int
+) -> None:
+    monkeypatch.setattr("verify.comparison.match._RUN_BYTES", run_bytes)
+    to = tmp_path / "sorted"
+    sort_lines((f"{position}\t{rest}".encode() for position, rest in found), to)
+    expected = [rest for _, rest in sorted(found, key=lambda line: line[0])]
+    assert to.read_bytes() == b"".join(f"{rest}\n".encode() for rest in expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["sorted"]
+
+
+def test_what_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
+    def failing() -> object:
+        yield b"1\ta"
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        sort_lines(failing(), tmp_path / "sorted")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []

@@ -243,7 +243,7 @@ def test_a_source_that_changes_is_not_repaired_from(
 def test_an_item_that_fails_exits_2(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("verify.repair.conditions.MAX_OPERATORS", 0)
+    monkeypatch.setattr("verify.repair.live_table.MAX_OPERATORS", 0)
     assert world.run(*APPLY) == 2
     out = capsys.readouterr().out
     assert out.startswith("Repair: 2 failed, 1 applied.\n")

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from verify.comparison.progress import Progress
+from verify.comparison.results import Progress
 from verify.report.progress import progress_text
 
 SCAN = Progress(

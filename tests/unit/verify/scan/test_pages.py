@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.verify.items import items, meaning, respelled
 from verify.scan.canonical import number
 from verify.scan.decode import BadPage
-from verify.scan.keys import KeySchema
+from verify.scan.identity import KeySchema
 from verify.scan.pages import Reader
 
 KEYS = KeySchema((("pk", "S"), ("sk", "N")))

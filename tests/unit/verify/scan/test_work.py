@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tablecopy_cli.common import UserError
-from verify.scan.work import WorkDirectory, default_directory
+from verify.scan.work import Blocks, WorkDirectory, default_directory, rows
 
 WHAT = {"tables": ["a", "b"]}
 
@@ -132,3 +137,138 @@ def test_the_default_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", "/home/me")
     assert default_directory() == Path("/home/me/.cache/dynamodb-account-copy/verify")
+
+
+Written = list[tuple[list[bytes], dict[str, Any]]]
+
+# As rows are: JSON first, tabs between the parts.
+_ROW = st.builds(
+    lambda key, rest: b'"%b"\t%b' % (key, rest),
+    st.binary(max_size=6).map(lambda raw: raw.hex().encode()),
+    st.sampled_from([b"", b"#", b"#\t{}\t\t00000000", b"-\tabc\t", "ü\t".encode()]),
+)
+_BLOCKS = st.lists(
+    st.tuples(
+        st.lists(_ROW, max_size=3),
+        st.dictionaries(st.sampled_from(["items", "last_key"]), st.integers() | st.text() | st.none()),
+    ),
+    max_size=4,
+)
+
+quickly = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None, database=None
+)
+
+
+def write(path: Path, blocks: Written) -> list[int]:
+    """Write blocks; returns where each ends, from 0 on."""
+    path.unlink(missing_ok=True)
+    file = Blocks(path)
+    ends = [0]
+    for lines, checkpoint in blocks:
+        file.append(b"".join(line + b"\n" for line in lines), checkpoint)
+        ends.append(path.stat().st_size)
+    file.close()
+    return ends
+
+
+def opened(path: Path) -> list[dict[str, Any]]:
+    file = Blocks(path)
+    file.close()
+    return file.checkpoints
+
+
+@quickly
+@given(_BLOCKS)
+def test_what_is_written_is_read(tmp_path: Path, blocks: Written) -> None:
+    path = tmp_path / "rows"
+    write(path, blocks)
+    whole = path.read_bytes()
+    assert opened(path) == [checkpoint for _, checkpoint in blocks]
+    assert list(rows(path)) == [line for lines, _ in blocks for line in lines]
+    assert path.read_bytes() == whole
+
+
+@settings(quickly, max_examples=10)
+@given(_BLOCKS)
+def test_a_torn_tail_of_any_length_is_cut_off(tmp_path: Path, blocks: Written) -> None:
+    path = tmp_path / "rows"
+    ends = write(path, blocks)
+    whole = path.read_bytes()
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        last = max(number for number, end in enumerate(ends) if end <= length)
+        assert opened(path) == [checkpoint for _, checkpoint in blocks[:last]]
+        assert path.read_bytes() == whole[: ends[last]]
+
+
+@quickly
+@given(_BLOCKS.filter(bool), st.data())
+def test_from_a_spoilt_byte_on_it_is_cut_off(tmp_path: Path, blocks: Written, data: st.DataObject) -> None:
+    path = tmp_path / "rows"
+    ends = write(path, blocks)
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    spoilt = data.draw(st.integers(0, 255).filter(lambda byte: byte != whole[at]) | st.just(whole[at] ^ 1))
+    path.write_bytes(whole[:at] + bytes([spoilt]) + whole[at + 1 :])
+    last = max(number for number, end in enumerate(ends) if end <= at)
+    assert opened(path) == [checkpoint for _, checkpoint in blocks[:last]]
+    assert path.read_bytes() == whole[: ends[last]]
+
+
+@quickly
+@given(_BLOCKS, st.binary(max_size=40), _BLOCKS)
+def test_behind_what_was_cut_off_it_goes_on(
+    tmp_path: Path, before: Written, torn: bytes, after: Written
+) -> None:
+    path = tmp_path / "rows"
+    write(path, before)
+    with open(path, "ab") as file:
+        file.write(torn)
+    resumed = Blocks(path)
+    for lines, checkpoint in after:
+        resumed.append(b"".join(line + b"\n" for line in lines), checkpoint)
+    resumed.close()
+    # The random tail is no block: its CRC-32 would have to be right.
+    assert opened(path) == [checkpoint for _, checkpoint in before + after]
+    assert list(rows(path)) == [line for lines, _ in before + after for line in lines]
+
+
+def test_a_block_that_the_disk_took_only_a_part_of_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    file = Blocks(path)
+    file.append(b'"a"\n', {"items": 1})
+
+    class Full:
+        """A file that takes five bytes more."""
+
+        left = 5
+
+        def write(self, block: memoryview) -> int:
+            if not self.left:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            taken, self.left = min(len(block), self.left), 0
+            with open(path, "ab") as disk:
+                return disk.write(block[:taken])
+
+    plain, file._file = file._file, Full()  # type: ignore[assignment]
+    with pytest.raises(OSError, match="No space left"):
+        file.append(b'"b"\n', {"items": 2})
+    plain.close()
+    assert path.read_bytes().endswith(b'\n"b"\n#')
+    assert opened(path) == [{"items": 1}]
+    assert list(rows(path)) == [b'"a"']
+
+
+def test_nobody_opens_what_somebody_writes(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    first = Blocks(path)
+    found: list[dict[str, Any]] = []
+    second = threading.Thread(target=lambda: found.extend(opened(path)))
+    second.start()
+    second.join(0.1)
+    assert second.is_alive()
+    first.append(b'"a"\n', {"items": 1})
+    first.close()
+    second.join(10)
+    assert found == [{"items": 1}]

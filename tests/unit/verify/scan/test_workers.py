@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from tablecopy_cli.common import Side, UserError
 from tests.unit.verify.world import ROOT, World
-from verify.scan.blocks import rows
-from verify.scan.budget import ReadCapacity, Unlimited
+from verify.scan.calls import ReadCapacity, Unlimited
 from verify.scan.segment import ScanPlan
 from verify.scan.table import Table
+from verify.scan.work import rows
 from verify.scan.workers import SIDES, Job, Tally, scan_in_processes, scan_in_threads
 
 SEGMENTS = 3

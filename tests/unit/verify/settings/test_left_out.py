@@ -22,9 +22,9 @@ from tests.unit.verify.definitions import (
     read,
     request_of,
 )
-from verify.settings.beside import read_beside
 from verify.settings.compare import compare_definitions
-from verify.settings.unread import Unread
+from verify.settings.describe import read_beside
+from verify.settings.findings import Unread
 
 VECTOR = {"IndexName": "by-meaning", "Dimensions": 8, "IndexArn": "arn:1", "ItemCount": 5}
 REPLICATED = {"Replicas": [{"RegionName": "us-east-1"}], "GlobalTableVersion": "2019.11.21"}
