@@ -1,6 +1,6 @@
 """Compare two DynamoDB tables item by item.
 
->>> from tablecopy_cli.common import Side
+>>> from tablecopy_cli.common.accounts import Side
 >>> from verify import Options, Table, compare
 >>> old = Side("source", table_name="orders", region="eu-west-1", profile="old")
 >>> new = Side("destination", table_name="orders", region="eu-west-1", profile="new")

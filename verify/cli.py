@@ -13,19 +13,10 @@ from pathlib import Path
 
 from tablecopy_cli.advice import Situation, Step, next_steps
 from tablecopy_cli.advice.commands import of_verify
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, UserError, run
 from tablecopy_cli.common.files import check_outputs
-from tablecopy_cli.common.terminal import (
-    EXIT_DIFFERENT,
-    EXIT_OK,
-    EXIT_UNSETTLED,
-    Progress,
-    Style,
-    emit,
-    printable,
-    run,
-)
-from tablecopy_cli.common.text import wrapped
+from tablecopy_cli.common.terminal import Progress, Style, print_json
+from tablecopy_cli.common.text import escaped, wrapped
 from verify.comparison.dead_letters import Letters, lag_of, letters_of, status_of
 from verify.comparison.options import Options
 from verify.comparison.results import Comparison, Verdict
@@ -82,7 +73,7 @@ def _verify(arguments: Sequence[str]) -> int:
         return _estimate(source, destination, options.over(processes), given, time.perf_counter() - began)
     letters = letters_of(places.source, places.control_function)
     if letters.note:
-        print(f"verify: {printable(letters.note)}", file=sys.stderr)
+        print(f"verify: {escaped(letters.note)}", file=sys.stderr)
     base = given.work_dir or default_directory()
     try:
         work = WorkDirectory(base, options.identity(source, destination), resume=given.resume)
@@ -153,7 +144,7 @@ def _next_steps(
 def _print(given: argparse.Namespace, comparison: Comparison, steps: Sequence[Step]) -> None:
     if given.format == "jsonl":
         for record in comparison.records(steps):
-            emit(record)
+            print_json(record)
     else:
         report = text_report(comparison, Style(sys.stdout), given.limit, steps)
         for line in wrapped(report, sys.stdout):
@@ -219,7 +210,7 @@ def _estimate(
         source, destination, options, price_per_million=given.price_per_million, start_up_seconds=start_up
     )
     if given.format == "jsonl":
-        emit(found.record())
+        print_json(found.record())
     else:
         print(*wrapped(found.lines(), sys.stdout), sep="\n")
     return EXIT_OK

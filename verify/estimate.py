@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.comparison.options import Options
 from verify.measure import Rates, SideSample, measure
 from verify.scan.segment import UNIT_BYTES
@@ -136,7 +136,7 @@ class Estimate:
 
     def _paid(self, side: SideEstimate) -> str:
         if side.cost is not None:
-            currency = printable(self.currency)
+            currency = escaped(self.currency)
             return f"about {side.cost:,.2f} {currency}" if side.cost >= 0.01 else f"less than 0.01 {currency}"
         return f"{side.share:.0%} of its {side.provisioned:,.10g} provisioned read units per second"
 
@@ -255,7 +255,7 @@ def estimated(
 
     Raises
     ------
-    sides.UserError
+    UserError
         A table cannot be read.
     """
     tables: dict[SideName, Table] = {"source": source, "destination": destination}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
 from verify.scan.calls import Unlimited
 from verify.scan.decode import BadPage
@@ -121,7 +121,7 @@ def measure(
 
     Raises
     ------
-    sides.UserError
+    UserError
         A table cannot be read.
     """
     reads = [_Read(side) for side in SIDES for _ in range(min(segments, _SEGMENTS))]

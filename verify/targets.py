@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import quoted
 from tablecopy_cli.common.options import add_side_options, add_terraform_option, side_from_options
 from tablecopy_cli.common.terraform import Copy, read_copy
@@ -55,7 +56,7 @@ def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Plac
 
     Raises
     ------
-    sides.UserError
+    UserError
         Nothing names the tables, or an ARN is not a table ARN or is of another Region than was given.
     """
     names = [given.source_table_name, given.destination_table_name]
@@ -85,7 +86,7 @@ def located(side: Side) -> Side:
 
     Raises
     ------
-    sides.UserError
+    UserError
         It is no ARN of a table, or of another Region than was given.
     """
     if not is_arn(side.table_name):

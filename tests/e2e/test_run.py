@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tablecopy.metrics.definitions import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.cli import main as tablecopy
 from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.copying import Copy

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.scan.work import TRAILER
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.scan.table import Filter, Table
 from verify.scan.workers import SideName
 
@@ -53,7 +53,7 @@ class Options:
 
     Raises
     ------
-    sides.UserError
+    UserError
         A value that makes no sense.
     """
 

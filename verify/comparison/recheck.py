@@ -151,7 +151,7 @@ class Generation:
 
         Raises
         ------
-        budget.Stopped, sides.UserError, OSError
+        budget.Stopped, UserError, OSError
             See `scan.SegmentScan.run`.
         """
         blocks = Blocks(self._path)

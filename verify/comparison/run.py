@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tablecopy.clock import Clock
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
 from verify.comparison.dead_letters import Letters
 from verify.comparison.match import sort_lines
@@ -98,7 +98,7 @@ def compare(
 
     Raises
     ------
-    sides.UserError
+    UserError
         The tables cannot be compared (one table on both sides, different keys), one was deleted or created
         again while it was read, or a call failed.
     OSError
@@ -120,7 +120,7 @@ def check_comparable(source: Table, destination: Table) -> None:
 
     Raises
     ------
-    sides.UserError
+    UserError
         One table on both sides, or different keys.
     """
     check_two_tables(source.description, destination.description)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
 from verify.repair.live_table import (
     LiveTable,
@@ -97,7 +97,7 @@ class Repair:
 
         Raises
         ------
-        sides.UserError
+        UserError
             A table cannot be used any more. What was done by then has been yielded.
         """
         return self._each(self.one, actions)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 from tablecopy_cli.advice import Commands, Situation, Step, next_steps, proof_text
 from tablecopy_cli.advice.commands import of_verify
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import EXIT_UNSETTLED, UserError, run
 from tablecopy_cli.common.options import add_output_options
-from tablecopy_cli.common.terminal import EXIT_UNSETTLED, Progress, Style, emit, printable, run
-from tablecopy_cli.common.text import wrapped
+from tablecopy_cli.common.terminal import Progress, Style, print_json
+from tablecopy_cli.common.text import escaped, wrapped
 from tablecopy_cli.run.control_function import ControlFunction
 from verify.flags import add_limit_option
 from verify.repair.apply import THREADS, Outcome, Repair
@@ -92,7 +92,7 @@ def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
             try:
                 guard.before()
             except Moved as moved:
-                reason = printable(str(moved))
+                reason = escaped(str(moved))
                 print(f"{PROGRAM}: nothing was written: {reason}; verify again", file=sys.stderr)
                 return EXIT_UNSETTLED
             # Making sure takes minutes, in which a table can be replaced.
@@ -146,7 +146,7 @@ def _go(
     if report:
         _print_report(report, summary, guard, commands)
     else:
-        emit({**summary.record(), "next": [step.record() for step in _steps(summary, guard, commands)]})
+        print_json({**summary.record(), "next": [step.record() for step in _steps(summary, guard, commands)]})
     return summary.exit_code
 
 
@@ -158,7 +158,7 @@ def _tell(outcome: Outcome, report: TextReport | None) -> None:
     if report:
         report.add(outcome)
     else:
-        emit(outcome.record())
+        print_json(outcome.record())
         # What was written has to be on record even if this process is killed next.
         sys.stdout.flush()
 
@@ -175,7 +175,7 @@ def _obstacle(guard: Guard) -> str | None:
     try:
         guard.look()
     except (UserError, Moved) as error:
-        print(f"{PROGRAM}: note: --apply would be refused now: {printable(str(error))}", file=sys.stderr)
+        print(f"{PROGRAM}: note: --apply would be refused now: {escaped(str(error))}", file=sys.stderr)
         return str(error)
     return None
 

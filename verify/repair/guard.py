@@ -36,7 +36,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.control_function import ControlFunction, Status
 
 # In `ready` control looks at the stream once a minute and its look may take a while; only then does its
@@ -85,7 +85,7 @@ class Guard(Protocol):
     run: Status | None
 
     def look(self) -> None:
-        """Look once. Raises `sides.UserError` or `Moved` where a repair must not write."""
+        """Look once. Raises `UserError` or `Moved` where a repair must not write."""
 
     def before(self) -> None:
         """Look as often as it takes to be sure. Raises what `look` raises."""
@@ -121,7 +121,7 @@ class ControlGuard:
         self.run: Status | None = None
 
     def look(self) -> None:
-        """Raise `sides.UserError` where the phase forbids a repair."""
+        """Raise `UserError` where the phase forbids a repair."""
         self._seen = self._look()
 
     def before(self) -> None:
@@ -129,7 +129,7 @@ class ControlGuard:
 
         Raises
         ------
-        sides.UserError
+        UserError
             The phase forbids a repair, or there are changes to apply.
         Moved
             Something was applied between the two looks.
@@ -198,7 +198,7 @@ class SourceGuard:
         self._pause = pause
 
     def look(self) -> None:
-        """Raise `sides.UserError` without the operator's word."""
+        """Raise `UserError` without the operator's word."""
         if not self._writes_stopped:
             raise UserError(
                 "nothing says that the replicator is held: name the --control-function of the copy, "

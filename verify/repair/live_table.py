@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb.identity import Identity, are_replicas
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item, to_json
 from verify.scan.canonical import digest
 from verify.scan.identity import KeySchema, check_identity, check_two_tables, describe
@@ -54,7 +55,7 @@ class Refused(Exception):
 class LiveTable:
     """A table that can be read and written.
 
-    Every method raises `sides.UserError` where the table cannot be used at all.
+    Every method raises `UserError` where the table cannot be used at all.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ class LiveTable:
 
         Raises
         ------
-        sides.UserError
+        UserError
             It was deleted, or deleted and created again.
         """
         check_identity(self.identity, describe(self.client, self.side), self.side)
@@ -139,7 +140,7 @@ class LiveTable:
         return response.get("Attributes")
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        with explained(self.side):
+        with user_errors(self.side):
             try:
                 response: dict[str, Any] = getattr(self.client, operation)(
                     TableName=self.side.table_name, **parameters
@@ -160,7 +161,7 @@ def check_repairable(source: LiveTable, destination: LiveTable) -> None:
 
     Raises
     ------
-    sides.UserError
+    UserError
         Both are one table, or replicas of one global table.
     """
     check_two_tables(source.description, destination.description)

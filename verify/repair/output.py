@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tablecopy_cli.advice import Repaired, Step, step_lines
+from tablecopy_cli.common.errors import EXIT_ERROR, EXIT_OK, EXIT_UNSETTLED
 from tablecopy_cli.common.items import key_text
-from tablecopy_cli.common.terminal import EXIT_OK, EXIT_TROUBLE, EXIT_UNSETTLED, Style, printable
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.common.text import escaped
 from verify.repair.apply import RESULTS, Outcome, Result
 from verify.repair.plan import Header
 
@@ -78,7 +80,7 @@ class Summary:
     def exit_code(self) -> int:
         """2 where an action failed, 3 where something had changed, else 0."""
         if self.counts["failed"]:
-            return EXIT_TROUBLE
+            return EXIT_ERROR
         return EXIT_UNSETTLED if self.changed or self.moved or self.unequal else EXIT_OK
 
     def repaired(self) -> Repaired:
@@ -146,7 +148,7 @@ class TextReport:
             yield style.red("1 item still differs" if count == 1 else f"{count:,} items still differ")
         if proof:
             yield ""
-            yield f"{style.green('Equal:')} {printable(proof)}"
+            yield f"{style.green('Equal:')} {escaped(proof)}"
         yield ""
         yield from step_lines(steps, style)
 
@@ -154,7 +156,7 @@ class TextReport:
         for outcome in self._groups[result]:
             yield f"  {outcome.action.action:<7}  {key_text(outcome.action.key)}"
             if outcome.reason:
-                yield f"           {style.dim(printable(outcome.reason))}"
+                yield f"           {style.dim(escaped(outcome.reason))}"
         left = total - len(self._groups[result])
         if left:
             yield style.dim(f"  ... and {left:,} more (--limit 0 or --format jsonl lists them all)")

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, TypeAlias, get_args
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import Item
 from verify.comparison.results import Comparison, Difference, Kind, Verdict, moment
@@ -174,7 +174,7 @@ def write_plan(
 
     Raises
     ------
-    sides.UserError
+    UserError
         The file cannot be written, or attributes were ignored.
     """
     if comparison.ignored:
@@ -204,7 +204,7 @@ class Plan:
 
     Raises
     ------
-    sides.UserError
+    UserError
         The file is no plan, or not a whole one; the text names the line.
     """
 
@@ -299,7 +299,7 @@ def read_plan(path: str | Path) -> Plan:
 
     Raises
     ------
-    sides.UserError
+    UserError
         There is no such file, it is no plan, not a whole one, or one of another version.
     """
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tablecopy_cli.advice import Step
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import key_text, quoted
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.comparison.results import Comparison, Letter
 from verify.report.bars import bar_figures, bars
 from verify.report.rows import embedded, rows_of
@@ -90,8 +90,8 @@ def _policy(template: str) -> str:
 
 
 def _step(step: Step) -> str:
-    text = escape(printable(step.text))
-    return text if step.command is None else f"{text}<pre>{escape(printable(step.command))}</pre>"
+    text = escape(escaped(step.text))
+    return text if step.command is None else f"{text}<pre>{escape(escaped(step.command))}</pre>"
 
 
 def _sides(comparison: Comparison) -> Iterator[str]:
@@ -173,11 +173,11 @@ def _finding(finding: Finding) -> str:
     )
     mend = ""
     if finding.mend is not None:
-        mend = f'<p class="label">To mend it</p><pre>{escape(printable(finding.mend))}</pre>'
+        mend = f'<p class="label">To mend it</p><pre>{escape(escaped(finding.mend))}</pre>'
     return (
         f'<article class="finding {finding.severity}"><h3><span class="severity">'
-        f"{SEVERITIES[finding.severity]}</span> <code>{escape(printable(finding.aspect))}</code></h3>"
-        f'<p>{escape(printable(finding.text))}</p><dl class="values">{values}</dl>{mend}</article>'
+        f"{SEVERITIES[finding.severity]}</span> <code>{escape(escaped(finding.aspect))}</code></h3>"
+        f'<p>{escape(escaped(finding.text))}</p><dl class="values">{values}</dl>{mend}</article>'
     )
 
 

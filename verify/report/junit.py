@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 from tablecopy_cli.advice import Step, is_go_ahead
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import key_text
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.comparison.results import Comparison, Difference
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
@@ -116,7 +116,7 @@ def junit_report(comparison: Comparison, steps: Sequence[Step] = ()) -> Iterator
     yield f"    <system-out>{escape(f'{said.word}: {said.text}')}"
     for step in steps:
         command = "" if step.command is None else f" {step.command}"
-        yield escape(printable(f"Next: {step.text}{command}"))
+        yield escape(escaped(f"Next: {step.text}{command}"))
     for letter in comparison.letters:
         yield escape(f"Dead letter: {key_text(letter['key'])}  {letter_text(letter)}")
     yield "    </system-out>"
@@ -159,9 +159,9 @@ def _cases(comparison: Comparison, listed: dict[str, _Listed]) -> Iterator[_Case
     yield _Case("every attribute is compared", skipped=f"ignored: {ignored}" if ignored else None)
     for finding in comparison.findings:
         yield _Case(
-            f"definition: {printable(finding.aspect)}",
-            skipped=f"{SEVERITIES[finding.severity]}: {printable(finding.text)}",
-            details=[] if finding.mend is None else [f"mend: {printable(finding.mend)}"],
+            f"definition: {escaped(finding.aspect)}",
+            skipped=f"{SEVERITIES[finding.severity]}: {escaped(finding.text)}",
+            details=[] if finding.mend is None else [f"mend: {escaped(finding.mend)}"],
         )
 
 
@@ -186,8 +186,8 @@ def _case(case: _Case, suite: str) -> Iterator[str]:
 def _properties(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "verdict", comparison.verdict
     yield "go_ahead", "true" if is_go_ahead(comparison.compared()) else "false"
-    yield "source", printable(comparison.source.arn)
-    yield "destination", printable(comparison.destination.arn)
+    yield "source", escaped(comparison.source.arn)
+    yield "destination", escaped(comparison.destination.arn)
     yield "source_items", str(comparison.source.items)
     yield "destination_items", str(comparison.destination.items)
     yield "expired", str(comparison.count("expired"))

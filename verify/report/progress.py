@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from tablecopy_cli.common.bar import bar
+from tablecopy_cli.common.text import bar
 from verify.comparison.results import Progress
 from verify.report.wording import count_text, duration_text
 

@@ -7,8 +7,8 @@ from itertools import islice
 
 from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.items import key_text
-from tablecopy_cli.common.terminal import Style, printable
-from tablecopy_cli.common.text import Verbatim
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.common.text import Verbatim, escaped
 from verify.comparison.results import Comparison, Difference, Kind, Letter, SideResult
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
@@ -134,9 +134,9 @@ def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator
     yield style.bold(f"Definitions of the tables ({len(findings):,})")
     for finding in in_order(findings)[: limit or None]:
         severity = paints[finding.severity](SEVERITIES[finding.severity].ljust(width))
-        yield f"  {severity}  {printable(finding.aspect)}: {printable(finding.text)}"
+        yield f"  {severity}  {escaped(finding.aspect)}: {escaped(finding.text)}"
         if finding.mend is not None:
-            yield Verbatim(f"  {' ' * width}  {style.dim('fix:')} {printable(finding.mend)}")
+            yield Verbatim(f"  {' ' * width}  {style.dim('fix:')} {escaped(finding.mend)}")
     yield from _more(len(findings), limit, style)
 
 

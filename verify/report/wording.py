@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.comparison.results import Comparison, Difference, Kind, Letter, Sample
 from verify.settings.findings import Severity
 
@@ -72,9 +72,9 @@ def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.sample is not None:
         rows.append(("sample", f"{sample_text(comparison.sample)}, seed {comparison.sample.seed}"))
     if comparison.filter_expression is not None:
-        rows.append(("filter", printable(comparison.filter_expression)))
+        rows.append(("filter", escaped(comparison.filter_expression)))
     if comparison.ignored:
-        rows.append(("ignored", ", ".join(printable(name) for name in comparison.ignored)))
+        rows.append(("ignored", ", ".join(escaped(name) for name in comparison.ignored)))
     return rows
 
 
@@ -86,7 +86,7 @@ def sample_text(sample: Sample) -> str:
 def place(arn: str) -> tuple[str, str, str]:
     """Take a table's ARN apart: name, account, region."""
     _, _, _, region, account, table = arn.split(":", 5)
-    return printable(table.removeprefix("table/")), printable(account), printable(region)
+    return escaped(table.removeprefix("table/")), escaped(account), escaped(region)
 
 
 def how_read(comparison: Comparison) -> str:
@@ -130,8 +130,8 @@ def letter_text(letter: Letter) -> str:
     """Say what the destination refuses, and why: its code, its message, how often."""
     refused = "once" if letter["attempts"] == 1 else f"{letter['attempts']:,} times"
     return (
-        f"{printable(letter['code'])}: {printable(letter['message'])} "
-        f"({printable(letter['action'])} refused {refused} since {moment_text(letter['first_seen'])})"
+        f"{escaped(letter['code'])}: {escaped(letter['message'])} "
+        f"({escaped(letter['action'])} refused {refused} since {moment_text(letter['first_seen'])})"
     )
 
 
@@ -170,7 +170,7 @@ def _except(comparison: Comparison) -> str:
     """What the verdict leaves out: `` except "name", within the filter``; empty if it leaves out nothing."""
     text = ""
     if comparison.ignored:
-        names = [f'"{printable(name)}"' for name in comparison.ignored[:_NAMED]]
+        names = [f'"{escaped(name)}"' for name in comparison.ignored[:_NAMED]]
         more = len(comparison.ignored) - _NAMED
         text = f" except {', '.join(names)}{f' and {more:,} more' if more > 0 else ''}"
     if comparison.filter_expression is not None:

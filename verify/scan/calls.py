@@ -14,9 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.post import Post
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.errors import UserError
 from verify.scan.decode import BadPage
 
 # With backoff that is some 40 s, longer than DynamoDB's own hiccups; a provisioned table may take minutes to
@@ -121,7 +122,7 @@ class ReadCapacity:
 def sender(side: Side) -> tuple[Send, str]:
     """Sign in on a side: how to send calls to its DynamoDB, and the endpoint they go to."""
     session = side.session()
-    with explained(side), SIGN_INS.lock:
+    with user_errors(side), SIGN_INS.lock:
         # boto3 hides the session that has the credentials; its own clients are made of it as well.
         post = Post(
             session._session,
@@ -164,7 +165,7 @@ class Calls:
 
         Raises
         ------
-        sides.UserError
+        UserError
             The call is refused, or was not answered often enough.
         Stopped
             ``stop`` was set.
@@ -186,16 +187,16 @@ class Calls:
                 else:
                     failures = _ATTEMPTS
                 if failures >= _ATTEMPTS or throttles >= _THROTTLED_ATTEMPTS:
-                    with explained(self._side):
+                    with user_errors(self._side):
                         raise
             except errors.NO_ANSWER as error:
                 failures = _ATTEMPTS if errors.is_untrusted(error) else failures + 1
                 if failures >= _ATTEMPTS:
-                    with explained(self._side):
+                    with user_errors(self._side):
                         raise
             except BotoCoreError:
                 # The session cannot sign in any more.
-                with explained(self._side):
+                with user_errors(self._side):
                     raise
             except BadPage as error:
                 failures += 1

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tablecopy.dynamodb.identity import Description, Identity
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
 from verify.scan.canonical import canonical, number
 
@@ -27,7 +28,7 @@ def check_identity(known: Identity, description: Description, side: Side) -> Non
 
     Raises
     ------
-    sides.UserError
+    UserError
         The table was deleted and created again, or it is another one.
     """
     now = Identity.of(description)
@@ -52,7 +53,7 @@ def describe(client: DynamoDBClient, side: Side) -> dict[str, Any]:
 
     Raises
     ------
-    sides.UserError
+    UserError
         There is no such table, it cannot be reached, or the endpoint describes another one than was asked
         for: a local AWS may take the name out of an ARN and leave out the account.
     """
@@ -63,7 +64,7 @@ def describe(client: DynamoDBClient, side: Side) -> dict[str, Any]:
 
     client.meta.events.register("before-parse.dynamodb.DescribeTable", keep)
     try:
-        with explained(side):
+        with user_errors(side):
             client.describe_table(TableName=side.table_name or "")
     finally:
         client.meta.events.unregister("before-parse.dynamodb.DescribeTable", keep)
@@ -82,7 +83,7 @@ def check_two_tables(source: Description, destination: Description) -> None:
 
     Raises
     ------
-    sides.UserError
+    UserError
         They are one table.
     """
     if Identity.of(source).is_same_as(Identity.of(destination)):

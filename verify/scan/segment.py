@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.scan.calls import Budget, ReadCapacity
 from verify.scan.table import Filter, Table
 from verify.scan.work import Blocks
@@ -92,7 +92,7 @@ class SegmentScan:
         ------
         budget.Stopped
             ``stop`` was set; the file holds all that was read.
-        sides.UserError
+        UserError
             The table cannot be read.
         OSError
             The file cannot be written.

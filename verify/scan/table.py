@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb.identity import Identity
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
 from verify.scan.calls import Budget, Calls, Send, Unlimited, sender
 from verify.scan.decode import BadPage, PageDecoder
@@ -112,7 +113,7 @@ class Table:
 
         Raises
         ------
-        sides.UserError
+        UserError
             The table does not exist or cannot be reached.
         """
         if side.table_name is None:
@@ -147,7 +148,7 @@ class Table:
 
         Raises
         ------
-        sides.UserError
+        UserError
             It was deleted, or deleted and created again.
         """
         request = json.dumps({"TableName": self.address}).encode("ascii")

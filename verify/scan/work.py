@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 
 _RUN = "run.json"
 _LOCK = "lock"
@@ -42,7 +42,7 @@ def default_directory() -> Path:
 
     Raises
     ------
-    sides.UserError
+    UserError
         There is no such place, as in a container that runs as a user of a number alone.
     """
     cache = os.environ.get("XDG_CACHE_HOME")
@@ -82,7 +82,7 @@ class WorkDirectory:
 
     Raises
     ------
-    sides.UserError
+    UserError
         Another process is at work in it, or there is nothing to resume.
     OSError
         It cannot be written.

@@ -17,8 +17,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.credentials import SIGN_INS, lend
+from tablecopy_cli.common.errors import UserError
 from verify.scan.calls import Budget, Stopped, sender
 from verify.scan.segment import Reached, ScanPlan, SegmentScan
 from verify.scan.table import Table
@@ -90,7 +91,7 @@ def scan_in_threads(
 
     Raises
     ------
-    sides.UserError, OSError
+    UserError, OSError
         The first failure of a job.
     budget.Stopped
         ``stop`` was set.
@@ -117,7 +118,7 @@ def scan_in_processes(
 
     Raises
     ------
-    sides.UserError
+    UserError
         The first failure of a job, or a process that ended without a word.
     KeyboardInterrupt
         As raised by ``tick`` or while waiting; the processes end before it is passed on.

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.settings.describe import Definition, Index, Throughput
 
 _PLAIN = re.compile(r"-?[A-Za-z0-9_.]+\Z")
@@ -51,7 +51,7 @@ def command(definition: Definition, service: str, operation: str, **options: Any
             text = _argument(value)
             words += [f"{option}={text}"] if text.startswith("-") else [option, text]
     words += definition.flags
-    return printable(" ".join(shlex.quote(word) for word in words))
+    return escaped(" ".join(shlex.quote(word) for word in words))
 
 
 def units(throughput: Throughput) -> dict[str, int | None]:

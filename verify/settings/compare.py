@@ -1,6 +1,6 @@
 """Comparing what two tables are like, apart from their items.
 
->>> from tablecopy_cli.common import Side
+>>> from tablecopy_cli.common.accounts import Side
 >>> from verify.settings.compare import compare_definitions, read_definition
 >>> from verify.scan.identity import describe
 >>> old = Side("source", table_name="orders", region="eu-west-1", profile="old")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from tablecopy_cli.common import Side
+from tablecopy_cli.common.accounts import Side
 from verify.scan.identity import is_arn
 from verify.settings.findings import Unread, detail, optional
 

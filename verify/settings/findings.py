@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.dynamodb import errors
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 
 Severity: TypeAlias = Literal["data", "cost", "cosmetic"]
 
@@ -114,10 +115,10 @@ def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
 
     Raises
     ------
-    sides.UserError
+    UserError
         The call failed for another reason.
     """
-    with explained(side):
+    with user_errors(side):
         try:
             return call()
         except ClientError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tablecopy_cli.common.items import is_plain, quoted
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.settings import aws_cli
 from verify.settings.describe import Definition, Index
 from verify.settings.findings import Finding
@@ -25,7 +25,7 @@ def index_findings(source: Definition, destination: Definition) -> Iterator[Find
         ("local_index", source.local_indexes, destination.local_indexes),
     ):
         for name in sorted({*here, *there}):
-            aspect = f"{kind} {printable(name)}"
+            aspect = f"{kind} {escaped(name)}"
             if name not in there:
                 yield _missing(aspect, here[name], destination, local=kind == "local_index")
             elif name not in here:

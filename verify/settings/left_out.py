@@ -8,7 +8,7 @@ from typing import Any
 
 from tablecopy.dynamodb.description import Uncopied, uncopied_members
 from tablecopy.dynamodb.identity import are_replicas
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 from verify.settings import aws_cli
 from verify.settings.describe import Definition
 from verify.settings.findings import UNKNOWN, Finding, Severity, Unread, unread_findings
@@ -40,7 +40,7 @@ def _on_both(
 ) -> Iterator[Finding]:
     if _defined(mine.value) == _defined(theirs.value):
         return
-    label = printable(mine.label)
+    label = escaped(mine.label)
     text = f"Both tables have {label}, but not the same: it was not compared. Compare it by hand."
     yield _finding(aspect, "data", source, destination, mine, theirs, text)
 
@@ -53,7 +53,7 @@ def _on_one(
     theirs: Uncopied | None,
     one: Uncopied,
 ) -> Finding:
-    label = printable(one.label)
+    label = escaped(one.label)
     side = "source" if mine else "destination"
     severity: Severity = "data"
     if not one.known:
@@ -95,10 +95,10 @@ def _uncopied(table: Definition) -> list[Uncopied]:
 
 def _aspect(uncopied: Uncopied) -> str:
     if uncopied.member == "VectorIndexes":
-        return printable(f"vector_index {uncopied.value.get('IndexName')}")
+        return escaped(f"vector_index {uncopied.value.get('IndexName')}")
     if uncopied.member == "Replicas":
         return "global_table"
-    return printable(uncopied.member if uncopied.known else f"unknown: {uncopied.member}")
+    return escaped(uncopied.member if uncopied.known else f"unknown: {uncopied.member}")
 
 
 def _defined(value: Any) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tablecopy_cli.common.terminal import Style, printable
-from tablecopy_cli.common.text import Verbatim
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.common.text import Verbatim, escaped
 
 _SIDE_FLAGS = ("region", "profile", "role_arn", "external_id", "endpoint_url")
 
@@ -147,6 +147,6 @@ def step_lines(steps: Sequence[Step], style: Style) -> Iterator[str]:
     yield style.bold("Next:")
     for number, step in enumerate(steps, start=1):
         margin = f"  {number}. " if len(steps) > 1 else "  "
-        yield margin + printable(step.text)
+        yield margin + escaped(step.text)
         if step.command is not None:
-            yield Verbatim(" " * len(margin) + printable(step.command))
+            yield Verbatim(" " * len(margin) + escaped(step.command))

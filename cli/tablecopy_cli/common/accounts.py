@@ -1,19 +1,14 @@
-"""One side of the copy: a table, and how to reach the account it is in."""
+"""One side of the copy: a table, and how to reach its account. boto3 is imported when a side connects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
-from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
-from tablecopy_cli.common.endpoint import check_answer, check_certificates, check_endpoint
-from tablecopy_cli.common.errors import UserError, explained
+if TYPE_CHECKING:
+    import boto3
 
 # Standard mode backs off with jitter up to 20 s between attempts: ten of them outlast the few minutes a
 # provisioned table needs to use up its burst and scale.
@@ -65,7 +60,10 @@ class Side:
         UserError
             The profile does not exist, or its credentials cannot be loaded.
         """
-        with explained(self):
+        from tablecopy_cli.common.aws_errors import user_errors
+        from tablecopy_cli.common.credentials import SIGN_INS
+
+        with user_errors(self):
             return SIGN_INS.session(self)
 
     def client(
@@ -95,6 +93,14 @@ class Side:
             There is no Region, the profile is unknown, the endpoint is not a URL or the certificates cannot
             be read.
         """
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        from tablecopy_cli.common.aws_errors import user_errors
+        from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
+        from tablecopy_cli.common.endpoint import check_answer, check_certificates, check_endpoint
+        from tablecopy_cli.common.errors import UserError
+
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=_CONNECT_TIMEOUT_SECONDS,
@@ -104,7 +110,7 @@ class Side:
         )
         session = self.session()
         # boto3's sessions are not made for several threads; its clients are.
-        with explained(self), SIGN_INS.lock:
+        with user_errors(self), SIGN_INS.lock:
             try:
                 made = session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
                 check_endpoint(made.meta.endpoint_url)

@@ -32,7 +32,8 @@ from botocore.credentials import (
 )
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError, NoCredentialsError
 
-from tablecopy_cli.common.errors import UserError, explained
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.terminal import question
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _serve(connection: Connection) -> None:
 
 def _answer(side: Side) -> ReadOnlyCredentials | UserError:
     try:
-        with explained(side):
+        with user_errors(side):
             credentials = SIGN_INS.session(side).get_credentials()
             if credentials is None:
                 raise NoCredentialsError

@@ -55,7 +55,7 @@ def check_certificates(session: boto3.Session, side: Side) -> None:
 
     Raises
     ------
-    sides.UserError
+    UserError
         There is no such file, or it holds no certificate.
     """
     # boto3 hides the session that has the settings.
@@ -82,7 +82,7 @@ def check_answer(
 
     Raises
     ------
-    sides.UserError
+    UserError
         The answer is a web page, or it is a success and not the JSON it says it is, or lacks what AWS always
         sends.
     """
@@ -107,7 +107,7 @@ def check_members(side: Side, url: str, operation: str, body: Any) -> None:
 
     Raises
     ------
-    sides.UserError
+    UserError
         It does, so it is not an answer to ``operation``.
     """
     member = _ALWAYS.get(operation)

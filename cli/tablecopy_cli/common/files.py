@@ -27,7 +27,7 @@ def check_outputs(outputs: Mapping[str, Path | None]) -> None:
 
     Raises
     ------
-    sides.UserError
+    UserError
         A file cannot be written, or two flags name one. The text names the flag.
     """
     named: dict[Path, str] = {}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from tablecopy_cli.common.terminal import printable
+from tablecopy_cli.common.text import escaped
 
 Item: TypeAlias = Mapping[str, Any]
 """An item, or a key, in DynamoDB JSON; binary values are bytes, as boto3 has them, or base64 text."""
@@ -36,11 +36,11 @@ def value_text(value: Item) -> str:
     """Write a value, a type and its content, for people; what could steer a terminal is escaped."""
     ((kind, content),) = value.items()
     if kind == "N":
-        return printable(str(content))
+        return escaped(str(content))
     if kind == "S":
         return quoted(content)
     if kind == "B":
-        return f"base64:{printable(to_json(content))}"
+        return f"base64:{escaped(to_json(content))}"
     return quoted(to_json(value))
 
 
@@ -51,7 +51,7 @@ def is_plain(name: str) -> bool:
 
 def quoted(value: Any) -> str:
     """Write ``value`` as JSON on one line; what could steer a terminal is escaped."""
-    return printable(json.dumps(value, ensure_ascii=False))
+    return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def _name(name: str) -> str:

@@ -21,9 +21,10 @@ from tablecopy.dynamodb import errors as retry
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.description import uncopied_members
 from tablecopy.settings import CopySettings
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import explain, user_errors
 from tablecopy_cli.common.endpoint import check_members
-from tablecopy_cli.common.errors import explain, explained
+from tablecopy_cli.common.errors import UserError
 from verify.scan.calls import sender
 from verify.scan.identity import is_arn
 
@@ -90,7 +91,7 @@ class SideCaller:
 
     Raises
     ------
-    sides.UserError
+    UserError
         No region, an unknown profile or an endpoint that is not a URL.
     """
 
@@ -170,7 +171,7 @@ class Checks:
 
         Raises
         ------
-        sides.UserError
+        UserError
             The source side cannot be reached at all.
         """
         source = self._place(self._source)
@@ -195,7 +196,7 @@ class Checks:
 
     def _place(self, side: Side) -> Place:
         client = side.client("sts", attempts=_ATTEMPTS)
-        with explained(side):
+        with user_errors(side):
             identity = client.get_caller_identity()
         table = str(side.table_name)
         if is_arn(table):
@@ -206,7 +207,7 @@ class Checks:
 
     def _source_checks(self, source: Place, destination: Place | None) -> Iterator[Result]:
         caller = SideCaller(self._source)
-        with explained(self._source):
+        with user_errors(self._source):
             description = described(caller, source.table)
         self.source_description = description
         if description is None:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 
 from tablecopy_cli.advice import Commands, Situation, next_steps, settle_letters, step_lines
 from tablecopy_cli.advice.commands import of_tablecopy
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, UserError, run
 from tablecopy_cli.common.options import (
     add_output_options,
     add_side_options,
     add_terraform_option,
     side_from_options,
 )
-from tablecopy_cli.common.terminal import EXIT_DIFFERENT, EXIT_OK, Style, emit, run
+from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import Copy, read_copy
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
@@ -96,7 +97,7 @@ def _command(argv: Sequence[str]) -> int:
     exit_code = EXIT_DIFFERENT if options.command == "seal" and lacks_changes(status) else EXIT_OK
     steps = next_steps(Situation(copy_commands, run=status))
     if options.format == "jsonl":
-        emit({"type": "status", **status, "next": [step.record() for step in steps]})
+        print_json({"type": "status", **status, "next": [step.record() for step in steps]})
         return exit_code
     shown = list(lines(status, steps, Style(sys.stdout)))
     if options.command == "redrive":
@@ -117,7 +118,7 @@ def _show_letters(function: ControlFunction, options: argparse.Namespace, comman
     count, letters = function.letters(values=options.show_values)
     if options.format == "jsonl":
         for record in records(count, letters):
-            emit(record)
+            print_json(record)
     else:
         style = Style(sys.stdout)
         shown = list(letter_lines(count, letters, style))

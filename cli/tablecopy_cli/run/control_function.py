@@ -9,8 +9,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors as retry
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 
 Status = dict[str, Any]
 """What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
@@ -27,7 +28,7 @@ _ATTEMPTS = 3
 
 
 class Throttled(UserError):
-    """Lambda has no execution left for the control function. It is passing: see `sides.UserError`."""
+    """Lambda has no execution left for the control function. It is transient: see `UserError`."""
 
 
 class ControlFunction:
@@ -93,7 +94,7 @@ class ControlFunction:
                 f"control function {self._name} failed: {answer.get('errorMessage', answer)}; "
                 "its log group says more",
                 # Its own calls may have been throttled, or it has run out of time.
-                passing=True,
+                transient=True,
             )
         if "error" in answer:
             raise UserError(answer["error"])
@@ -108,7 +109,7 @@ class ControlFunction:
 
     def _invoke(self, event: dict[str, object]) -> dict[str, Any]:
         try:
-            with explained(self._side):
+            with user_errors(self._side):
                 response: dict[str, Any] = self._client.invoke(
                     FunctionName=self._name, Payload=json.dumps(event)
                 )
@@ -119,7 +120,7 @@ class ControlFunction:
                     f"Lambda throttles the control function {self._name}. The account has no concurrent "
                     "execution left, or the Region's Invoke requests are used up. Try again in a minute",
                     self._side.name,
-                    passing=True,
+                    transient=True,
                 ) from cause
             raise
         return response

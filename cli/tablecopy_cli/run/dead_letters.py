@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tablecopy_cli.common.items import key_text, quoted
-from tablecopy_cli.common.terminal import Style, printable
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.control_function import Letter
 from tablecopy_cli.run.status_text import count_of, moment
 
@@ -31,7 +32,7 @@ def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterato
         yield f"  {key_text(letter['key'])}"
         since = moment(letter["first_seen"])
         yield f"      {_what(letter)}, rejected {_times(letter['attempts'])} since {since}"
-        yield f"      {printable(letter['code'])}: {printable(letter['message'])}"
+        yield f"      {escaped(letter['code'])}: {escaped(letter['message'])}"
         if "image" in letter:
             yield f"      {quoted(letter['image'])}"
     if len(letters) < count:
@@ -47,7 +48,7 @@ def records(count: int, letters: Sequence[Letter]) -> Iterator[dict[str, Any]]:
 
 def _what(letter: Letter) -> str:
     number = f", sequence number {letter['sequence_number']}" if letter["sequence_number"] else ""
-    return printable(f"{letter['action']} from the {letter['origin']}{number}")
+    return escaped(f"{letter['action']} from the {letter['origin']}{number}")
 
 
 def _times(attempts: int) -> str:

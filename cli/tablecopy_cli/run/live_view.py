@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tablecopy_cli.common.bar import bar
-from tablecopy_cli.common.terminal import Style, printable
-from tablecopy_cli.common.text import broken
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.common.text import bar, broken, escaped
 from tablecopy_cli.run.figures import changes_text, items_text, left_text, rate_text
 from tablecopy_cli.run.status_text import count_of, headline, in_colour, moment, note_of, slice_text
 from tablecopy_cli.run.watch import Picture
@@ -83,10 +82,10 @@ def rows(picture: Picture, encoding: str, cells: int, style: Style) -> Iterator[
         again = ", tried again in the next slice" if status["redrive"] else ""
         yield Row("rejected", f"{count_of(status['letters'], 'dead letter')}{again}", style.yellow)
     for problem in status.get("problems", []):
-        yield Row("waits for", printable(problem), style.yellow)
+        yield Row("waits for", escaped(problem), style.yellow)
     note = note_of(status)
     if note:
-        yield Row("note", printable(note), style.yellow)
+        yield Row("note", escaped(note), style.yellow)
 
 
 def _wrapped(row: Row, columns: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from tablecopy_cli.common.terminal import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED
+from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED
 from tablecopy_cli.run.control_function import Status
 
 

@@ -16,17 +16,18 @@ from tablecopy.control.tables import described
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices
 from tablecopy_cli.advice import before_apply, step_lines
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, UserError
 from tablecopy_cli.common.options import (
     add_output_options,
     add_side_options,
     add_terraform_option,
     side_from_options,
 )
-from tablecopy_cli.common.terminal import EXIT_DIFFERENT, EXIT_OK, Style, emit, printable
+from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import read_copy
-from tablecopy_cli.common.text import wrapped
+from tablecopy_cli.common.text import escaped, wrapped
 from tablecopy_cli.run.checks import Checks, Result, SideCaller, Verdict, unasked
 from verify.comparison.options import DEFAULT_SEGMENTS
 from verify.estimate import Estimate as Comparison
@@ -129,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
         problems=count["problem"], unanswered=bool(unanswered), applied=options.from_terraform
     )
     if options.format == "jsonl":
-        emit(
+        print_json(
             {
                 "type": "summary",
                 **{name: count[name] for name in _LABELS},
@@ -155,7 +156,7 @@ def _summary(count: Mapping[Verdict, int], *, whole: bool) -> str:
 
 def _show(options: argparse.Namespace, style: Style, result: Result) -> None:
     if options.format == "jsonl":
-        emit(result.record())
+        print_json(result.record())
         return
     paint = {
         "pass": style.green,
@@ -165,7 +166,7 @@ def _show(options: argparse.Namespace, style: Style, result: Result) -> None:
     }[result.result]
     head = paint(f"{_LABELS[result.result]:<12}")
     print(
-        *wrapped([f"  {head}{result.check:<12} {printable(result.message)}"], sys.stdout),
+        *wrapped([f"  {head}{result.check:<12} {escaped(result.message)}"], sys.stdout),
         sep="\n",
         flush=True,
     )
@@ -225,7 +226,7 @@ def _show_estimate(
     except UserError as error:
         stop, unknown = None, unasked("cutover", error).message
     if options.format == "jsonl":
-        emit(
+        print_json(
             {
                 "type": "estimate",
                 **expected.as_json(),
@@ -235,7 +236,7 @@ def _show_estimate(
             }
         )
         return
-    last = _stop_text(stop) if stop else f"not estimated: {printable(unknown)}"
+    last = _stop_text(stop) if stop else f"not estimated: {escaped(unknown)}"
     shown = [*_lines(expected, bill, settings), f"  cutover    {last}"]
     print(*wrapped(shown, sys.stdout), sep="\n")
 
@@ -249,7 +250,7 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
         yield "             DynamoDB has not counted the table yet: time and units are those of an empty one"
     yield (
         f"  copy       {duration(expected.seconds)} of copying, without the pauses between slices; the limit "
-        f"is {printable(expected.limit_reason)}"
+        f"is {escaped(expected.limit_reason)}"
     )
     yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in all"
     width = max((len(f"{cost.cost:,.2f}") for cost in bill), default=0)
@@ -262,12 +263,12 @@ def _stop_text(stop: Cutover) -> str:
     return (
         f"writers stop for about {duration(stop.seconds)}, if nothing differs: "
         f"{duration(stop.quiet_seconds)} until the run is ready, {duration(stop.verify_seconds)} of verify "
-        f"(the limit is {printable(stop.verify_limit)}), {duration(_SEAL_SECONDS)} for the seal"
+        f"(the limit is {escaped(stop.verify_limit)}), {duration(_SEAL_SECONDS)} for the seal"
     )
 
 
 def _money(amount: float, settings: CopySettings) -> str:
-    currency = printable(settings.prices.currency)
+    currency = escaped(settings.prices.currency)
     return f"about {amount:,.2f} {currency}" if amount >= 0.01 else f"less than 0.01 {currency}"
 
 
@@ -285,7 +286,7 @@ def _cutover(
 
     Raises
     ------
-    sides.UserError
+    UserError
         The source table cannot be read.
     """
     began = time.perf_counter()
@@ -340,7 +341,7 @@ def _like(description: Json) -> Json:
 
 def _described(side: Side) -> Json | None:
     assert side.table_name is not None
-    with explained(side):
+    with user_errors(side):
         return described(SideCaller(side), side.table_name)
 
 

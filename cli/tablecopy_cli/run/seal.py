@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.terminal import Progress, printable
-from tablecopy_cli.common.text import wrapped
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
+from tablecopy_cli.common.terminal import Progress
+from tablecopy_cli.common.text import escaped, wrapped
 from tablecopy_cli.run.control_function import ControlFunction, Status
 
 # Sealing waits for the replicator's leases, which live as long as its function may run.
@@ -20,7 +21,7 @@ _ANSWER = "yes"
 
 
 def check_answerable(yes: bool, stream: TextIO) -> None:
-    """Raise `sides.UserError` if somebody has to confirm the seal, and nobody can be asked."""
+    """Raise `UserError` if somebody has to confirm the seal, and nobody can be asked."""
     if not yes and not stream.isatty():
         raise UserError(
             "seal cannot be undone and asks for confirmation, but there is no terminal. "
@@ -47,7 +48,7 @@ def confirmed(function: ControlFunction, name: str, tables: tuple[Side, Side] | 
 
     Raises
     ------
-    sides.UserError
+    UserError
         The run cannot be sealed, or the answer is not ``yes``.
     """
     status = function.status()
@@ -65,7 +66,7 @@ def confirmed(function: ControlFunction, name: str, tables: tuple[Side, Side] | 
 def question_lines(name: str, tables: tuple[Side, Side] | None) -> Iterator[str]:
     """What the seal does, before it is asked for."""
     if tables is None:
-        yield f"This ends the copy of the control function {printable(name)}."
+        yield f"This ends the copy of the control function {escaped(name)}."
     else:
         source, destination = (_place(side) for side in tables)
         yield "This ends the copy"
@@ -80,7 +81,7 @@ def sealed(function: ControlFunction, *, sleep: Callable[[float], None] = time.s
 
     Raises
     ------
-    sides.UserError
+    UserError
         The run cannot be sealed, a change came first, or it takes too long.
     """
     status = function.seal()
@@ -120,4 +121,4 @@ def _place(side: Side) -> str:
         for label, value in (("region", side.region), ("profile", side.profile), ("role", side.role_arn))
         if value
     )
-    return printable(f"{side.table_name}" + (f" ({where})" if where else ""))
+    return escaped(f"{side.table_name}" + (f" ({where})" if where else ""))

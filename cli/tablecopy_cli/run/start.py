@@ -26,7 +26,7 @@ def started(
 
     Raises
     ------
-    sides.UserError
+    UserError
         The run cannot be started.
     """
     status = function.start()

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tablecopy_cli.advice import Step, step_lines
-from tablecopy_cli.common.terminal import Style, printable
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.outcome import lacks_changes
 
@@ -46,10 +47,10 @@ def state_lines(status: Status, style: Style) -> Iterator[str]:
         when = ", tried again in the next slice" if status["redrive"] else ""
         yield style.yellow("  rejected   ") + f"{letters}{when}"
     for problem in status.get("problems", []):
-        yield style.yellow("  waits for  ") + printable(problem)
+        yield style.yellow("  waits for  ") + escaped(problem)
     note = note_of(status)
     if note:
-        yield style.yellow("  note       ") + printable(note)
+        yield style.yellow("  note       ") + escaped(note)
 
 
 def headline(status: Status) -> str:
@@ -114,14 +115,14 @@ def _figures(status: Status) -> Iterator[str]:
 
 
 def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
-    cost, currency = estimate["cost"], printable(estimate["currency"])
+    cost, currency = estimate["cost"], escaped(estimate["currency"])
     money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
     yield (
         f"  estimate   {estimate['items']:,} items, table size {estimate['bytes'] / 1e6:,.1f} MB: "
         f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
     )
     copying = duration(estimate["seconds"])
-    yield f"             {copying} of copying; the limit is {printable(estimate['limit_reason'])}"
+    yield f"             {copying} of copying; the limit is {escaped(estimate['limit_reason'])}"
 
 
 def slice_text(status: Status) -> str:

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
-from tablecopy_cli.common.terminal import Style, emit, is_live, printable
+from tablecopy_cli.common.terminal import Style, is_live, print_json
+from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.figures import changes_text, items_text, left_text, rate_text
@@ -74,7 +75,7 @@ class LiveView:
     def _note(self) -> str:
         ago = duration(self._clock.now() - self._at)
         if self._trouble:
-            return f"as of {ago} ago, tried again: {printable(self._trouble.message)}"
+            return f"as of {ago} ago, tried again: {escaped(self._trouble.message)}"
         return f"as of {ago} ago; Ctrl-C ends the watch, not the run"
 
 
@@ -105,7 +106,7 @@ class LogView:
         if self._failing and now - self._at < _LOG_SECONDS:
             return
         self._failing, self._at = True, now
-        self._write(f"no answer for {duration(trouble.since)}, tried again: {printable(trouble.message)}")
+        self._write(f"no answer for {duration(trouble.since)}, tried again: {escaped(trouble.message)}")
 
     def tick(self) -> None:
         """Nothing."""
@@ -122,7 +123,7 @@ class RecordView:
 
     def show(self, picture: Picture) -> None:
         """Write what control says, and what follows from it."""
-        emit(
+        print_json(
             {
                 "type": "status",
                 **picture.status,
@@ -134,7 +135,7 @@ class RecordView:
 
     def fail(self, trouble: Trouble) -> None:
         """Write that there is no answer."""
-        emit(
+        print_json(
             {
                 "type": "trouble",
                 "message": trouble.message,
@@ -165,6 +166,6 @@ def _parts(picture: Picture) -> Iterator[str]:
     if status["letters"]:
         yield count_of(status["letters"], "dead letter")
     for problem in status["problems"]:
-        yield f"waits for: {printable(problem)}"
+        yield f"waits for: {escaped(problem)}"
     if note_of(status):
-        yield printable(note_of(status))
+        yield escaped(note_of(status))

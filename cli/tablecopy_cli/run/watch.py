@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.control_function import Status, Throttled
 from tablecopy_cli.run.outcome import Outcome, outcome_of
@@ -101,7 +101,7 @@ class Watch:
 
         Raises
         ------
-        sides.UserError
+        UserError
             The first look failed for another reason than throttling, a later one in a way that does not
             pass by itself, or all for `PATIENCE_SECONDS`.
         """
@@ -145,7 +145,7 @@ class Watch:
         return picture
 
     def _trouble(self, error: UserError, since: float) -> Trouble:
-        if not error.passing:
+        if not error.transient:
             raise error
         if since >= PATIENCE_SECONDS:
             raise UserError(f"{error}; control has not answered for {duration(since)}", error.side) from error

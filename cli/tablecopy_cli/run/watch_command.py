@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from tablecopy_cli.advice import Commands, Situation, Step, next_steps, step_lines
-from tablecopy_cli.common.terminal import Style, emit
+from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.control_function import ControlFunction, Status
@@ -70,7 +70,7 @@ def watch(
     status = picture.status
     steps = next_steps(Situation(commands, run=status))
     if options.format == "jsonl":
-        emit(
+        print_json(
             {
                 "type": "summary",
                 "outcome": outcome.word,

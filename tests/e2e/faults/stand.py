@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.copying import Copy
 from tests.e2e.faults.call import Call

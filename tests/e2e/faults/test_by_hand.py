@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.control_function import Status
 from tests.e2e.faults.faults import Hold
 from tests.e2e.faults.rules import Rule

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
-from tablecopy_cli.common import Side
+from tablecopy_cli.common.accounts import Side
 from verify.settings.compare import Definition, compare_definitions, read_definition
 from verify.settings.findings import Finding
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from tablecopy_cli.common import Side
+from tablecopy_cli.common.accounts import Side
 from tests.unit.tablecopy.validation import check
 from verify import KeySchema, Table
 

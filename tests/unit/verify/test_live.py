@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.control_function import ControlFunction
 from tests.unit.verify.live import Compared, Simulation
 from verify import Options, WorkDirectory

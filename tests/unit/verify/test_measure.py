@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.conftest import MakeTable
 from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import item

@@ -150,7 +150,7 @@ def test_two_profiles_ask_one_after_the_other(equal: World, sts: Sts, config: Pa
 
 AT_ONCE = """
 import threading
-from tablecopy_cli.common import Side
+from tablecopy_cli.common.accounts import Side
 
 def sign_in(profile):
     together.wait()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tablecopy_cli.common import Side
+from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.run.control_function import ControlFunction, Status
 from tools.local.accounts import DESTINATION_ACCOUNT, REPOSITORY, SOURCE_ACCOUNT, LocalAws
 from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of, token_of

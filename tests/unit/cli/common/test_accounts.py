@@ -10,8 +10,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.accounts import ROLE_SESSION_NAME, side_of
+from tablecopy_cli.common.accounts import Side, side_of
+from tablecopy_cli.common.credentials import ROLE_SESSION_NAME
+from tablecopy_cli.common.errors import UserError
 
 ROLE = "arn:aws:iam::222222222222:role/copy"
 

@@ -13,9 +13,10 @@ import boto3
 import pytest
 from botocore.credentials import Credentials
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.credentials import SignIns, lend
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.errors import UserError
 from tests.unit.cli.common.sts import CredentialProcess, Sts, serving_sts
 
 ROLE = "arn:aws:iam::222222222222:role/copy"
@@ -208,7 +209,7 @@ def test_keys_that_are_not_strings_are_said_to_be_the_process_s(
     process.say(json.dumps({"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", **keys}))
     config.write_text(f"[profile old]\ncredential_process = {process.command}\n")
     side = Side("source", "orders", "eu-west-1", profile="old")
-    with pytest.raises(UserError, match=r"^source: .*credential_process.*must be strings"), explained(side):
+    with pytest.raises(UserError, match=r"^source: .*credential_process.*must be strings"), user_errors(side):
         side.client("dynamodb").list_tables()
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.checks import SideCaller
 from tablecopy_cli.run.control_function import ControlFunction
 from tests.unit.cli.common.sts import CredentialProcess
@@ -220,7 +221,7 @@ def refused(directory: Path, command: str) -> str:
     (directory / "aws-config").write_text(f"[profile old]\ncredential_process = {command}\n")
 
     def sign_in() -> None:
-        with explained(side):
+        with user_errors(side):
             side.client("sts").get_caller_identity()
 
     side = Side("source", "orders", "eu-west-1", profile="old")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.files import check_outputs, replacing
 
 ROOT = Path(__file__).parents[4]

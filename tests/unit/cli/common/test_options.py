@@ -6,7 +6,8 @@ import argparse
 
 import pytest
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.options import (
     add_output_options,
     add_side_options,

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from tablecopy_cli.common import UserError
-from tablecopy_cli.common.terminal import Progress, Style, emit, printable, question, run
+from tablecopy_cli.common.errors import UserError, run
+from tablecopy_cli.common.terminal import Progress, Style, print_json, question
+from tablecopy_cli.common.text import escaped
 
 ROOT = Path(__file__).parents[4]
 
@@ -81,11 +82,12 @@ def test_debug_shows_the_traceback(capfd: pytest.CaptureFixture[str]) -> None:
 
 SCRIPT = """
 import sys
-from tablecopy_cli.common.terminal import emit, run
+from tablecopy_cli.common.errors import run
+from tablecopy_cli.common.terminal import print_json
 
 def command(arguments):
     for number in range(100_000):
-        emit({"number": number})
+        print_json({"number": number})
     return 0
 
 sys.exit(run("tool", command))
@@ -122,7 +124,8 @@ def test_a_full_disk_is_trouble() -> None:
 
 CLOSING = """
 import os, sys
-from tablecopy_cli.common.terminal import Progress, run
+from tablecopy_cli.common.errors import run
+from tablecopy_cli.common.terminal import Progress
 
 def command(arguments):
     open(sys.argv[1], "w").close()
@@ -217,7 +220,7 @@ def test_progress_keeps_quiet_while_a_question_is_shown() -> None:
 
 def test_a_stream_that_cannot_show_a_character() -> None:
     script = (
-        "import sys\nfrom tablecopy_cli.common.terminal import run\n"
+        "import sys\nfrom tablecopy_cli.common.errors import run\n"
         "sys.exit(run('t', lambda a: print('Zürich') or 0))"
     )
     done = subprocess.run(
@@ -231,7 +234,7 @@ def test_a_stream_that_cannot_show_a_character() -> None:
 
 
 def test_json_lines_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
-    emit({"a": "é\x1b\u202e", "b": [1]})
+    print_json({"a": "é\x1b\u202e", "b": [1]})
     assert capsys.readouterr().out == '{"a":"\\u00e9\\u001b\\u202e","b":[1]}\n'
 
 
@@ -240,7 +243,7 @@ def test_json_lines_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     [("Zürich 東京", "Zürich 東京"), ("\x1b[31m", "\\x1b[31m"), ("a\nb", "a\\nb"), ("\u202e", "\\u202e")],
 )
 def test_printable(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert escaped(text) == shown
 
 
 def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.terraform import Copy, read_copies, read_copy, read_outputs
 
 Fake = Callable[..., Path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tablecopy_cli.common import Side
+from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.control_function import ControlFunction, Status
 

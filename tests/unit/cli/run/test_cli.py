@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy_cli.common import Side, UserError, terraform
+from tablecopy_cli.common import terraform
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run import cli
 from tablecopy_cli.run import seal as sealing
 from tablecopy_cli.run import start as starting
@@ -480,7 +482,7 @@ def test_a_failed_function_may_succeed_later(answer: Any) -> None:
     answer({"errorMessage": "Task timed out"}, function_error="Unhandled")
     with pytest.raises(UserError) as caught:
         ControlFunction(Side("source"), "control").status()
-    assert caught.value.passing
+    assert caught.value.transient
 
 
 def test_a_throttled_call_says_what_lambda_is_short_of(
@@ -494,7 +496,7 @@ def test_a_throttled_call_says_what_lambda_is_short_of(
     assert "Lambda throttles the control function control" in capsys.readouterr().err
     with pytest.raises(Throttled) as caught:
         ControlFunction(Side("source"), "control").status()
-    assert caught.value.passing
+    assert caught.value.transient
 
 
 def test_terraform_outputs_name_the_copy(

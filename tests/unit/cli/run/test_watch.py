@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tablecopy_cli.common import UserError
-from tablecopy_cli.common.errors import explained
+from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.control_function import Status, Throttled
 from tablecopy_cli.run.outcome import Outcome
 from tablecopy_cli.run.watch import PATIENCE_SECONDS, Picture, Trouble, Watch
@@ -18,7 +18,7 @@ from tests.unit.cli.run.control import SIDE, Control, HandClock, status
 
 def error(code: str) -> UserError:
     """An error of the function's service, as the client raises it."""
-    with pytest.raises(UserError) as caught, explained(SIDE):
+    with pytest.raises(UserError) as caught, user_errors(SIDE):
         raise ClientError({"Error": {"Code": code, "Message": "why"}}, "Invoke")
     return caught.value
 
@@ -72,7 +72,7 @@ def test_it_looks_until_the_phase_is_reached() -> None:
 
 
 def test_a_throttled_first_look_is_made_again() -> None:
-    busy = Throttled("no execution left", passing=True)
+    busy = Throttled("no execution left", transient=True)
     scene = Scene(busy, busy, status("ready"))
     assert scene.until() is Outcome.REACHED
     assert [trouble.message for trouble in scene.view.troubles] == ["no execution left"] * 2
@@ -81,9 +81,9 @@ def test_a_throttled_first_look_is_made_again() -> None:
 
 def test_a_first_look_that_is_throttled_for_ever_ends_it() -> None:
     with pytest.raises(UserError, match="no execution left; control has not answered"):
-        Scene(Throttled("no execution left", passing=True)).until()
+        Scene(Throttled("no execution left", transient=True)).until()
     with pytest.raises(Throttled):
-        Scene(Throttled("no execution left", passing=True), timeout=30.0).until()
+        Scene(Throttled("no execution left", transient=True), timeout=30.0).until()
 
 
 def test_each_look_is_one_call() -> None:
@@ -160,7 +160,7 @@ def test_after_an_error_the_credentials_are_read_again() -> None:
 
 
 def test_a_connection_that_is_cut_passes() -> None:
-    with pytest.raises(UserError) as cut, explained(SIDE):
+    with pytest.raises(UserError) as cut, user_errors(SIDE):
         raise EndpointConnectionError(endpoint_url="https://lambda")
     assert Scene(status("slice"), cut.value, status("ready")).until() is Outcome.REACHED
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from verify.comparison import dead_letters as module
 from verify.comparison.dead_letters import Letters, letters_of
 

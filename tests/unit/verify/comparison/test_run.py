@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tablecopy.clock import Clock
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.service import FakeTable
 from verify import Comparison, Filter, Options, Progress, compare
 from verify.comparison.dead_letters import Letters

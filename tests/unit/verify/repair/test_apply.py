@@ -11,7 +11,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import to_json
 from verify.repair.apply import Outcome, Repair
 from verify.repair.live_table import LiveTable, digest_of

@@ -13,7 +13,8 @@ import boto3
 import pytest
 
 import verify.repair.cli
-from tablecopy_cli.common import UserError, terraform
+from tablecopy_cli.common import terraform
+from tablecopy_cli.common.errors import UserError
 from verify.comparison.results import Comparison, Difference, SideResult
 from verify.repair.cli import main, parser
 from verify.repair.live_table import LiveTable, digest_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.repair import guard as module
 from verify.repair.guard import CONTROL_SECONDS, SOURCE_SECONDS, ControlGuard, Moved, SourceGuard
 

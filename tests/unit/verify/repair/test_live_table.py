@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb.identity import Identity
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from verify.repair.live_table import (
     MAX_EXPRESSION_BYTES,
     MAX_OPERATORS,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.comparison.results import Comparison, Difference, Sample, SideResult
 from verify.repair.plan import UNASKED, Action, default_plan, read_plan, write_plan
 

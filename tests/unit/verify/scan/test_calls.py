@@ -22,7 +22,8 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.service import FakeTable, serving
 from tests.unit.verify.world import item
 from verify.scan.calls import (

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tablecopy.dynamodb.identity import Identity, are_replicas
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.items import numbers
 from tests.unit.verify.service import FakeTable, Served, serving
 from tests.unit.verify.world import World, item, records

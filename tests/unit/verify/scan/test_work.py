@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tablecopy_cli.common import UserError
+from tablecopy_cli.common.errors import UserError
 from verify.scan.work import Blocks, WorkDirectory, default_directory, rows
 
 WHAT = {"tables": ["a", "b"]}

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.world import ROOT, World
 from verify.scan.calls import ReadCapacity, Unlimited
 from verify.scan.segment import ScanPlan

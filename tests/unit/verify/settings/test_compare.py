@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tablecopy_cli.common import Side, UserError
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.definitions import (
     KEY_ARN,
     compare,

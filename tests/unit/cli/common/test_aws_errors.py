@@ -31,8 +31,9 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from tablecopy_cli.common import Side, UserError
-from tablecopy_cli.common.errors import explain, explained
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.aws_errors import explain, user_errors
+from tablecopy_cli.common.errors import UserError
 
 SIDE = Side(
     "source", table_name="orders", region="eu-west-1", profile="old", role_arn="arn:aws:iam::1:role/r"
@@ -189,14 +190,14 @@ def test_a_missing_function_is_no_missing_table() -> None:
 
 def test_explained_keeps_the_cause_and_the_side() -> None:
     error = client_error("AccessDeniedException")
-    with pytest.raises(UserError) as caught, explained(SIDE):
+    with pytest.raises(UserError) as caught, user_errors(SIDE):
         raise error
     assert caught.value.__cause__ is error
     assert caught.value.side == "source"
 
 
 @pytest.mark.parametrize(
-    ("error", "passing"),
+    ("error", "transient"),
     [
         (client_error("ThrottlingException"), True),
         (client_error("TooManyRequestsException"), True),
@@ -214,10 +215,10 @@ def test_explained_keeps_the_cause_and_the_side() -> None:
         (SSLError(endpoint_url="https://x", error="y"), False),
     ],
 )
-def test_what_may_pass_by_itself(error: Any, passing: bool) -> None:
-    with pytest.raises(UserError) as caught, explained(SIDE):
+def test_what_may_pass_by_itself(error: Any, transient: bool) -> None:
+    with pytest.raises(UserError) as caught, user_errors(SIDE):
         raise error
-    assert caught.value.passing is passing
+    assert caught.value.transient is transient
 
 
 def test_the_variable_that_is_recommended_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +233,7 @@ def test_only_a_wrong_filter_makes_what_was_read_useless() -> None:
         (client_error("ValidationException", FILTER, "PutItem"), True),
         (client_error("ExpiredTokenException"), True),
     ):
-        with pytest.raises(UserError) as caught, explained(SIDE):
+        with pytest.raises(UserError) as caught, user_errors(SIDE):
             raise error
         assert caught.value.resumable is resumable
         # Also in the process that started this one.
@@ -250,7 +251,7 @@ def test_the_variable_that_names_a_missing_profile(monkeypatch: pytest.MonkeyPat
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(ZeroDivisionError), explained(SIDE):
+    with pytest.raises(ZeroDivisionError), user_errors(SIDE):
         raise ZeroDivisionError
 
 
