@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.identity import Identity, are_replicas
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 
 # A wrong region or endpoint shows in the first call; retrying that for a minute helps nobody.
 _PROBE_ATTEMPTS = 3
-
-# Something else has written the item since, is writing it in a transaction, or in another region.
-_OVERTAKEN = {
-    "ConditionalCheckFailedException",
-    "TransactionConflictException",
-    "ReplicatedWriteConflictException",
-}
-# The item as it is will never be taken, whatever becomes of others.
-_REFUSED = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
 
 # An expression has at most 4 KB and 300 operators and functions
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-expression-parameters).
@@ -146,10 +138,10 @@ class LiveTable:
                     TableName=self.side.table_name, **parameters
                 )
             except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code in _OVERTAKEN:
+                code = errors.code(error)
+                if code == errors.CONDITION_FAILED or errors.kind(error) is errors.Kind.BUSY:
                     raise Overtaken from error
-                if code in _REFUSED:
+                if errors.is_rejected(error):
                     message = " ".join(error.response["Error"].get("Message", "").split())
                     raise Refused(f"{self.side.name}: {code}: {message}") from error
                 raise

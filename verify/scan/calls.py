@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.dynamodb import errors
-from tablecopy.dynamodb.post import Post
+from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
@@ -34,7 +34,7 @@ _CONNECTIONS = 64
 _Found = TypeVar("_Found")
 
 Send = Callable[[str, bytes], bytes]
-"""Sends a body to an operation, spelled as ``"Scan"``, once; raises as `Post.send` does."""
+"""Sends a body to an operation, spelled as ``"Scan"``, once; raises as `DynamoDBClient.send` does."""
 
 
 class Stopped(Exception):
@@ -124,7 +124,7 @@ def sender(side: Side) -> tuple[Send, str]:
     session = side.session()
     with user_errors(side), SIGN_INS.lock:
         # boto3 hides the session that has the credentials; its own clients are made of it as well.
-        post = Post(
+        client = DynamoDBClient(
             session._session,
             endpoint_url=side.endpoint_url,
             config=Config(
@@ -135,7 +135,7 @@ def sender(side: Side) -> tuple[Send, str]:
             ),
             table=side.table_name,
         )
-    return post.send, post.endpoint_url
+    return client.send, client.endpoint_url
 
 
 class Calls:
@@ -180,7 +180,7 @@ class Calls:
                 return found
             except ClientError as error:
                 units = 0.0
-                if errors.is_throttle(error):
+                if errors.is_throttled(error):
                     throttles += 1
                 elif errors.is_server_error(error):
                     failures += 1

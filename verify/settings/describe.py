@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from tablecopy.dynamodb import errors
 from tablecopy_cli.common.accounts import Side
 from verify.scan.identity import is_arn
 from verify.settings.findings import Unread, detail, optional
@@ -351,7 +352,7 @@ def _policy(client: DynamoDBClient, arn: str) -> Any:
     try:
         text = client.get_resource_policy(ResourceArn=arn)["Policy"]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "PolicyNotFoundException":
+        if errors.code(error) == errors.POLICY_NOT_FOUND:
             return None
         raise
     return json.loads(text.replace(arn, "TABLE_ARN"))

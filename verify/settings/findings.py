@@ -17,8 +17,6 @@ Severity: TypeAlias = Literal["data", "cost", "cosmetic"]
 
 _RANK: dict[Severity, int] = {"data": 0, "cost": 1, "cosmetic": 2}
 
-_NOT_KNOWN = {"UnknownOperation", "UnknownOperationException", "NotImplemented", "InvalidAction"}
-
 Reason: TypeAlias = Literal["denied", "not known", "failed", "by name only"]
 
 _WHY: dict[Reason, str] = {
@@ -124,7 +122,7 @@ def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
         except ClientError as error:
             if errors.is_denied(error):
                 return Unread(permission, "denied")
-            if errors.code(error) in _NOT_KNOWN:
+            if errors.kind(error) is errors.Kind.UNSUPPORTED:
                 return Unread(permission, "not known")
             raise
 

@@ -46,14 +46,13 @@ from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
 
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
+from tablecopy.dynamodb.errors import Kind
 from tablecopy_cli.common.errors import UserError
 
 if TYPE_CHECKING:
     from tablecopy_cli.common.accounts import Side
 
-# The credentials of a person are no new session's, which AWS may not know yet.
-_UNKNOWN = "UnrecognizedClientException"
 _SIGN_IN = (UnauthorizedSSOTokenError, SSOError, TokenRetrievalError)
 _CONFIGURATION = (
     ConfigNotFound,
@@ -64,7 +63,6 @@ _CONFIGURATION = (
     UnknownCredentialError,
 )
 _CLOCK = ("Signature expired", "Signature not yet current")
-_CLOCK_CODES = {"RequestTimeTooSkewed", "RequestInTheFuture"}
 # AWS's names for what a flag gives.
 _PARAMETERS = {"TableName": "", "ExternalId": "-external-id", "RoleArn": "-role-arn"}
 
@@ -93,7 +91,8 @@ def is_transient(error: BotoCoreError | ClientError) -> bool:
     Center session, of a process, or in the shared files.
     """
     if isinstance(error, ClientError):
-        return retry.is_retryable(error) and retry.code(error) != _UNKNOWN
+        # A person's credentials are not those of a new session, which AWS may not know yet.
+        return errors.is_transient(error) and errors.kind(error) is not Kind.NEW_SESSION
     if isinstance(error, SSLError):
         return False
     return isinstance(error, (BotoConnectionError, HTTPClientError, CredentialRetrievalError, *_SIGN_IN))
@@ -121,18 +120,19 @@ def _flag(side: Side | None, name: str) -> str:
 
 
 def _explain_client_error(error: ClientError, side: Side | None) -> str:
-    code = error.response.get("Error", {}).get("Code", "Unknown")
+    kind = errors.kind(error)
+    code = errors.code(error)
     message = error.response.get("Error", {}).get("Message", "") or code
     operation = error.operation_name
     found = f"({code}: {message})"
-    if code in _CLOCK_CODES or message.startswith(_CLOCK):
+    if kind is Kind.CLOCK or message.startswith(_CLOCK):
         return (
             f"AWS rejects the request because this machine's clock is {_skew(message)}. Synchronize the "
             "clock (for example `timedatectl set-ntp true`) and run the command again."
         )
     if _is_expired(error):
         return f"the credentials have expired ({code}). Sign in again{_login_hint(side)}."
-    if retry.is_unrecognized(error) or code == _UNKNOWN:
+    if kind in {Kind.UNRECOGNIZED, Kind.NEW_SESSION}:
         region = f'Region "{side.region}"' if side and side.region else "the Region"
         return (
             f"AWS rejects the credentials {found}. Check {_flag(side, 'profile')} and the AWS_ variables "
@@ -154,15 +154,15 @@ def _explain_client_error(error: ClientError, side: Side | None) -> str:
             f"{operation} is not allowed to use the KMS key {found}. Check that the key is enabled and that "
             "its key policy and the caller's policy allow the caller to use it."
         )
-    if retry.is_denied(error):
+    if errors.is_denied(error):
         return f"{operation} is not allowed {found}. Grant the permission to the caller, or {_other(side)}."
-    if code == "ResourceNotFoundException" and side and side.table_name and operation != "Invoke":
+    if code == errors.RESOURCE_NOT_FOUND and side and side.table_name and operation != "Invoke":
         where = f" in {side.region}" if side.region else ""
         return (
             f"there is no table {side.table_name}{where} in this account. "
             f"Check --{side.name}, --{side.name}-region and --{side.name}-profile."
         )
-    if retry.is_throttle(error):
+    if errors.is_throttled(error):
         return f"{operation} is throttled, also after retries {found}. Raise the capacity or wait."
     if _is_wrong_filter(error):
         return (
@@ -297,14 +297,12 @@ def _is_wrong_filter(error: BotoCoreError | ClientError) -> bool:
 
 def _is_expired(error: ClientError) -> bool:
     # RequestExpired, which may be sent again as it is, is about the time for which the request was signed.
-    return (retry.is_expired(error) and retry.code(error) != _UNKNOWN) or retry.code(
-        error
-    ) == "RequestExpired"
+    return errors.kind(error) is Kind.EXPIRED or errors.code(error) == "RequestExpired"
 
 
 def _concerns_key(error: ClientError, message: str) -> bool:
-    code = retry.code(error)
-    denied = retry.is_denied(error) and bool(re.search(r"\bkms:|\bKMS\b", message))
+    code = errors.code(error)
+    denied = errors.is_denied(error) and bool(re.search(r"\bkms:|\bKMS\b", message))
     return denied or code.startswith("KMS") or code == "InaccessibleEncryptionCredentialsException"
 
 

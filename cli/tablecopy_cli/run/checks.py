@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tablecopy.control.preflight import Preflight
 from tablecopy.control.readers import global_table_warning
 from tablecopy.control.tables import described, provisioned, stream_command
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.description import uncopied_members
 from tablecopy.settings import CopySettings
@@ -102,12 +102,12 @@ class SideCaller:
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
         """Send ``body`` to ``operation``; see `tablecopy.control.tables.Caller`."""
         name = "".join(word.capitalize() for word in operation.split("_"))
-        backoff = retry.Backoff(random.Random())
+        backoff = errors.Backoff(random.Random())
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._answer(name, body if isinstance(body, bytes) else encode(body))
-            except (ClientError, *retry.NO_ANSWER) as error:
-                passing = not isinstance(error, ClientError) or retry.is_retryable(error)
+            except (ClientError, *errors.NO_ANSWER) as error:
+                passing = not isinstance(error, ClientError) or errors.is_transient(error)
                 if attempt == _ATTEMPTS or not passing:
                     raise
                 time.sleep(backoff.next())
@@ -402,7 +402,7 @@ def _attempt(check: str, find: Callable[[], Iterator[Result]]) -> Iterator[Resul
 def unasked(check: str, error: ClientError | BotoCoreError | UserError) -> Result:
     """Say what could not be asked, with the IAM action that is missing."""
     cause = error.__cause__ if isinstance(error, UserError) else error
-    if isinstance(cause, ClientError) and retry.is_denied(cause):
+    if isinstance(cause, ClientError) and errors.is_denied(cause):
         action = f"{_SERVICES.get(cause.operation_name, 'dynamodb')}:{cause.operation_name}"
         return Result(check, "not_checked", f"{action} is not allowed", action)
     message = str(error) if isinstance(error, UserError) else explain(error)

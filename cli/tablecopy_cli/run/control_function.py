@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError
@@ -115,7 +115,7 @@ class ControlFunction:
                 )
         except UserError as error:
             cause = error.__cause__
-            if isinstance(cause, ClientError) and retry.is_throttle(cause):
+            if isinstance(cause, ClientError) and errors.is_throttled(cause):
                 raise Throttled(
                     f"Lambda throttles the control function {self._name}. The account has no concurrent "
                     "execution left, or the Region's Invoke requests are used up. Try again in a minute",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -38,6 +38,6 @@ class Asking:
 def is_not_yet(error: ClientError) -> bool:
     """Whether a service was too busy, or busy with this resource: the same request may succeed later."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if status == _TOO_MANY_REQUESTS or retry.is_throttle(error):
+    if status == _TOO_MANY_REQUESTS or errors.is_throttled(error):
         return True
-    return retry.kind(error) is retry.Kind.RETRYABLE and not retry.is_server_error(error)
+    return errors.kind(error) is errors.Kind.TRANSIENT and not errors.is_server_error(error)

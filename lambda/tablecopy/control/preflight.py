@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.control.readers import open_shards, reader_problems
 from tablecopy.control.tables import Caller, destination_problems, source_problems
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
 from tablecopy.settings import CopySettings
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def problems(checks: Sequence[Check]) -> list[str]:
             found += done.result()
         except ClientError as error:
             # A Region that the account has not enabled answers as if the credentials had expired.
-            if not (retry.is_denied(error) or retry.is_expired(error)):
+            if not (errors.is_denied(error) or errors.is_expired(error)):
                 raise
             found.append(
                 f"{error.operation_name} is denied: {error.response['Error'].get('Message', '')} "

@@ -6,13 +6,17 @@ import json
 
 from tablecopy.control.estimate import estimate, read_ceiling
 from tablecopy.control.tables import key_definition
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.metrics import log
 from tablecopy.settings import ControlSettings
 
 
 def survey(
-    source: Wire, source_table: str, destination: Wire, destination_table: str, settings: ControlSettings
+    source: DynamoDBClient,
+    source_table: str,
+    destination: DynamoDBClient,
+    destination_table: str,
+    settings: ControlSettings,
 ) -> Json:
     """Fields of the run that follow from the tables, which preflight has found to be there.
 

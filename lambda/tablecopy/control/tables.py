@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.identity import Identity, are_replicas
 
@@ -16,7 +17,7 @@ _VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 
 
 class Caller(Protocol):
-    """Calls DynamoDB with documents as DynamoDB spells them; ``tablecopy.dynamodb.client.Wire`` is one."""
+    """Calls DynamoDB with documents as DynamoDB spells them; ``DynamoDBClient`` is one."""
 
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
         """Send ``body`` to ``operation``, its name in botocore such as ``describe_table``.
@@ -148,12 +149,12 @@ def destination_lost(destination: Caller, table: str, table_id: str) -> list[str
     return []
 
 
-def described(wire: Caller, table: str) -> Json | None:
+def described(client: Caller, table: str) -> Json | None:
     """``Table`` of DescribeTable, or None when there is no such table."""
     try:
-        description: Json = wire.call("describe_table", {"TableName": table})["Table"]
+        description: Json = client.call("describe_table", {"TableName": table})["Table"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if errors.code(error) != errors.RESOURCE_NOT_FOUND:
             raise
         return None
     return description

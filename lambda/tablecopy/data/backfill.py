@@ -15,7 +15,7 @@ from tablecopy.data.dead_letters import Letterbox
 from tablecopy.data.pool import WRITERS, Delivery, Part
 from tablecopy.data.scan import Scan
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
 from tablecopy.journal.dead_letters import Letters, Origin
@@ -79,7 +79,7 @@ class Worker:
         leases: Leases,
         segments: Segments,
         letters: Letters,
-        source: Wire,
+        source: DynamoDBClient,
         table: str,
         shares: Shares,
         writer_for: WriterFactory,

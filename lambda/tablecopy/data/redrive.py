@@ -11,7 +11,7 @@ from dataclasses import replace
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.data.backfill import Next, is_in_slice
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter, Refused, WriterFactory
-from tablecopy.dynamodb.client import Json, Wire, encode
+from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import delete, put
 from tablecopy.journal.dead_letters import LETTERS, Letter, Letters
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
@@ -38,7 +38,7 @@ class Redrive:
         run: RunRecord,
         leases: Leases,
         letters: Letters,
-        source: Wire,
+        source: DynamoDBClient,
         table: str,
         shares: Shares,
         writer_for: WriterFactory,

@@ -7,8 +7,8 @@ import random
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock
-from tablecopy.dynamodb import errors as retry
-from tablecopy.dynamodb.client import Json, Wire, encode
+from tablecopy.dynamodb import errors
+from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.pages import BadPage, Page, parse
 from tablecopy.metrics import log
 from tablecopy.throughput.rate import Capacity
@@ -20,8 +20,8 @@ class Scan:
 
     Parameters
     ----------
-    wire
-        A client of the source.
+    client
+        Client of the source.
     table, segment, total_segments
         What is scanned.
     capacity
@@ -34,7 +34,7 @@ class Scan:
 
     def __init__(
         self,
-        wire: Wire,
+        client: DynamoDBClient,
         table: str,
         segment: int,
         total_segments: int,
@@ -44,7 +44,7 @@ class Scan:
         until: float,
         jitter: random.Random,
     ) -> None:
-        self._wire = wire
+        self._client = client
         self._request: Json = {
             "TableName": table,
             "ConsistentRead": True,
@@ -76,24 +76,24 @@ class Scan:
         if start is not None:
             request["ExclusiveStartKey"] = start
         body = encode(request)
-        backoff = retry.Backoff(self._jitter)
+        backoff = errors.Backoff(self._jitter)
         while True:
             taken = self._capacity.take(self._until)
             consumed = 0.0
             try:
-                page = parse(self._wire.post("Scan", body))
+                page = parse(self._client.send("Scan", body))
                 if start is not None and page.last_key == start:
                     raise BadPage("it ends where it began")
                 consumed = self._usage.consumed([{"CapacityUnits": page.consumed}])
                 return page
             except ClientError as error:
-                if not retry.is_retryable(error):
+                if not errors.is_transient(error):
                     raise
-                if retry.is_throttle(error):
+                if errors.is_throttled(error):
                     self._capacity.throttled()
                     self._usage.throttled(error)
-                log.event("source_retry", code=retry.code(error))
-            except (*retry.NO_ANSWER, BadPage) as error:
+                log.event("source_retry", code=errors.code(error))
+            except (*errors.NO_ANSWER, BadPage) as error:
                 # It has been read, most likely, and nobody says at what cost.
                 consumed = taken
                 log.event("source_no_answer", error=type(error).__name__)

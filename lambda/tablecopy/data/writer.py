@@ -7,12 +7,11 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
-from botocore.exceptions import ClientError, ResponseStreamingError
+from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock, OutOfTime
-from tablecopy.dynamodb import errors as retry
-from tablecopy.dynamodb.client import Wire, encode
-from tablecopy.dynamodb.post import Json, document
+from tablecopy.dynamodb import errors
+from tablecopy.dynamodb.client import DynamoDBClient, Json, document, encode
 from tablecopy.dynamodb.requests import key_of, key_token
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.metrics import log
@@ -55,8 +54,8 @@ class BatchWriter:
 
     Parameters
     ----------
-    wire
-        A client of the destination.
+    client
+        Client of the destination.
     table, key_names
         The table and its key attributes, to recognise what comes back as unprocessed.
     capacity
@@ -69,7 +68,7 @@ class BatchWriter:
 
     def __init__(
         self,
-        wire: Wire,
+        client: DynamoDBClient,
         table: str,
         key_names: Sequence[str],
         capacity: Capacity,
@@ -78,7 +77,7 @@ class BatchWriter:
         deadline: float,
         jitter: random.Random,
     ) -> None:
-        self._wire = wire
+        self._client = client
         name = json.dumps(table).encode()
         self._prefix = b'{"ReturnConsumedCapacity":"INDEXES","RequestItems":{' + name + b":["
         self._table = table
@@ -108,7 +107,7 @@ class BatchWriter:
             The destination cannot be written at all: no permission, no such table.
         """
         pending = batch
-        backoff = retry.Backoff(self._jitter)
+        backoff = errors.Backoff(self._jitter)
         while pending:
             try:
                 taken = self._capacity.take(self._deadline)
@@ -121,13 +120,13 @@ class BatchWriter:
             except OutOfTime as late:
                 raise Unwritten(frozenset(pending)) from late
             except ClientError as error:
-                if not retry.is_retryable(error):
-                    if retry.is_refusal(error):
+                if not errors.is_transient(error):
+                    if errors.is_rejected(error):
                         self._write_halves(pending, error)
                         return
                     raise
                 self._note(error, len(pending))
-            except retry.NO_ANSWER as error:
+            except errors.NO_ANSWER as error:
                 self._leave_open()
                 # It may have been written, and nobody says at what cost.
                 consumed = taken
@@ -158,14 +157,12 @@ class BatchWriter:
     def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
         """Send once; what was not processed, and the units consumed. Raises OutOfTime past the deadline."""
         # Assuming the role may take as long as it likes, so that the deadline is looked at behind it again.
-        credentials = self._wire.sign_in()
+        credentials = self._client.credentials()
         if self._clock.now() >= self._deadline:
             raise OutOfTime
-        answer = self._wire.post("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
+        answer = self._client.send("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
+        # Read as success, an answer cut short would hide the unprocessed items it was about to name.
         response = document(answer)
-        if response is None:
-            # Read as success, an answer cut short would hide the unprocessed items it was about to name.
-            raise ResponseStreamingError(error="the answer was cut short")
         consumed = self._usage.consumed(response.get("ConsumedCapacity", ()))
         unprocessed = response.get("UnprocessedItems", {}).get(self._table, [])
         if not unprocessed:
@@ -177,12 +174,12 @@ class BatchWriter:
         return [request for request in pending if self._token(request) in left], consumed
 
     def _note(self, error: ClientError, writes: int) -> None:
-        if retry.is_throttle(error):
+        if errors.is_throttled(error):
             self._capacity.throttled()
             self._usage.throttled(error)
-        if retry.is_server_error(error):
+        if errors.is_server_error(error):
             self._leave_open()
-        log.event("destination_retry", code=retry.code(error), writes=writes, **_reasons(error))
+        log.event("destination_retry", code=errors.code(error), writes=writes, **_reasons(error))
 
     def _leave_open(self) -> None:
         with self._lock:

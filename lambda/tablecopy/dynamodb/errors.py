@@ -1,4 +1,4 @@
-"""What an AWS error means for the call that met it, and how long to wait before the next try."""
+"""The table of AWS error codes: what an error means for the call, and how long to wait before a retry."""
 
 from __future__ import annotations
 
@@ -12,54 +12,68 @@ _BACKOFF_CAP_SECONDS = 5.0
 
 
 class Kind(Enum):
-    """What an error says about the same call made again."""
+    """What an error means for the same call made again."""
 
-    THROTTLE = "throttle"
+    THROTTLED = "throttled"
     """It succeeds when there is capacity again."""
-    RETRYABLE = "retryable"
+    TRANSIENT = "transient"
     """It may succeed later."""
+    BUSY = "busy"
+    """It may succeed later: another write or transaction holds the item."""
     EXPIRED = "expired"
     """It succeeds with new credentials."""
-    REFUSAL = "refusal"
-    """It is invalid in itself and always fails; without one of its items it may succeed."""
+    NEW_SESSION = "new session"
+    """The credentials are unknown: they are wrong, or so new that DynamoDB does not know them yet."""
+    REJECTED = "rejected"
+    """It is invalid in itself and always fails. Without one of its items it may succeed."""
     DENIED = "denied"
     """It fails until someone grants the permission."""
     UNRECOGNIZED = "unrecognized"
-    """It fails with these credentials, or with this clock."""
+    """It fails with these credentials."""
+    CLOCK = "clock"
+    """It fails until this machine's clock is right."""
+    UNSUPPORTED = "unsupported"
+    """It fails because the endpoint does not have the operation."""
     FATAL = "fatal"
-    """It fails until someone changes a table, a permission or a setting, or it is an answer in itself."""
+    """It fails until someone changes a table or a setting, or the error is an answer in itself."""
 
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+RESOURCE_NOT_FOUND = "ResourceNotFoundException"
+POLICY_NOT_FOUND = "PolicyNotFoundException"
 
 # Every error that botocore's models list for the operations used, and those common to all services
-# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html). Errors that are
-# missing here are retryable with a status of 500 or more, and fatal otherwise.
+# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html). A code that is
+# missing here is transient with a status of 500 or more, and fatal otherwise.
 CODES: dict[Kind, str] = {
-    Kind.THROTTLE: """
+    Kind.THROTTLED: """
         ProvisionedThroughputExceededException RequestLimitExceeded ThrottlingException ThrottledException
         Throttling LimitExceededException TooManyRequestsException RequestThrottled RequestThrottledException
         SlowDown OverLimit ExecutionLimitExceeded EC2ThrottledException KmsThrottled KmsThrottlingException
     """,
-    # A write in another Region or a transaction held the item, a mapping is being changed, or a function is
-    # being set up.
-    Kind.RETRYABLE: """
+    # Some of these say that a mapping is being changed, or that a function is being set up.
+    Kind.TRANSIENT: """
         InternalServerError InternalFailure InternalError InternalServerException ServiceUnavailable
         ServiceUnavailableException ServiceException RequestTimeout RequestTimeoutException
         RequestAbortedException RequestExpired PriorRequestNotComplete
-        ReplicatedWriteConflictException TransactionConflictException TransactionInProgressException
+        TransactionInProgressException
         ResourceInUseException ResourceConflictException ResourceNotReadyException
         CodeArtifactUserPendingException EC2UnexpectedException EFSIOException EFSMountConnectivityException
         EFSMountTimeoutException ENINotReadyException S3FilesMountConnectivityException
         S3FilesMountTimeoutException SnapStartNotReadyException SnapStartTimeoutException
     """,
-    # DynamoDB answers UnrecognizedClientException to a new session that it does not know yet.
-    Kind.EXPIRED: "ExpiredToken ExpiredTokenException UnrecognizedClientException",
-    Kind.REFUSAL: "ValidationException ItemCollectionSizeLimitExceededException",
+    Kind.BUSY: "ReplicatedWriteConflictException TransactionConflictException",
+    Kind.EXPIRED: "ExpiredToken ExpiredTokenException",
+    Kind.NEW_SESSION: "UnrecognizedClientException",
+    Kind.REJECTED: "ValidationException ItemCollectionSizeLimitExceededException",
     Kind.DENIED: "AccessDenied AccessDeniedException NotAuthorized UnauthorizedOperation",
     Kind.UNRECOGNIZED: """
         IncompleteSignature IncompleteSignatureException InvalidAccessKeyId InvalidClientTokenId
         InvalidSignatureException MissingAuthenticationToken MissingAuthenticationTokenException
-        OptInRequired RequestInTheFuture RequestTimeTooSkewed SignatureDoesNotMatch
+        OptInRequired SignatureDoesNotMatch
     """,
+    Kind.CLOCK: "RequestInTheFuture RequestTimeTooSkewed",
+    Kind.UNSUPPORTED: "InvalidAction NotImplemented UnknownOperation UnknownOperationException",
     Kind.FATAL: """
         ConditionalCheckFailedException TransactionCanceledException IdempotentParameterMismatchException
         ResourceNotFoundException TableNotFoundException PolicyNotFoundException InvalidEndpointException
@@ -81,9 +95,9 @@ CODES: dict[Kind, str] = {
         SerializedRequestEntityTooLargeException ServiceQuotaExceededException SnapStartException
         SnapStartRegenerationFailureException SubnetIPAddressLimitReachedException
         UnsupportedMediaTypeException
-        InvalidAction InvalidParameterCombination InvalidParameterValue InvalidQueryParameter
+        InvalidParameterCombination InvalidParameterValue InvalidQueryParameter
         MalformedHttpRequestException MalformedQueryString MissingAction MissingParameter
-        RequestEntityTooLargeException SerializationException UnknownOperationException ValidationError
+        RequestEntityTooLargeException SerializationException ValidationError
     """,
 }
 
@@ -96,23 +110,39 @@ NO_ANSWER = (HTTPClientError, ConnectionError)
 
 
 def code(error: ClientError) -> str:
-    """Return DynamoDB's name for the error."""
+    """Return the service's name for the error."""
     return error.response["Error"]["Code"]
 
 
 def kind(error: ClientError) -> Kind:
-    """Return what the error says about the same call made again."""
-    return KINDS.get(code(error)) or (Kind.RETRYABLE if is_server_error(error) else Kind.FATAL)
+    """Return what the error means for the same call made again."""
+    return KINDS.get(code(error)) or (Kind.TRANSIENT if is_server_error(error) else Kind.FATAL)
 
 
-def is_throttle(error: ClientError) -> bool:
+def is_server_error(error: ClientError) -> bool:
+    """Whether the service failed, so that it is unknown whether the call took effect."""
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+
+
+def is_transient(error: ClientError) -> bool:
+    """Whether the same call may succeed later."""
+    transient = {Kind.THROTTLED, Kind.TRANSIENT, Kind.BUSY, Kind.EXPIRED, Kind.NEW_SESSION}
+    return kind(error) in transient or is_server_error(error)
+
+
+def is_throttled(error: ClientError) -> bool:
     """Whether the table, one of its indexes or a partition has no capacity at the moment."""
-    return kind(error) is Kind.THROTTLE
+    return kind(error) is Kind.THROTTLED
 
 
 def is_expired(error: ClientError) -> bool:
-    """Whether the session's credentials are no longer valid, and new ones are."""
-    return kind(error) is Kind.EXPIRED
+    """Whether new credentials of the same role may help."""
+    return kind(error) in {Kind.EXPIRED, Kind.NEW_SESSION}
+
+
+def is_rejected(error: ClientError) -> bool:
+    """Whether the call is invalid in itself and always fails."""
+    return kind(error) is Kind.REJECTED
 
 
 def is_denied(error: ClientError) -> bool:
@@ -120,33 +150,13 @@ def is_denied(error: ClientError) -> bool:
     return kind(error) is Kind.DENIED
 
 
-def is_unrecognized(error: ClientError) -> bool:
-    """Whether AWS does not take the request for one of a caller that it knows."""
-    return kind(error) is Kind.UNRECOGNIZED
-
-
-def is_server_error(error: ClientError) -> bool:
-    """Whether DynamoDB failed, so that it is unknown whether the call took effect."""
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
-
-
-def is_retryable(error: ClientError) -> bool:
-    """Whether the same call may succeed later."""
-    return kind(error) in {Kind.THROTTLE, Kind.RETRYABLE, Kind.EXPIRED} or is_server_error(error)
-
-
-def is_refusal(error: ClientError) -> bool:
-    """Whether the call is invalid in itself and always fails."""
-    return kind(error) is Kind.REFUSAL
-
-
 def is_untrusted(error: BotoCoreError) -> bool:
-    """Whether the endpoint's certificate was refused: the next try fails in the same way."""
+    """Whether the endpoint's certificate was not accepted: the next attempt fails in the same way."""
     return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 class Backoff:
-    """Full jitter: each wait is any time between zero and an exponentially growing bound.
+    """Waits with full jitter: any time between zero and an exponentially growing bound.
 
     Parameters
     ----------
@@ -166,11 +176,11 @@ class Backoff:
         self._attempt = 0
 
     def progress(self) -> None:
-        """Something was achieved: begin again with short waits."""
+        """Start again with short waits, because something was achieved."""
         self._attempt = 0
 
     def next(self) -> float:
-        """Seconds to wait before the next try."""
+        """Return the seconds to wait before the next attempt."""
         bound = min(self._cap, self._base * 2**self._attempt)
         self._attempt += 1
         return self._jitter.uniform(0, bound)

@@ -1,7 +1,11 @@
-"""HTTP connections that go the way botocore's own client would go.
+"""The network path to DynamoDB: the endpoint and the connections that botocore's own client would use.
 
-Without a proxy they are the standard library's, kept alive: what urllib3 and botocore put around it costs
-twice what it costs itself. Behind a proxy they are botocore's.
+The endpoint depends on more than a URL: a path in ``endpoint_url``, FIPS and dual-stack settings,
+account-based endpoints, the ARN of a table, endpoint discovery. None of these rules is repeated here:
+botocore prepares a call without items, and `Routes` takes the request from it just before the signature.
+
+Without a proxy, connections are the standard library's, kept alive: what urllib3 and botocore add costs twice
+what the connection itself costs. Behind a proxy they are botocore's.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.client import BaseClient
 from botocore.exceptions import (
@@ -33,6 +38,102 @@ from botocore.session import Session
 from botocore.utils import get_environ_proxies
 from urllib3.util import wait_for_read
 
+# botocore searches these operations' RequestItems for table ARNs, and fails where the member is missing.
+_BATCH_OPERATIONS = frozenset({"BatchWriteItem", "BatchGetItem"})
+
+
+@dataclass(frozen=True)
+class Route:
+    """Destination of a call.
+
+    Attributes
+    ----------
+    url
+        Full URL, with the endpoint's path.
+    signing_name, signing_region
+        Scope of the signature.
+    user_agent
+        User agent of botocore's client.
+    """
+
+    url: str
+    signing_name: str
+    signing_region: str
+    user_agent: str
+
+
+class Routes:
+    """Resolves routes with a botocore client. Safe to use from several threads.
+
+    Parameters
+    ----------
+    client
+        A DynamoDB client without parameter validation. It must not be used for anything else: none of its
+        calls is sent.
+    table
+        Name or ARN by which the calls name their table, where it may be an ARN: an account-based endpoint
+        follows the ARN.
+    """
+
+    def __init__(self, client: BaseClient, table: str | None = None) -> None:
+        self._client = client
+        self._table = table
+        self._known: dict[tuple[str, str | None], Route] = {}
+        client.meta.events.register_last("before-sign.dynamodb", _stop)
+
+    def of(self, operation: str, account_id: str | None) -> Route:
+        """Return the route of ``operation`` (spelled as the API does, for example ``Scan``).
+
+        Parameters
+        ----------
+        account_id
+            Account of the credentials if it is known; an account-based endpoint depends on it.
+
+        Raises
+        ------
+        botocore.exceptions.BotoCoreError
+            The settings do not lead to an endpoint.
+        """
+        # Two threads may resolve the same route; they get equal ones.
+        route = self._known.get((operation, account_id))
+        if route is None:
+            route = self._known[operation, account_id] = self._resolve(operation)
+        return route
+
+    def _resolve(self, operation: str) -> Route:
+        request: dict[str, Any] = {}
+        if operation in _BATCH_OPERATIONS:
+            # A table's value is a structure in one operation and a list in the other.
+            nothing: Any = {} if operation == "BatchGetItem" else []
+            request = {"RequestItems": {self._table: nothing} if self._table else {}}
+        elif self._table:
+            request = {"TableName": self._table}
+        try:
+            getattr(self._client, xform_name(operation))(**request)
+        except _Prepared as prepared:
+            return prepared.route
+        raise AssertionError(f"botocore did not sign {operation}")
+
+
+class _Prepared(Exception):
+    def __init__(self, route: Route) -> None:
+        super().__init__(route)
+        self.route = route
+
+
+def _stop(request: Any, signing_name: str, region_name: str, **_: object) -> None:
+    # The endpoint's rules may name another scope than the client's.
+    scope = request.context.get("signing", {})
+    user_agent = request.headers["User-Agent"]
+    raise _Prepared(
+        Route(
+            request.url,
+            scope.get("signing_name") or signing_name,
+            scope.get("region") or region_name,
+            user_agent.decode() if isinstance(user_agent, bytes) else user_agent,
+        )
+    )
+
 
 @dataclass(frozen=True)
 class Response:
@@ -44,8 +145,8 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What decides how an endpoint is reached.
+class HttpSettings:
+    """Settings that decide how an endpoint is reached.
 
     Attributes
     ----------
@@ -71,8 +172,41 @@ class Settings:
     proxies_config: Mapping[str, object] | None = None
     connections: int = 10
 
+    @classmethod
+    def of(cls, session: Session, client: BaseClient) -> HttpSettings:
+        """Read the settings that botocore itself has used for ``client``, which ``session`` has created.
 
-class Connections(Protocol):
+        Raises
+        ------
+        botocore.exceptions.InvalidConfigError
+            The path of the CA bundle is empty.
+        """
+        # botocore sets these members by name; its types do not know them.
+        config: Any = client.meta.config
+        # In botocore's order: AWS_CA_BUNDLE or the profile's ca_bundle, then REQUESTS_CA_BUNDLE.
+        verify = session.get_config_variable("ca_bundle")
+        if verify is None:
+            verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
+        if isinstance(verify, str) and not verify.strip():
+            raise InvalidConfigError(
+                error_msg="the CA bundle's path (ca_bundle, AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE) is empty"
+            )
+        proxies = config.proxies
+        if proxies is None:
+            # Like botocore, judge NO_PROXY by the client's endpoint, not by an account-based one.
+            proxies = get_environ_proxies(client.meta.endpoint_url)
+        return cls(
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+            verify=verify,
+            client_cert=config.client_cert,
+            proxies=proxies,
+            proxies_config=config.proxies_config,
+            connections=config.max_pool_connections,
+        )
+
+
+class ConnectionPool(Protocol):
     """Connections to any number of endpoints. Safe to use from several threads."""
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
@@ -86,53 +220,20 @@ class Connections(Protocol):
         ...
 
 
-def settings_of(session: Session, client: BaseClient) -> Settings:
-    """Read the settings that botocore itself has used for ``client``, which ``session`` has created.
-
-    Raises
-    ------
-    botocore.exceptions.InvalidConfigError
-        The path of the CA bundle is empty.
-    """
-    # botocore sets these members by name; its types do not know them.
-    config: Any = client.meta.config
-    # In botocore's order: AWS_CA_BUNDLE or the profile's ca_bundle, then REQUESTS_CA_BUNDLE.
-    verify = session.get_config_variable("ca_bundle")
-    if verify is None:
-        verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
-    if isinstance(verify, str) and not verify.strip():
-        raise InvalidConfigError(
-            error_msg="the path of the CA bundle (ca_bundle, AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE) is empty"
-        )
-    proxies = config.proxies
-    if proxies is None:
-        # Like botocore, judge NO_PROXY by the client's endpoint, not by an account-based one.
-        proxies = get_environ_proxies(client.meta.endpoint_url)
-    return Settings(
-        connect_timeout=config.connect_timeout,
-        read_timeout=config.read_timeout,
-        verify=verify,
-        client_cert=config.client_cert,
-        proxies=proxies,
-        proxies_config=config.proxies_config,
-        connections=config.max_pool_connections,
-    )
-
-
-def connections(settings: Settings, scheme: str) -> Connections:
+def connection_pool(settings: HttpSettings, scheme: str) -> ConnectionPool:
     """Return connections for endpoints of ``scheme`` (``http`` or ``https``)."""
-    return Proxied(settings) if (settings.proxies or {}).get(scheme) else Direct(settings)
+    return ProxyPool(settings) if (settings.proxies or {}).get(scheme) else DirectPool(settings)
 
 
-class Direct:
-    """Connections without a proxy. One is opened when none is free, and kept."""
+class DirectPool:
+    """Connections without a proxy. A new one is opened when none is free, and kept."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._free: defaultdict[tuple[str, str], deque[HTTPConnection]] = defaultdict(deque)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send ``body`` and return the answer; see `Connections`."""
+        """Send ``body`` and return the answer; see `ConnectionPool`."""
         parts = urlsplit(url)
         free = self._free[parts.scheme, parts.netloc]
         connection = _still_open(free) or self._open(url)
@@ -217,10 +318,10 @@ def _still_open(free: deque[HTTPConnection]) -> HTTPConnection | None:
     return None
 
 
-class Proxied:
-    """Connections through a proxy: botocore's, so that every setting of it means the same."""
+class ProxyPool:
+    """Connections through a proxy. They are botocore's, so that every proxy setting has the same effect."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HttpSettings) -> None:
         timeout: Any = settings.connect_timeout, settings.read_timeout
         options: Any = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -237,7 +338,7 @@ class Proxied:
         )
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send ``body`` and return the answer; see `Connections`."""
+        """Send ``body`` and return the answer; see `ConnectionPool`."""
         request = AWSPreparedRequest("POST", url, cast(Any, HeadersDict(headers)), body, False)
         answer = self._session.send(request)
         received = {name.lower(): value for name, value in answer.headers.items()}

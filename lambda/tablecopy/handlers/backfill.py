@@ -8,7 +8,7 @@ from tablecopy.clock import Clock
 from tablecopy.data.backfill import Worker
 from tablecopy.data.pool import WRITERS
 from tablecopy.data.redrive import Redrive
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.sessions import own_session
 from tablecopy.handlers.context import Context, budgets, deadline, journal, settings, writer_factory
 from tablecopy.journal.dead_letters import LETTERS, Letters
@@ -24,7 +24,7 @@ _STORE = journal(_SETTINGS, connections=WRITERS)
 _RUN = RunRecord(_STORE)
 _LEASES = Leases(_STORE, _CLOCK)
 _LETTERS = Letters(_STORE, _CLOCK)
-_SOURCE = Wire(own_session())
+_SOURCE = DynamoDBClient(own_session())
 _METER = Meter(_CLOCK, _SETTINGS.copy_name)
 _SHARES = Shares(_CLOCK, *budgets())
 _WRITER_FOR = writer_factory(_SETTINGS, _CLOCK, "backfill", _SHARES.write, _METER)

@@ -7,9 +7,11 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from botocore.config import Config
+
 from tablecopy.clock import Clock
 from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
-from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.client import FUNCTION_CONFIG, DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.journal.store import Store
 from tablecopy.metrics.buffer import Meter
@@ -46,25 +48,27 @@ def budgets() -> tuple[float | None, float | None]:
 
 def journal(its: Settings, connections: int = 10) -> Store:
     """The journal, with the function's own role."""
-    return Store(Wire(own_session(), connections=connections), its.journal_table)
+    return Store(
+        DynamoDBClient(own_session(), config=FUNCTION_CONFIG.merge(Config(max_pool_connections=connections))),
+        its.journal_table,
+    )
 
 
 def writer_factory(
     its: Settings, clock: Clock, function: str, capacity: Capacity, meter: Meter
 ) -> WriterFactory:
     """Makes writers to the destination that share one client, with the destination account's role."""
-    wire = Wire(
+    client = DynamoDBClient(
         RoleSession(its.destination_role_arn, its.destination_external_id, f"tablecopy-{function}"),
         its.destination_region,
-        connect_timeout=3,
-        read_timeout=WRITE_TIMEOUT_SECONDS - 3,
+        config=FUNCTION_CONFIG.merge(Config(read_timeout=WRITE_TIMEOUT_SECONDS - 3)),
     )
 
     usage = writes(meter, its.destination_table)
 
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
         return BatchWriter(
-            wire, its.destination_table, key_names, capacity, usage, clock, until, random.Random()
+            client, its.destination_table, key_names, capacity, usage, clock, until, random.Random()
         )
 
     return make

@@ -20,7 +20,7 @@ from tablecopy.control.stream.progress import Stream
 from tablecopy.control.survey import survey
 from tablecopy.control.table_checks import Watch
 from tablecopy.control.tables import destination_lost, source_problems
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.handlers import clients
 from tablecopy.handlers.context import Context, journal, settings
@@ -41,8 +41,8 @@ _CLOCK = Clock()
 _COMMON = settings()
 _SETTINGS = ControlSettings.from_environment(os.environ)
 _STORE = journal(_COMMON)
-_SOURCE = Wire(own_session())
-_DESTINATION = Wire(
+_SOURCE = DynamoDBClient(own_session())
+_DESTINATION = DynamoDBClient(
     RoleSession(_COMMON.destination_role_arn, _COMMON.destination_external_id, "tablecopy-reconciler"),
     _COMMON.destination_region,
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb import errors
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import BadPage
 
 
@@ -28,13 +29,13 @@ def number(value: float) -> Json:
 class Store:
     """Reads are strongly consistent: the functions fence each other through them."""
 
-    def __init__(self, wire: Wire, table: str) -> None:
-        self._wire = wire
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
         self._table = table
 
     def get(self, pk: str, sk: str) -> Json | None:
         """The item, or None."""
-        response = self._wire.call(
+        response = self._client.call(
             "get_item",
             {"TableName": self._table, "Key": {"pk": text(pk), "sk": text(sk)}, "ConsistentRead": True},
         )
@@ -93,7 +94,7 @@ class Store:
 
     def _query_pages(self, request: Json) -> Iterator[Json]:
         while True:
-            page = self._wire.call("query", request)
+            page = self._client.call("query", request)
             yield page
             if "LastEvaluatedKey" not in page:
                 return
@@ -117,8 +118,8 @@ class Store:
         }
         given = {name: value for name, value in optional.items() if value}
         try:
-            self._wire.call(operation, {"TableName": self._table, **request, **given})
+            self._client.call(operation, {"TableName": self._table, **request, **given})
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if errors.code(error) == errors.CONDITION_FAILED:
                 raise Conflict(f"{request.get('Key') or ''} is not in the expected state") from error
             raise

@@ -16,7 +16,7 @@ import boto3
 import botocore.session
 
 from tablecopy.clock import Clock
-from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.dead_letters import Letter, Letters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases
@@ -46,7 +46,7 @@ class Stage:
         session = botocore.session.Session()
         session.set_credentials(SOURCE_ACCOUNT, SECRET)
         region = self.stand.copy.aws.regions[SOURCE_ACCOUNT]
-        self._store = Store(Wire(session, region), self.stand.journal)
+        self._store = Store(DynamoDBClient(session, region), self.stand.journal)
         self.clock = Clock()
 
     @cached_property

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import FakeClock, own_wire
+from tests.unit.tablecopy.fakes import FakeClock, moto_client
 from tests.unit.tablecopy.front import Front, front
 
 
@@ -41,15 +41,15 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    """An empty journal: a real table as far as moto goes, spoken to through the real Wire."""
+    """An empty journal: a real table as far as moto goes, spoken to through the real DynamoDBClient."""
     with mock_aws():
         yield new_store()
 
 
 def new_store() -> Store:
     """Create the journal's table in the AWS that moto shows at the moment."""
-    wire = own_wire()
-    wire.call(
+    client = moto_client()
+    client.call(
         "create_table",
         {
             "TableName": "journal",
@@ -64,4 +64,4 @@ def new_store() -> Store:
             ],
         },
     )
-    return Store(wire, "journal")
+    return Store(client, "journal")

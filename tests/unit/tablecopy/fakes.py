@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
 from tablecopy.clock import Clock
-from tablecopy.dynamodb.client import Json, Wire, encode
+from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.store import Conflict, Store
 from tests.unit.tablecopy.validation import check
@@ -46,9 +46,9 @@ class FakeClock(Clock):
 
 
 @functools.cache
-def own_wire() -> Wire:
-    """A wire to the AWS that moto shows at the moment."""
-    return Wire(Session(), "eu-west-1", attempts=1)
+def moto_client() -> DynamoDBClient:
+    """A client to the AWS that moto shows at the moment."""
+    return DynamoDBClient(Session(), "eu-west-1", attempts=1)
 
 
 def client_error(
@@ -97,7 +97,7 @@ def leave(*indexes: int) -> Fault:
     return answer
 
 
-class FakeDestination(Wire):
+class FakeDestination(DynamoDBClient):
     """A table in memory behind BatchWriteItem, with its limits, and with faults for its next calls.
 
     Each write costs one unit, and for each index what ``indexes`` says. One call at a time takes effect, as
@@ -112,13 +112,13 @@ class FakeDestination(Wire):
         self.items: dict[str, Json] = {}
         self.calls: list[list[Json]] = []
         self.on_call: Callable[[], None] = lambda: None
-        self.on_sign_in: Callable[[], None] = lambda: None
+        self.on_credentials: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
 
-    def sign_in(self) -> None:
-        self.on_sign_in()
+    def credentials(self) -> None:
+        self.on_credentials()
 
-    def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+    def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         assert operation == "BatchWriteItem"
         check(operation, body)
         request = json.loads(body)
@@ -168,7 +168,7 @@ class FakeDestination(Wire):
                 self.items[self.token(request)] = request["PutRequest"]["Item"]
 
 
-class FakeSource(Wire):
+class FakeSource(DynamoDBClient):
     """A table in memory behind Scan, in an order of its own, a few items a page, and behind GetItem.
 
     Each item read costs a unit. ``faults`` are for the next scans: an error that is raised, or what becomes
@@ -183,7 +183,7 @@ class FakeSource(Wire):
         self.on_scan: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
 
-    def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+    def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         assert operation == "Scan"
         check(operation, body)
         request = json.loads(body)
@@ -230,26 +230,26 @@ class FakeSource(Wire):
         return answer
 
 
-class WatchedWire(Wire):
-    """Another wire with ``before`` and ``after`` around each call: to interfere, or to be killed there."""
+class WatchedClient(DynamoDBClient):
+    """Another client with ``before`` and ``after`` around each call: to interfere, or to be killed there."""
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.client = client
         self.before: Callable[[str], None] = lambda operation: None
         self.after: Callable[[str], None] = lambda operation: None
 
     def call(self, operation: str, body: Any) -> Json:
         self.before(operation)
-        answer = self.wire.call(operation, body)
+        answer = self.client.call(operation, body)
         self.after(operation)
         return answer
 
-    def sign_in(self) -> None:
-        self.wire.sign_in()
+    def credentials(self) -> None:
+        self.client.credentials()
 
-    def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+    def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         self.before(operation)
-        answer = self.wire.post(operation, body, credentials)
+        answer = self.client.send(operation, body, credentials)
         self.after(operation)
         return answer
 

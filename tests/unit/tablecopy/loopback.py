@@ -10,7 +10,7 @@ from types import TracebackType
 import pytest
 from botocore.session import Session
 
-from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.client import DynamoDBClient
 
 
 class Loopback(ThreadingHTTPServer):
@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Answering:
-    """Makes wires to servers with one answer each; they end with it."""
+    """Makes clients of servers with one answer each; they end with it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
@@ -69,12 +69,12 @@ class Answering:
         length: int | None = None,
         headers: Mapping[str, str] | None = None,
         session: Session | None = None,
-    ) -> tuple[Wire, Loopback]:
+    ) -> tuple[DynamoDBClient, Loopback]:
         server = Loopback(status, body, len(body) if length is None else length, headers or {})
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         self._servers.append(server)
         self._monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.server_port}")
-        return Wire(session or Session(), "eu-west-1", attempts=1), server
+        return DynamoDBClient(session or Session(), "eu-west-1", attempts=1), server
 
     def __enter__(self) -> Answering:
         return self

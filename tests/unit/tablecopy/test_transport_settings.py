@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, EndpointResolutionError, SSLError
 from botocore.session import Session
 
-from tablecopy.dynamodb.http import Direct, Proxied, connections, settings_of
-from tablecopy.dynamodb.post import Post
+from tablecopy.dynamodb.client import DynamoDBClient
+from tablecopy.dynamodb.http import DirectPool, HttpSettings, ProxyPool, connection_pool
 from tests.unit.tablecopy.arrivals import Arrival, World
 
 TABLE = "cities"
@@ -242,22 +242,22 @@ class Calling:
             Config(**case.config(world))
         )
         self._client = Session().create_client("dynamodb", endpoint_url=endpoint, config=config)
-        self._post = Post(Session(), endpoint_url=endpoint, config=config, table=case.table)
+        self._direct = DynamoDBClient(Session(), endpoint_url=endpoint, config=config, table=case.table)
 
     def describe(self) -> None:
         """A call that botocore sends itself."""
         self._client.describe_table(TableName=self._table)
 
     def scan(self) -> None:
-        self._post.send("Scan", b'{"TableName":"%b"}' % self._table.encode())
+        self._direct.send("Scan", b'{"TableName":"%b"}' % self._table.encode())
 
     def read(self) -> None:
         keys = b'{"Keys":[{"pk":{"S":"k"}}]}'
-        self._post.send("BatchGetItem", b'{"RequestItems":{"%b":%b}}' % (self._table.encode(), keys))
+        self._direct.send("BatchGetItem", b'{"RequestItems":{"%b":%b}}' % (self._table.encode(), keys))
 
     def write(self) -> None:
         delete = b'[{"DeleteRequest":{"Key":{"pk":{"S":"k"}}}}]'
-        self._post.send("BatchWriteItem", b'{"RequestItems":{"%b":%b}}' % (self._table.encode(), delete))
+        self._direct.send("BatchWriteItem", b'{"RequestItems":{"%b":%b}}' % (self._table.encode(), delete))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -338,7 +338,7 @@ def test_a_server_that_asks_for_a_certificate_gets_none(
 def test_timeouts_and_connections_are_those_of_the_client() -> None:
     session = Session()
     config = Config(connect_timeout=3, read_timeout=10, max_pool_connections=7)
-    settings = settings_of(session, session.create_client("dynamodb", config=config))
+    settings = HttpSettings.of(session, session.create_client("dynamodb", config=config))
     assert (settings.connect_timeout, settings.read_timeout, settings.connections) == (3, 10, 7)
 
 
@@ -346,10 +346,10 @@ def test_without_a_proxy_nothing_of_botocore_is_between(monkeypatch: pytest.Monk
     # The benchmarks are measured on this way.
     session = Session()
     client = session.create_client("dynamodb", endpoint_url="http://127.0.0.1:1")
-    assert isinstance(connections(settings_of(session, client), "http"), Direct)
+    assert isinstance(connection_pool(HttpSettings.of(session, client), "http"), DirectPool)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:2")
-    assert isinstance(connections(settings_of(session, client), "http"), Proxied)
-    assert isinstance(connections(settings_of(session, client), "https"), Direct)
+    assert isinstance(connection_pool(HttpSettings.of(session, client), "http"), ProxyPool)
+    assert isinstance(connection_pool(HttpSettings.of(session, client), "https"), DirectPool)
 
 
 def _joined(certificate: str, key: str) -> str:

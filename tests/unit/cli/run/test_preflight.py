@@ -18,7 +18,7 @@ from botocore.loaders import create_loader
 
 from tablecopy.control.estimate import estimate
 from tablecopy.control.preflight import Preflight, problems
-from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.settings import CopySettings
 from tablecopy_cli.run.cli import main
 from tests.unit.cli.run.aws import REGION, ROLE, Aws, served
@@ -512,9 +512,9 @@ def test_control_finds_the_same_problems(
     found = [message for _, message in of(records, "problem")]
     assert len(found) == 1
     in_control = Preflight(
-        Wire(botocore.session.Session(), REGION, attempts=1),
+        DynamoDBClient(botocore.session.Session(), REGION, attempts=1),
         "orders",
-        assumed_wire(aws),
+        assumed_client(aws),
         "orders",
         boto3.client("lambda", region_name=REGION, endpoint_url=aws.url),
         boto3.client("dynamodbstreams", region_name=REGION, endpoint_url=aws.url),
@@ -524,10 +524,10 @@ def test_control_finds_the_same_problems(
     assert problems(checks) == found
 
 
-def assumed_wire(aws: Aws) -> Wire:
+def assumed_client(aws: Aws) -> DynamoDBClient:
     """The destination as control reaches it: through a role of the other account."""
 
-    class Assumed(Wire):
+    class Assumed(DynamoDBClient):
         def __init__(self) -> None:
             """Calls go to the client of the other account."""
 

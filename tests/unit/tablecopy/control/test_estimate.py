@@ -16,7 +16,7 @@ from tablecopy.control.estimate import (
     read_ceiling,
 )
 from tablecopy.control.survey import survey
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.settings import ControlSettings, Prices
 from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
@@ -129,7 +129,7 @@ def test_half_of_a_provisioned_source_is_left_to_others(
     assert read_ceiling(source(read=read), replace(SETTINGS, read_capacity=budget)) == ceiling
 
 
-class Described(Wire):
+class Described(DynamoDBClient):
     def __init__(self, tables: dict[str, Json]) -> None:
         self.tables = tables
 
@@ -140,8 +140,8 @@ class Described(Wire):
 
 def test_the_run_notes_what_it_finds(capsys: pytest.CaptureFixture[str]) -> None:
     read, written = source(read=200), destination()
-    wire = Described({"source": read, "copy": written})
-    noted = survey(wire, "source", wire, "copy", SETTINGS)
+    client = Described({"source": read, "copy": written})
+    noted = survey(client, "source", client, "copy", SETTINGS)
     expected = estimate(read, written, SETTINGS).as_json()
     assert json.loads(noted.pop("estimate")) == expected
     assert noted == {"key_names": ("pk",), "read_ceiling": 100, "destination_id": "id"}

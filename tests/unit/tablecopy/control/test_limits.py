@@ -11,7 +11,7 @@ from mypy_boto3_lambda.client import LambdaClient
 
 from tablecopy.control.limits import concurrency_problems, read_capacity_problems
 from tablecopy.settings import ControlSettings
-from tests.unit.tablecopy.fakes import own_wire
+from tests.unit.tablecopy.fakes import moto_client
 from tests.unit.tablecopy.test_handlers import ENVIRONMENT
 
 SETTINGS = ControlSettings.from_environment(ENVIRONMENT)
@@ -79,12 +79,12 @@ def test_reserved_executions_are_not_the_accounts_to_give() -> None:
 )
 def test_a_budget_is_at_most_what_is_provisioned(provisioned: int, budget: float | None, found: int) -> None:
     with mock_aws():
-        wire = own_wire()
+        client = moto_client()
         mode: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
         if provisioned:
             throughput = {"ReadCapacityUnits": provisioned, "WriteCapacityUnits": 1}
             mode = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": throughput}
-        wire.call(
+        client.call(
             "create_table",
             {
                 "TableName": "source",
@@ -93,7 +93,7 @@ def test_a_budget_is_at_most_what_is_provisioned(provisioned: int, budget: float
                 **mode,
             },
         )
-        problems = read_capacity_problems(wire, "source", replace(SETTINGS, read_capacity=budget))
+        problems = read_capacity_problems(client, "source", replace(SETTINGS, read_capacity=budget))
     assert len(problems) == found
     assert all(
         "101 read units per second" in problem and "100 provisioned" in problem for problem in problems
@@ -102,4 +102,4 @@ def test_a_budget_is_at_most_what_is_provisioned(provisioned: int, budget: float
 
 def test_a_source_that_is_gone_is_told_by_others() -> None:
     with mock_aws():
-        assert read_capacity_problems(own_wire(), "source", replace(SETTINGS, read_capacity=5)) == []
+        assert read_capacity_problems(moto_client(), "source", replace(SETTINGS, read_capacity=5)) == []

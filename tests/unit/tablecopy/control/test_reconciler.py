@@ -45,9 +45,9 @@ from tests.unit.tablecopy.fakes import (
     FakeStates,
     FakeStreams,
     NotFound,
-    WatchedWire,
+    WatchedClient,
     client_error,
-    own_wire,
+    moto_client,
 )
 
 SLICE_SECONDS = 600.0
@@ -72,10 +72,10 @@ class Scene:
     def __init__(self, drained_after: float = DRAINED_AFTER) -> None:
         self.drained_after = drained_after
         self.clock = FakeClock()
-        self.wire = WatchedWire(own_wire())
+        self.client = WatchedClient(moto_client())
         new_store()
-        store = Store(self.wire, "journal")
-        quiet = Store(own_wire(), "journal")
+        store = Store(self.client, "journal")
+        quiet = Store(moto_client(), "journal")
         self.lambda_ = FakeLambda()
         self.states = FakeStates()
         self.streams = FakeStreams()
@@ -938,8 +938,8 @@ def test_killed_or_overtaken_at_any_call_to_the_journal_the_run_gets_ready(
 
             return hook
 
-        scene.wire.before = disturbed("before")
-        scene.wire.after = disturbed("after")
+        scene.client.before = disturbed("before")
+        scene.client.after = disturbed("after")
         phases = []
         for _ in range(400):
             try:

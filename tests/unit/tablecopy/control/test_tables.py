@@ -15,64 +15,66 @@ from tablecopy.control.tables import (
     provisioned,
     source_problems,
 )
-from tablecopy.dynamodb.client import Json, Wire
-from tests.unit.tablecopy.fakes import own_wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
+from tests.unit.tablecopy.fakes import moto_client
 
 STREAM: Json = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def client() -> Iterator[DynamoDBClient]:
     with mock_aws():
-        yield own_wire()
+        yield moto_client()
 
 
-def create(wire: Wire, table: str, sort_type: str | None = None, **more: Any) -> Json:
+def create(client: DynamoDBClient, table: str, sort_type: str | None = None, **more: Any) -> Json:
     schema = [{"AttributeName": "pk", "KeyType": "HASH"}]
     types = [{"AttributeName": "pk", "AttributeType": "S"}]
     if sort_type:
         schema.append({"AttributeName": "sk", "KeyType": "RANGE"})
         types.append({"AttributeName": "sk", "AttributeType": sort_type})
     request = {"TableName": table, "BillingMode": "PAY_PER_REQUEST", "KeySchema": schema, **more}
-    description: Json = wire.call("create_table", {**request, "AttributeDefinitions": types})[
+    description: Json = client.call("create_table", {**request, "AttributeDefinitions": types})[
         "TableDescription"
     ]
     return description
 
 
-def check(wire: Wire, *, allow_items: bool = False, confirmed: bool = True) -> list[str]:
-    return destination_problems(wire, "source", wire, "copy", allow_items=allow_items, confirmed=confirmed)
+def check(client: DynamoDBClient, *, allow_items: bool = False, confirmed: bool = True) -> list[str]:
+    return destination_problems(
+        client, "source", client, "copy", allow_items=allow_items, confirmed=confirmed
+    )
 
 
-def test_a_source_with_its_stream(wire: Wire) -> None:
-    arn = create(wire, "source", **STREAM)["LatestStreamArn"]
-    assert source_problems(wire, "source", arn) == []
+def test_a_source_with_its_stream(client: DynamoDBClient) -> None:
+    arn = create(client, "source", **STREAM)["LatestStreamArn"]
+    assert source_problems(client, "source", arn) == []
 
 
-def test_a_source_without_a_stream(wire: Wire) -> None:
-    create(wire, "source")
-    [problem] = source_problems(wire, "source", "arn")
+def test_a_source_without_a_stream(client: DynamoDBClient) -> None:
+    create(client, "source")
+    [problem] = source_problems(client, "source", "arn")
     assert "no stream" in problem
 
 
-def test_a_source_with_another_stream(wire: Wire) -> None:
-    create(wire, "source", **STREAM)
-    [problem] = source_problems(wire, "source", "arn:old")
+def test_a_source_with_another_stream(client: DynamoDBClient) -> None:
+    create(client, "source", **STREAM)
+    [problem] = source_problems(client, "source", "arn:old")
     assert "switched off and on" in problem
 
 
-def test_a_stream_without_images(wire: Wire) -> None:
+def test_a_stream_without_images(client: DynamoDBClient) -> None:
     specification = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-    arn = create(wire, "source", StreamSpecification=specification)["LatestStreamArn"]
-    [problem] = source_problems(wire, "source", arn)
+    arn = create(client, "source", StreamSpecification=specification)["LatestStreamArn"]
+    [problem] = source_problems(client, "source", arn)
     assert "KEYS_ONLY" in problem
 
 
-def test_a_source_that_is_gone(wire: Wire) -> None:
-    assert source_problems(wire, "source", "arn") == ["source table source does not exist any more"]
+def test_a_source_that_is_gone(client: DynamoDBClient) -> None:
+    assert source_problems(client, "source", "arn") == ["source table source does not exist any more"]
 
 
-class Described(Wire):
+class Described(DynamoDBClient):
     """A table as AWS describes it; moto gives it no id."""
 
     def __init__(self, table_id: str, status: str = "ACTIVE") -> None:
@@ -89,8 +91,8 @@ def test_a_destination_that_is_as_it_was() -> None:
     assert destination_lost(Described("id"), "copy", "") == []
 
 
-def test_a_destination_that_was_deleted(wire: Wire) -> None:
-    [problem] = destination_lost(wire, "copy", "id")
+def test_a_destination_that_was_deleted(client: DynamoDBClient) -> None:
+    [problem] = destination_lost(client, "copy", "id")
     assert "was deleted" in problem
     assert "start a new copy" in problem
     assert destination_lost(Described("id", "DELETING"), "copy", "id") == [problem]
@@ -102,84 +104,84 @@ def test_a_destination_that_is_another_one() -> None:
     assert "start a new copy" in problem
 
 
-def test_what_is_provisioned(wire: Wire) -> None:
+def test_what_is_provisioned(client: DynamoDBClient) -> None:
     throughput = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 5}
-    described = create(wire, "source", BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
+    described = create(client, "source", BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
     assert provisioned(described, "ReadCapacityUnits") == 7
-    assert provisioned(create(wire, "copy"), "ReadCapacityUnits") == 0
+    assert provisioned(create(client, "copy"), "ReadCapacityUnits") == 0
 
 
-def test_an_empty_destination(wire: Wire) -> None:
-    create(wire, "source", "N")
-    create(wire, "copy", "N")
-    assert check(wire) == []
+def test_an_empty_destination(client: DynamoDBClient) -> None:
+    create(client, "source", "N")
+    create(client, "copy", "N")
+    assert check(client) == []
 
 
-def test_no_destination(wire: Wire) -> None:
-    create(wire, "source")
-    [problem] = check(wire)
+def test_no_destination(client: DynamoDBClient) -> None:
+    create(client, "source")
+    [problem] = check(client)
     assert "does not exist" in problem
 
 
 @pytest.mark.parametrize("sort_type", ["S", None])
-def test_another_key(wire: Wire, sort_type: str | None) -> None:
-    create(wire, "source", "N")
-    create(wire, "copy", sort_type)
-    [problem] = check(wire)
+def test_another_key(client: DynamoDBClient, sort_type: str | None) -> None:
+    create(client, "source", "N")
+    create(client, "copy", sort_type)
+    [problem] = check(client)
     assert "has the key" in problem
 
 
-def test_items_at_the_destination(wire: Wire) -> None:
-    create(wire, "source")
-    create(wire, "copy")
-    wire.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
-    [problem] = check(wire)
+def test_items_at_the_destination(client: DynamoDBClient) -> None:
+    create(client, "source")
+    create(client, "copy")
+    client.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
+    [problem] = check(client)
     assert "allow_items" in problem
-    assert check(wire, allow_items=True) == []
+    assert check(client, allow_items=True) == []
 
 
-def test_an_apply_never_starts_a_copy_over_items(wire: Wire) -> None:
-    create(wire, "source")
-    create(wire, "copy")
-    assert check(wire, allow_items=True, confirmed=False) == []
-    wire.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
-    [problem] = check(wire, allow_items=True, confirmed=False)
+def test_an_apply_never_starts_a_copy_over_items(client: DynamoDBClient) -> None:
+    create(client, "source")
+    create(client, "copy")
+    assert check(client, allow_items=True, confirmed=False) == []
+    client.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
+    [problem] = check(client, allow_items=True, confirmed=False)
     assert "copy holds about 1 items, and an apply never starts a copy over them" in problem
     assert "tablecopy start" in problem
     # Starting it would not help here.
-    [problem] = check(wire, allow_items=False, confirmed=False)
+    [problem] = check(client, allow_items=False, confirmed=False)
     assert "allow_items" in problem
 
 
-def test_time_to_live_at_the_destination(wire: Wire) -> None:
-    create(wire, "source")
-    create(wire, "copy")
-    wire.call(
+def test_time_to_live_at_the_destination(client: DynamoDBClient) -> None:
+    create(client, "source")
+    create(client, "copy")
+    client.call(
         "update_time_to_live",
         {"TableName": "copy", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}},
     )
-    [problem] = check(wire)
+    [problem] = check(client)
     assert "--time-to-live-specification Enabled=false,AttributeName=until" in problem
 
 
-def test_an_empty_page_that_is_not_the_last_one_is_no_proof(wire: Wire) -> None:
-    class Sparse(Wire):
+def test_an_empty_page_that_is_not_the_last_one_is_no_proof(client: DynamoDBClient) -> None:
+    class Sparse(DynamoDBClient):
         def __init__(self) -> None:
-            """Everything but the scan is the other wire's."""
+            """Everything but the scan is the other client's."""
 
         def call(self, operation: str, body: Any) -> Json:
             if operation == "scan":
                 return {"Count": 0, "LastEvaluatedKey": {"pk": {"S": "a"}}}
-            return wire.call(operation, body)
+            return client.call(operation, body)
 
-    create(wire, "source")
-    create(wire, "copy")
-    [problem] = destination_problems(wire, "source", Sparse(), "copy", allow_items=False, confirmed=True)
+    create(client, "source")
+    create(client, "copy")
+    [problem] = destination_problems(client, "source", Sparse(), "copy", allow_items=False, confirmed=True)
     assert "holds items" in problem
 
 
-def test_the_hash_key_comes_first(wire: Wire) -> None:
-    assert key_definition(create(wire, "source", "B")) == [("pk", "S", "HASH"), ("sk", "B", "RANGE")]
+def test_the_hash_key_comes_first(client: DynamoDBClient) -> None:
+    assert key_definition(create(client, "source", "B")) == [("pk", "S", "HASH"), ("sk", "B", "RANGE")]
 
 
 class Fixed:

@@ -346,11 +346,11 @@ class TestTime:
         later_page_is_written = threading.Event()
 
         class Slow(FakeDestination):
-            def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+            def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
                 if encode(items(6)[0]) in body:
                     assert later_page_is_written.wait(20)
                     raise client_error("ThrottlingException")
-                answer = super().post(operation, body, credentials)
+                answer = super().send(operation, body, credentials)
                 later_page_is_written.set()
                 return answer
 

@@ -49,10 +49,10 @@ def test_as_many_calls_are_under_way_as_there_are_writers() -> None:
     barrier = threading.Barrier(16, timeout=20)
 
     class Together(FakeDestination):
-        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
             # Nobody comes past this alone.
             barrier.wait()
-            return super().post(operation, body, credentials)
+            return super().send(operation, body, credentials)
 
     destination = Together()
     assert deliver(destination, 16 * 25, 16) == ([frozenset()] * 16, [])
@@ -97,10 +97,10 @@ def test_leaving_waits_for_what_is_under_way_and_starts_nothing_more() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(FakeDestination):
-        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
             begun.set()
             assert go_on.wait(20)
-            return super().post(operation, body, credentials)
+            return super().send(operation, body, credentials)
 
     destination = Slow()
     clock = FakeClock()

@@ -108,7 +108,7 @@ def test_a_batch_is_one_call(clock: FakeClock) -> None:
 
 def test_nothing_is_sent_when_signing_in_took_until_the_deadline(clock: FakeClock) -> None:
     destination = FakeDestination()
-    destination.on_sign_in = lambda: clock.sleep(DEADLINE - clock.now())
+    destination.on_credentials = lambda: clock.sleep(DEADLINE - clock.now())
     with pytest.raises(Unwritten) as late:
         writer(destination, clock).write(puts(2))
     assert late.value.unwritten == frozenset(puts(2))
@@ -319,8 +319,8 @@ def test_what_indexes_consumed_is_charged_too(clock: FakeClock) -> None:
     ]
 
     class Indexed(FakeDestination):
-        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
-            super().post(operation, body, credentials)
+        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+            super().send(operation, body, credentials)
             return encode({"UnprocessedItems": {}, "ConsumedCapacity": consumed})
 
     capacity = Recording(clock)
@@ -379,8 +379,8 @@ def test_a_server_error_is_settled_like_a_call_without_an_answer(clock: FakeCloc
 @pytest.mark.parametrize("body", [b"", b'{"UnprocessedItems":{"copy":[{"Put', b"null", b"<html></html>"])
 def test_an_answer_cut_short_is_no_answer(clock: FakeClock, body: bytes) -> None:
     class Cut(FakeDestination):
-        def post(self, operation: str, request: bytes, credentials: object = None) -> bytes:
-            answer = super().post(operation, request)
+        def send(self, operation: str, request: bytes, credentials: object = None) -> bytes:
+            answer = super().send(operation, request)
             return body if len(self.calls) == 1 else answer
 
     destination = Cut(faults=[leave(1)])
@@ -397,10 +397,10 @@ def test_what_is_sent_again_is_spelled_as_before(clock: FakeClock) -> None:
 
         bodies: ClassVar[list[bytes]] = []
 
-        def post(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
             self.bodies.append(body)
             return json.dumps(
-                json.loads(super().post(operation, body, credentials)), indent=1, sort_keys=True
+                json.loads(super().send(operation, body, credentials)), indent=1, sort_keys=True
             ).encode()
 
     request = put(b'{ "v" : {"N" : "1.00"},"pk": {"S":"\\u00e9"} }')

@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import SSLError
 
-from tablecopy.dynamodb import errors as retry
+from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.errors import KINDS, Kind
 from tests.unit.tablecopy.fakes import client_error
 
@@ -27,11 +27,11 @@ COMMON = {
     "IncompleteSignatureException": Kind.UNRECOGNIZED,
     "InvalidSignatureException": Kind.UNRECOGNIZED,
     "MissingAuthenticationTokenException": Kind.UNRECOGNIZED,
-    "ServiceUnavailable": Kind.RETRYABLE,
-    "InternalFailure": Kind.RETRYABLE,
-    "ThrottlingException": Kind.THROTTLE,
-    "UnrecognizedClientException": Kind.EXPIRED,
-    "ValidationException": Kind.REFUSAL,
+    "ServiceUnavailable": Kind.TRANSIENT,
+    "InternalFailure": Kind.TRANSIENT,
+    "ThrottlingException": Kind.THROTTLED,
+    "UnrecognizedClientException": Kind.NEW_SESSION,
+    "ValidationException": Kind.REJECTED,
 }
 
 
@@ -79,11 +79,13 @@ def test_the_operations_are_found_in_the_code() -> None:
 
 @pytest.mark.parametrize(("service", "operation", "code"), list(_modelled()))
 def test_every_error_of_the_model_is_classified(service: str, operation: str, code: str) -> None:
-    assert code in KINDS, f"{service} {operation} may answer {code}: give it a kind in tablecopy/retry.py"
+    assert code in KINDS, (
+        f"{service} {operation} may answer {code}: give it a kind in tablecopy/dynamodb/errors.py"
+    )
 
 
 def test_no_error_has_two_kinds() -> None:
-    codes = [code for names in retry.CODES.values() for code in names.split()]
+    codes = [code for names in errors.CODES.values() for code in names.split()]
     assert sorted(codes) == sorted(set(codes))
 
 
@@ -92,24 +94,24 @@ def test_what_the_model_says_is_retryable_is_retried() -> None:
     for service, operation in CALLS:
         for shape in session.get_service_model(service).operation_model(operation).error_shapes:
             if "retryable" in shape.metadata:
-                assert retry.is_retryable(client_error(shape.error_code)), shape.error_code
+                assert errors.is_transient(client_error(shape.error_code)), shape.error_code
 
 
 @pytest.mark.parametrize(("code", "kind"), COMMON.items())
 def test_common_errors(code: str, kind: Kind) -> None:
-    assert retry.kind(client_error(code)) is kind
+    assert errors.kind(client_error(code)) is kind
 
 
 def test_a_write_held_by_another_replica_is_tried_again() -> None:
     error = client_error("ReplicatedWriteConflictException")
-    assert retry.is_retryable(error)
-    assert not retry.is_throttle(error)
-    assert not retry.is_refusal(error)
+    assert errors.is_transient(error)
+    assert not errors.is_throttled(error)
+    assert not errors.is_rejected(error)
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(400, False), (499, False), (500, True), (503, True)])
 def test_an_unknown_error_is_judged_by_its_status(status: int, retryable: bool) -> None:
-    assert retry.is_retryable(client_error("SomethingNew", status)) is retryable
+    assert errors.is_transient(client_error("SomethingNew", status)) is retryable
 
 
 @pytest.mark.parametrize(
@@ -121,4 +123,4 @@ def test_an_unknown_error_is_judged_by_its_status(status: int, retryable: bool) 
 )
 def test_a_refused_certificate_stays_refused(reason: str, untrusted: bool) -> None:
     error = SSLError(endpoint_url="https://dynamodb", error=OSError(reason))
-    assert retry.is_untrusted(error) is untrusted
+    assert errors.is_untrusted(error) is untrusted

@@ -12,7 +12,7 @@ import pytest
 from botocore.credentials import AssumeRoleCredentialFetcher
 from moto import mock_aws
 
-from tablecopy.dynamodb.client import Wire
+from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 
 ROLE = "arn:aws:iam::222222222222:role/copy"
@@ -35,7 +35,7 @@ def test_the_role_is_assumed_at_the_first_call() -> None:
 
 
 def test_writes_go_to_the_other_account() -> None:
-    Wire(RoleSession(ROLE, "external", "test"), "eu-west-1").call(
+    DynamoDBClient(RoleSession(ROLE, "external", "test"), "eu-west-1").call(
         "create_table",
         {
             "TableName": "there",
@@ -44,12 +44,12 @@ def test_writes_go_to_the_other_account() -> None:
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         },
     )
-    assert Wire(own_session(), "eu-west-1").call("list_tables", {})["TableNames"] == []
+    assert DynamoDBClient(own_session(), "eu-west-1").call("list_tables", {})["TableNames"] == []
 
 
 def test_the_functions_own_clients_still_parse_their_answers() -> None:
     RoleSession(ROLE, "external", "test")
-    Wire(own_session(), "eu-west-1")
+    DynamoDBClient(own_session(), "eu-west-1")
     identity = boto3.client("sts").get_caller_identity()
     assert json.dumps(identity["Account"]) == '"123456789012"'
 

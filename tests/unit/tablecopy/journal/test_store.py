@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.dynamodb.client import Json, Wire
+from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import BadPage
 from tablecopy.journal.store import Conflict, Store, number, text
-from tests.unit.tablecopy.fakes import own_wire
+from tests.unit.tablecopy.fakes import moto_client
 
 
 def test_an_item_comes_back(store: Store) -> None:
@@ -43,7 +43,7 @@ def test_a_condition_that_holds(store: Store) -> None:
 
 def test_another_error_is_no_conflict(store: Store) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        Store(own_wire(), "elsewhere").put("a", "b", {}, condition="attribute_not_exists(pk)")
+        Store(moto_client(), "elsewhere").put("a", "b", {}, condition="attribute_not_exists(pk)")
 
 
 def test_a_query_reads_all_pages_of_one_partition_in_order(store: Store) -> None:
@@ -66,7 +66,7 @@ def test_names_and_numbers_of_a_partition(store: Store) -> None:
 
 def test_every_read_is_strongly_consistent() -> None:
     # moto does not tell the difference; fencing depends on it.
-    class Recording(Wire):
+    class Recording(DynamoDBClient):
         def __init__(self) -> None:
             self.requests: list[Json] = []
 
@@ -74,19 +74,19 @@ def test_every_read_is_strongly_consistent() -> None:
             self.requests.append(dict(body))
             return {"Items": [], "Count": 0} if operation == "query" else {}
 
-    wire = Recording()
-    store = Store(wire, "journal")
+    client = Recording()
+    store = Store(client, "journal")
     store.get("a", "b")
     list(store.query("a"))
     list(store.query("a", first="b", last="c"))
     store.count("a")
     store.names("a")
-    assert [request["ConsistentRead"] for request in wire.requests] == [True] * 5
+    assert [request["ConsistentRead"] for request in client.requests] == [True] * 5
 
 
 @pytest.mark.parametrize("key", [None, {}])
 def test_a_page_with_an_empty_last_key_ends_the_query(key: Json | None) -> None:
-    class Endless(Wire):
+    class Endless(DynamoDBClient):
         def __init__(self) -> None:
             """Nothing is signed."""
 
