@@ -14,9 +14,9 @@ import pytest
 
 from tablecopy.metrics.definitions import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.cli import main as tablecopy
-from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.copying import Copy
 from tests.unit.tablecopy.published import Published, published
 from tools.local.accounts import SOURCE_ACCOUNT, LocalAws

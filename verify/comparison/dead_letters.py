@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item, to_json
-from tablecopy_cli.run.control_function import ControlFunction, Status
 from verify.comparison.results import Letter
 from verify.scan.canonical import number
 

@@ -19,7 +19,7 @@ KINDS: tuple[Kind, ...] = ("missing", "different", "extra", "expired")
 Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
 
 Letter: TypeAlias = Mapping[str, Any]
-"""An open dead letter as the control function tells it: see `tablecopy_cli.run.control_function.Letter`."""
+"""An open dead letter: see `tablecopy_cli.common.control_function.Letter`."""
 
 Stage: TypeAlias = Literal["scan", "match", "recheck", "wait"]
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 from tablecopy_cli.advice import Commands, Situation, Step, next_steps, proof_text
 from tablecopy_cli.advice.commands import of_verify
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import EXIT_UNSETTLED, UserError, run
 from tablecopy_cli.common.options import add_output_options
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import escaped, wrapped
-from tablecopy_cli.run.control_function import ControlFunction
 from verify.flags import add_limit_option
 from verify.repair.apply import THREADS, Outcome, Repair
 from verify.repair.guard import ControlGuard, Guard, Moved, SourceGuard

@@ -36,8 +36,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.control_function import ControlFunction, Status
 
 # In `ready` control looks at the stream once a minute and its look may take a while; only then does its
 # status know of a change. Two looks that are further apart have one of control's between them.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from tablecopy_cli.advice import Commands, Situation, next_steps, settle_letters, step_lines
 from tablecopy_cli.advice.commands import of_tablecopy
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, UserError, run
 from tablecopy_cli.common.options import (
     add_output_options,
@@ -20,7 +21,6 @@ from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import Copy, read_copy
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.control_function import ControlFunction, Status
 from tablecopy_cli.run.dead_letters import letter_lines, records
 from tablecopy_cli.run.outcome import lacks_changes
 from tablecopy_cli.run.preflight import add_commands

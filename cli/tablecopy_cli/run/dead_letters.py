@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tablecopy_cli.common.control_function import Letter
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
-from tablecopy_cli.run.control_function import Letter
 from tablecopy_cli.run.status_text import count_of, moment
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tablecopy_cli.run.control_function import Status
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.run.progress import Left, Pace
 from tablecopy_cli.run.status_text import age_text, duration, transferred
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED
-from tablecopy_cli.run.control_function import Status
 
 
 class Outcome(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from tablecopy_cli.run.control_function import Status
+from tablecopy_cli.common.control_function import Status
 
 _WINDOW_SECONDS = 60.0
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.terminal import Progress
 from tablecopy_cli.common.text import escaped, wrapped
-from tablecopy_cli.run.control_function import ControlFunction, Status
 
 # Sealing waits for the replicator's leases, which live as long as its function may run.
 _SEAL_SECONDS = 300.0

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.terminal import Progress
-from tablecopy_cli.run.control_function import ControlFunction, Status
 
 # Preflight takes a few seconds, and up to a minute longer if the reconciler has to be called by its schedule.
 _PREFLIGHT_SECONDS = 90.0

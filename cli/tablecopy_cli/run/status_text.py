@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tablecopy_cli.advice import Step, step_lines
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
-from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.outcome import lacks_changes
 
 _MEANING = {

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.terminal import Style, is_live, print_json
 from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.figures import changes_text, items_text, left_text, rate_text
 from tablecopy_cli.run.live_view import drawing
 from tablecopy_cli.run.screen import Screen

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tablecopy_cli.common.control_function import Status, Throttled
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.control_function import Status, Throttled
 from tablecopy_cli.run.outcome import Outcome, outcome_of
 from tablecopy_cli.run.progress import Left, Measure, Pace, left
 from tablecopy_cli.run.status_text import duration
@@ -21,7 +21,7 @@ _LONGEST_PAUSE_SECONDS = 60.0
 
 
 class Function(Protocol):
-    """What is asked: a `tablecopy_cli.run.control_function.ControlFunction`, or a test's."""
+    """What is asked: a `tablecopy_cli.common.control_function.ControlFunction`, or a test's."""
 
     def status(self) -> Status:
         """The run as the journal has it."""

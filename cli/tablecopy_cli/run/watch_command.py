@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from tablecopy_cli.advice import Commands, Situation, Step, next_steps, step_lines
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.control_function import ControlFunction, Status
 from tablecopy_cli.run.outcome import UNTIL, Outcome
 from tablecopy_cli.run.status_text import duration, state_lines
 from tablecopy_cli.run.views import view_of

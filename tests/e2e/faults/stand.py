@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.control_function import ControlFunction, Status
 from tests.e2e.copying import Copy
 from tests.e2e.faults.call import Call
 from tests.e2e.faults.proxy import Proxy

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.control_function import Status
 from tests.e2e.faults.faults import Hold
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.runs import EQUAL

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.run.cli import main as tablecopy
-from tablecopy_cli.run.control_function import Status
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import Stand, all_copied, is_ready

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.control_function import ControlFunction
 from tests.unit.verify.live import Compared, Simulation
 from verify import Options, WorkDirectory
 from verify.comparison.dead_letters import lag_of

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.run.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tools.local.accounts import DESTINATION_ACCOUNT, REPOSITORY, SOURCE_ACCOUNT, LocalAws
 from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of, token_of
 from tools.local.demo.narrator import Narrator

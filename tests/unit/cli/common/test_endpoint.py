@@ -12,9 +12,9 @@ import pytest
 
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.checks import SideCaller
-from tablecopy_cli.run.control_function import ControlFunction
 from tests.unit.cli.common.sts import CredentialProcess
 from verify.repair.live_table import LiveTable
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.control_function import ControlFunction, Status
 
 BEGAN = 1_795_424_400.0
 """2026-11-23 09:00:00 UTC."""

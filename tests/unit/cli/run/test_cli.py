@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 
 from tablecopy_cli.common import terraform
 from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.control_function import ControlFunction, Letter, Status, Throttled
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run import cli
 from tablecopy_cli.run import seal as sealing
 from tablecopy_cli.run import start as starting
-from tablecopy_cli.run.control_function import ControlFunction, Letter, Status, Throttled
 
 DOCUMENTATION = Path(__file__).parents[4] / "docs" / "tablecopy.md"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from tablecopy_cli.common.control_function import Letter
 from tablecopy_cli.common.terminal import Style
-from tablecopy_cli.run.control_function import Letter
 from tablecopy_cli.run.dead_letters import letter_lines
 
 EVIL = "\x1b[2J\u202e\n"

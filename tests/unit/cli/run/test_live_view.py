@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.terminal import Style
-from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.live_view import drawing
 from tablecopy_cli.run.progress import Pace, left
 from tablecopy_cli.run.watch import Picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tablecopy_cli.run.control_function import Status
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.run.outcome import UNTIL, Outcome, outcome_of
 from tests.unit.cli.run.control import NO_RUN, status
 

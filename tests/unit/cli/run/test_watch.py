@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tablecopy_cli.common.aws_errors import user_errors
+from tablecopy_cli.common.control_function import Status, Throttled
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.control_function import Status, Throttled
 from tablecopy_cli.run.outcome import Outcome
 from tablecopy_cli.run.watch import PATIENCE_SECONDS, Picture, Trouble, Watch
 from tests.unit.cli.run.control import SIDE, Control, HandClock, status

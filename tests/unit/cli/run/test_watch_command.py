@@ -11,9 +11,9 @@ import pytest
 
 from tablecopy_cli.advice import Situation, next_steps
 from tablecopy_cli.advice.commands import of_tablecopy
+from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run import cli
-from tablecopy_cli.run.control_function import Status
 from tablecopy_cli.run.watch_command import EPILOG, watch
 from tests.unit.cli.run.control import BEGAN, NO_RUN, Control, HandClock, status
 
