@@ -191,7 +191,7 @@ def _write_plan(path: Path, comparison: Comparison, source: Table, destination: 
 
 @contextmanager
 def _writing(what: str) -> Iterator[None]:
-    hint = "nothing has to be read again: mend it, or name another file, and go on with --resume"
+    hint = "nothing has to be read again: fix it, or name another file, and continue with --resume"
     try:
         yield
     except BrokenPipeError:

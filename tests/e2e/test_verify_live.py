@@ -145,7 +145,7 @@ class Writer:
         with self._lock:
             source, destination = self.held, self._replicator.held
             return {
-                name: "extra" if name not in source else "missing" if name not in destination else "different"
+                name: "extra" if name not in source else "missing" if name not in destination else "changed"
                 for name in source.keys() | destination.keys()
                 if source.get(name) != destination.get(name)
             }
@@ -307,7 +307,7 @@ def test_a_stopped_replicator_is_told_by_every_key_that_stays(scene: Scene) -> N
     scene.writer.wait_for(lambda: scene.writer.written > before + 30)
     scene.writer.write_to("hot")
     expected = {name: kind for name, kind in scene.writer.differences().items() if name not in HOT}
-    assert set(expected.values()) >= {"different", "extra"}
+    assert set(expected.values()) >= {"changed", "extra"}
     code, summary, standing, unsettled = scene.verify_live()
     assert standing == expected
     assert unsettled == set(HOT)

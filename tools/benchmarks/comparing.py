@@ -61,7 +61,7 @@ def _check(result: Mapping[str, Any], options: ServerOptions) -> None:
         "source_items": options.items,
         "destination_items": options.items,
         "missing": unpaired,
-        "different": 0,
+        "changed": 0,
         "extra": unpaired,
     }
     summary = result["summary"]

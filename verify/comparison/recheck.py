@@ -265,7 +265,7 @@ class Generation:
             paths = changed_paths(
                 self._counted(seen.after.item), self._counted(seen.there.item), values=self._rules.values
             )
-            return "different", paths, None
+            return "changed", paths, None
         held = seen.after or seen.there
         assert held is not None
         expires = self._expired(held.item.get(self._rules.expiry or "", {}).get("N", ""))

@@ -13,8 +13,8 @@ from tablecopy_cli.common.items import Item
 from verify.comparison.differences import PathChange
 from verify.settings.findings import Finding, unknown
 
-Kind: TypeAlias = Literal["missing", "different", "extra", "expired"]
-KINDS: tuple[Kind, ...] = ("missing", "different", "extra", "expired")
+Kind: TypeAlias = Literal["missing", "changed", "extra", "expired"]
+KINDS: tuple[Kind, ...] = ("missing", "changed", "extra", "expired")
 
 Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
 
@@ -73,13 +73,13 @@ class Difference:
     Parameters
     ----------
     kind
-        ``"missing"`` (only the source has the item), ``"different"``, ``"extra"`` (only the destination), or
+        ``"missing"`` (only the source has the item), ``"changed"``, ``"extra"`` (only the destination), or
         ``"expired"``: only one side has it, and its time to live has passed, so that DynamoDB may delete it
         on either side at any moment. An expired item does not make the tables different.
     key
         Primary key in DynamoDB JSON; binary values are base64 text.
     paths
-        What differs, for ``"different"``.
+        What differs, for ``"changed"``.
     standing
         Whether it stayed as it was, on both sides, from one recheck to another further away than the lag.
         If not, it may be a change underway.
@@ -110,7 +110,7 @@ class Difference:
     def record(self) -> dict[str, Any]:
         """Return the JSON Lines record; see docs/verify.md for its schema."""
         record: dict[str, Any] = {"type": "difference", "kind": self.kind, "key": self.key}
-        if self.kind == "different":
+        if self.kind == "changed":
             record["paths"] = [path.record() for path in self.paths]
         if self.expires is not None:
             record["expires"] = moment(self.expires)

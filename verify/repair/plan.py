@@ -33,7 +33,7 @@ UNASKED = 10_000
 ActionName: TypeAlias = Literal["put", "replace", "delete"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
 
-_ACTION_OF: Mapping[Kind, ActionName] = {"missing": "put", "different": "replace", "extra": "delete"}
+_ACTION_OF: Mapping[Kind, ActionName] = {"missing": "put", "changed": "replace", "extra": "delete"}
 
 # A key has up to 2,048 and 1,024 bytes and two names of 255 (DynamoDB constraints), six characters for each
 # byte where JSON escapes them. Longer lines are none of a plan's, and are not read into memory.

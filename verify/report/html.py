@@ -171,13 +171,13 @@ def _finding(finding: Finding) -> str:
         f"<div><dt>{label}</dt><dd>{'none' if value is None else escape(quoted(value))}</dd></div>"
         for label, value in (("Source", finding.source), ("Destination", finding.destination))
     )
-    mend = ""
-    if finding.mend is not None:
-        mend = f'<p class="label">To mend it</p><pre>{escape(escaped(finding.mend))}</pre>'
+    fix = ""
+    if finding.fix is not None:
+        fix = f'<p class="label">To fix it</p><pre>{escape(escaped(finding.fix))}</pre>'
     return (
         f'<article class="finding {finding.severity}"><h3><span class="severity">'
         f"{SEVERITIES[finding.severity]}</span> <code>{escape(escaped(finding.aspect))}</code></h3>"
-        f'<p>{escape(escaped(finding.text))}</p><dl class="values">{values}</dl>{mend}</article>'
+        f'<p>{escape(escaped(finding.text))}</p><dl class="values">{values}</dl>{fix}</article>'
     )
 
 

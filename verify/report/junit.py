@@ -35,7 +35,7 @@ _PATHS_LISTED = 20
 
 _NAMES = {
     "missing": "no item is missing",
-    "different": "no item differs",
+    "changed": "no item differs",
     "extra": "no item is extra",
 }
 _UNSETTLED = "nothing is unsettled"
@@ -138,7 +138,7 @@ def _gathered(comparison: Comparison) -> dict[str, _Listed]:
 def _cases(comparison: Comparison, listed: dict[str, _Listed]) -> Iterator[_Case]:
     for kind, words in (
         ("missing", "missing at the destination"),
-        ("different", "different"),
+        ("changed", "changed"),
         ("extra", "extra at the destination"),
     ):
         found = listed[_NAMES[kind]]
@@ -161,7 +161,7 @@ def _cases(comparison: Comparison, listed: dict[str, _Listed]) -> Iterator[_Case
         yield _Case(
             f"definition: {escaped(finding.aspect)}",
             skipped=f"{SEVERITIES[finding.severity]}: {escaped(finding.text)}",
-            details=[] if finding.mend is None else [f"mend: {escaped(finding.mend)}"],
+            details=[] if finding.fix is None else [f"fix: {escaped(finding.fix)}"],
         )
 
 

@@ -135,8 +135,8 @@ def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator
     for finding in in_order(findings)[: limit or None]:
         severity = paints[finding.severity](SEVERITIES[finding.severity].ljust(width))
         yield f"  {severity}  {escaped(finding.aspect)}: {escaped(finding.text)}"
-        if finding.mend is not None:
-            yield Verbatim(f"  {' ' * width}  {style.dim('fix:')} {escaped(finding.mend)}")
+        if finding.fix is not None:
+            yield Verbatim(f"  {' ' * width}  {style.dim('fix:')} {escaped(finding.fix)}")
     yield from _more(len(findings), limit, style)
 
 

@@ -11,7 +11,7 @@ from verify.settings.findings import Severity
 
 TITLES: dict[Kind, str] = {
     "missing": "Missing at the destination",
-    "different": "Different",
+    "changed": "Changed",
     "extra": "Extra at the destination",
     "expired": "Expired",
 }

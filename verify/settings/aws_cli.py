@@ -1,4 +1,4 @@
-"""Commands of the AWS CLI that mend a difference, ready to paste into a POSIX shell.
+"""Commands of the AWS CLI that fix a difference, ready to paste into a POSIX shell.
 
 Names of tables, indexes, attributes and tags are data that others chose. Every word is quoted for the shell,
 and what is not a plain word is given as JSON, because the AWS CLI itself reads more into an argument: a comma

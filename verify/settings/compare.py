@@ -24,7 +24,7 @@ from verify.settings.describe import Definition, Encryption, KeyKind, read_defin
 from verify.settings.findings import UNKNOWN, Finding, Severity, Unread, in_order, unread_findings
 from verify.settings.indexes import index_findings
 from verify.settings.left_out import beside_findings, uncopied_findings
-from verify.settings.throughput import Mend, throughput_findings
+from verify.settings.throughput import ThroughputFix, throughput_findings
 
 __all__ = ["Definition", "compare_definitions", "read_definition"]
 
@@ -113,7 +113,7 @@ def _units_of(source: Definition, index: str) -> Any:
 
 
 def _throughput(source: Definition, destination: Definition) -> Iterator[Finding]:
-    yield from throughput_findings(source, destination, Mend(destination))
+    yield from throughput_findings(source, destination, ThroughputFix(destination))
 
 
 def _table_class(source: Definition, destination: Definition) -> Iterator[Finding]:
@@ -162,7 +162,7 @@ def _encryption(source: Definition, destination: Definition) -> Iterator[Finding
             here.kind,
             there.kind,
             text,
-            _encryption_mend(here.kind, destination) if weaker else None,
+            _encryption_fix(here.kind, destination) if weaker else None,
         )
 
 
@@ -171,7 +171,7 @@ def _encryption_rank(encryption: Encryption) -> int:
     return _ENCRYPTION_RANK.get(encryption.kind, 1)
 
 
-def _encryption_mend(wanted: KeyKind, destination: Definition) -> str:
+def _encryption_fix(wanted: KeyKind, destination: Definition) -> str:
     managed = aws_cli.update_table(destination, sse_specification={"Enabled": True, "SSEType": "KMS"})
     if wanted == "aws_managed":
         return managed
@@ -186,22 +186,22 @@ def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.stream, destination.stream
     if here == there:
         return
-    mend: str | None = (
+    fix: str | None = (
         "the view type of a stream is fixed: switch the destination's off, then on with the source's"
     )
     severity: Severity = "data"
     if there is None:
         text = (
-            "The destination has no stream: its consumers miss changes from the cutover on (nothing to mend "
+            "The destination has no stream: its consumers miss changes from the cutover on (nothing to fix "
             "if the source's stream is there for this copy only)."
         )
-        mend = aws_cli.update_table(
+        fix = aws_cli.update_table(
             destination, stream_specification={"StreamEnabled": True, "StreamViewType": here}
         )
     elif here is None:
         severity = "cosmetic"
         text = "Only the destination has a stream: it costs nothing until something reads it."
-        mend = None
+        fix = None
     elif _images(here) - _images(there):
         text = f"The destination's stream has the view type {there}: consumers miss what {here} showed them."
     else:
@@ -209,8 +209,8 @@ def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
         text = (
             f"The destination's stream has the view type {there}: consumers see more than {here} showed them."
         )
-        mend = None
-    yield Finding("stream", severity, here, there, text, mend)
+        fix = None
+    yield Finding("stream", severity, here, there, text, fix)
 
 
 def _images(view_type: str) -> frozenset[str]:
@@ -271,13 +271,13 @@ def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
         text = "Point-in-time recovery is on at the destination only: it is charged by the size of the table."
     else:
         text = f"The destination can be recovered for {there} days back, the source for {here}."
-    mend = None
+    fix = None
     if here is not None:
         specification = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": here}
-        mend = aws_cli.table_command(
+        fix = aws_cli.table_command(
             destination, "update-continuous-backups", point_in_time_recovery_specification=specification
         )
-    yield Finding(aspect, severity, _days(here), _days(there), text, mend)
+    yield Finding(aspect, severity, _days(here), _days(there), text, fix)
 
 
 def _days(days: int | Unread | None) -> dict[str, int] | Unread | None:

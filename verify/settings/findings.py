@@ -34,7 +34,7 @@ UNKNOWN = "unknown"
 class Finding:
     """One setting on which the two tables do not agree, or that could not be compared.
 
-    Nothing in `aspect`, `text` and `mend` can steer a terminal; `source` and `destination` are as AWS
+    Nothing in `aspect`, `text` and `fix` can steer a terminal; `source` and `destination` are as AWS
     returned them.
 
     Parameters
@@ -48,8 +48,8 @@ class Finding:
         not be read.
     text
         One sentence: what differs and what that can do.
-    mend
-        A command of the AWS CLI to paste, or what to do where no single call mends it.
+    fix
+        A command of the AWS CLI to paste, or what to do where no single call fixes it.
     """
 
     aspect: str
@@ -57,7 +57,7 @@ class Finding:
     source: Any
     destination: Any
     text: str
-    mend: str | None
+    fix: str | None
 
     def record(self) -> dict[str, Any]:
         """Return the JSON Lines record; see docs/verify.md for its schema."""
@@ -68,7 +68,7 @@ class Finding:
             "source": self.source,
             "destination": self.destination,
             "text": self.text,
-            "mend": self.mend,
+            "fix": self.fix,
         }
 
 
@@ -160,5 +160,5 @@ def unread_findings(
         "cosmetic",
         *values,
         text=f"Not compared: {', and '.join(reasons)}.",
-        mend=f"allow {' and '.join(grants)}, then verify again" if grants else None,
+        fix=f"allow {' and '.join(grants)}, then verify again" if grants else None,
     )

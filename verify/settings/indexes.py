@@ -10,7 +10,7 @@ from tablecopy_cli.common.text import escaped
 from verify.settings import aws_cli
 from verify.settings.describe import Definition, Index
 from verify.settings.findings import Finding
-from verify.settings.throughput import Mend, throughput_findings
+from verify.settings.throughput import ThroughputFix, throughput_findings
 
 _AGAIN = "delete the index at the destination and make it again as the source has it"
 _LOCAL_AGAIN = (
@@ -34,7 +34,7 @@ def index_findings(source: Definition, destination: Definition) -> Iterator[Find
                 again = _LOCAL_AGAIN if kind == "local_index" else _AGAIN
                 yield from _key_and_projection(aspect, here[name], there[name], again)
                 yield from throughput_findings(
-                    here[name], there[name], Mend(destination, name), prefix=f"{aspect}: "
+                    here[name], there[name], ThroughputFix(destination, name), prefix=f"{aspect}: "
                 )
 
 

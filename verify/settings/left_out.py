@@ -211,7 +211,7 @@ def _auto_scaling(source: Definition, destination: Definition) -> Iterator[Findi
     commands = " && ".join(_scaling_command(table) for table in (source, destination) if table.provisioned)
     if isinstance(here, Unread) or isinstance(there, Unread):
         for finding in _unread("auto_scaling", here, there):
-            yield dataclasses.replace(finding, mend=finding.mend or commands)
+            yield dataclasses.replace(finding, fix=finding.fix or commands)
     # A table on demand scales by itself: there is nothing to miss.
     elif here != there and source.provisioned and destination.provisioned:
         less = any(there.get(name, [0, 0])[1] < high for name, (_, high) in here.items())

@@ -27,7 +27,7 @@ _LOWER = "requests that the source serves are throttled, and a writer that gives
 
 
 def throughput_findings(
-    source: Definition | Index, destination: Definition | Index, mend: Mend, prefix: str = ""
+    source: Definition | Index, destination: Definition | Index, fix: ThroughputFix, prefix: str = ""
 ) -> Iterator[Finding]:
     """Compare provisioned throughput, on-demand maximum and warm throughput.
 
@@ -35,7 +35,7 @@ def throughput_findings(
     ----------
     source, destination
         Two tables, or two indexes of the same name.
-    mend
+    fix
         Writes the commands.
     prefix
         Of the findings' aspects, for an index: ``"global_index by-day: "``.
@@ -49,7 +49,7 @@ def throughput_findings(
             source.provisioned.as_json(),
             destination.provisioned.as_json(),
             f"The destination has {_comparison(lower, higher)} units provisioned{_AUTO_SCALING}: {does}.",
-            mend.provisioned(source.provisioned),
+            fix.provisioned(source.provisioned),
         )
     if source.maximum and destination.maximum and source.maximum != destination.maximum:
         lower, higher = _directions(source.maximum, destination.maximum)
@@ -60,13 +60,13 @@ def throughput_findings(
             source.maximum.as_json(),
             destination.maximum.as_json(),
             f"The destination has a {_comparison(lower, higher)} maximum of request units on demand: {does}.",
-            mend.maximum(source.maximum),
+            fix.maximum(source.maximum),
         )
     if source.warm and destination.warm and source.warm != destination.warm:
-        yield _warm_finding(source.warm, destination.warm, mend, prefix)
+        yield _warm_finding(source.warm, destination.warm, fix, prefix)
 
 
-def _warm_finding(source: Throughput, destination: Throughput, mend: Mend, prefix: str) -> Finding:
+def _warm_finding(source: Throughput, destination: Throughput, fix: ThroughputFix, prefix: str) -> Finding:
     lower, higher = _directions(source, destination)
     severity: Severity = "data" if lower else "cosmetic"
     if lower:
@@ -83,15 +83,13 @@ def _warm_finding(source: Throughput, destination: Throughput, mend: Mend, prefi
         destination.as_json(),
         f"The destination has {_comparison(lower, higher)} warm throughput: {does}.",
         # Warm throughput can only be raised (Developer Guide, Understanding warm throughput).
-        mend.warm(
-            Throughput(_larger(source.read, destination.read), _larger(source.write, destination.write))
-        )
+        fix.warm(Throughput(_larger(source.read, destination.read), _larger(source.write, destination.write)))
         if lower
         else None,
     )
 
 
-class Mend:
+class ThroughputFix:
     """Writes the commands that give the destination the source's throughput.
 
     Parameters

@@ -217,7 +217,7 @@ class Simulation(Clock):
         for key in self.cold + self.hot:
             source, destination = self.item("source", key), self.item("destination", key)
             if source != destination:
-                found[key] = "extra" if source is None else "missing" if destination is None else "different"
+                found[key] = "extra" if source is None else "missing" if destination is None else "changed"
         return found
 
     def compare(self, options: Options, **more: Any) -> Compared:

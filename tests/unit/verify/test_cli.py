@@ -80,7 +80,7 @@ def test_equal_tables_exit_0(world: World, capsys: Captured) -> None:
 def test_different_tables_exit_1_and_name_the_keys(different: World, capsys: Captured) -> None:
     assert different.run("--segments", "3") == 1
     out, err = capsys.readouterr()
-    assert out.startswith("Different: 1 missing, 1 different, 1 extra.\n")
+    assert out.startswith("Different: 1 missing, 1 changed, 1 extra.\n")
     assert "      deep.zip  value changed\n" in out
     assert "secret" not in out
     assert err == ""
@@ -161,7 +161,7 @@ def test_json_lines(different: World, capsys: Captured) -> None:
     found = records(capsys.readouterr().out)
     assert [each["type"] for each in found] == ["difference"] * 3 + ["summary"]
     assert [(each["kind"], each["key"]) for each in found[:3]] == [
-        ("different", {"pk": {"S": "b"}, "sk": {"N": "1"}}),
+        ("changed", {"pk": {"S": "b"}, "sk": {"N": "1"}}),
         ("extra", {"pk": {"S": "extra"}, "sk": {"N": "0"}}),
         ("missing", {"pk": {"S": "missing"}, "sk": {"N": "0"}}),
     ]
@@ -169,7 +169,7 @@ def test_json_lines(different: World, capsys: Captured) -> None:
     summary = found[3]
     assert summary["verdict"] == "different"
     assert (summary["source_items"], summary["destination_items"]) == (12, 12)
-    assert (summary["missing"], summary["different"], summary["extra"]) == (1, 1, 1)
+    assert (summary["missing"], summary["changed"], summary["extra"]) == (1, 1, 1)
     assert (summary["source"], summary["destination"]) == (different.source.arn, different.destination.arn)
     assert summary["consumed_capacity"]["source"] > 0
 
@@ -204,7 +204,7 @@ def test_the_html_page_is_written(different: World, tmp_path: Path) -> None:
     page.write_text("of yesterday")
     assert different.run("--html", str(page)) == 1
     assert page.read_text().startswith("<!DOCTYPE html>")
-    assert "1 missing, 1 different, 1 extra" in page.read_text()
+    assert "1 missing, 1 changed, 1 extra" in page.read_text()
 
 
 def test_the_junit_report_is_written(different: World, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_hostile_keys_and_names_are_escaped_in_every_output(
         assert "\u202e" not in output
     assert "<script>&" not in page.read_text()
     assert keys_of(records(lines), "missing") == {(EVIL, "1")}
-    assert keys_of(records(lines), "different") == {(EVIL, "2")}
+    assert keys_of(records(lines), "changed") == {(EVIL, "2")}
     assert [line["key"]["pk"]["S"] for line in records(plan.read_text())[1:3]] == [EVIL, EVIL]
     ElementTree.parse(junit)
     assert r"\x1b[31m\n\u202e" in text.replace("\\\\", "\\").replace("\\u001b", "\\x1b")
@@ -818,7 +818,7 @@ def test_a_refused_call_says_what_to_do(
     assert world.served.operations[operation] <= 12
 
 
-def test_after_the_trouble_is_mended_it_goes_on(world: World, capsys: Captured) -> None:
+def test_after_the_error_is_fixed_it_continues(world: World, capsys: Captured) -> None:
     world.fill(missing=1)
     world.destination.before = refusing("ExpiredTokenException", "BatchGetItem")
     assert "What was read is kept: fix this and run it again with --resume." in trouble(world, capsys)
@@ -848,7 +848,7 @@ def test_a_file_that_cannot_be_written_costs_no_second_scan(
     err = trouble(different, capsys, name, str(path))
     assert str(path) in err
     assert "No such file or directory" in err
-    assert "go on with --resume" in err
+    assert "--resume" in err
     scans = different.served.operations["Scan"]
     path.parent.mkdir()
     assert different.run(name, str(path), "--resume") == 1
@@ -864,7 +864,7 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
     assert done.returncode == 2
     assert err == (
         "verify: error: cannot write the result: No space left on device; nothing has to be read again: "
-        "mend it, or name another file, and go on with --resume\n"
+        "fix it, or name another file, and continue with --resume\n"
     )
     scans = different.served.operations["Scan"]
     assert different.run("--resume") == 1

@@ -168,7 +168,7 @@ def test_during_the_wait_between_two_rechecks(world: World, capsys: pytest.Captu
 def test_during_a_recheck(
     world: World, gate: Callable[..., Gate], capsys: pytest.CaptureFixture[str], lag: list[str]
 ) -> None:
-    world.fill(same=10, missing=250, different=1)
+    world.fill(same=10, missing=250, changed=1)
     rechecking = gate("BatchGetItem", after=1)
     process = world.start(*(lag or ["--writes-stopped"]))
     rechecking.reached(2, process)
@@ -178,7 +178,7 @@ def test_during_a_recheck(
     assert world.run("--resume", "--format", "jsonl", *lag) == 1
     found = records(capsys.readouterr().out)
     assert keys_of(found, "missing") == {("missing", str(n)) for n in range(250)}
-    assert keys_of(found, "different") == {("different", "0")}
+    assert keys_of(found, "changed") == {("changed", "0")}
     assert world.served.operations["Scan"] == scans
 
 

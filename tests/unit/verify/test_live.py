@@ -185,7 +185,7 @@ class TestWhatIsReadAgain:
         for number in range(2):
             simulation.put(f"cold-{number}", changed(number), after=10_000.0)
         compared = simulation.compare(LIVE)
-        assert compared.standing == {"cold-0": "different", "cold-1": "different"}
+        assert compared.standing == {"cold-0": "changed", "cold-1": "changed"}
         keys = ["cold-0", "cold-1"]
         reads = [(side, sorted(keys)) for side, keys in simulation.reads()]
         assert reads == 2 * [("source", keys), ("destination", keys), ("source", keys)]
@@ -254,7 +254,7 @@ class TestReadingTheSourceTwice:
 
         simulation.on_read = on_read
         compared = simulation.compare(replace(LIVE, generations=2))
-        assert compared.standing == {"cold-0": "different"}
+        assert compared.standing == {"cold-0": "changed"}
 
     def test_a_change_before_the_last_read_is_not_standing(self, simulate: Simulate) -> None:
         simulation = quiet(simulate)
@@ -301,7 +301,7 @@ class TestOneLookIsNotEnough:
 
         simulation.on_read = on_read
         compared = simulation.compare(LIVE)
-        assert compared.standing == {"cold-0": "different"}
+        assert compared.standing == {"cold-0": "changed"}
         assert [difference.checks for difference in compared.result.differences] == [4]
 
     def test_deleted_and_made_again_between_two_looks(self, simulate: Simulate) -> None:
@@ -450,7 +450,7 @@ class TestResuming:
         simulation.put("cold-0", changed(0), after=1_000_000.0)
         compared = self.resumed(simulation, tmp_path)
         (difference,) = compared.result.differences
-        assert (difference.kind, difference.standing, difference.checks) == ("different", True, 3)
+        assert (difference.kind, difference.standing, difference.checks) == ("changed", True, 3)
 
 
 class TestLagOf:

@@ -94,7 +94,7 @@ class Read:
 
 
 def fill(world: World) -> None:
-    world.fill(same=30, missing=25, different=20, extra=10)
+    world.fill(same=30, missing=25, changed=20, extra=10)
     for table in (world.source, world.destination):
         table.page_size = 6
 
@@ -112,7 +112,7 @@ def check(world: World, text: str, runs: int, reads: dict[str, int]) -> None:
     """
     found = records(text)
     assert keys_of(found, "missing") == {("missing", str(n)) for n in range(25)}
-    assert keys_of(found, "different") == {("different", str(n)) for n in range(20)}
+    assert keys_of(found, "changed") == {("changed", str(n)) for n in range(20)}
     assert keys_of(found, "extra") == {("extra", str(n)) for n in range(10)}
     assert len(found) == 55 + 1
     summary = found[-1]

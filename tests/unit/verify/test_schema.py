@@ -37,8 +37,8 @@ IMAGE = {
 }
 EVERYTHING = with_differences(
     Difference("missing", key(1), letter=letter(image=IMAGE)),
-    Difference("different", {"id": {"B": "MQ=="}}, PATHS + VALUES, standing=False, letter=letter()),
-    Difference("different", key(2)),
+    Difference("changed", {"id": {"B": "MQ=="}}, PATHS + VALUES, standing=False, letter=letter()),
+    Difference("changed", key(2)),
     Difference("extra", key(3)),
     expired(4),
     findings=(NO_RECOVERY, PROVISIONED, UNTAGGED),

@@ -32,15 +32,15 @@ class World:
         self.served = served
         self.work = work
 
-    def fill(self, same: int = 10, missing: int = 0, different: int = 0, extra: int = 0) -> None:
+    def fill(self, same: int = 10, missing: int = 0, changed: int = 0, extra: int = 0) -> None:
         """Have so many items of each kind."""
         for n in range(same):
             self.put_both(item("same", n, s={"S": "x"}))
         for n in range(missing):
             self.source.put(item("missing", n))
-        for n in range(different):
-            self.source.put(item("different", n, name={"S": "secret"}))
-            self.destination.put(item("different", n, name={"S": "other secret"}))
+        for n in range(changed):
+            self.source.put(item("changed", n, name={"S": "secret"}))
+            self.destination.put(item("changed", n, name={"S": "other secret"}))
         for n in range(extra):
             self.destination.put(item("extra", n))
 

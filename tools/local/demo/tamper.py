@@ -14,7 +14,7 @@ def tamper(destination: Any, items: list[Item]) -> dict[str, str]:
     -------
     dict
         The key's token (cities.token_of) of the item that ``verify`` must call ``missing``,
-        ``different`` and ``extra``.
+        ``changed`` and ``extra``.
     """
     lost, changed = items[0], items[1]
     stranger: Item = {"country": {"S": "XX"}, "id": {"N": "1"}, "name": {"S": "Nowhere \u2603"}}
@@ -27,4 +27,4 @@ def tamper(destination: Any, items: list[Item]) -> dict[str, str]:
         ExpressionAttributeValues={":other": {"S": "Atlantis"}},
     )
     destination.put_item(TableName=TABLE_NAME, Item=stranger)
-    return {"missing": token_of(lost), "different": token_of(changed), "extra": token_of(stranger)}
+    return {"missing": token_of(lost), "changed": token_of(changed), "extra": token_of(stranger)}

@@ -28,7 +28,7 @@ EQUAL = {
     "source_items": 60,
     "destination_items": 60,
     "missing": 0,
-    "different": 0,
+    "changed": 0,
     "extra": 0,
 }
 
@@ -97,7 +97,7 @@ def test_the_command_is_measured_with_all_it_has_said(monkeypatch: pytest.Monkey
         ("source_items", 59),
         ("destination_items", 61),
         ("missing", 1),
-        ("different", 1),
+        ("changed", 1),
         ("extra", None),
     ],
 )

@@ -68,14 +68,14 @@ def test_missing_different_and_extra_in_the_order_of_their_keys(make_table: Any)
         ("missing", "a", "-1.5"),
         ("missing", "a", "9"),
         ("missing", "a", "10"),
-        ("different", "b", "1"),
+        ("changed", "b", "1"),
         ("extra", "c", "5"),
     ]
     differences = list(result.differences)
     assert [path.path for path in differences[3].paths] == [("x",)]
     assert all(difference.checks == 1 and difference.standing for difference in differences)
     assert result.verdict == "different"
-    assert dict(result.counts) == {"missing": 3, "different": 1, "extra": 1}
+    assert dict(result.counts) == {"missing": 3, "changed": 1, "extra": 1}
     assert [record["type"] for record in result.records()] == ["difference"] * 5 + ["summary"]
 
 
@@ -153,7 +153,7 @@ def test_exactly_what_differs_is_reported(
         elif key not in source:
             expected.append(("extra", "k", str(key)))
         elif source[key] != destination[key]:
-            expected.append(("different", "k", str(key)))
+            expected.append(("changed", "k", str(key)))
     assert found(result) == expected
     assert (result.settled, result.unsettled) == (0, 0)
 
@@ -190,7 +190,7 @@ def test_ignored_attributes_do_not_count(make_table: Any) -> None:
     destination = make_table([item("a", 1, seen={"N": "2"}, x={"S": "2"}), item("b", 1)], "destination")
     options = Options(writes_stopped=True, ignored=("seen", "pk"))
     result = compared(source, destination, options)
-    assert found(result) == [("different", "a", "1")]
+    assert found(result) == [("changed", "a", "1")]
     assert [path.path for path in next(iter(result.differences)).paths] == [("x",)]
     assert result.ignored == ("seen", "pk")
 
@@ -204,7 +204,7 @@ def test_a_filter_restricts_what_is_compared(make_table: Any) -> None:
     on = Filter("#on = :yes", {"#on": "on"}, {":yes": {"BOOL": True}})
     result = compared(source, destination, Options(writes_stopped=True, filter=on))
     # It holds for one side's item only, which is why the other was not seen: not missing, but different.
-    assert found(result) == [("different", "a", "1")]
+    assert found(result) == [("changed", "a", "1")]
     request = source.calls[0][1]
     assert request["FilterExpression"] == "#on = :yes"
     assert request["ExpressionAttributeNames"] == {"#on": "on"}
@@ -233,7 +233,7 @@ def test_a_sample_finds_only_what_is_there(make_table: Any) -> None:
     for writes_stopped in (True, False):
         options = Options(writes_stopped=writes_stopped, sample=0.5, segments=10)
         result = compared(source, destination, options)
-        assert result.count("extra") == result.count("different") == result.settled == 0
+        assert result.count("extra") == result.count("changed") == result.settled == 0
         assert result.count("missing") <= 1
 
 
@@ -278,7 +278,7 @@ def test_of_many_the_scans_word_is_taken_once_nothing_writes(make_table: Any) ->
         ("missing", 0),
         ("missing", 0),
         ("missing", 0),
-        ("different", 1),
+        ("changed", 1),
         ("expired", 0),
         ("extra", 0),
     ]

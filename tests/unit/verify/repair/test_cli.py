@@ -35,7 +35,7 @@ DESTINATION = {"gone": item("gone", "secret"), "other": item("other", "old"), "s
 
 
 class World:
-    """Two tables that differ, and the plan that mends it."""
+    """Two tables that differ, and the plan that fixes it."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "plan.jsonl"
@@ -68,7 +68,7 @@ class World:
         differences = []
         for pk in sorted({*SOURCE, *DESTINATION} - {"same"}):
             mine, theirs = SOURCE.get(pk), DESTINATION.get(pk)
-            kind: Any = "extra" if mine is None else "missing" if theirs is None else "different"
+            kind: Any = "extra" if mine is None else "missing" if theirs is None else "changed"
             differences.append(
                 Difference(
                     kind,
@@ -84,7 +84,7 @@ class World:
                 SideResult(source["TableArn"], 3, 1.0),
                 SideResult(destination["TableArn"], 3, 1.0),
                 differences,
-                counts={"missing": 1, "different": 1, "extra": 1},
+                counts={"missing": 1, "changed": 1, "extra": 1},
                 writes_stopped=True,
             ),
             source_table_id=self.table_ids["source"],

@@ -28,7 +28,7 @@ def key(number: int) -> dict[str, Any]:
 
 DIFFERENCES = [
     Difference("missing", key(1), source_digest=A),
-    Difference("different", key(2), source_digest=A, destination_digest=B),
+    Difference("changed", key(2), source_digest=A, destination_digest=B),
     Difference("extra", {"pk": {"B": "AP8="}, "sk": {"N": "3"}}, destination_digest=B),
     Difference("missing", key(4), standing=False, source_digest=A),
     Difference("expired", key(5), expires=1, source_digest=A),

@@ -29,7 +29,7 @@ NO_RECOVERY = Finding(
     source=True,
     destination=None,
     text="The source can be restored to any second, the destination cannot.",
-    mend="aws dynamodb update-continuous-backups --table-name cities-new",
+    fix="aws dynamodb update-continuous-backups --table-name cities-new",
 )
 PROVISIONED = Finding(
     "billing_mode", "cost", "PAY_PER_REQUEST", "PROVISIONED", "The destination is provisioned.", None
@@ -95,7 +95,7 @@ def hostile(evil: str) -> Comparison:
     path = PathChange((evil, 0, evil), "value_changed", "S", "S", {"S": evil}, {"M": {evil: {"S": evil}}})
     refused = letter(key={evil: {"S": evil}}, code=evil, message=evil, action=evil)
     return with_differences(
-        Difference("different", {evil: {"S": evil}}, (path,), letter=refused),
+        Difference("changed", {evil: {"S": evil}}, (path,), letter=refused),
         findings=(Finding(evil, "data", {evil: evil}, evil, evil, evil),),
         letters=(refused,),
         filter_expression=evil,

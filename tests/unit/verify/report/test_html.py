@@ -97,7 +97,7 @@ def test_it_can_be_read_without_a_script(written: Any) -> None:
     page = written(
         with_differences(
             Difference("missing", key(1), standing=False, letter=letter()),
-            Difference("different", key(2)),
+            Difference("changed", key(2)),
             findings=(UNTAGGED, NO_RECOVERY),
             letters=(letter(), letter(key=key(78))),
             settled=4,
@@ -106,18 +106,18 @@ def test_it_can_be_read_without_a_script(written: Any) -> None:
     )
     text = " ".join(page.words)
     for said in (
-        "Different 1 missing, 1 different (1 still changing).",
+        "Different 1 missing, 1 changed (1 still changing).",
         "Source cities 111111111111 eu-west-1 33,421 1,024",
         "Destination cities-new 222222222222 eu-central-1 33,421 1,024",
         "Started 2026-11-23 12:00:00 UTC Took 12 s",
         "Rechecks 3, at least 5 s apart",
         "Settled 4 items differed in the scan and no longer did later",
         "Read units 2,049 of both tables together",
-        "Missing 1 Different 1 Extra 0 Expired 0 Still changing 1 Dead letters 3 Findings 2",
+        "Missing 1 Changed 1 Extra 0 Expired 0 Still changing 1 Dead letters 3 Findings 2",
         "Stop the writers. verify --writes-stopped",
         "can lose data point_in_time_recovery The source can be restored to any second, "
         "the destination cannot. Source true Destination none "
-        "To mend it aws dynamodb update-continuous-backups --table-name cities-new",
+        "To fix it aws dynamodb update-continuous-backups --table-name cities-new",
         'cosmetic tags The destination lacks the tag team. Source {"team": "geo"} Destination {}',
         'country="DE"  id=78 ValidationException: Type mismatch for Index Key',
     ):

@@ -114,7 +114,7 @@ def test_each_kind_fails_its_case_with_its_keys() -> None:
     suite = parsed(
         with_differences(
             Difference("missing", key(1), letter=letter()),
-            Difference("different", key(2), PATHS[:1]),
+            Difference("changed", key(2), PATHS[:1]),
             Difference("extra", key(3)),
             expired(4),
         )
@@ -123,13 +123,13 @@ def test_each_kind_fails_its_case_with_its_keys() -> None:
         "no item is missing": '1 item missing at the destination\ncountry="DE"  id=1\n'
         "    dead letter: ValidationException: Type mismatch for Index Key "
         "(put refused 3 times since 2026-11-23 11:59:00 UTC)\n",
-        "no item differs": '1 item different\ncountry="DE"  id=2\n    address.zip: value changed\n',
+        "no item differs": '1 item changed\ncountry="DE"  id=2\n    address.zip: value changed\n',
         "no item is extra": '1 item extra at the destination\ncountry="DE"  id=3\n',
     }
     messages = [failure.get("message") for failure in suite.iter("failure")]
     assert messages == [
         "1 item missing at the destination",
-        "1 item different",
+        "1 item changed",
         "1 item extra at the destination",
     ]
 
@@ -166,7 +166,7 @@ def test_findings_are_skipped() -> None:
     suite = parsed(dataclasses.replace(EQUAL, findings=(NO_RECOVERY, PROVISIONED)))
     assert skipped(suite) == {
         "definition: point_in_time_recovery": "can lose data: The source can be restored to any second, "
-        "the destination cannot.\nmend: aws dynamodb update-continuous-backups --table-name cities-new\n",
+        "the destination cannot.\nfix: aws dynamodb update-continuous-backups --table-name cities-new\n",
         "definition: billing_mode": "can cost money: The destination is provisioned.\n",
     }
 
@@ -189,13 +189,13 @@ def test_a_failure_lists_a_hundred_keys_and_says_how_many_more() -> None:
 
 def test_an_item_lists_twenty_attributes() -> None:
     paths = tuple(PathChange((f"a{number}",), "removed", "S", None) for number in range(50))
-    lines = failures(parsed(with_differences(Difference("different", key(1), paths))))["no item differs"]
+    lines = failures(parsed(with_differences(Difference("changed", key(1), paths))))["no item differs"]
     assert lines.count("only at the source") == 20
     assert lines.endswith("    ... and 30 more attributes\n")
 
 
 def test_values_only_where_the_paths_hold_them() -> None:
-    text = failures(parsed(with_differences(Difference("different", key(1), VALUES))))["no item differs"]
+    text = failures(parsed(with_differences(Difference("changed", key(1), VALUES))))["no item differs"]
     assert '    a: value changed: "x\\u001b" -> "y"\n' in text
 
 

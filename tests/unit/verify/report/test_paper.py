@@ -14,7 +14,7 @@ from verify.comparison.results import Difference, Kind
 from verify.report.html import write_html
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-COUNTS: dict[Kind, int] = {"different": 2, "extra": 3, "missing": 200}
+COUNTS: dict[Kind, int] = {"changed": 2, "extra": 3, "missing": 200}
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 

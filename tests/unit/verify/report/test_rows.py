@@ -34,7 +34,7 @@ def told(comparison: Comparison) -> list[dict[str, Any]]:
 
 def test_a_row() -> None:
     difference = Difference(
-        "different",
+        "changed",
         key(1),
         PATHS[:2],
         standing=False,
@@ -47,7 +47,7 @@ def test_a_row() -> None:
     )
     assert told(with_differences(difference)) == [
         {
-            "kind": "different",
+            "kind": "changed",
             "key": 'country="DE"  id=1',
             "json": '{"country": {"S": "DE"}, "id": {"N": "1"}}',
             "what": "address.zip, lines[3]",
@@ -71,8 +71,8 @@ def test_what_differs_in_short() -> None:
     many = with_differences(
         Difference("missing", key(1)),
         Difference("extra", key(2)),
-        Difference("different", key(3), PATHS[:4]),
-        Difference("different", key(4), PATHS),
+        Difference("changed", key(3), PATHS[:4]),
+        Difference("changed", key(4), PATHS),
         expired(5, standing=False),
     )
     assert [row["what"] for row in told(many)] == [
@@ -86,7 +86,7 @@ def test_what_differs_in_short() -> None:
 
 
 def test_values_where_the_paths_hold_them() -> None:
-    (row,) = told(with_differences(Difference("different", key(1), VALUES)))
+    (row,) = told(with_differences(Difference("changed", key(1), VALUES)))
     assert [(path["source"], path["destination"]) for path in row["paths"]] == [
         ('"x\\u001b"', '"y"'),
         ("absent", '{"L": [{"N": "1"}, {"B": "MQ=="}]}'),
@@ -97,7 +97,7 @@ def test_values_where_the_paths_hold_them() -> None:
 def test_long_values_and_many_paths_are_cut_and_say_so() -> None:
     long = PathChange(("a",), "value_changed", "S", "S", {"S": "x" * 5_000}, {"S": "y"})
     gone = (PathChange((f"b{number}",), "removed", "S", None) for number in range(500))
-    (row,) = told(with_differences(Difference("different", key(1), (long, *gone))))
+    (row,) = told(with_differences(Difference("changed", key(1), (long, *gone))))
     assert row["paths"][0]["source"] == '"' + "x" * 1_999 + "... 3,002 more characters"
     assert len(row["paths"]) == 200
     assert row["more"] == "and 301 more attributes"
@@ -108,10 +108,10 @@ def test_long_values_and_many_paths_are_cut_and_say_so() -> None:
     [
         ({"missing": 10}, {"missing": 10}),
         ({"missing": 20_000}, {"missing": 5_000}),
-        ({"missing": 20_000, "different": 3}, {"missing": 4_997, "different": 3}),
+        ({"missing": 20_000, "changed": 3}, {"missing": 4_997, "changed": 3}),
         (
-            {"missing": 9_000, "different": 3_000, "extra": 3_000, "expired": 100},
-            {"missing": 1_634, "different": 1_633, "extra": 1_633, "expired": 100},
+            {"missing": 9_000, "changed": 3_000, "extra": 3_000, "expired": 100},
+            {"missing": 1_634, "changed": 1_633, "extra": 1_633, "expired": 100},
         ),
     ],
 )

@@ -54,16 +54,16 @@ def test_differences_come_in_groups() -> None:
     lines = report(
         with_differences(
             Difference("missing", key(1)),
-            Difference("different", key(2), PATHS),
+            Difference("changed", key(2), PATHS),
             Difference("extra", key(3), standing=False),
         )
     )
-    assert lines[0] == "Different: 1 missing, 1 different, 1 extra (1 still changing)."
+    assert lines[0] == "Different: 1 missing, 1 changed, 1 extra (1 still changing)."
     assert lines[6:] == [
         "Missing at the destination (1)",
         '  country="DE"  id=1',
         "",
-        "Different (1)",
+        "Changed (1)",
         '  country="DE"  id=2',
         "      address.zip  value changed",
         "      lines[3]     only at the destination",
@@ -79,7 +79,7 @@ def test_differences_come_in_groups() -> None:
 
 
 def test_values_where_they_were_asked_for() -> None:
-    lines = report(with_differences(Difference("different", key(1), VALUES)))
+    lines = report(with_differences(Difference("changed", key(1), VALUES)))
     assert '      a  value changed: "x\\u001b" -> "y"' in lines
     assert '      b  only at the destination: {"L": [{"N": "1"}, {"B": "MQ=="}]}' in lines
     assert "      c  only at the source: 1" in lines
@@ -149,7 +149,7 @@ def test_other_dead_letters_have_a_group() -> None:
     ]
 
 
-def test_findings_come_worst_first_and_say_how_to_mend_them() -> None:
+def test_findings_come_worst_first_and_say_how_to_fix_them() -> None:
     comparison = dataclasses.replace(EQUAL, findings=(UNTAGGED, PROVISIONED, NO_RECOVERY))
     assert report(comparison)[6:11] == [
         "Definitions of the tables (3)",

@@ -1,4 +1,4 @@
-"""Definitions: what differs, which way, how bad that is, and the command that mends it."""
+"""Definitions: what differs, which way, how bad that is, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_each_rule_in_both_directions(
         "source": forth.source,
         "destination": forth.destination,
         "text": forth.text,
-        "mend": forth.mend,
+        "fix": forth.fix,
     }
 
 
@@ -226,7 +226,7 @@ def test_findings_come_by_severity_then_by_aspect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "destination", "said", "mend"),
+    ("source", "destination", "said", "fix"),
     [
         (provisioned(5, 5), provisioned(5, 4), "lower write units", "aws "),
         (provisioned(5, 6), provisioned(6, 5), "lower write and higher read units", "aws "),
@@ -247,13 +247,11 @@ def test_findings_come_by_severity_then_by_aspect() -> None:
         (streaming("NEW_IMAGE"), streaming("OLD_IMAGE"), "miss what NEW_IMAGE", "the view type"),
     ],
 )
-def test_texts_say_what_it_does_and_what_mends_it(
-    source: Any, destination: Any, said: str, mend: str
-) -> None:
+def test_texts_say_what_it_does_and_what_fixes_it(source: Any, destination: Any, said: str, fix: str) -> None:
     found = one(source, destination)
     assert said in found.text
-    assert found.mend is not None
-    assert found.mend.startswith(mend)
+    assert found.fix is not None
+    assert found.fix.startswith(fix)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "UnknownOperationException"])
@@ -274,7 +272,7 @@ def test_what_may_not_be_read_is_unknown(argument: str, aspect: str, permission:
     assert permission in found.text
     assert "source" in found.text
     denied = f"allow {permission} at the source, then verify again"
-    assert found.mend == (denied if code == "AccessDeniedException" else None)
+    assert found.fix == (denied if code == "AccessDeniedException" else None)
     both = one({**known, argument: error(code)}, {**known, argument: error(code)})
     assert (both.source, both.destination) == ("unknown", "unknown")
     assert both.text.count(permission) == 2
@@ -287,7 +285,7 @@ def test_which_kind_of_kms_key_it_is_may_stay_unknown(key: str | None) -> None:
     assert (found.source, found.destination) == ("customer", "kms")
     assert "kms:DescribeKey" in found.text
     denied = "allow kms:DescribeKey at the destination, then verify again"
-    assert found.mend == (denied if key and key.endswith("denied") else None)
+    assert found.fix == (denied if key and key.endswith("denied") else None)
 
 
 @pytest.mark.parametrize("argument", ["expires_by", "recovery", "tags"])
@@ -304,22 +302,22 @@ def test_all_pages_of_tags_are_read() -> None:
 def test_time_to_live_stays_off_until_the_cutover() -> None:
     found = one({"expires_by": "ttl"}, {})
     assert "until the cutover" in found.text
-    assert found.mend == (
+    assert found.fix == (
         "at the cutover: aws dynamodb update-time-to-live --table-name orders "
         "--time-to-live-specification Enabled=true,AttributeName=ttl --region eu-west-1"
     )
-    off = one({}, {"expires_by": "ttl"}).mend
+    off = one({}, {"expires_by": "ttl"}).fix
     assert parameters(off) == {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": "ttl"}}
 
 
 def test_warm_throughput_is_only_ever_raised() -> None:
     found = one(described(**warm(5, 6)), described(**warm(7, 5)))
     assert "Terraform's AWS provider 5.x cannot set it" in found.text
-    assert found.mend == (
+    assert found.fix == (
         "aws dynamodb update-table --table-name orders "
         "--warm-throughput ReadUnitsPerSecond=7,WriteUnitsPerSecond=6 --region eu-west-1"
     )
-    assert one(described(**warm(5, 5)), described(**warm(7, 5))).mend is None
+    assert one(described(**warm(5, 5)), described(**warm(7, 5))).fix is None
 
 
 @pytest.mark.parametrize(
@@ -385,22 +383,22 @@ def test_warm_throughput_is_only_ever_raised() -> None:
 def test_commands_give_the_destination_what_the_source_has(
     source: Any, destination: Any, expected: dict[str, Any]
 ) -> None:
-    assert parameters(one(source, destination).mend) == expected
+    assert parameters(one(source, destination).fix) == expected
 
 
 def test_an_index_made_at_a_provisioned_table_gets_units() -> None:
     own = index(**throughput(1, 2))
-    (create,) = parameters(one(provisioned(5, 5, GlobalSecondaryIndexes=[own]), provisioned(5, 5)).mend)[
+    (create,) = parameters(one(provisioned(5, 5, GlobalSecondaryIndexes=[own]), provisioned(5, 5)).fix)[
         "GlobalSecondaryIndexUpdates"
     ]
     assert create["Create"]["ProvisionedThroughput"] == throughput(1, 2)["ProvisionedThroughput"]
     found = {finding.aspect: finding for finding in compare(with_index(index()), provisioned(5, 6))}
-    (create,) = parameters(found["global_index by-day"].mend)["GlobalSecondaryIndexUpdates"]
+    (create,) = parameters(found["global_index by-day"].fix)["GlobalSecondaryIndexUpdates"]
     assert create["Create"]["ProvisionedThroughput"] == throughput(5, 6)["ProvisionedThroughput"]
 
 
 def test_an_index_made_on_demand_gets_its_maximum() -> None:
-    (create,) = parameters(one(with_index(index(**maximum(5, -1))), described()).mend)[
+    (create,) = parameters(one(with_index(index(**maximum(5, -1))), described()).fix)[
         "GlobalSecondaryIndexUpdates"
     ]
     assert create["Create"]["OnDemandThroughput"] == maximum(5, -1)["OnDemandThroughput"]
@@ -411,7 +409,7 @@ def test_provisioning_provisions_the_indexes_too() -> None:
     source = provisioned(5, 6, GlobalSecondaryIndexes=[own])
     destination = described(GlobalSecondaryIndexes=[index(), other])
     found = {finding.aspect: finding for finding in compare(source, destination)}
-    assert parameters(found["billing_mode"].mend) == {
+    assert parameters(found["billing_mode"].fix) == {
         "BillingMode": "PROVISIONED",
         **throughput(5, 6),
         "GlobalSecondaryIndexUpdates": [
@@ -419,7 +417,7 @@ def test_provisioning_provisions_the_indexes_too() -> None:
             {"Update": {"IndexName": "other", **throughput(5, 6)}},
         ],
     }
-    assert parameters(one(described(), provisioned(5, 6)).mend) == {"BillingMode": "PAY_PER_REQUEST"}
+    assert parameters(one(described(), provisioned(5, 6)).fix) == {"BillingMode": "PAY_PER_REQUEST"}
 
 
 SEVEN_DAYS = {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 7}
@@ -446,21 +444,21 @@ def test_nothing_that_protects_the_destination_is_taken_away(
     """What it has beyond the source may be there on purpose, as the module's deletion protection is."""
     found = compare(source, destination)
     assert [finding.aspect for finding in found] == aspects
-    assert [finding.mend for finding in found] == [None] * len(aspects)
+    assert [finding.fix for finding in found] == [None] * len(aspects)
     # The other way round it is missing, and there is a command to have it.
-    assert all(finding.mend for finding in compare(destination, source))
+    assert all(finding.fix for finding in compare(destination, source))
 
 
 def test_tags_are_set_and_never_taken_away() -> None:
     hostile = {"file:///etc/passwd": "it's; $(reboot)", "--x": "a,b=c"}
-    set_them = one({"tags": [hostile]}, {}).mend
+    set_them = one({"tags": [hostile]}, {}).fix
     _, method, found = request_of(set_them)
     assert method == "tag_resource"
     assert {tag["Key"]: tag["Value"] for tag in found["Tags"]} == hostile
     assert found["ResourceArn"] == "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
     for key in hostile:
         extra = one({}, {"tags": [{key: "1"}]})
-        assert (extra.aspect, extra.severity, extra.mend) == ("tags: extra", "cosmetic", None)
+        assert (extra.aspect, extra.severity, extra.fix) == ("tags: extra", "cosmetic", None)
 
 
 @pytest.mark.parametrize(
@@ -468,26 +466,26 @@ def test_tags_are_set_and_never_taken_away() -> None:
 )
 def test_names_steer_neither_terminal_nor_shell(evil: str) -> None:
     expires = [one({}, {"expires_by": evil}), one({"expires_by": evil}, {})]
-    off = parameters(expires[0].mend)
+    off = parameters(expires[0].fix)
     assert off["TimeToLiveSpecification"]["AttributeName"] == evil
     tags = [one({"tags": [{evil: evil}]}, {}), one({}, {"tags": [{evil: evil}]})]
     named = with_index(index(IndexName=f"by-{evil}", KeySchema=[{"AttributeName": evil, "KeyType": "HASH"}]))
     named["AttributeDefinitions"] = [{"AttributeName": evil, "AttributeType": "S"}]
     indexes = [one(named, described()), one(described(), named)]
-    created = parameters(indexes[0].mend)
+    created = parameters(indexes[0].fix)
     assert created["AttributeDefinitions"] == [{"AttributeName": evil, "AttributeType": "S"}]
     projections = compare(with_index(includes(evil)), with_index(includes("a")))
     for finding in [*expires, *tags, *indexes, *projections]:
         assert finding.aspect.isprintable()
         assert finding.text.isprintable()
-        assert (finding.mend or "").isprintable()
+        assert (finding.fix or "").isprintable()
 
 
 def test_commands_lead_to_the_account_of_the_table() -> None:
     side = Side("destination", region="eu-central-1", profile="new one", endpoint_url="http://localhost:1")
     here, there = read("source", described(DeletionProtectionEnabled=True)), read("destination", side=side)
     (found,) = compare_definitions(here, there)
-    assert found.mend == (
+    assert found.fix == (
         "aws dynamodb update-table --table-name orders --deletion-protection-enabled "
         "--region eu-central-1 --profile 'new one' --endpoint-url http://localhost:1"
     )
@@ -496,11 +494,11 @@ def test_commands_lead_to_the_account_of_the_table() -> None:
 def test_a_table_whose_name_begins_with_a_dash() -> None:
     there = dataclasses.replace(read("destination"), name="--x")
     (found,) = compare_definitions(read("source", described(DeletionProtectionEnabled=True)), there)
-    assert found.mend is not None
-    assert found.mend.startswith("aws dynamodb update-table --table-name=--x --deletion")
+    assert found.fix is not None
+    assert found.fix.startswith("aws dynamodb update-table --table-name=--x --deletion")
 
 
-def test_real_tables_are_mended_by_the_commands(moto_account: Callable[..., tuple[Any, Any]]) -> None:
+def test_real_tables_are_fixed_by_the_commands(moto_account: Callable[..., tuple[Any, Any]]) -> None:
     source, destination = (WithWhatMotoLacks(client) for client in moto_account())
     sides = (Side("source", "orders", "eu-west-1"), Side("destination", "orders", "eu-central-1"))
 
@@ -523,8 +521,8 @@ def test_real_tables_are_mended_by_the_commands(moto_account: Callable[..., tupl
     for finding in found:
         if finding.aspect == "encryption":
             continue
-        assert finding.mend is not None
-        _, method, request = request_of(finding.mend.removeprefix("at the cutover: "))
+        assert finding.fix is not None
+        _, method, request = request_of(finding.fix.removeprefix("at the cutover: "))
         getattr(destination, method)(**request)
     assert [finding.aspect for finding in findings()] == ["encryption"]
     assert found[1].destination == "aws_owned"

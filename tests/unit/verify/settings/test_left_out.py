@@ -73,7 +73,7 @@ def test_what_one_table_has(has: Any, aspect: str, severities: tuple[str, str], 
     assert at_source.source
     assert at_destination.destination
     assert not at_source.destination
-    assert at_source.mend
+    assert at_source.fix
     # As it is on both sides, it is not missed; a member that is not known was compared as it came.
     assert compare(has, has) == []
 
@@ -94,7 +94,7 @@ def test_what_both_have_and_differs(here: Any, there: Any, aspect: str) -> None:
     found = one(described(**here), described(**there))
     assert (found.aspect, found.severity) == (aspect, "data")
     assert "Compare it by hand." in found.text
-    assert found.mend == f"{DESCRIBE} && {DESCRIBE}"
+    assert found.fix == f"{DESCRIBE} && {DESCRIBE}"
 
 
 def test_the_state_of_an_index_is_no_difference() -> None:
@@ -136,7 +136,7 @@ def test_insights_of_an_index() -> None:
         read(name, table, insights=on) for name, on in (("source", ["by-day"]), ("destination", []))
     )
     (found,) = compare_definitions(here, there)
-    assert parameters_of(found.mend) == {"IndexName": "by-day", "ContributorInsightsAction": "ENABLE"}
+    assert parameters_of(found.fix) == {"IndexName": "by-day", "ContributorInsightsAction": "ENABLE"}
 
 
 def parameters_of(command: str | None) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_what_cannot_be_read_is_said_and_no_error(argument: str, code: str, said
     assert said in found.text
     assert permission in found.text
     granted = f"allow {permission} at the source, then verify again"
-    assert found.mend == (granted if code == "AccessDeniedException" else None)
+    assert found.fix == (granted if code == "AccessDeniedException" else None)
 
 
 @pytest.fixture
@@ -208,8 +208,8 @@ def test_auto_scaling(targets: dict[str, Any], here: Any, there: Any, severity: 
         [("auto_scaling", severity)] if severity else []
     )
     for finding in found:
-        assert finding.mend
-        assert finding.mend.count("aws application-autoscaling describe-scalable-targets") == 2
+        assert finding.fix
+        assert finding.fix.count("aws application-autoscaling describe-scalable-targets") == 2
 
 
 def test_a_table_on_demand_misses_no_scaling(targets: dict[str, Any]) -> None:
@@ -229,7 +229,7 @@ def test_auto_scaling_that_cannot_be_read(targets: dict[str, Any], failure: Exce
     found = one(provisioned(5, 5), provisioned(5, 5))
     assert (found.aspect, found.severity, found.source) == ("auto_scaling", "cosmetic", "unknown")
     assert f"application-autoscaling:DescribeScalableTargets {said}" in found.text
-    assert found.mend
+    assert found.fix
 
 
 def test_auto_scaling_of_a_table_given_by_its_arn_is_not_asked_for(targets: dict[str, Any]) -> None:
