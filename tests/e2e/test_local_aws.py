@@ -78,7 +78,7 @@ def policy(*actions: str) -> str:
 
 
 class Stack:
-    """A table with a stream, a function, its role and log, and a queue."""
+    """A table with a stream, a function, its role and log."""
 
     def __init__(self, accounts: LocalAws, account: str = SOURCE_ACCOUNT) -> None:
         session = accounts.session(account)
@@ -87,7 +87,6 @@ class Stack:
         self.dynamodb = session.client("dynamodb")
         self.functions = session.client("lambda")
         self.iam = session.client("iam")
-        self.sqs = session.client("sqs")
         self.stream_arn = self._table(
             self.name, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         )
@@ -96,11 +95,7 @@ class Stack:
         self.role_arn = self.iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(TRUST))[
             "Role"
         ]["Arn"]
-        self.queue_url = self.sqs.create_queue(QueueName=self.name)["QueueUrl"]
-        self.queue_arn = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])[
-            "Attributes"
-        ]["QueueArn"]
-        self.allow("dynamodb:*", "sqs:SendMessage")
+        self.allow("dynamodb:*")
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.writestr("handler.py", HANDLER)
@@ -147,10 +142,6 @@ class Stack:
 
     def batches(self) -> list[list[str]]:
         return [[r["dynamodb"]["Keys"]["pk"]["S"] for r in event["Records"]] for event in self.events()]
-
-    def messages(self) -> list[dict[str, Any]]:
-        received = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
-        return [json.loads(message["Body"]) for message in received.get("Messages", [])]
 
 
 @pytest.fixture
@@ -248,23 +239,6 @@ def test_partial_failures_are_retried_from_the_lowest(stack: Stack) -> None:
     batches = stack.batches()
     assert batches[0] == ["a", "b", "c", "d"]
     assert batches[1:-1] == [["c", "d"]] * (len(batches) - 2)
-
-
-def test_bisecting_sends_the_bad_record_to_the_queue(stack: Stack) -> None:
-    stack.behave(**{"raise": ["c"]})
-    stack.put("a", "b", "c", "d")
-    stack.map(
-        BisectBatchOnFunctionError=True,
-        MaximumRetryAttempts=1,
-        DestinationConfig={"OnFailure": {"Destination": stack.queue_arn}},
-    )
-    [message] = wait_until(stack.messages)
-    assert message["requestContext"]["condition"] == "RetryAttemptsExhausted"
-    assert message["requestContext"]["functionArn"] == stack.function_arn
-    assert message["DDBStreamBatchInfo"]["batchSize"] == 1
-    assert message["DDBStreamBatchInfo"]["streamArn"] == stack.stream_arn
-    wait_until(lambda: stack.batches()[-1] == ["d"])
-    assert stack.batches() == [["a", "b", "c", "d"], ["a", "b"], ["c", "d"], ["c"], ["c"], ["d"]]
 
 
 def test_disabling_keeps_the_place(stack: Stack, local_aws: LocalAws) -> None:

@@ -7,11 +7,10 @@ import logging
 import signal
 import sys
 
-from tools.local.mapping.backoff import DEFAULT_CAP_SECONDS, Backoff
+from tablecopy.clock import Clock
 from tools.local.mapping.clients import Clients
-from tools.local.mapping.clock import SystemClock
-from tools.local.mapping.poller import Poller
-from tools.local.mapping.workers import ThreadWorkers
+from tools.local.mapping.mapping import DEFAULT_CAP_SECONDS, Backoff
+from tools.local.mapping.poller import Poller, ThreadWorkers
 from tools.local.watchdog import FLAG, die_with_parent
 
 
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
         for account in options.accounts
         for region in options.regions
     ]
-    Poller(clients, SystemClock(), ThreadWorkers(), Backoff(options.retry_cap_seconds)).run()
+    Poller(clients, Clock(), ThreadWorkers(), Backoff(options.retry_cap_seconds)).run()
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ MANY_CONNECTIONS = 64
 class Clients:
     """Clients that act as the root of an account, where AWS uses the execution role.
 
-    That role's permissions are asked for instead, see `Permissions`; where a resource's own policy has a say
-    as well, `acting_as` takes the role.
+    That role's permissions are asked for instead, see `Permissions`.
 
     Parameters
     ----------
@@ -43,24 +42,9 @@ class Clients:
         self.mappings = client("lambda", retries={"total_max_attempts": 1}, read_timeout=10)
         self.streams = client("dynamodbstreams")
         self.iam = client("iam")
-        self.sqs = client("sqs")
-        self._sts = client("sts")
-        self._endpoint_url = endpoint_url
         self.streams.meta.events.register(
             "before-parse.dynamodb-streams.GetRecords", _keep_records_as_they_came
         )
-
-    def acting_as(self, service: str, role_arn: str) -> Any:
-        """A client of a service in the name of a role that Lambda may assume."""
-        answer = self._sts.assume_role(RoleArn=role_arn, RoleSessionName="event-source-mapping")
-        credentials = answer["Credentials"]
-        session = boto3.Session(
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            region_name=self.region,
-        )
-        return session.client(service, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]
 
 
 def _keep_records_as_they_came(

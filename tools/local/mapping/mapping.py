@@ -1,30 +1,39 @@
-"""One event source mapping at work."""
+"""One event source mapping at work: its settings, its shards, and what it does next."""
 
 from __future__ import annotations
 
 import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.local.mapping.backoff import Backoff
-from tools.local.mapping.batch import Batch
+from tablecopy.clock import Clock
 from tools.local.mapping.clients import Clients
-from tools.local.mapping.clock import Clock
-from tools.local.mapping.destination import FailureDestination
-from tools.local.mapping.discard import Discard
-from tools.local.mapping.function import Function
-from tools.local.mapping.lane import Lane
-from tools.local.mapping.outcome import Outcome
-from tools.local.mapping.permissions import STREAM_ACTIONS, Permissions
-from tools.local.mapping.reader import ShardReader
-from tools.local.mapping.settings import Settings
-from tools.local.mapping.shard import Shard
-from tools.local.mapping.stream import describe_shards
-from tools.local.mapping.workers import Workers
+from tools.local.mapping.function import (
+    ENVELOPE,
+    PAYLOAD_LIMIT,
+    STREAM_ACTIONS,
+    Batch,
+    Function,
+    Outcome,
+    Permissions,
+)
+from tools.local.mapping.records import Record, ShardReader, describe_shards
 
 logger = logging.getLogger(__name__)
 
-# New shards are looked for this often, and at once when one is finished.
+# While a mapping is being enabled or updated, Lambda reads already.
+READING_STATES = frozenset({"Enabled", "Enabling", "Updating"})
+ENVELOPE_SIZE = sum(map(len, ENVELOPE))
+FIRST_WAIT_SECONDS = 0.1
+DEFAULT_CAP_SECONDS = 5.0
+IDLE_SECONDS = 0.2
+# New shards are looked for this often, and immediately when one is finished.
 SHARDS_SECONDS = 4.0
 PROBLEM_SECONDS = 1.0
 CANNOT_ACCESS = (
@@ -32,24 +41,183 @@ CANNOT_ACCESS = (
     "GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM."
 )
 
+Result = TypeVar("Result")
+
+
+class Workers(Protocol):
+    """Runs work that takes a while, and hands back its result later."""
+
+    def submit(self, work: Callable[[], Result], done: Callable[[Result], None]) -> None:
+        """Run ``work`` elsewhere; ``collect`` calls ``done`` with its result."""
+
+    def collect(self, timeout: float) -> None:
+        """Wait for results, at most ``timeout`` seconds for the first, and hand back those that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential waits with jitter, up to ``cap`` seconds."""
+
+    cap: float = DEFAULT_CAP_SECONDS
+    random: random.Random = field(default_factory=random.Random)
+
+    def seconds(self, failures: int) -> float:
+        """The wait after that many failures in a row, at least half of what the exponent gives."""
+        # The exponent is bounded as well: a blocked shard may fail for a day.
+        longest = min(self.cap, FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 32))
+        return longest * self.random.uniform(0.5, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A mapping as ``GetEventSourceMapping`` reports it, with AWS's defaults filled in.
+
+    ``window`` is ``MaximumBatchingWindowInSeconds``; ``unsupported`` names a setting of it that is not
+    reproduced here.
+    """
+
+    uuid: str
+    function_arn: str
+    stream_arn: str
+    enabled: bool
+    batch_size: int = 100
+    window: int = 0
+    partial_responses: bool = False
+    unsupported: str | None = None
+
+    @classmethod
+    def from_api(cls, mapping: Dictionary[str, Any]) -> Self:
+        """Read the settings from one mapping of the Lambda API."""
+        return cls(
+            uuid=mapping["UUID"],
+            function_arn=mapping["FunctionArn"],
+            stream_arn=mapping["EventSourceArn"],
+            enabled=mapping.get("State") in READING_STATES,
+            batch_size=mapping.get("BatchSize") or 100,
+            window=mapping.get("MaximumBatchingWindowInSeconds") or 0,
+            partial_responses="ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ()),
+            unsupported=_unsupported(mapping),
+        )
+
+
+def is_dynamodb_stream(mapping: Dictionary[str, Any]) -> bool:
+    """Whether a mapping of the Lambda API reads a DynamoDB stream."""
+    arn = mapping.get("EventSourceArn", "")
+    return ":dynamodb:" in arn and "/stream/" in arn
+
+
+def _unsupported(mapping: Dictionary[str, Any]) -> str | None:
+    infinite = (None, -1)
+    asked = {
+        "FilterCriteria": bool((mapping.get("FilterCriteria") or {}).get("Filters")),
+        "TumblingWindowInSeconds": bool(mapping.get("TumblingWindowInSeconds")),
+        "StartingPosition": mapping.get("StartingPosition", "TRIM_HORIZON") != "TRIM_HORIZON",
+        "ParallelizationFactor": (mapping.get("ParallelizationFactor") or 1) > 1,
+        "BisectBatchOnFunctionError": bool(mapping.get("BisectBatchOnFunctionError")),
+        "MaximumRetryAttempts": mapping.get("MaximumRetryAttempts") not in infinite,
+        "MaximumRecordAgeInSeconds": mapping.get("MaximumRecordAgeInSeconds") not in infinite,
+    }
+    return next((name for name, is_asked in asked.items() if is_asked), None)
+
+
+class Shard:
+    """One shard: its records in order, one batch after the other.
+
+    It decides and remembers; its mapping invokes. At most one batch is under way: after `next_batch` gave
+    one, `finished` ends it.
+    """
+
+    def __init__(self, reader: ShardReader, clock: Clock, backoff: Backoff) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._backoff = backoff
+        # Read, but in no batch yet.
+        self._queue: deque[Record] = deque()
+        self._queued_bytes = 0
+        self._batch: Batch | None = None
+        self._busy = False
+        self._failures = 0
+        self._not_before = 0.0
+        self._window_opened = 0.0
+        self._next_read = 0.0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is closed, read to the end, and everything is processed."""
+        return self._reader.is_at_end and not self._queue and self._batch is None
+
+    def read(self, settings: Settings) -> None:
+        """Read a page, if it is time to and less is held than a full batch takes."""
+        now = self._clock.now()
+        if now < self._next_read or not self._has_room(settings):
+            return
+        # Also after an error, so that a failing stream is not asked all the time.
+        self._next_read = now + IDLE_SECONDS
+        records = self._reader.read()
+        if records and not self._queue:
+            self._window_opened = max(self._window_opened, now)
+        self._queue.extend(records)
+        self._queued_bytes += sum(record.size for record in records)
+        if records:
+            self._next_read = now
+
+    def next_batch(self, settings: Settings) -> Batch | None:
+        """The batch to invoke the function with now, or None."""
+        now = self._clock.now()
+        if self._busy:
+            return None
+        if self._batch is None and self._queue:
+            count, is_full = self._fitting(settings)
+            if is_full or now >= self._window_opened + settings.window:
+                self._batch = Batch(tuple(self._queue.popleft() for _ in range(count)))
+                self._queued_bytes -= sum(record.size for record in self._batch.records)
+        if self._batch is None or now < self._not_before:
+            return None
+        self._busy = True
+        return self._batch
+
+    def finished(self, batch: Batch, outcome: Outcome) -> None:
+        """Record what became of the batch under way: what failed comes first in the next one."""
+        now = self._clock.now()
+        self._busy = False
+        self._window_opened = now
+        if outcome.failed_from is None:
+            self._failures = 0
+            self._batch = None
+            return
+        # If something was achieved, the function is not simply down.
+        self._failures = 1 if outcome.failed_from > 0 else self._failures + 1
+        self._not_before = now + self._backoff.seconds(self._failures)
+        self._batch = batch.starting_at(outcome.failed_from)
+
+    def due(self, settings: Settings) -> list[float]:
+        """When there is something to do again, if nothing else happens before."""
+        times = []
+        if not self._reader.is_at_end and self._has_room(settings):
+            times.append(self._next_read)
+        if not self._busy and self._batch is not None:
+            times.append(self._not_before)
+        elif not self._busy and self._queue:
+            times.append(self._window_opened + settings.window)
+        return times
+
+    def _has_room(self, settings: Settings) -> bool:
+        return len(self._queue) < settings.batch_size and self._queued_bytes < PAYLOAD_LIMIT
+
+    def _fitting(self, settings: Settings) -> tuple[int, bool]:
+        """How many queued records make one batch, and whether another would not fit."""
+        size = ENVELOPE_SIZE
+        for count, record in enumerate(self._queue):
+            size += record.size + 1
+            if count == settings.batch_size or (size > PAYLOAD_LIMIT and count > 0):
+                return count, True
+        return len(self._queue), len(self._queue) == settings.batch_size
+
 
 class Mapping:
     """Reads every shard of a stream and has a function process it.
 
-    All its methods are called by one thread; what takes a while is given to `workers`.
-
-    Parameters
-    ----------
-    settings : Settings
-        What to do at first; `update` changes it.
-    clients : Clients
-        Clients of its account and region.
-    clock : Clock
-        Tells the time.
-    workers : Workers
-        Invoke the function and send to the failure destination.
-    backoff : Backoff
-        Waits between attempts.
+    All its methods are called by one thread; what takes a while is given to ``workers``.
     """
 
     def __init__(
@@ -62,16 +230,14 @@ class Mapping:
         self._backoff = backoff
         self._permissions = Permissions(clients.iam, clock)
         self._function = Function(clients.functions, clock)
-        self._destination = FailureDestination(clients.sqs, clients.acting_as, self._permissions)
         self._shards: dict[str, Shard] = {}
         self._finished: set[str] = set()
-        self._knows_shards = False
         self._next_look = 0.0
         self._not_before = 0.0
         self._problem: str | None = None
 
     def update(self, settings: Settings) -> None:
-        """Go on with changed settings, from the same place."""
+        """Continue with changed settings, from the same place."""
         if settings.enabled != self.settings.enabled:
             logger.info("%s: %s", settings.uuid, "enabled" if settings.enabled else "disabled")
         elif settings != self.settings:
@@ -84,8 +250,6 @@ class Mapping:
             return
         try:
             if not self.settings.enabled:
-                for shard in self._shards.values():
-                    shard.keep_alive(self.settings)
                 return
             problem = self._find_problem()
             if problem is None:
@@ -96,17 +260,13 @@ class Mapping:
         self._report(problem)
 
     def due(self) -> float | None:
-        """When `step` has something to do again, if nothing is handed back before."""
+        """When `step` has something to do again, if no result arrives before."""
         if not self.settings.enabled:
             return None
         if self._problem:
             return self._not_before
-        now = self._clock.now()
-        times: list[float | None] = [self._next_look]
-        for shard in self._shards.values():
-            times.append(shard.due(self.settings))
-            times.extend(lane.due(self.settings, now) for lane in shard.lanes)
-        return min(time for time in times if time is not None)
+        times = [time for shard in self._shards.values() for time in shard.due(self.settings)]
+        return min([self._next_look, *times])
 
     def _find_problem(self) -> str | None:
         if self.settings.unsupported:
@@ -135,40 +295,21 @@ class Mapping:
         ids = {shard.shard_id for shard in listed}
         # What is trimmed never comes back.
         self._finished &= ids
-        # The starting position speaks of the shards there are at the start; later ones are read from their
-        # beginning, or changes would be lost where a shard splits.
-        from_latest = not self._knows_shards and self.settings.starting_position == "LATEST"
-        for shard in listed:
-            if from_latest and shard.is_closed:
-                self._finished.add(shard.shard_id)
         for shard in listed:
             waits_for_parent = shard.parent_id in ids and shard.parent_id not in self._finished
             if shard.shard_id not in self._finished | self._shards.keys() and not waits_for_parent:
-                self._shards[shard.shard_id] = self._new_shard(
-                    shard.shard_id, "LATEST" if from_latest else "TRIM_HORIZON"
-                )
-        self._knows_shards = True
+                reader = ShardReader(self._clients.streams, self.settings.stream_arn, shard.shard_id)
+                self._shards[shard.shard_id] = Shard(reader, self._clock, self._backoff)
         self._next_look = self._clock.now() + SHARDS_SECONDS
-
-    def _new_shard(self, shard_id: str, starting_position: str) -> Shard:
-        reader = ShardReader(self._clients.streams, self.settings.stream_arn, shard_id, starting_position)
-        return Shard(shard_id, reader, self._clock, self._backoff)
 
     def _read_and_start(self) -> None:
         for shard in self._shards.values():
-            shard.fit_lanes(self.settings)
             shard.read(self.settings)
-            for lane in shard.lanes:
-                self._start_next(shard, lane)
+            batch = shard.next_batch(self.settings)
+            if batch is not None:
+                self._invoke(shard, batch)
 
-    def _start_next(self, shard: Shard, lane: Lane) -> None:
-        step = lane.next_step(self.settings, self._clock.now())
-        if isinstance(step, Batch):
-            self._invoke(lane, step)
-        elif isinstance(step, Discard):
-            self._send(shard, lane, step)
-
-    def _invoke(self, lane: Lane, batch: Batch) -> None:
+    def _invoke(self, shard: Shard, batch: Batch) -> None:
         settings = self.settings
 
         def done(outcome: Outcome) -> None:
@@ -180,33 +321,8 @@ class Mapping:
                     len(batch.records),
                     outcome.reason,
                 )
-            lane.finished_batch(outcome, self.settings, self._clock.now())
+            shard.finished(batch, outcome)
 
         self._workers.submit(
             lambda: self._function.process(settings.function_arn, batch, settings.partial_responses), done
         )
-
-    def _send(self, shard: Shard, lane: Lane, discard: Discard) -> None:
-        settings = self.settings
-        logger.error(
-            "%s: discarded %d records: %s", settings.uuid, len(discard.batch.records), discard.condition
-        )
-        destination = settings.on_failure
-        if destination is None:
-            lane.finished_discard(True, self._clock.now())
-            return
-        now = self._clock.now()
-        message = discard.message(settings.function_arn, settings.stream_arn, shard.shard_id, now)
-        self._workers.submit(
-            lambda: self._deliver(destination, settings.function_arn, message),
-            lambda delivered: lane.finished_discard(delivered, self._clock.now()),
-        )
-
-    def _deliver(self, destination_arn: str, function_arn: str, message: str) -> bool:
-        try:
-            role = self._function.role_arn(function_arn)
-            self._destination.deliver(destination_arn, role, message)
-        except (ClientError, BotoCoreError, OSError) as error:
-            logger.warning("could not reach the failure destination %s: %s", destination_arn, error)
-            return False
-        return True

@@ -1,18 +1,18 @@
-"""Finds the mappings of every account and keeps them at work."""
+"""Finds the mappings of every account and keeps them at work, with a thread for each invocation."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.local.mapping.backoff import Backoff
+from tablecopy.clock import Clock
 from tools.local.mapping.clients import Clients
-from tools.local.mapping.clock import Clock
-from tools.local.mapping.mapping import Mapping
-from tools.local.mapping.settings import Settings, is_dynamodb_stream
-from tools.local.mapping.workers import Workers
+from tools.local.mapping.mapping import Backoff, Mapping, Settings, Workers, is_dynamodb_stream
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ WATCH_SECONDS = 0.25
 # How soon the first mapping of an account and region is found.
 DISCOVER_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 1.0
+
+Result = TypeVar("Result")
 
 
 class Poller:
@@ -81,7 +83,7 @@ class Poller:
                 if is_dynamodb_stream(mapping)
             ]
         except (ClientError, BotoCoreError, OSError) as error:
-            # Nothing is known to have changed, so everything goes on as it was.
+            # Nothing is known to have changed, so everything continues as it was.
             logger.warning("cannot list the mappings of %s in %s: %s", clients.account, clients.region, error)
             self._next_listing[clients] = self._clock.now() + DISCOVER_SECONDS
             return
@@ -96,3 +98,36 @@ class Poller:
             del known[uuid]
         wait = WATCH_SECONDS if known else DISCOVER_SECONDS
         self._next_listing[clients] = self._clock.now() + wait
+
+
+class ThreadWorkers:
+    """A thread for each piece of work: however many shards wait for a function, another can start."""
+
+    def __init__(self) -> None:
+        self._finished: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def submit(self, work: Callable[[], Result], done: Callable[[Result], None]) -> None:
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                # Nothing is expected to get here. It ends the poller: a shard left waiting would hide it.
+                self._finished.put(lambda error=error: _raise(error))  # type: ignore[misc]
+            else:
+                self._finished.put(lambda: done(result))
+
+        # Daemons: a function that takes its time must not keep a stopped poller alive.
+        threading.Thread(target=run, daemon=True).start()
+
+    def collect(self, timeout: float) -> None:
+        try:
+            hand_back = self._finished.get(timeout=timeout)
+            while True:
+                hand_back()
+                hand_back = self._finished.get_nowait()
+        except queue.Empty:
+            return
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -11,9 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools.local.mapping.backoff import Backoff
-from tools.local.mapping.mapping import Mapping
-from tools.local.mapping.settings import Settings
+from tablecopy.clock import Clock
+from tools.local.mapping.mapping import Backoff, Mapping, Settings
 
 START = 1_700_000_000.0
 STREAM = "arn:aws:dynamodb:eu-west-1:111111111111:table/music/stream/2026-01-01T00:00:00.000"
@@ -27,7 +26,7 @@ def client_error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": code}}, "Operation")
 
 
-class HandClock:
+class HandClock(Clock):
     def __init__(self) -> None:
         self.time = START
 
@@ -121,7 +120,8 @@ class FakeStreams:
             if place < shard.trimmed:
                 raise client_error("TrimmedDataAccessException")
         else:
-            place = {"TRIM_HORIZON": shard.trimmed, "LATEST": len(numbers)}[ShardIteratorType]
+            assert ShardIteratorType == "TRIM_HORIZON"
+            place = shard.trimmed
         return {"ShardIterator": self._iterator(ShardId, place)}
 
     def get_records(self, ShardIterator: str, Limit: int) -> Any:  # noqa: N803
@@ -210,28 +210,6 @@ class FakeIam:
         }
 
 
-class FakeSqs:
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.errors: list[str] = []
-
-    def get_queue_url(self, QueueName: str, QueueOwnerAWSAccountId: str) -> Any:  # noqa: N803
-        return {"QueueUrl": f"{QueueOwnerAWSAccountId}/{QueueName}"}
-
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
-        if self.errors:
-            raise client_error(self.errors.pop(0))
-        self.messages.append(json.loads(MessageBody))
-
-
-class FakeSns:
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-
-    def publish(self, TopicArn: str, Message: str) -> None:  # noqa: N803
-        self.messages.append((TopicArn, json.loads(Message)))
-
-
 class FakeMappings:
     def __init__(self) -> None:
         self.mappings: list[dict[str, Any]] = []
@@ -256,12 +234,6 @@ class FakeClients:
         self.mappings = FakeMappings()
         self.streams = FakeStreams()
         self.iam = FakeIam()
-        self.sqs = FakeSqs()
-        self.sns = FakeSns()
-
-    def acting_as(self, service: str, role_arn: str) -> Any:
-        assert role_arn == ROLE
-        return {"sqs": self.sqs, "sns": self.sns}[service]
 
 
 class World:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from tools.local.mapping.backoff import Backoff
+from tools.local.mapping.mapping import Backoff
 
 
 def test_waits_grow_to_the_cap_with_jitter() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.tools.local.mapping.fakes import QUEUE, FakeShard, FunctionError, World, client_error, numbers
+from tests.unit.tools.local.mapping.fakes import FakeShard, FunctionError, World, client_error, numbers
 
 
 def failing_from(*failed: int) -> dict[str, Any]:
@@ -41,15 +39,6 @@ def test_an_idle_stream_is_not_read_all_the_time() -> None:
     world = World()
     world.run(10, tick=0.01)
     assert 40 <= world.clients.streams.reads <= 51
-
-
-def test_latest_leaves_out_what_was_there_before() -> None:
-    world = World(starting_position="LATEST")
-    world.put(1, 2)
-    world.run()
-    world.put(3)
-    world.run()
-    assert world.batches == [[3]]
 
 
 def test_the_window_waits_for_more_records() -> None:
@@ -133,11 +122,8 @@ def test_a_batch_that_fails_while_disabled_is_tried_again_when_enabled() -> None
     assert world.batches == [[1, 2], [1, 2]]
 
 
-@pytest.mark.parametrize(("position", "expected"), [("TRIM_HORIZON", [[1, 2]]), ("LATEST", [[2]])])
-def test_created_disabled_it_begins_at_its_starting_position_when_enabled(
-    position: str, expected: list[list[int]]
-) -> None:
-    world = World(enabled=False, starting_position=position)
+def test_created_disabled_it_begins_with_the_oldest_record_when_enabled() -> None:
+    world = World(enabled=False)
     world.put(1)
     world.run(5)
     assert world.clients.streams.reads == 0
@@ -145,86 +131,16 @@ def test_created_disabled_it_begins_at_its_starting_position_when_enabled(
     world.run(0.05)
     world.put(2)
     world.run()
-    assert [number for batch in world.batches for number in batch] == [n for batch in expected for n in batch]
-
-
-def test_latest_keeps_its_place_through_hours_of_being_disabled() -> None:
-    world = World(starting_position="LATEST")
-    world.put(1)
-    world.run()
-    world.mapping.update(replace(world.settings, enabled=False))
-    for _ in range(20):
-        issued = len(world.clients.streams.issued)
-        world.run(600, tick=60)
-        # Ten minutes and more are taken for the fifteen an iterator lives.
-        world.clients.streams.expire_iterators(issued)
-    world.put(2)
-    world.mapping.update(world.settings)
-    world.run(2)
-    assert world.batches == [[2]]
+    assert [number for batch in world.batches for number in batch] == [1, 2]
 
 
 # Lanes
 
 
-def test_records_of_a_key_share_a_lane() -> None:
-    world = World(lanes=4, batch_size=100)
-    keys = "abcdefghij"
-    world.put(*[(number, keys[number % 10]) for number in range(1, 101)])
-    world.run()
-    assert len(world.batches) == 4
-    lane_of: dict[str, int] = {}
-    for lane, event in enumerate(world.functions.events):
-        assert numbers(event) == sorted(numbers(event))
-        for record in event["Records"]:
-            assert lane_of.setdefault(record["dynamodb"]["Keys"]["pk"]["S"], lane) == lane
-
-
-def test_a_blocked_lane_holds_up_no_other() -> None:
-    world = World(lanes=2, batch_size=5)
-
-    @world.handler
-    def fail_for_a(event: dict[str, Any]) -> None:
-        if any(record["dynamodb"]["Keys"]["pk"]["S"] == "a" for record in event["Records"]):
-            raise FunctionError
-
-    world.put((1, "a"))
-    other = next(key for key in "bcdefgh" if _lane(key, 2) != _lane("a", 2))
-    # Page after page, far more than the blocked lane takes for its next batch.
-    for number in range(2, 3000, 2):
-        world.put((number, "a"), (number + 1, other))
-    world.run(40)
-    processed = {n for batch in world.batches for n in batch if n % 2}
-    assert processed >= set(range(3, 3000, 2))
-
-
-def _lane(key: str, lanes: int) -> int:
-    return zlib.crc32(json.dumps({"pk": {"S": key}}).encode()) % lanes
-
-
-def test_a_lane_under_way_does_not_wait_for_another() -> None:
-    world = World(lanes=2, batch_size=1)
-    other = next(key for key in "bcdefgh" if _lane(key, 2) != _lane("a", 2))
-    world.put((1, "a"), (2, other))
-    world.mapping.step()
-    assert len(world.workers.under_way) == 2
-
-
-def test_lanes_can_be_changed_without_losing_or_reordering_anything() -> None:
-    world = World(lanes=1, batch_size=1)
-    world.put(*[(number, "abc"[number % 3]) for number in range(1, 31)])
-    world.run(0.2)
-    world.mapping.update(replace(world.settings, lanes=3, batch_size=2))
-    world.run(10)
-    for key in range(3):
-        of_key = [n for batch in world.batches for n in batch if n % 3 == key]
-        assert of_key == [n for n in range(1, 31) if n % 3 == key]
-
-
 # Failures
 
 
-def test_a_failed_batch_is_tried_until_it_succeeds_and_blocks_its_lane() -> None:
+def test_a_failed_batch_is_tried_until_it_succeeds_and_blocks_its_shard() -> None:
     world = World(batch_size=2)
     attempts = 0
 
@@ -301,100 +217,8 @@ def test_an_empty_answer_is_success(returned: Any) -> None:
     assert world.batches == [[1, 2, 3]]
 
 
-def test_bisecting_finds_the_bad_record_and_costs_no_retries() -> None:
-    world = World(batch_size=8, bisect=True, maximum_retries=1, on_failure=QUEUE)
-
-    @world.handler
-    def fail_on_six(event: dict[str, Any]) -> None:
-        if 6 in numbers(event):
-            raise FunctionError
-
-    world.put(*range(1, 9))
-    world.run(20)
-    assert world.batches == [
-        [1, 2, 3, 4, 5, 6, 7, 8],
-        [1, 2, 3, 4],
-        [5, 6, 7, 8],
-        [5, 6],
-        [5],
-        [6],
-        [6],
-        [7, 8],
-    ]
-    [message] = world.clients.sqs.messages
-    assert message["DDBStreamBatchInfo"]["startSequenceNumber"] == "6"
-    assert message["DDBStreamBatchInfo"]["endSequenceNumber"] == "6"
-
-
-def test_bisecting_a_partial_response_splits_at_the_reported_number() -> None:
-    world = World(batch_size=8, bisect=True, partial_responses=True, maximum_retries=0, on_failure=QUEUE)
-    answers = [failing_from(3), failing_from(5), None]
-    world.handler(lambda event: answers.pop(0) if answers else None)
-    world.put(*range(1, 9))
-    world.run(5)
-    assert world.batches == [[1, 2, 3, 4, 5, 6, 7, 8], [3, 4, 5, 6, 7, 8], [5, 6, 7, 8]]
-    assert world.clients.sqs.messages == []
-
-
-def test_after_the_last_retry_the_batch_goes_to_the_failure_destination() -> None:
-    world = World(batch_size=3, partial_responses=True, maximum_retries=2, on_failure=QUEUE)
-    world.handler(lambda event: failing_from(2) if 2 in numbers(event) else None)
-    world.put(1, 2, 3, 4)
-    world.run(20)
-    assert world.batches == [[1, 2, 3], [2, 3], [2, 3], [4]]
-    [message] = world.clients.sqs.messages
-    assert message["requestContext"]["condition"] == "RetryAttemptsExhausted"
-    assert message["requestContext"]["approximateInvokeCount"] == 3
-    info = message["DDBStreamBatchInfo"]
-    assert (info["shardId"], info["startSequenceNumber"], info["endSequenceNumber"]) == ("shard-0", "2", "3")
-    assert info["batchSize"] == 2
-
-
-def test_no_retries_means_one_attempt() -> None:
-    world = World(batch_size=3, maximum_retries=0, on_failure=QUEUE)
-
-    @world.handler
-    def fail(event: dict[str, Any]) -> None:
-        raise FunctionError
-
-    world.put(1, 2)
-    world.run(5)
-    assert world.batches == [[1, 2]]
-    assert len(world.clients.sqs.messages) == 1
-
-
-def test_records_that_get_too_old_are_discarded() -> None:
-    world = World(batch_size=3, maximum_age=60, on_failure=QUEUE)
-
-    @world.handler
-    def fail_on_one(event: dict[str, Any]) -> None:
-        if 1 in numbers(event):
-            raise FunctionError
-
-    world.put(1)
-    world.run(30)
-    world.put(2)
-    world.run(40)
-    assert world.batches[-1] == [2]
-    [message] = world.clients.sqs.messages
-    assert message["requestContext"]["condition"] == "RecordAgeExceeded"
-    assert message["DDBStreamBatchInfo"]["endSequenceNumber"] == "1"
-
-
-def test_a_backlog_older_than_allowed_is_never_sent_to_the_function() -> None:
-    world = World(maximum_age=60, on_failure=QUEUE)
-    world.put(1)
-    world.clock.advance(3600)
-    world.put(2)
-    world.run()
-    assert world.batches == [[2]]
-    [message] = world.clients.sqs.messages
-    assert message["requestContext"]["approximateInvokeCount"] == 0
-    assert "responseContext" not in message
-
-
-def test_throttling_is_tried_again_and_not_counted() -> None:
-    world = World(maximum_retries=0, bisect=True, on_failure=QUEUE)
+def test_throttling_is_tried_again() -> None:
+    world = World()
     errors = ["TooManyRequestsException"] * 4 + ["ServiceException"] * 2
     invoke = world.functions.invoke
 
@@ -407,49 +231,6 @@ def test_throttling_is_tried_again_and_not_counted() -> None:
     world.put(1, 2)
     world.run(10)
     assert world.batches == [[1, 2]]
-    assert world.clients.sqs.messages == []
-
-
-def test_without_a_destination_records_are_just_dropped() -> None:
-    world = World(batch_size=1, maximum_retries=0)
-
-    @world.handler
-    def fail_on_one(event: dict[str, Any]) -> None:
-        if 1 in numbers(event):
-            raise FunctionError
-
-    world.put(1, 2)
-    world.run(5)
-    assert world.batches == [[1], [2]]
-
-
-def test_a_destination_in_trouble_is_tried_again() -> None:
-    world = World(maximum_retries=0, on_failure=QUEUE)
-    world.clients.sqs.errors = ["ServiceUnavailable"] * 3
-
-    @world.handler
-    def fail(event: dict[str, Any]) -> None:
-        raise FunctionError
-
-    world.put(1)
-    world.run(10)
-    assert len(world.clients.sqs.messages) == 1
-
-
-def test_a_role_that_may_not_send_sends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    world = World(batch_size=1, maximum_retries=0, on_failure=QUEUE)
-    world.clients.iam.denied = {"sqs:SendMessage"}
-
-    @world.handler
-    def fail_on_one(event: dict[str, Any]) -> None:
-        if 1 in numbers(event):
-            raise FunctionError
-
-    world.put(1, 2)
-    world.run(5)
-    assert world.clients.sqs.messages == []
-    assert world.batches == [[1], [2]]
-    assert "sqs:SendMessage" in caplog.text
 
 
 # Permissions and settings that cannot be served
@@ -544,87 +325,40 @@ def test_a_parent_that_is_trimmed_holds_up_nobody() -> None:
     assert world.batches == [[1]]
 
 
-def test_latest_reads_a_later_child_from_its_beginning() -> None:
-    world = World(starting_position="LATEST")
-    world.put(1)
-    world.run()
-    shards = world.clients.streams.shards
-    world.put(2)
-    shards["shard-0"].closed = True
-    shards["shard-1"] = FakeShard(parent="shard-0")
-    world.put(3, shard="shard-1")
-    world.run(10)
-    assert world.batches == [[2], [3]]
-
-
-def test_latest_leaves_closed_shards_alone() -> None:
-    world = World(starting_position="LATEST")
-    shards = world.clients.streams.shards
-    world.put(1)
-    shards["shard-0"].closed = True
-    shards["shard-1"] = FakeShard(parent="shard-0")
-    world.run()
-    world.put(2, shard="shard-1")
-    world.run()
-    assert world.batches == [[2]]
-
-
 # Whatever happens
 
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_nothing_is_lost_or_overtaken(data: st.DataObject) -> None:
-    """Per key, a record is applied only when all before it are, whatever functions answer."""
-    maximum_retries = data.draw(st.sampled_from([None, 0, 2]), "retries")
+    """A record is applied only when all before it are, whatever functions answer."""
     world = World(
         batch_size=data.draw(st.integers(1, 7), "batch size"),
-        lanes=data.draw(st.integers(1, 3), "lanes"),
         window=data.draw(st.sampled_from([0, 1]), "window"),
-        bisect=data.draw(st.booleans(), "bisect"),
         partial_responses=data.draw(st.booleans(), "partial"),
-        maximum_retries=maximum_retries,
-        on_failure=QUEUE,
     )
-    keys = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=25), "keys")
+    count = data.draw(st.integers(1, 25), "records")
     places = data.draw(st.lists(st.integers(0, 9), max_size=30), "answers")
-    settled: set[int] = set()
-
-    def settled_before(number: int) -> bool:
-        key = keys[number - 1]
-        return all(n in settled for n in range(1, number) if keys[n - 1] == key)
+    applied: set[int] = set()
 
     @world.handler
     def answer(event: dict[str, Any]) -> Any:
         batch = numbers(event)
-        discarded = [
-            n
-            for message in world.clients.sqs.messages
-            for n in range(
-                int(message["DDBStreamBatchInfo"]["startSequenceNumber"]),
-                int(message["DDBStreamBatchInfo"]["endSequenceNumber"]) + 1,
-            )
-        ]
-        settled.update(n for n in discarded)
         place = places.pop(0) if places else 9
         if place < len(batch):
             if not world.settings.partial_responses or place == 0:
                 raise FunctionError
-            applied, returned = batch[:place], failing_from(batch[place])
+            done, returned = batch[:place], failing_from(batch[place])
         else:
-            applied, returned = batch, {}
-        for number in applied:
-            assert settled_before(number), f"{number} overtook another"
-            settled.add(number)
+            done, returned = batch, {}
+        for number in done:
+            assert applied >= set(range(1, number)), f"{number} overtook another"
+            applied.add(number)
         return returned
 
-    half = len(keys) // 2
-    for number, key in enumerate(keys[:half], 1):
-        world.put((number, key))
+    world.put(*range(1, count // 2 + 1))
     world.run(data.draw(st.sampled_from([0.1, 2.0]), "first run"))
-    for number, key in enumerate(keys[half:], half + 1):
-        world.put((number, key))
+    world.put(*range(count // 2 + 1, count + 1))
     world.run(60)
-    if maximum_retries is None:
-        assert settled == set(range(1, len(keys) + 1))
+    assert applied == set(range(1, count + 1))
     assert world.workers.under_way == []

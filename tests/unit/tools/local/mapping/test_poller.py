@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import Any
+
+import pytest
 
 from tests.unit.tools.local.mapping.fakes import (
     FUNCTION,
@@ -12,8 +15,8 @@ from tests.unit.tools.local.mapping.fakes import (
     HandWorkers,
     raw_record,
 )
-from tools.local.mapping.backoff import Backoff
-from tools.local.mapping.poller import Poller
+from tools.local.mapping.mapping import Backoff
+from tools.local.mapping.poller import Poller, ThreadWorkers
 
 
 class Polled:
@@ -65,7 +68,7 @@ def test_a_new_mapping_is_found_and_a_disabled_one_left_alone() -> None:
     assert account.functions.batches == [[1]]
 
 
-def test_a_deleted_mapping_stops_and_a_new_one_begins_anew() -> None:
+def test_a_deleted_mapping_stops_and_a_new_one_begins_again() -> None:
     polled = Polled()
     [account] = polled.accounts
     account.mappings.mappings = [mapping("one")]
@@ -119,3 +122,38 @@ def test_it_sleeps_until_something_is_due() -> None:
         polled.poller.run()
     assert sum(waits) > 8
     assert max(waits) <= 0.25
+
+
+# Threads
+
+
+def test_results_are_handed_back_to_whoever_collects() -> None:
+    workers = ThreadWorkers()
+    done: list[tuple[int, int]] = []
+    workers.submit(threading.get_ident, lambda ident: done.append((ident, threading.get_ident())))
+    workers.collect(timeout=10)
+    [(worker, collector)] = done
+    assert collector == threading.get_ident() != worker
+
+
+def test_work_does_not_wait_for_other_work() -> None:
+    workers = ThreadWorkers()
+    release = threading.Event()
+    done: list[str] = []
+    for _ in range(50):
+        workers.submit(lambda: release.wait(10), lambda _: done.append("slow"))
+    workers.submit(lambda: None, lambda _: done.append("quick"))
+    workers.collect(timeout=10)
+    assert done == ["quick"]
+    release.set()
+
+
+def test_nothing_to_collect() -> None:
+    ThreadWorkers().collect(timeout=0)
+
+
+def test_an_error_nobody_expected_is_raised_where_it_is_seen() -> None:
+    workers = ThreadWorkers()
+    workers.submit(lambda: 1 // 0, lambda _: None)
+    with pytest.raises(ZeroDivisionError):
+        workers.collect(timeout=10)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.tools.local.mapping.fakes import FUNCTION, QUEUE, STREAM, UUID
-from tools.local.mapping.settings import Settings, is_dynamodb_stream
+from tools.local.mapping.mapping import Settings, is_dynamodb_stream
 
 LEAST = {"UUID": UUID, "FunctionArn": FUNCTION, "EventSourceArn": STREAM, "State": "Enabled"}
 
@@ -11,35 +11,25 @@ LEAST = {"UUID": UUID, "FunctionArn": FUNCTION, "EventSourceArn": STREAM, "State
 def test_defaults_are_those_of_aws() -> None:
     settings = Settings.from_api(LEAST)
     assert settings == Settings(UUID, FUNCTION, STREAM, enabled=True)
-    assert (settings.batch_size, settings.window, settings.lanes) == (100, 0, 1)
-    assert settings.maximum_retries is None
-    assert settings.maximum_age is None
+    assert (settings.batch_size, settings.window) == (100, 0)
 
 
-def test_everything_set() -> None:
+def test_everything_that_a_copy_sets() -> None:
     settings = Settings.from_api(
         LEAST
         | {
-            "StartingPosition": "LATEST",
+            "StartingPosition": "TRIM_HORIZON",
             "BatchSize": 1000,
             "MaximumBatchingWindowInSeconds": 1,
-            "ParallelizationFactor": 10,
-            "BisectBatchOnFunctionError": True,
+            "ParallelizationFactor": 1,
+            "BisectBatchOnFunctionError": False,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "MaximumRetryAttempts": 0,
-            "MaximumRecordAgeInSeconds": 60,
+            "MaximumRetryAttempts": -1,
+            "MaximumRecordAgeInSeconds": -1,
             "DestinationConfig": {"OnFailure": {"Destination": QUEUE}},
         }
     )
-    assert settings == Settings(
-        UUID, FUNCTION, STREAM, True, "LATEST", 1000, 1, 10, True, True, 0, 60, QUEUE, None
-    )
-
-
-def test_minus_one_is_without_limit() -> None:
-    settings = Settings.from_api(LEAST | {"MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1})
-    assert settings.maximum_retries is None
-    assert settings.maximum_age is None
+    assert settings == Settings(UUID, FUNCTION, STREAM, True, 1000, 1, True, None)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +42,16 @@ def test_states(state: str, enabled: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}, {"TumblingWindowInSeconds": 30}]
+    "asked",
+    [
+        {"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}},
+        {"TumblingWindowInSeconds": 30},
+        {"StartingPosition": "LATEST"},
+        {"ParallelizationFactor": 2},
+        {"BisectBatchOnFunctionError": True},
+        {"MaximumRetryAttempts": 0},
+        {"MaximumRecordAgeInSeconds": 60},
+    ],
 )
 def test_what_is_not_supported(asked: dict[str, object]) -> None:
     assert Settings.from_api(LEAST | asked).unsupported == next(iter(asked))

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.tools.local.mapping.fakes import STREAM, FakeStreams, raw_record
-from tools.local.mapping.reader import ShardReader
+from tests.unit.tools.local.mapping.fakes import START, STREAM, FakeStreams, raw_record
+from tools.local.mapping.records import Record, ShardReader
 
 
-def reader(streams: FakeStreams, position: str = "TRIM_HORIZON") -> ShardReader:
-    return ShardReader(streams, STREAM, "shard-0", position)
+def reader(streams: FakeStreams) -> ShardReader:
+    return ShardReader(streams, STREAM, "shard-0")
 
 
 def read(it: ShardReader) -> list[str]:
@@ -50,7 +52,7 @@ def test_an_expired_iterator_is_replaced_at_the_same_place() -> None:
 
 def test_a_lost_place_at_the_end_is_not_taken_for_the_end() -> None:
     streams = FakeStreams()
-    it = reader(streams, "LATEST")
+    it = reader(streams)
     assert read(it) == []
     streams.shards["shard-0"].records.append(raw_record(1))
     streams.expire_iterators()
@@ -76,3 +78,22 @@ def test_other_errors_are_the_callers() -> None:
     streams.errors = ["LimitExceededException"]
     with pytest.raises(ClientError):
         reader(streams).read()
+
+
+def test_values_stay_as_they_came() -> None:
+    image = {"b": {"B": "eHk="}, "n": {"N": "12.50"}, "name": {"S": "Łódź"}}
+    record = Record.from_stream(raw_record(7, NewImage=image), STREAM)
+    event = json.loads(record.text)
+    assert event["dynamodb"]["NewImage"] == image
+    assert event["dynamodb"]["ApproximateCreationDateTime"] == int(START)
+    assert event["eventSourceARN"] == STREAM
+    assert event["eventSource"] == "aws:dynamodb"
+    assert "shardId" not in record.text
+    assert record.size == len(record.text.encode())
+    assert record.sequence_number == "7"
+
+
+def test_a_deletion_by_time_to_live_is_spelled_as_in_an_event() -> None:
+    raw = raw_record(1) | {"userIdentity": {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}}
+    event = json.loads(Record.from_stream(raw, STREAM).text)
+    assert event["userIdentity"] == {"principalId": "dynamodb.amazonaws.com", "type": "Service"}
