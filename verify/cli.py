@@ -17,7 +17,7 @@ from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED,
 from tablecopy_cli.common.files import check_outputs
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import escaped, wrapped
-from verify.comparison.dead_letters import Letters, lag_of, letters_of, status_of
+from verify.comparison.dead_letters import DeadLetters, lag_of, read_dead_letters, status_of
 from verify.comparison.options import Options
 from verify.comparison.results import Comparison, Verdict
 from verify.comparison.run import check_comparable, compare
@@ -71,16 +71,16 @@ def _verify(arguments: Sequence[str]) -> int:
     processes = given.processes or default_processes(source.size + destination.size)
     if estimating:
         return _estimate(source, destination, options.over(processes), given, time.perf_counter() - began)
-    letters = letters_of(places.source, places.control_function)
-    if letters.note:
-        print(f"verify: {escaped(letters.note)}", file=sys.stderr)
+    dead_letters = read_dead_letters(places.source, places.control_function)
+    if dead_letters.note:
+        print(f"verify: {escaped(dead_letters.note)}", file=sys.stderr)
     base = given.work_dir or default_directory()
     try:
         work = WorkDirectory(base, options.identity(source, destination), resume=given.resume)
     except OSError as error:
         raise UserError(_disk_trouble(error, base)) from error
     try:
-        comparison = _compared(source, destination, options.over(processes), places, letters, work)
+        comparison = _compared(source, destination, options.over(processes), places, dead_letters, work)
         steps = _planned(given, base, comparison, places, source, destination)
         _write_files(given, comparison, steps)
         with _writing("the result"):
@@ -99,7 +99,7 @@ def _compared(
     destination: Table,
     options: Options,
     places: Places,
-    letters: Letters,
+    dead_letters: DeadLetters,
     work: WorkDirectory,
 ) -> Comparison:
     progress = Progress()
@@ -108,7 +108,7 @@ def _compared(
             source,
             destination,
             options,
-            letters=letters,
+            dead_letters=dead_letters,
             lag=lag_of(places.source, places.control_function),
             work=work,
             on_progress=lambda state: progress.update(progress_text(state)),

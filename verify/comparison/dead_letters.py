@@ -9,7 +9,7 @@ from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item, to_json
-from verify.comparison.results import Letter
+from verify.comparison.results import DeadLetter
 from verify.scan.canonical import number
 
 _Token: TypeAlias = tuple[tuple[str, str, str], ...]
@@ -18,7 +18,7 @@ _Token: TypeAlias = tuple[tuple[str, str, str], ...]
 _LOOK_SECONDS = 60.0
 
 
-class Letters:
+class DeadLetters:
     """Dead letters by key, numbers by value; remembers which were asked for.
 
     Parameters
@@ -37,14 +37,14 @@ class Letters:
     """
 
     def __init__(
-        self, letters: Sequence[Letter] = (), note: str | None = None, count: int | None = 0
+        self, letters: Sequence[DeadLetter] = (), note: str | None = None, count: int | None = 0
     ) -> None:
         self.note = note
         self.count = max(count, len(letters)) if count is not None else None
         self._by_key = {_token(letter["key"]): letter for letter in letters}
         self._asked: set[_Token] = set()
 
-    def of(self, key: Item) -> Letter | None:
+    def of(self, key: Item) -> DeadLetter | None:
         """Return the open letter of a key, if it is known."""
         token = _token(key)
         letter = self._by_key.get(token)
@@ -52,12 +52,12 @@ class Letters:
             self._asked.add(token)
         return letter
 
-    def others(self) -> list[Letter]:
+    def others(self) -> list[DeadLetter]:
         """Return the letters that `of` has not returned, in control's order."""
         return [letter for token, letter in self._by_key.items() if token not in self._asked]
 
 
-def letters_of(side: Side, control_function: str | None) -> Letters:
+def read_dead_letters(side: Side, control_function: str | None) -> DeadLetters:
     """Ask the control function of a copy for its open dead letters.
 
     A comparison needs no letters: where they cannot be had there are none, and the note says why.
@@ -70,14 +70,14 @@ def letters_of(side: Side, control_function: str | None) -> Letters:
         Its name or ARN; ``None`` where the tables belong to no copy that is known. Nothing is asked then.
     """
     if control_function is None:
-        return Letters()
+        return DeadLetters()
     try:
         count, letters = ControlFunction(side, control_function).letters(values=False)
-        known = Letters(letters, count=count)
+        known = DeadLetters(letters, count=count)
     except UserError as error:
-        return Letters(note=f"open dead letters are not known: {error}", count=None)
+        return DeadLetters(note=f"open dead letters are not known: {error}", count=None)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Letters(
+        return DeadLetters(
             note=f"open dead letters are not known: {control_function} does not answer as a control function",
             count=None,
         )

@@ -25,7 +25,7 @@ from verify.scan.calls import Budget
 from verify.scan.canonical import canonical, digest
 from verify.scan.pages import Reader
 from verify.scan.table import BATCH_KEYS, Found, Table
-from verify.scan.work import Blocks, rows
+from verify.scan.work import BlockFile, rows
 from verify.scan.workers import SIDES, SideName, run_all
 
 State: TypeAlias = Literal["standing", "open"]
@@ -71,7 +71,7 @@ class Rules:
     ----------
     writes_stopped
         Nothing writes: what differs once is a difference.
-    take_word
+    trust_scan
         Of an item that only one side's scan has seen, take the scan's word and do not read it again.
     partial
         Not all items were scanned: that a scan has not seen an item says nothing.
@@ -86,7 +86,7 @@ class Rules:
     """
 
     writes_stopped: bool = False
-    take_word: bool = False
+    trust_scan: bool = False
     partial: bool = False
     values: bool = False
     ignored: frozenset[str] = frozenset()
@@ -154,7 +154,7 @@ class Generation:
         budget.Stopped, UserError, OSError
             See `scan.SegmentScan.run`.
         """
-        blocks = Blocks(self._path)
+        blocks = BlockFile(self._path)
         try:
             done = {checkpoint["batch"] for checkpoint in blocks.checkpoints}
             kept = list(blocks.checkpoints)
@@ -198,7 +198,7 @@ class Generation:
         keys: dict[str, Item] = {}
         lines = []
         for candidate in batch:
-            if self._takes_word(candidate):
+            if self._trusts_scan(candidate):
                 lines.append(self._line(candidate, "standing", self._as_scanned(candidate)))
                 continue
             key = schema.of_row(candidate.partition, candidate.sort)
@@ -273,8 +273,8 @@ class Generation:
             return "expired", (), expires
         return ("missing" if seen.after else "extra"), (), None
 
-    def _takes_word(self, candidate: Candidate) -> bool:
-        return self._rules.take_word and not (candidate.source and candidate.destination)
+    def _trusts_scan(self, candidate: Candidate) -> bool:
+        return self._rules.trust_scan and not (candidate.source and candidate.destination)
 
     def _as_scanned(self, candidate: Candidate) -> Difference:
         now = self._now()

@@ -18,7 +18,7 @@ KINDS: tuple[Kind, ...] = ("missing", "changed", "extra", "expired")
 
 Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
 
-Letter: TypeAlias = Mapping[str, Any]
+DeadLetter: TypeAlias = Mapping[str, Any]
 """An open dead letter: see `tablecopy_cli.common.control_function.Letter`."""
 
 Stage: TypeAlias = Literal["scan", "match", "recheck", "wait"]
@@ -91,7 +91,7 @@ class Difference:
         For ``"expired"``: the value of the time to live attribute, seconds since the epoch.
     source_digest, destination_digest
         `canonical.digest` in hexadecimal of the item as it was last read; ``None`` where there was none.
-    letter
+    dead_letter
         The open dead letter of this key, if there is one.
     """
 
@@ -105,7 +105,7 @@ class Difference:
     expires: int | None = None
     source_digest: str | None = None
     destination_digest: str | None = None
-    letter: Letter | None = None
+    dead_letter: DeadLetter | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the JSON Lines record; see docs/verify.md for its schema."""
@@ -118,8 +118,8 @@ class Difference:
         record["first_seen"] = moment(self.first_seen)
         record["last_seen"] = moment(self.last_seen)
         record["checks"] = self.checks
-        if self.letter is not None:
-            record["letter"] = dict(self.letter)
+        if self.dead_letter is not None:
+            record["dead_letter"] = dict(self.dead_letter)
         return record
 
 
@@ -183,9 +183,9 @@ class Comparison:
         Keys that differed in the scan and were equal, or gone from both sides, when they were read again.
     findings
         What differs between the tables' definitions.
-    letters
+    dead_letters
         Open dead letters of keys that are not among the differences.
-    open_letters
+    open_dead_letters
         How many dead letters are open in all; ``None`` if the control function was asked and gave no answer.
     generations
         How often the candidates were read again.
@@ -206,8 +206,8 @@ class Comparison:
     unsettled: int = 0
     settled: int = 0
     findings: Sequence[Finding] = ()
-    letters: Sequence[Letter] = ()
-    open_letters: int | None = 0
+    dead_letters: Sequence[DeadLetter] = ()
+    open_dead_letters: int | None = 0
     generations: int = 0
     lag_seconds: float = 0.0
     writes_stopped: bool = False
@@ -260,20 +260,20 @@ class Comparison:
             differing=self.differing,
             severe=sum(finding.severity == "data" for finding in self.findings),
             unread=sum(unknown(finding) for finding in self.findings),
-            letters=self.open_letters,
+            letters=self.open_dead_letters,
             lag_seconds=self.lag_seconds,
             plan=plan,
             too_many=too_many,
         )
 
     def records(self, steps: Sequence[Step] = ()) -> Iterator[dict[str, Any]]:
-        """Yield what JSON Lines print: findings, differences, letters, the summary with ``steps`` last."""
+        """Yield the JSON Lines records: findings, differences, dead letters, and last the summary."""
         for finding in self.findings:
             yield finding.record()
         for difference in self.differences:
             yield difference.record()
-        for letter in self.letters:
-            yield {"type": "letter", **letter}
+        for letter in self.dead_letters:
+            yield {"type": "dead_letter", **letter}
         yield self.summary(steps)
 
     def summary(self, steps: Sequence[Step] = ()) -> dict[str, Any]:
@@ -290,7 +290,7 @@ class Comparison:
             "unsettled": self.unsettled,
             "settled": self.settled,
             "findings": len(self.findings),
-            "letters": len(self.letters),
+            "dead_letters": len(self.dead_letters),
             "generations": self.generations,
             "lag_seconds": self.lag_seconds,
             "writes_stopped": self.writes_stopped,

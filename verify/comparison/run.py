@@ -14,7 +14,7 @@ from pathlib import Path
 from tablecopy.clock import Clock
 from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
-from verify.comparison.dead_letters import Letters
+from verify.comparison.dead_letters import DeadLetters
 from verify.comparison.match import sort_lines
 from verify.comparison.options import Options
 from verify.comparison.recheck import (
@@ -29,9 +29,9 @@ from verify.comparison.recheck import (
 )
 from verify.comparison.results import (
     Comparison,
+    DeadLetter,
     Difference,
     Kind,
-    Letter,
     Progress,
     Sample,
     SideResult,
@@ -41,8 +41,8 @@ from verify.scan.calls import Budget, ReadCapacity, Unlimited
 from verify.scan.identity import check_two_tables
 from verify.scan.segment import Reached, ScanPlan, reached_by
 from verify.scan.table import Table
-from verify.scan.work import Blocks, WorkDirectory
-from verify.scan.workers import SIDES, Job, SideName, Tally, scan_in_processes, scan_in_threads
+from verify.scan.work import BlockFile, WorkDirectory
+from verify.scan.workers import SIDES, Job, SharedProgress, SideName, scan_in_processes, scan_in_threads
 from verify.settings.compare import compare_definitions
 from verify.settings.findings import Finding
 
@@ -59,7 +59,7 @@ def compare(
     destination: Table,
     options: Options | None = None,
     *,
-    letters: Letters | None = None,
+    dead_letters: DeadLetters | None = None,
     lag: Callable[[], float] = lambda: 0.0,
     work: WorkDirectory | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -78,7 +78,7 @@ def compare(
         The tables; see `Table.connect`.
     options
         How to compare.
-    letters
+    dead_letters
         Open dead letters of the copy.
     lag
         How far behind the source the copy is at the moment, in seconds, as far as anybody knows. A recheck
@@ -106,13 +106,13 @@ def compare(
     """
     options = options or Options()
     check_comparable(source, destination)
-    keeper = None
+    tempdir = None
     if work is None:
-        keeper = tempfile.TemporaryDirectory(prefix="verify-")
-        work = WorkDirectory(Path(keeper.name), {}, resume=False)
+        tempdir = tempfile.TemporaryDirectory(prefix="verify-")
+        work = WorkDirectory(Path(tempdir.name), {}, resume=False)
     tables: dict[SideName, Table] = {"source": source, "destination": destination}
-    run = _Run(tables, options, letters or Letters(), lag, work, on_progress, clock or Clock())
-    return run.result(keeper)
+    run = _Run(tables, options, dead_letters or DeadLetters(), lag, work, on_progress, clock or Clock())
+    return run.result(tempdir)
 
 
 def check_comparable(source: Table, destination: Table) -> None:
@@ -140,25 +140,25 @@ class Differences(Collection[Difference]):
         A file of records in that order: see `recheck.outcomes`.
     count
         How many there are.
-    letters
+    dead_letters
         Dead letters to put beside them.
-    keeper
+    tempdir
         What the file lives in, if it is to go when nobody needs it any more.
     """
 
-    def __init__(self, path: Path, count: int, letters: Letters, keeper: object) -> None:
+    def __init__(self, path: Path, count: int, dead_letters: DeadLetters, tempdir: object) -> None:
         self._path = path
         self._count = count
-        self._letters = letters
-        self._keeper = keeper
+        self._dead_letters = dead_letters
+        self._keeper = tempdir
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Difference]:
         for difference in recorded(self._path):
-            letter = self._letters.of(difference.key)
-            yield replace(difference, letter=letter) if letter else difference
+            letter = self._dead_letters.of(difference.key)
+            yield replace(difference, dead_letter=letter) if letter else difference
 
     def __contains__(self, difference: object) -> bool:
         return any(difference == one for one in self)
@@ -169,7 +169,7 @@ class _Run:
         self,
         tables: Mapping[SideName, Table],
         options: Options,
-        letters: Letters,
+        dead_letters: DeadLetters,
         lag: Callable[[], float],
         work: WorkDirectory,
         on_progress: Callable[[Progress], None],
@@ -177,7 +177,7 @@ class _Run:
     ) -> None:
         self._tables = tables
         self._options = options
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._lag = lag
         self._work = work
         self._on_progress = on_progress
@@ -194,19 +194,19 @@ class _Run:
             for segment in self._plan.segments
             for side in SIDES
         ]
-        self._tally = Tally(len(self._jobs))
+        self._shared = SharedProgress(len(self._jobs))
         self._resumed = 0
         self._generations: list[Rechecked] = []
         self._spacings: list[float] = []
 
-    def result(self, keeper: object) -> Comparison:
+    def result(self, tempdir: object) -> Comparison:
         self._scan()
         counts, unsettled = self._recheck(self._pair())
         for table in self._tables.values():
             table.check_identity(self._stop)
         source, destination = (self._side_result(side) for side in SIDES)
         differences = Differences(
-            self._work.file(_DIFFERENCES), sum(counts.values()), self._letters, keeper or self._work
+            self._work.file(_DIFFERENCES), sum(counts.values()), self._dead_letters, tempdir or self._work
         )
         return Comparison(
             source=source,
@@ -216,8 +216,8 @@ class _Run:
             unsettled=unsettled,
             settled=sum(generation.settled for generation in self._generations),
             findings=self._findings(),
-            letters=self._other_letters(differences),
-            open_letters=self._letters.count,
+            dead_letters=self._other_dead_letters(differences),
+            open_dead_letters=self._dead_letters.count,
             generations=len(self._generations),
             lag_seconds=min(self._spacings, default=self._options.lag_seconds),
             writes_stopped=self._options.writes_stopped,
@@ -254,24 +254,24 @@ class _Run:
     def _scan(self) -> None:
         if self._work.resumed:
             for number, job in enumerate(self._jobs):
-                self._tally.set(number, _reached(job.path))
+                self._shared.set(number, _reached(job.path))
             self._resumed = sum(self._reached(side).items for side in SIDES)
         if self._work.marked("scan"):
             return
-        plan, jobs, tally, budgets = self._plan, self._jobs, self._tally, self._budgets
+        plan, jobs, shared, budgets = self._plan, self._jobs, self._shared, self._budgets
         if self._options.processes > 1:
             scan_in_processes(
                 self._tables,
                 plan,
                 jobs,
-                tally,
+                shared,
                 budgets,
                 processes=min(self._options.processes, len(jobs)),
                 tick=lambda: self._report("scan"),
             )
         else:
             scan_in_threads(
-                self._tables, plan, jobs, tally, budgets, stop=self._stop, tick=lambda: self._report("scan")
+                self._tables, plan, jobs, shared, budgets, stop=self._stop, tick=lambda: self._report("scan")
             )
         self._work.mark("scan")
 
@@ -307,7 +307,7 @@ class _Run:
         partial = self._sample is not None or self._options.filter is not None
         rules = Rules(
             writes_stopped=self._options.writes_stopped,
-            take_word=self._options.writes_stopped
+            trust_scan=self._options.writes_stopped
             and count > self._options.reread
             and not partial
             and not self._options.for_repair,
@@ -341,14 +341,14 @@ class _Run:
         source, destination = (self._tables[side].definition for side in SIDES)
         return compare_definitions(source, destination) if source and destination else []
 
-    def _other_letters(self, differences: Differences) -> list[Letter]:
-        if self._letters.others():
+    def _other_dead_letters(self, differences: Differences) -> list[DeadLetter]:
+        if self._dead_letters.others():
             # Those beside a difference are found by going through all of these.
             deque(differences, maxlen=0)
-        return self._letters.others()
+        return self._dead_letters.others()
 
     def _side_result(self, side: SideName) -> SideResult:
-        reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
+        reached = [self._shared.get(at) for at, job in enumerate(self._jobs) if job.side == side]
         return SideResult(
             self._tables[side].arn,
             sum(each.items for each in reached),
@@ -361,7 +361,7 @@ class _Run:
         return self._reached(side).units + rechecks
 
     def _reached(self, side: SideName) -> Reached:
-        reached = [self._tally.get(at) for at, job in enumerate(self._jobs) if job.side == side]
+        reached = [self._shared.get(at) for at, job in enumerate(self._jobs) if job.side == side]
         return Reached(sum(each.items for each in reached), sum(each.units for each in reached))
 
     def _expected(self, side: SideName) -> int:
@@ -407,6 +407,6 @@ def _budget(rate: float | None) -> Budget:
 def _reached(path: Path) -> Reached:
     if not path.exists():
         return Reached(0, 0.0)
-    blocks = Blocks(path)
+    blocks = BlockFile(path)
     blocks.close()
     return reached_by(blocks)

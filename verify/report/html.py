@@ -14,7 +14,7 @@ from tablecopy_cli.advice import Step
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.text import escaped
-from verify.comparison.results import Comparison, Letter
+from verify.comparison.results import Comparison, DeadLetter
 from verify.report.bars import bar_figures, bars
 from verify.report.rows import embedded, rows_of
 from verify.report.wording import (
@@ -22,9 +22,9 @@ from verify.report.wording import (
     SEVERITIES,
     TITLES,
     count_text,
+    dead_letter_text,
     duration_text,
     headline,
-    letter_text,
     moment_text,
     place,
     restrictions,
@@ -54,7 +54,7 @@ def write_html(path: str | Path, comparison: Comparison, steps: Sequence[Step] =
 def _page(comparison: Comparison, steps: Sequence[Step]) -> str:
     template = files(__package__).joinpath("template.html").read_text(encoding="utf-8")
     rows = rows_of(comparison)
-    refused = rows.refused + len(comparison.letters)
+    refused = rows.refused + len(comparison.dead_letters)
     said = headline(comparison)
     table = place(comparison.source.arn)[0]
     content = {
@@ -191,16 +191,16 @@ def _shown(shown: int, total: int) -> str:
 
 
 def _letters(comparison: Comparison) -> Iterator[str]:
-    if not comparison.letters:
+    if not comparison.dead_letters:
         return
-    yield f"<section><h2>Dead letters of other items <b>{len(comparison.letters):,}</b></h2>"
+    yield f"<section><h2>Dead letters of other items <b>{len(comparison.dead_letters):,}</b></h2>"
     yield '<p class="quiet">The destination refused changes of items that are not among the differences.</p>'
     yield '<ul class="letters">'
-    for letter in comparison.letters:
+    for letter in comparison.dead_letters:
         yield _letter(letter)
     yield "</ul></section>"
 
 
-def _letter(letter: Letter) -> str:
-    key, why = escape(key_text(letter["key"])), escape(letter_text(letter))
+def _letter(letter: DeadLetter) -> str:
+    key, why = escape(key_text(letter["key"])), escape(dead_letter_text(letter))
     return f'<li><bdi dir="ltr" class="key">{key}</bdi><br>{why}</li>'

@@ -22,8 +22,8 @@ from verify.report.wording import (
     SEVERITIES,
     STILL_CHANGING,
     count_text,
+    dead_letter_text,
     headline,
-    letter_text,
     place,
     restrictions,
     sample_text,
@@ -63,8 +63,8 @@ class _Listed:
             self.lines += [f"    {path_text(path.path)}: {change_text(path)}" for path in shown]
             if len(difference.paths) > len(shown):
                 self.lines.append(f"    ... and {len(difference.paths) - len(shown):,} more attributes")
-            if difference.letter is not None:
-                self.lines.append(f"    dead letter: {letter_text(difference.letter)}")
+            if difference.dead_letter is not None:
+                self.lines.append(f"    dead letter: {dead_letter_text(difference.dead_letter)}")
 
     def details(self) -> list[str]:
         if self.count <= _LISTED:
@@ -117,8 +117,8 @@ def junit_report(comparison: Comparison, steps: Sequence[Step] = ()) -> Iterator
     for step in steps:
         command = "" if step.command is None else f" {step.command}"
         yield escape(escaped(f"Next: {step.text}{command}"))
-    for letter in comparison.letters:
-        yield escape(f"Dead letter: {key_text(letter['key'])}  {letter_text(letter)}")
+    for letter in comparison.dead_letters:
+        yield escape(f"Dead letter: {key_text(letter['key'])}  {dead_letter_text(letter)}")
     yield "    </system-out>"
     yield "  </testsuite>"
     yield "</testsuites>"

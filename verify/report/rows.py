@@ -11,7 +11,7 @@ from tablecopy_cli.common.items import Item, key_text, quoted, value_text
 from verify.comparison.differences import PathChange
 from verify.comparison.results import KINDS, Comparison, Difference, Kind
 from verify.report.paths import path_text, what_changed
-from verify.report.wording import count_text, letter_text, moment_text
+from verify.report.wording import count_text, dead_letter_text, moment_text
 
 # A browser filters and shows that much without hesitating.
 _ROWS = 5_000
@@ -46,7 +46,7 @@ def rows_of(comparison: Comparison) -> Rows:
     texts: list[str] = []
     characters = refused = 0
     for difference in comparison.differences:
-        refused += difference.letter is not None
+        refused += difference.dead_letter is not None
         if left.get(difference.kind, 0) and characters < _CHARACTERS:
             left[difference.kind] -= 1
             texts.append(embedded(_row(difference)))
@@ -90,8 +90,8 @@ def _row(difference: Difference) -> dict[str, Any]:
     }
     if len(paths) > _PATHS:
         row["more"] = f"and {count_text(len(paths) - _PATHS, 'more attribute')}"
-    if difference.letter is not None:
-        row["letter"] = letter_text(difference.letter)
+    if difference.dead_letter is not None:
+        row["letter"] = dead_letter_text(difference.dead_letter)
     return row
 
 

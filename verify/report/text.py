@@ -9,7 +9,7 @@ from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.items import key_text
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import Verbatim, escaped
-from verify.comparison.results import Comparison, Difference, Kind, Letter, SideResult
+from verify.comparison.results import Comparison, DeadLetter, Difference, Kind, SideResult
 from verify.report.paths import change_text, path_text
 from verify.report.wording import (
     EXPIRED_NOTE,
@@ -17,10 +17,10 @@ from verify.report.wording import (
     STILL_CHANGING,
     TITLES,
     count_text,
+    dead_letter_text,
     expiry_text,
     headline,
     how_read,
-    letter_text,
     place,
     restrictions,
     seen_text,
@@ -60,7 +60,7 @@ def text_report(
             yield from _difference(difference, style)
         yield from _more(comparison.count(kind), limit, style)
     yield from _findings(comparison.findings, style, limit)
-    yield from _letters(comparison.letters, style, limit)
+    yield from _letters(comparison.dead_letters, style, limit)
     yield ""
     yield from step_lines(steps, style)
 
@@ -121,8 +121,8 @@ def _difference(difference: Difference, style: Style) -> Iterator[str]:
     width = min(40, max((len(name) for name, _ in rows), default=0))
     for name, change in rows:
         yield f"      {name:<{width}}  {change}"
-    if difference.letter is not None:
-        yield f"      {style.red('dead letter')}  {letter_text(difference.letter)}"
+    if difference.dead_letter is not None:
+        yield f"      {style.red('dead letter')}  {dead_letter_text(difference.dead_letter)}"
 
 
 def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator[str]:
@@ -140,14 +140,14 @@ def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator
     yield from _more(len(findings), limit, style)
 
 
-def _letters(letters: Sequence[Letter], style: Style, limit: int) -> Iterator[str]:
+def _letters(letters: Sequence[DeadLetter], style: Style, limit: int) -> Iterator[str]:
     if not letters:
         return
     yield ""
     yield style.bold(f"Dead letters of other items ({len(letters):,})")
     for letter in letters[: limit or None]:
         yield f"  {key_text(letter['key'])}"
-        yield f"      {letter_text(letter)}"
+        yield f"      {dead_letter_text(letter)}"
     yield from _more(len(letters), limit, style)
 
 

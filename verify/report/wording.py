@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tablecopy_cli.common.text import escaped
-from verify.comparison.results import Comparison, Difference, Kind, Letter, Sample
+from verify.comparison.results import Comparison, DeadLetter, Difference, Kind, Sample
 from verify.settings.findings import Severity
 
 TITLES: dict[Kind, str] = {
@@ -126,7 +126,7 @@ def expiry_text(difference: Difference) -> str:
     return f"expired {moment_text(difference.expires)}, only at the {where}"
 
 
-def letter_text(letter: Letter) -> str:
+def dead_letter_text(letter: DeadLetter) -> str:
     """Say what the destination refuses, and why: its code, its message, how often."""
     refused = "once" if letter["attempts"] == 1 else f"{letter['attempts']:,} times"
     return (

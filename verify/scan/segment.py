@@ -12,7 +12,7 @@ from pathlib import Path
 from tablecopy_cli.common.errors import UserError
 from verify.scan.calls import Budget, ReadCapacity
 from verify.scan.table import Filter, Table
-from verify.scan.work import Blocks
+from verify.scan.work import BlockFile
 
 # A page is 1 MB at most (DynamoDB API reference, Scan); a unit is 4 KB, twice that if eventually consistent.
 PAGE_BYTES = 1024 * 1024
@@ -97,13 +97,13 @@ class SegmentScan:
         OSError
             The file cannot be written.
         """
-        blocks = Blocks(self._path)
+        blocks = BlockFile(self._path)
         try:
             self._read(blocks, stop, on_page)
         finally:
             blocks.close()
 
-    def _read(self, blocks: Blocks, stop: threading.Event, on_page: Callable[[Reached], None]) -> None:
+    def _read(self, blocks: BlockFile, stop: threading.Event, on_page: Callable[[Reached], None]) -> None:
         reached = reached_by(blocks)
         on_page(reached)
         last: str | None = blocks.checkpoints[-1]["last_key"] if blocks.checkpoints else None
@@ -163,7 +163,7 @@ class SegmentScan:
         return max(1, int(page_bytes / max(1.0, self._table.size / self._table.items)))
 
 
-def reached_by(blocks: Blocks) -> Reached:
+def reached_by(blocks: BlockFile) -> Reached:
     """How far the scan is that has written these blocks."""
     return Reached(
         sum(checkpoint["items"] for checkpoint in blocks.checkpoints),

@@ -201,7 +201,7 @@ class WorkDirectory:
                 entry.unlink()
 
 
-class Blocks:
+class BlockFile:
     """A file of blocks, open for appending; opening it waits for whoever has it open.
 
     Parameters

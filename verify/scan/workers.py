@@ -61,7 +61,7 @@ class Job:
     path: Path
 
 
-class Tally:
+class SharedProgress:
     """Items and read units of each job, in memory that processes share."""
 
     def __init__(self, jobs: int) -> None:
@@ -81,7 +81,7 @@ def scan_in_threads(
     tables: Mapping[SideName, Table],
     plan: ScanPlan,
     jobs: Sequence[Job],
-    tally: Tally,
+    progress: SharedProgress,
     budgets: Mapping[SideName, Budget],
     *,
     stop: threading.Event,
@@ -99,7 +99,7 @@ def scan_in_threads(
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(jobs)):
         numbers.put(number)
-    work = _Share(tables, plan, jobs, tally, budgets)
+    work = _Share(tables, plan, jobs, progress, budgets)
     threads = min(len(jobs), THREADS_EACH)
     run_all([lambda: work.run(numbers.get_nowait, stop)] * threads, stop=stop, tick=tick)
 
@@ -108,7 +108,7 @@ def scan_in_processes(
     tables: Mapping[SideName, Table],
     plan: ScanPlan,
     jobs: Sequence[Job],
-    tally: Tally,
+    progress: SharedProgress,
     budgets: Mapping[SideName, Budget],
     *,
     processes: int,
@@ -134,7 +134,7 @@ def scan_in_processes(
     workers = [
         context.Process(
             target=_work,
-            args=(origins, plan, jobs, tally, budgets, numbers, threads, told, failures, loan),
+            args=(origins, plan, jobs, progress, budgets, numbers, threads, told, failures, loan),
             daemon=True,
         )
         for loan in loans
@@ -159,13 +159,13 @@ class _Share:
         tables: Mapping[SideName, Table],
         plan: ScanPlan,
         jobs: Sequence[Job],
-        tally: Tally,
+        progress: SharedProgress,
         budgets: Mapping[SideName, Budget],
     ) -> None:
         self._tables = tables
         self._plan = plan
         self._jobs = jobs
-        self._tally = tally
+        self._tally = progress
         self._budgets = budgets
 
     def run(self, take: Callable[[], int], stop: threading.Event) -> None:
@@ -228,7 +228,7 @@ def _work(
     origins: Mapping[SideName, tuple[Side, Mapping[str, Any]]],
     plan: ScanPlan,
     jobs: Sequence[Job],
-    tally: Tally,
+    progress: SharedProgress,
     budgets: Mapping[SideName, Budget],
     numbers: Any,
     threads: int,
@@ -257,7 +257,7 @@ def _work(
         tables = {
             name: Table(side, *sender(side), description) for name, (side, description) in origins.items()
         }
-        share = _Share(tables, plan, jobs, tally, budgets)
+        share = _Share(tables, plan, jobs, progress, budgets)
         # Pages make no garbage in cycles, and looking for some costs a tenth of the time.
         gc.freeze()
         gc.disable()

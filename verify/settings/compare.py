@@ -21,7 +21,7 @@ from typing import Any
 from tablecopy_cli.common.items import is_plain, quoted
 from verify.settings import aws_cli
 from verify.settings.describe import Definition, Encryption, KeyKind, read_definition
-from verify.settings.findings import UNKNOWN, Finding, Severity, Unread, in_order, unread_findings
+from verify.settings.findings import UNKNOWN, Finding, Severity, Unreadable, in_order, unreadable_findings
 from verify.settings.indexes import index_findings
 from verify.settings.left_out import beside_findings, uncopied_findings
 from verify.settings.throughput import ThroughputFix, throughput_findings
@@ -145,7 +145,7 @@ def _deletion_protection(source: Definition, destination: Definition) -> Iterato
 def _encryption(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.encryption, destination.encryption
     if "aws_owned" not in (here.kind, there.kind) and (here.unread or there.unread):
-        yield from unread_findings("encryption", here.unread, there.unread, (here.kind, there.kind))
+        yield from unreadable_findings("encryption", here.unread, there.unread, (here.kind, there.kind))
     elif here.kind != there.kind:
         weaker = _encryption_rank(there) < _encryption_rank(here)
         text = (
@@ -219,8 +219,8 @@ def _images(view_type: str) -> frozenset[str]:
 
 def _time_to_live(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.time_to_live, destination.time_to_live
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        yield from _unread("time_to_live", here, there)
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        yield from _unreadable("time_to_live", here, there)
     elif here == there:
         return
     elif there is None:
@@ -255,8 +255,8 @@ def _time_to_live_command(destination: Definition, attribute: str | None, *, on:
 def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.recovery_days, destination.recovery_days
     aspect = "point_in_time_recovery"
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        yield from _unread(aspect, _days(here), _days(there))
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        yield from _unreadable(aspect, _days(here), _days(there))
         return
     # Developer Guide, Enable point-in-time recovery: the period does not change the price.
     if here == there or (here is not None and there is not None and here < there):
@@ -280,14 +280,14 @@ def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
     yield Finding(aspect, severity, _days(here), _days(there), text, fix)
 
 
-def _days(days: int | Unread | None) -> dict[str, int] | Unread | None:
+def _days(days: int | Unreadable | None) -> dict[str, int] | Unreadable | None:
     return {"days": days} if isinstance(days, int) else days
 
 
 def _tags(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.tags, destination.tags
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        yield from _unread("tags", here, there)
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        yield from _unreadable("tags", here, there)
         return
     lacking = {key: value for key, value in sorted(here.items()) if there.get(key) != value}
     if lacking:
@@ -318,10 +318,10 @@ def _tags(source: Definition, destination: Definition) -> Iterator[Finding]:
         )
 
 
-def _unread(aspect: str, here: Any, there: Any) -> Iterator[Finding]:
-    source, destination = (value if isinstance(value, Unread) else None for value in (here, there))
+def _unreadable(aspect: str, here: Any, there: Any) -> Iterator[Finding]:
+    source, destination = (value if isinstance(value, Unreadable) else None for value in (here, there))
     values = (UNKNOWN if source else here, UNKNOWN if destination else there)
-    yield from unread_findings(aspect, source, destination, values)
+    yield from unreadable_findings(aspect, source, destination, values)
 
 
 def _names(tags: dict[str, str]) -> str:

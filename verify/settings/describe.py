@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tablecopy.dynamodb import errors
 from tablecopy_cli.common.accounts import Side
 from verify.scan.identity import is_arn
-from verify.settings.findings import Unread, detail, optional
+from verify.settings.findings import Unreadable, detail, optional
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -81,7 +81,7 @@ class Encryption:
     """
 
     kind: KeyKind
-    unread: Unread | None = None
+    unread: Unreadable | None = None
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ class Definition:
     stream: str | None
     global_indexes: Mapping[str, Index]
     local_indexes: Mapping[str, Index]
-    time_to_live: str | Unread | None
-    recovery_days: int | Unread | None
-    tags: Mapping[str, str] | Unread
+    time_to_live: str | Unreadable | None
+    recovery_days: int | Unreadable | None
+    tags: Mapping[str, str] | Unreadable
     beside: Beside
     description: Mapping[str, Any]
 
@@ -153,7 +153,7 @@ def read_definition(client: DynamoDBClient, side: Side, table: Mapping[str, Any]
     """Read what a table is set to.
 
     What may not be read, or is not known to the endpoint, becomes
-    an `Unread`. For a table under a KMS key that key is looked up as well (kms:DescribeKey).
+    an `Unreadable`. For a table under a KMS key that key is looked up as well (kms:DescribeKey).
 
     Parameters
     ----------
@@ -233,12 +233,12 @@ def _encryption(described: Mapping[str, Any], side: Side) -> Encryption:
     key = described.get("KMSMasterKeyArn")
     permission = "kms:DescribeKey"
     if not key:
-        return Encryption("kms", Unread(permission, "not known"))
+        return Encryption("kms", Unreadable(permission, "not known"))
     # DynamoDB answered: tables can be compared without KMS, which a local AWS may lack.
     found = detail(
         side, permission, lambda: side.client("kms", attempts=_KEY_ATTEMPTS).describe_key(KeyId=key)
     )
-    if isinstance(found, Unread):
+    if isinstance(found, Unreadable):
         return Encryption("kms", found)
     return Encryption("customer" if found["KeyMetadata"]["KeyManager"] == "CUSTOMER" else "aws_managed")
 
@@ -299,7 +299,7 @@ def _flags(arn: str, side: Side) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a table has beside its description; `Unread` where that could not be read.
+    """What a table has beside its description; `Unreadable` where that could not be read.
 
     Parameters
     ----------
@@ -314,9 +314,9 @@ class Beside:
     """
 
     resource_policy: Any
-    kinesis: tuple[str, ...] | Unread
-    insights: tuple[str, ...] | Unread
-    auto_scaling: Mapping[str, list[int]] | Unread
+    kinesis: tuple[str, ...] | Unreadable
+    insights: tuple[str, ...] | Unreadable
+    auto_scaling: Mapping[str, list[int]] | Unreadable
 
 
 def read_beside(client: DynamoDBClient, side: Side, table: Mapping[str, Any], *, scales: bool) -> Beside:
@@ -383,7 +383,7 @@ def _auto_scaling(side: Side, arn: str, indexes: list[str]) -> Any:
     permission = "application-autoscaling:DescribeScalableTargets"
     if is_arn(side.table_name):
         # It has only the caller's own account, which may not be the table's.
-        return Unread(permission, "by name only")
+        return Unreadable(permission, "by name only")
     resource = "table/" + arn.partition(":table/")[2]
     resources = [resource, *(f"{resource}/index/{index}" for index in indexes)]
 

@@ -83,7 +83,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class Unreadable:
     """What stands for a setting that could not be read.
 
     Parameters
@@ -100,7 +100,7 @@ class Unread:
 
 
 def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
-    """Read what may be denied, or unknown to the endpoint; an `Unread` stands for it then.
+    """Read what may be denied, or unknown to the endpoint; an `Unreadable` stands for it then.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
             return call()
         except ClientError as error:
             if errors.is_denied(error):
-                return Unread(permission, "denied")
+                return Unreadable(permission, "denied")
             if errors.kind(error) is errors.Kind.UNSUPPORTED:
-                return Unread(permission, "not known")
+                return Unreadable(permission, "not known")
             raise
 
 
@@ -134,11 +134,11 @@ def detail(side: Side, permission: str, call: Callable[[], Any]) -> Any:
     except UserError as error:
         if not isinstance(error.__cause__, (BotoCoreError, ClientError)):
             raise
-        return Unread(permission, "failed")
+        return Unreadable(permission, "failed")
 
 
-def unread_findings(
-    aspect: str, source: Unread | None, destination: Unread | None, values: tuple[Any, Any]
+def unreadable_findings(
+    aspect: str, source: Unreadable | None, destination: Unreadable | None, values: tuple[Any, Any]
 ) -> Iterator[Finding]:
     """Say that `aspect` was not compared, and which permission is missing.
 

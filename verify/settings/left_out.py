@@ -11,7 +11,7 @@ from tablecopy.dynamodb.identity import are_replicas
 from tablecopy_cli.common.text import escaped
 from verify.settings import aws_cli
 from verify.settings.describe import Definition
-from verify.settings.findings import UNKNOWN, Finding, Severity, Unread, unread_findings
+from verify.settings.findings import UNKNOWN, Finding, Severity, Unreadable, unreadable_findings
 
 # Of an index, what says nothing about how it is defined.
 _STATE = {"IndexArn", "IndexStatus", "Backfilling", "IndexSizeBytes", "ItemCount"}
@@ -117,8 +117,8 @@ def beside_findings(source: Definition, destination: Definition) -> Iterator[Fin
 
 def _resource_policy(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.beside.resource_policy, destination.beside.resource_policy
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        yield from _unread("resource_policy", here, there)
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        yield from _unreadable("resource_policy", here, there)
     elif here != there:
         if there is None:
             text = (
@@ -145,8 +145,8 @@ def _resource_policy(source: Definition, destination: Definition) -> Iterator[Fi
 
 def _kinesis(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.beside.kinesis, destination.beside.kinesis
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        yield from _unread("kinesis_destination", here, there)
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        yield from _unreadable("kinesis_destination", here, there)
         return
     # Streams of two accounts: their names are what can be the same.
     mine, theirs = ({arn.rpartition("/")[2] for arn in arns} for arns in (here, there))
@@ -176,8 +176,8 @@ def _kinesis(source: Definition, destination: Definition) -> Iterator[Finding]:
 
 def _insights(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.beside.insights, destination.beside.insights
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        yield from _unread("contributor_insights", here, there)
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        yield from _unreadable("contributor_insights", here, there)
         return
     if lacking := [name for name in here if name not in there]:
         # The first is enough for a command: the others follow its form.
@@ -209,8 +209,8 @@ def _insights(source: Definition, destination: Definition) -> Iterator[Finding]:
 def _auto_scaling(source: Definition, destination: Definition) -> Iterator[Finding]:
     here, there = source.beside.auto_scaling, destination.beside.auto_scaling
     commands = " && ".join(_scaling_command(table) for table in (source, destination) if table.provisioned)
-    if isinstance(here, Unread) or isinstance(there, Unread):
-        for finding in _unread("auto_scaling", here, there):
+    if isinstance(here, Unreadable) or isinstance(there, Unreadable):
+        for finding in _unreadable("auto_scaling", here, there):
             yield dataclasses.replace(finding, fix=finding.fix or commands)
     # A table on demand scales by itself: there is nothing to miss.
     elif here != there and source.provisioned and destination.provisioned:
@@ -240,10 +240,10 @@ def _scaling_command(table: Definition) -> str:
     )
 
 
-def _unread(aspect: str, here: Any, there: Any) -> Iterator[Finding]:
-    source, destination = (value if isinstance(value, Unread) else None for value in (here, there))
+def _unreadable(aspect: str, here: Any, there: Any) -> Iterator[Finding]:
+    source, destination = (value if isinstance(value, Unreadable) else None for value in (here, there))
     values = [
-        UNKNOWN if isinstance(each, Unread) else list(each) if isinstance(each, tuple) else each or None
+        UNKNOWN if isinstance(each, Unreadable) else list(each) if isinstance(each, tuple) else each or None
         for each in (here, there)
     ]
-    yield from unread_findings(aspect, source, destination, (values[0], values[1]))
+    yield from unreadable_findings(aspect, source, destination, (values[0], values[1]))

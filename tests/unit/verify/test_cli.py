@@ -270,7 +270,7 @@ READY = {
     "phase": "ready",
     "segments": 16,
     "segments_done": 16,
-    "letters": 0,
+    "dead_letters": 0,
     "oldest_unapplied_age": 0.0,
 }
 
@@ -538,7 +538,7 @@ def test_dead_letters_stand_beside_their_items(world: World, capsys: Captured) -
     world.served.functions["control"] = lambda event: {"count": 1, "letters": [LETTER]}
     assert world.run("--control-function", "control", "--format", "jsonl") == 1
     out, err = capsys.readouterr()
-    assert records(out)[0]["letter"]["code"] == "ValidationException"
+    assert records(out)[0]["dead_letter"]["code"] == "ValidationException"
     assert err == ""
     assert world.run("--control-function", "control") == 1
     out = capsys.readouterr().out
@@ -874,7 +874,7 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
 
 @pytest.mark.parametrize(
     "where",
-    ["verify.scan.work.Blocks.append", "verify.comparison.match.pair", "verify.comparison.match._written"],
+    ["verify.scan.work.BlockFile.append", "verify.comparison.match.pair", "verify.comparison.match._written"],
 )
 def test_a_full_disk_is_named(
     different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str

@@ -36,13 +36,13 @@ IMAGE = {
     }
 }
 EVERYTHING = with_differences(
-    Difference("missing", key(1), letter=letter(image=IMAGE)),
-    Difference("changed", {"id": {"B": "MQ=="}}, PATHS + VALUES, standing=False, letter=letter()),
+    Difference("missing", key(1), dead_letter=letter(image=IMAGE)),
+    Difference("changed", {"id": {"B": "MQ=="}}, PATHS + VALUES, standing=False, dead_letter=letter()),
     Difference("changed", key(2)),
     Difference("extra", key(3)),
     expired(4),
     findings=(NO_RECOVERY, PROVISIONED, UNTAGGED),
-    letters=(letter(origin="backfill", sequence_number="", action="delete"), letter(image=IMAGE)),
+    dead_letters=(letter(origin="backfill", sequence_number="", action="delete"), letter(image=IMAGE)),
     sample=SAMPLE,
     filter_expression="a = :a",
     ignored=("b",),
@@ -68,7 +68,7 @@ def test_every_record_is_valid(comparison: Comparison) -> None:
     told = records(comparison)
     # The only place where a letter of a test is not as control tells it.
     for record in told:
-        for refused in (record, record.get("letter", {})):
+        for refused in (record, record.get("dead_letter", {})):
             if "action" in refused:
                 refused["action"] = "put"
     assert [error.message for record in told for error in VALIDATOR.iter_errors(record)] == []
@@ -79,12 +79,12 @@ def test_every_verdict_is_valid(verdict: str) -> None:
     assert VALIDATOR.is_valid({**one("summary"), "verdict": verdict})
 
 
-@pytest.mark.parametrize("kind", ["finding", "difference", "letter", "summary"])
+@pytest.mark.parametrize("kind", ["finding", "difference", "dead_letter", "summary"])
 def test_no_field_is_missing_and_none_is_unknown(kind: str) -> None:
     record = one(kind)
     assert VALIDATOR.is_valid(record)
     assert not VALIDATOR.is_valid({**record, "moving": False})
-    optional = {"difference": {"letter"}, "letter": {"image"}}.get(kind, set())
+    optional = {"difference": {"dead_letter"}, "dead_letter": {"image"}}.get(kind, set())
     for field in record:
         without = {name: value for name, value in record.items() if name != field}
         assert VALIDATOR.is_valid(without) == (field in optional), field
@@ -104,10 +104,10 @@ def test_no_field_is_missing_and_none_is_unknown(kind: str) -> None:
         ("difference", {"paths": [{"path": [], "change": "added"}]}),
         ("difference", {"paths": [{"path": ["a"], "change": "added", "value": 1}]}),
         ("difference", {"paths": [{"path": ["a"], "change": "type_changed", "source_type": "S"}]}),
-        ("difference", {"letter": {**letter(), "more": 1}}),
-        ("difference", {"letter": {"key": key(1)}}),
-        ("letter", {"attempts": 0}),
-        ("letter", {"image": {"a": "b"}}),
+        ("difference", {"dead_letter": {**letter(), "more": 1}}),
+        ("difference", {"dead_letter": {"key": key(1)}}),
+        ("dead_letter", {"attempts": 0}),
+        ("dead_letter", {"image": {"a": "b"}}),
         ("summary", {"verdict": "same"}),
         ("summary", {"sample": {"fraction": 0.1}}),
         ("summary", {"missing": -1}),
@@ -122,7 +122,7 @@ def test_a_comparison_of_everything_is_of_every_kind() -> None:
     assert {record["type"] for record in records(EVERYTHING)} == {
         "finding",
         "difference",
-        "letter",
+        "dead_letter",
         "summary",
     }
     assert dataclasses.replace(EQUAL, sample=SAMPLE).verdict == "sampled"

@@ -9,7 +9,7 @@ import pytest
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
 from verify.comparison import dead_letters as module
-from verify.comparison.dead_letters import Letters, letters_of
+from verify.comparison.dead_letters import DeadLetters, read_dead_letters
 
 SOURCE = Side("source", region="eu-west-1")
 
@@ -45,7 +45,7 @@ def function(monkeypatch: pytest.MonkeyPatch) -> type[FakeFunction]:
 
 def test_a_letter_is_found_by_its_key() -> None:
     a, b = letter({"pk": {"S": "a"}, "sk": {"N": "1"}}), letter({"pk": {"S": "b"}, "sk": {"N": "1"}})
-    letters = Letters([a, b])
+    letters = DeadLetters([a, b])
     assert letters.of({"sk": {"N": "1"}, "pk": {"S": "a"}}) is a
     assert letters.of({"pk": {"S": "c"}, "sk": {"N": "1"}}) is None
     assert letters.others() == [b]
@@ -63,24 +63,24 @@ def test_a_letter_is_found_by_its_key() -> None:
     ],
 )
 def test_keys_count_by_value(told: dict[str, str], asked: dict[str, str]) -> None:
-    assert Letters([letter({"id": told})]).of({"id": asked}) is not None
+    assert DeadLetters([letter({"id": told})]).of({"id": asked}) is not None
 
 
 @pytest.mark.parametrize(
     ("told", "asked"), [({"N": "1"}, {"S": "1"}), ({"S": "1"}, {"S": "1.0"}), ({"S": "AP8="}, {"B": "AP8="})]
 )
 def test_types_count(told: dict[str, str], asked: dict[str, str]) -> None:
-    assert Letters([letter({"id": told})]).of({"id": asked}) is None
+    assert DeadLetters([letter({"id": told})]).of({"id": asked}) is None
 
 
 def test_no_parts_of_two_keys_are_mixed_up() -> None:
-    letters = Letters([letter({"pk": {"S": "a"}, "sk": {"S": "b"}})])
+    letters = DeadLetters([letter({"pk": {"S": "a"}, "sk": {"S": "b"}})])
     assert letters.of({"pk": {"S": "b"}, "sk": {"S": "a"}}) is None
 
 
 def test_letters_of_a_control_function(function: Any) -> None:
     function.answer = (1, [letter({"id": {"S": "a"}})])
-    letters = letters_of(SOURCE, "control")
+    letters = read_dead_letters(SOURCE, "control")
     assert letters.of({"id": {"S": "a"}}) == letter({"id": {"S": "a"}})
     assert letters.others() == []
     assert letters.note is None
@@ -88,7 +88,7 @@ def test_letters_of_a_control_function(function: Any) -> None:
 
 def test_more_letters_than_control_tells(function: Any) -> None:
     function.answer = (1500, [letter({"id": {"N": str(n)}}) for n in range(1000)])
-    assert letters_of(SOURCE, "control").note == (
+    assert read_dead_letters(SOURCE, "control").note == (
         "1,500 dead letters are open, of which control tells the first 1,000"
     )
 
@@ -108,20 +108,20 @@ def test_more_letters_than_control_tells(function: Any) -> None:
 )
 def test_letters_that_cannot_be_had_are_no_error(function: Any, answer: Any, note: str) -> None:
     function.answer = answer
-    letters = letters_of(SOURCE, "control")
+    letters = read_dead_letters(SOURCE, "control")
     assert letters.others() == []
     assert letters.note == note
 
 
 @pytest.mark.usefixtures("aws")
 def test_a_function_that_does_not_exist_is_no_error() -> None:
-    letters = letters_of(SOURCE, "nowhere")
+    letters = read_dead_letters(SOURCE, "nowhere")
     assert letters.note is not None
     assert letters.note.startswith("open dead letters are not known: source: Invoke failed")
     assert "\n" not in letters.note
 
 
 def test_without_a_control_function_nothing_is_asked() -> None:
-    letters = letters_of(SOURCE, None)
+    letters = read_dead_letters(SOURCE, None)
     assert letters.of({"id": {"S": "a"}}) is None
     assert letters.note is None

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tablecopy_cli.common.errors import UserError
 from verify.comparison.match import count_lines, pair, sort_lines
-from verify.scan.work import Blocks
+from verify.scan.work import BlockFile
 
 
 def written(path: Path, rows: list[tuple[str, ...]]) -> Path:
-    blocks = Blocks(path)
+    blocks = BlockFile(path)
     for start in range(0, len(rows), 100):
         blocks.append(
             "".join("\t".join(row) + "\n" for row in rows[start : start + 100]).encode(), {"rows": len(rows)}

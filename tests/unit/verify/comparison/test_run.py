@@ -15,7 +15,7 @@ from tablecopy.clock import Clock
 from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.service import FakeTable
 from verify import Comparison, Filter, Options, Progress, compare
-from verify.comparison.dead_letters import Letters
+from verify.comparison.dead_letters import DeadLetters
 
 FINAL = Options(writes_stopped=True)
 
@@ -304,9 +304,9 @@ def test_letters_stand_beside_the_item_they_concern(make_table: Any) -> None:
     }
     source = make_table([item("a", 1), item("a", 2)])
     destination = make_table([item("a", 2)], "destination")
-    result = compared(source, destination, letters=Letters([mine, other]))
-    assert [difference.letter for difference in result.differences] == [mine]
-    assert result.letters == [other]
+    result = compared(source, destination, dead_letters=DeadLetters([mine, other]))
+    assert [difference.dead_letter for difference in result.differences] == [mine]
+    assert result.dead_letters == [other]
 
 
 def test_unprocessed_keys_are_asked_for_again(make_table: Any) -> None:

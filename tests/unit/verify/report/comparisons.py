@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from verify.comparison.differences import PathChange
-from verify.comparison.results import KINDS, Comparison, Difference, Letter, Sample, SideResult
+from verify.comparison.results import KINDS, Comparison, DeadLetter, Difference, Sample, SideResult
 from verify.settings.findings import Finding
 
 NOON = 1_795_435_200.0
@@ -72,7 +72,7 @@ def key(number: int) -> dict[str, Any]:
     return {"country": {"S": "DE"}, "id": {"N": str(number)}}
 
 
-def letter(**changes: Any) -> Letter:
+def letter(**changes: Any) -> DeadLetter:
     return {
         "key": key(77),
         "sequence_number": "100",
@@ -95,9 +95,9 @@ def hostile(evil: str) -> Comparison:
     path = PathChange((evil, 0, evil), "value_changed", "S", "S", {"S": evil}, {"M": {evil: {"S": evil}}})
     refused = letter(key={evil: {"S": evil}}, code=evil, message=evil, action=evil)
     return with_differences(
-        Difference("changed", {evil: {"S": evil}}, (path,), letter=refused),
+        Difference("changed", {evil: {"S": evil}}, (path,), dead_letter=refused),
         findings=(Finding(evil, "data", {evil: evil}, evil, evil, evil),),
-        letters=(refused,),
+        dead_letters=(refused,),
         filter_expression=evil,
         ignored=(evil,),
         source=dataclasses.replace(EQUAL.source, arn=f"arn:aws:dynamodb:eu-west-1:111111111111:table/{evil}"),

@@ -96,10 +96,10 @@ def written(tmp_path: Path) -> Any:
 def test_it_can_be_read_without_a_script(written: Any) -> None:
     page = written(
         with_differences(
-            Difference("missing", key(1), standing=False, letter=letter()),
+            Difference("missing", key(1), standing=False, dead_letter=letter()),
             Difference("changed", key(2)),
             findings=(UNTAGGED, NO_RECOVERY),
-            letters=(letter(), letter(key=key(78))),
+            dead_letters=(letter(), letter(key=key(78))),
             settled=4,
             generations=3,
         )

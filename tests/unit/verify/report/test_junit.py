@@ -113,7 +113,7 @@ def test_equal_tables_pass_every_case() -> None:
 def test_each_kind_fails_its_case_with_its_keys() -> None:
     suite = parsed(
         with_differences(
-            Difference("missing", key(1), letter=letter()),
+            Difference("missing", key(1), dead_letter=letter()),
             Difference("changed", key(2), PATHS[:1]),
             Difference("extra", key(3)),
             expired(4),
@@ -172,7 +172,7 @@ def test_findings_are_skipped() -> None:
 
 
 def test_other_dead_letters_are_told() -> None:
-    said = parsed(dataclasses.replace(EQUAL, letters=(letter(),))).findtext("system-out")
+    said = parsed(dataclasses.replace(EQUAL, dead_letters=(letter(),))).findtext("system-out")
     assert said is not None
     assert 'Dead letter: country="DE"  id=77  ValidationException: ' in said
 

@@ -43,7 +43,7 @@ def test_a_row() -> None:
         checks=2,
         source_digest="aa",
         destination_digest="bb",
-        letter=letter(),
+        dead_letter=letter(),
     )
     assert told(with_differences(difference)) == [
         {
@@ -119,7 +119,7 @@ def test_every_kind_gets_its_share(counts: dict[Kind, int], shown: dict[Kind, in
     # The rare kinds last, where a page that took the first 5,000 would not get to.
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     made = Streamed(
-        len(kinds), lambda number: Difference(kinds[number], key(number), expires=0, letter=letter())
+        len(kinds), lambda number: Difference(kinds[number], key(number), expires=0, dead_letter=letter())
     )
     comparison = dataclasses.replace(EQUAL, differences=made, counts=counts)
     found = rows_of(comparison)

@@ -130,7 +130,7 @@ def test_filter_and_ignored_attributes_are_named() -> None:
 
 
 def test_a_dead_letter_stands_beside_its_item() -> None:
-    lines = report(with_differences(Difference("missing", key(77), letter=letter())))
+    lines = report(with_differences(Difference("missing", key(77), dead_letter=letter())))
     assert lines[7:9] == [
         '  country="DE"  id=77',
         "      dead letter  ValidationException: Type mismatch for Index Key "
@@ -139,7 +139,7 @@ def test_a_dead_letter_stands_beside_its_item() -> None:
 
 
 def test_other_dead_letters_have_a_group() -> None:
-    lines = report(dataclasses.replace(EQUAL, letters=(letter(), letter(key=key(78)))), limit=1)
+    lines = report(dataclasses.replace(EQUAL, dead_letters=(letter(), letter(key=key(78)))), limit=1)
     assert lines[6:10] == [
         "Dead letters of other items (2)",
         '  country="DE"  id=77',

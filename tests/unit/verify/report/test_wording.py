@@ -17,11 +17,11 @@ from tests.unit.verify.report.comparisons import (
 )
 from verify.comparison.results import Comparison, Difference, Sample
 from verify.report.wording import (
+    dead_letter_text,
     duration_text,
     expiry_text,
     headline,
     how_read,
-    letter_text,
     place,
     restrictions,
     sample_text,
@@ -162,10 +162,10 @@ def test_an_expired_item_says_since_when_and_where_it_still_is() -> None:
 
 
 def test_a_letter_says_what_is_refused_and_why() -> None:
-    assert letter_text(letter()) == (
+    assert dead_letter_text(letter()) == (
         "ValidationException: Type mismatch for Index Key (put refused 3 times since 2026-11-23 11:59:00 UTC)"
     )
-    assert "delete refused once since" in letter_text(letter(action="delete", attempts=1))
+    assert "delete refused once since" in dead_letter_text(letter(action="delete", attempts=1))
 
 
 def test_an_arn_is_taken_apart() -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tablecopy_cli.common.errors import UserError
-from verify.scan.work import Blocks, WorkDirectory, default_directory, rows
+from verify.scan.work import BlockFile, WorkDirectory, default_directory, rows
 
 WHAT = {"tables": ["a", "b"]}
 
@@ -163,7 +163,7 @@ quickly = settings(
 def write(path: Path, blocks: Written) -> list[int]:
     """Write blocks; returns where each ends, from 0 on."""
     path.unlink(missing_ok=True)
-    file = Blocks(path)
+    file = BlockFile(path)
     ends = [0]
     for lines, checkpoint in blocks:
         file.append(b"".join(line + b"\n" for line in lines), checkpoint)
@@ -173,7 +173,7 @@ def write(path: Path, blocks: Written) -> list[int]:
 
 
 def opened(path: Path) -> list[dict[str, Any]]:
-    file = Blocks(path)
+    file = BlockFile(path)
     file.close()
     return file.checkpoints
 
@@ -225,7 +225,7 @@ def test_behind_what_was_cut_off_it_goes_on(
     write(path, before)
     with open(path, "ab") as file:
         file.write(torn)
-    resumed = Blocks(path)
+    resumed = BlockFile(path)
     for lines, checkpoint in after:
         resumed.append(b"".join(line + b"\n" for line in lines), checkpoint)
     resumed.close()
@@ -236,7 +236,7 @@ def test_behind_what_was_cut_off_it_goes_on(
 
 def test_a_block_that_the_disk_took_only_a_part_of_is_none(tmp_path: Path) -> None:
     path = tmp_path / "rows"
-    file = Blocks(path)
+    file = BlockFile(path)
     file.append(b'"a"\n', {"items": 1})
 
     class Full:
@@ -262,7 +262,7 @@ def test_a_block_that_the_disk_took_only_a_part_of_is_none(tmp_path: Path) -> No
 
 def test_nobody_opens_what_somebody_writes(tmp_path: Path) -> None:
     path = tmp_path / "rows"
-    first = Blocks(path)
+    first = BlockFile(path)
     found: list[dict[str, Any]] = []
     second = threading.Thread(target=lambda: found.extend(opened(path)))
     second.start()

@@ -22,7 +22,7 @@ from verify.scan.calls import ReadCapacity, Unlimited
 from verify.scan.segment import ScanPlan
 from verify.scan.table import Table
 from verify.scan.work import rows
-from verify.scan.workers import SIDES, Job, Tally, scan_in_processes, scan_in_threads
+from verify.scan.workers import SIDES, Job, SharedProgress, scan_in_processes, scan_in_threads
 
 SEGMENTS = 3
 
@@ -37,7 +37,7 @@ class Scan:
             for segment in range(SEGMENTS)
             for side in SIDES
         ]
-        self.tally = Tally(len(self.jobs))
+        self.progress = SharedProgress(len(self.jobs))
         self.budgets: dict[Any, Any] = {side: Unlimited() for side in SIDES}
         self.plan = ScanPlan(tuple(range(SEGMENTS)), SEGMENTS, consistent=True)
         self.tables = {
@@ -50,7 +50,7 @@ class Scan:
             self.tables,  # type: ignore[arg-type]
             self.plan,
             self.jobs,
-            self.tally,
+            self.progress,
             self.budgets,
             processes=2,
             tick=tick,
@@ -76,10 +76,10 @@ def workers() -> list[int]:
 
 def test_processes_share_the_segments_and_tell_how_far_they_are(world: World, scan: Scan) -> None:
     seen: list[int] = []
-    scan.run(lambda: seen.append(sum(scan.tally.get(number).items for number in range(len(scan.jobs)))))
+    scan.run(lambda: seen.append(sum(scan.progress.get(number).items for number in range(len(scan.jobs)))))
     assert (scan.items("source"), scan.items("destination")) == (45, 40)
     reached = {
-        side: [scan.tally.get(n) for n, job in enumerate(scan.jobs) if job.side == side] for side in SIDES
+        side: [scan.progress.get(n) for n, job in enumerate(scan.jobs) if job.side == side] for side in SIDES
     }
     assert {side: sum(each.items for each in found) for side, found in reached.items()} == {
         "source": 45,
@@ -154,13 +154,13 @@ def test_threads_do_the_same(world: World, scan: Scan) -> None:
         scan.tables,  # type: ignore[arg-type]
         scan.plan,
         scan.jobs,
-        scan.tally,
+        scan.progress,
         scan.budgets,
         stop=threading.Event(),
         tick=lambda: None,
     )
     assert (scan.items("source"), scan.items("destination")) == (45, 40)
-    assert sum(scan.tally.get(number).items for number in range(len(scan.jobs))) == 85
+    assert sum(scan.progress.get(number).items for number in range(len(scan.jobs))) == 85
 
 
 ORPHAN = """

@@ -24,7 +24,7 @@ from tests.unit.verify.definitions import (
 )
 from verify.settings.compare import compare_definitions
 from verify.settings.describe import read_beside
-from verify.settings.findings import Unread
+from verify.settings.findings import Unreadable
 
 VECTOR = {"IndexName": "by-meaning", "Dimensions": 8, "IndexArn": "arn:1", "ItemCount": 5}
 REPLICATED = {"Replicas": [{"RegionName": "us-east-1"}], "GlobalTableVersion": "2019.11.21"}
@@ -239,4 +239,4 @@ def test_auto_scaling_of_a_table_given_by_its_arn_is_not_asked_for(targets: dict
     side = FakeSide("source", description["TableArn"])
     client: Any = FakeClient(description["TableArn"], None, None, [{}], address=description["TableArn"])
     scaling = read_beside(client, side, description, scales=True).auto_scaling
-    assert scaling == Unread("application-autoscaling:DescribeScalableTargets", "by name only")
+    assert scaling == Unreadable("application-autoscaling:DescribeScalableTargets", "by name only")
