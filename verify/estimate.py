@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from tablecopy.text import count_text, duration_text, size_text
 from tablecopy_cli.common.text import escaped
 from verify.comparison.options import Options
 from verify.measure import Rates, SideSample, measure
@@ -119,14 +120,14 @@ class Estimate:
         for label, (name, side) in zip(("estimate", ""), sides.items(), strict=True):
             yield f"  {label:<9}  {name:<11}  {_amounts(side)}, {self._paid(side)}"
         least = "at least " if "at_least" in {side.counted for side in sides.values()} else "about "
-        yield f"  {'':<9}  {least}{duration(self.seconds)}; the limit is {self.limit_reason}"
+        yield f"  {'':<9}  {least}{duration_text(self.seconds)}; the limit is {self.limit_reason}"
         yield (
-            f"  {'':<9}  of this: start-up {duration(self.start_up_seconds)}, reading "
-            f"{duration(self.reading_seconds)}, pairing {duration(self.pairing_seconds)}"
+            f"  {'':<9}  of this: start-up {duration_text(self.start_up_seconds)}, reading "
+            f"{duration_text(self.reading_seconds)}, pairing {duration_text(self.pairing_seconds)}"
         )
         if self.recheck_seconds:
             yield (
-                f"  {'':<9}  keys that differ are read again after {duration(self.recheck_seconds)}, "
+                f"  {'':<9}  keys that differ are read again after {duration_text(self.recheck_seconds)}, "
                 "as often as it takes"
             )
         yield from (
@@ -289,15 +290,6 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def duration(seconds: float) -> str:
-    """Write a duration for people."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
-
-
 def _allowed(table: Mapping[str, Any], budget: float | None) -> float | None:
     """Read units per second that a sample keeps to; ``None`` for as many as there are."""
     most = (table.get("OnDemandThroughput") or {}).get("MaxReadRequestUnits", -1)
@@ -356,7 +348,9 @@ def _machine(
     busy = sum(sizes[side][0] * rates.item_seconds[side] for side in SIDES)
     items = sum(items for items, _, _ in sizes.values())
     rate = f", {items / busy * used:,.0f} items per second" if busy else ""
-    return _Bound(busy / used, "this_machine", f"this machine ({_processes(used)}{rate})")
+    return _Bound(
+        busy / used, "this_machine", f"this machine ({count_text(used, 'process', 'processes')}{rate})"
+    )
 
 
 def _pages(side: SideName, items: int, sample: SideSample, item_seconds: float, plan: Plan) -> _Bound:
@@ -404,8 +398,7 @@ def _count(table: Mapping[str, Any], name: str) -> int:
 
 
 def _amounts(side: SideEstimate) -> str:
-    items = f"{side.items:,} item" if side.items == 1 else f"{side.items:,} items"
-    return f"{items}, {side.bytes / 1e6:,.1f} MB: {side.units:,.10g} read units"
+    return f"{count_text(side.items, 'item')}, {size_text(side.bytes)}: {side.units:,.10g} read units"
 
 
 def _note(name: str, side: SideEstimate) -> str:
@@ -416,7 +409,3 @@ def _note(name: str, side: SideEstimate) -> str:
             f"{name}: AWS has not counted it yet (it does every six hours); taken to be like the other table"
         )
     return f"{name}: AWS has not counted it yet (it does every six hours); it holds at least that"
-
-
-def _processes(count: int) -> str:
-    return "1 process" if count == 1 else f"{count} processes"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from tablecopy.text import timestamp
 from tablecopy_cli.advice import Compared, Step, is_go_ahead
 from tablecopy_cli.common.items import Item
 from verify.comparison.differences import PathChange
@@ -113,10 +112,10 @@ class Difference:
         if self.kind == "changed":
             record["paths"] = [path.record() for path in self.paths]
         if self.expires is not None:
-            record["expires"] = moment(self.expires)
+            record["expires"] = timestamp(self.expires)
         record["standing"] = self.standing
-        record["first_seen"] = moment(self.first_seen)
-        record["last_seen"] = moment(self.last_seen)
+        record["first_seen"] = timestamp(self.first_seen)
+        record["last_seen"] = timestamp(self.last_seen)
         record["checks"] = self.checks
         if self.dead_letter is not None:
             record["dead_letter"] = dict(self.dead_letter)
@@ -304,19 +303,8 @@ class Comparison:
             },
             "filter_expression": self.filter_expression,
             "ignored_attributes": list(self.ignored),
-            "started": moment(self.started),
+            "started": timestamp(self.started),
             "seconds": round(self.seconds, 3),
             "consumed_capacity": {"source": self.source.units, "destination": self.destination.units},
             "next": [step.record() for step in steps],
         }
-
-
-def moment(seconds: float) -> str:
-    """Write seconds since the epoch as ISO 8601 in UTC, to the second."""
-    return _moment(int(seconds))
-
-
-# Millions of differences are seen in a few seconds.
-@lru_cache(maxsize=1024)
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,15 +14,15 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, TypeAlias, get_args
 
+from tablecopy.text import compact_timestamp, timestamp
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import Item
-from verify.comparison.results import Comparison, Difference, Kind, Verdict, moment
+from verify.comparison.results import Comparison, Difference, Kind, Verdict
 from verify.scan.canonical import DIGEST_BYTES
 
 VERSION = 2
@@ -182,7 +182,7 @@ def write_plan(
             f"no plan: the comparison ignored attributes ({', '.join(comparison.ignored)}), and a repair "
             "writes whole items; compare again without ignoring any"
         )
-    header = _header_of(comparison, source_table_id, destination_table_id, moment(clock()))
+    header = _header_of(comparison, source_table_id, destination_table_id, timestamp(clock()))
     path = Path(path)
     try:
         with replacing(path, encoding="ascii", private=True) as stream:
@@ -289,9 +289,8 @@ def default_plan(directory: Path, comparison: Comparison) -> Path | None:
     differences = [each for each in comparison.differences if each.kind != "expired"]
     if not all(each.checks for each in differences) or not any(each.standing for each in differences):
         return None
-    began = datetime.fromtimestamp(comparison.started, UTC)
     table = comparison.source.arn.rpartition("/")[2]
-    return directory / "plans" / f"{table}-{began:%Y%m%dT%H%M%SZ}.jsonl"
+    return directory / "plans" / f"{table}-{compact_timestamp(comparison.started)}.jsonl"
 
 
 def read_plan(path: str | Path) -> Plan:

@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from tablecopy.text import count_text, duration_text, timestamp
 from tablecopy_cli.advice import Step
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import key_text, quoted
@@ -21,11 +22,8 @@ from verify.report.wording import (
     EXPIRED_NOTE,
     SEVERITIES,
     TITLES,
-    count_text,
     dead_letter_text,
-    duration_text,
     headline,
-    moment_text,
     place,
     restrictions,
 )
@@ -119,7 +117,7 @@ def _tiles(comparison: Comparison, refused: int) -> Iterator[str]:
 
 def _facts(comparison: Comparison) -> Iterator[str]:
     facts = [
-        ("Started", moment_text(comparison.started)),
+        ("Started", timestamp(comparison.started)),
         ("Took", duration_text(comparison.seconds)),
         (
             "Writes",

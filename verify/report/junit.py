@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from tablecopy.text import count_text, timestamp
 from tablecopy_cli.advice import Step, is_go_ahead
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import key_text
@@ -21,7 +21,6 @@ from verify.report.paths import change_text, path_text
 from verify.report.wording import (
     SEVERITIES,
     STILL_CHANGING,
-    count_text,
     dead_letter_text,
     headline,
     place,
@@ -102,7 +101,7 @@ def junit_report(comparison: Comparison, steps: Sequence[Step] = ()) -> Iterator
     sample = f", sample of {sample_text(comparison.sample)}" if comparison.sample is not None else ""
     suite = f"verify {table}{sample}"
     # The format knows no time zone.
-    started = datetime.fromtimestamp(comparison.started, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    started = timestamp(comparison.started).removesuffix("Z")
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield f'<testsuites name="verify" {counts}>'
     yield f'  <testsuite name={quoteattr(suite)} timestamp="{started}" {counts} skipped="{skipped}">'

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from tablecopy.text import count_text, duration_text
 from tablecopy_cli.common.text import bar
 from verify.comparison.results import Progress
-from verify.report.wording import count_text, duration_text
 
 # The first pages say nothing of the speed: connections are being made.
 _SETTLING_SECONDS = 3.0

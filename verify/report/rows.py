@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tablecopy.text import count_text, timestamp
 from tablecopy_cli.common.items import Item, key_text, quoted, value_text
 from verify.comparison.differences import PathChange
 from verify.comparison.results import KINDS, Comparison, Difference, Kind
 from verify.report.paths import path_text, what_changed
-from verify.report.wording import count_text, dead_letter_text, moment_text
+from verify.report.wording import count_text, dead_letter_text
 
 # A browser filters and shows that much without hesitating.
 _ROWS = 5_000
@@ -81,8 +82,8 @@ def _row(difference: Difference) -> dict[str, Any]:
         "what": _summary(difference),
         # An expired item may go at any moment; that it did not change says nothing.
         "standing": difference.standing or difference.kind == "expired",
-        "first": moment_text(difference.first_seen),
-        "last": moment_text(difference.last_seen),
+        "first": timestamp(difference.first_seen),
+        "last": timestamp(difference.last_seen),
         "checks": difference.checks,
         "paths": [_path(path) for path in paths[:_PATHS]],
         "source_digest": difference.source_digest,
@@ -98,7 +99,7 @@ def _row(difference: Difference) -> dict[str, Any]:
 def _summary(difference: Difference) -> str:
     if difference.expires is not None:
         where = "destination" if difference.source_digest is None else "source"
-        return f"only at the {where}, expired {moment_text(difference.expires)}"
+        return f"only at the {where}, expired {timestamp(difference.expires)}"
     if difference.kind == "missing":
         return "only at the source"
     if difference.kind == "extra":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from tablecopy.text import count_text
 from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.items import key_text
 from tablecopy_cli.common.terminal import Style
@@ -16,7 +17,6 @@ from verify.report.wording import (
     SEVERITIES,
     STILL_CHANGING,
     TITLES,
-    count_text,
     dead_letter_text,
     expiry_text,
     headline,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from tablecopy.text import count_text, duration_text, times_text, timestamp
 from tablecopy_cli.common.text import escaped
 from verify.comparison.results import Comparison, DeadLetter, Difference, Kind, Sample
 from verify.settings.findings import Severity
@@ -91,9 +91,9 @@ def place(arn: str) -> tuple[str, str, str]:
 
 def how_read(comparison: Comparison) -> str:
     """Say when the tables were read, how long that took, and how often candidates were read again."""
-    text = f"{moment_text(comparison.started)}, {duration_text(comparison.seconds)}"
+    text = f"{timestamp(comparison.started)}, {duration_text(comparison.seconds)}"
     if comparison.generations:
-        text += f", rechecked {_times(comparison.generations)}"
+        text += f", rechecked {times_text(comparison.generations)}"
         if comparison.generations > 1:
             text += f" at least {comparison.lag_seconds:g} s apart"
     if comparison.settled:
@@ -108,14 +108,9 @@ def seen_text(difference: Difference) -> str:
     """Say when a difference was seen, and how often it was read again; empty if it never was."""
     if not difference.checks:
         return ""
-    first, last = moment_text(difference.first_seen), moment_text(difference.last_seen)
-    if first == last:
-        seen = first
-    elif first[:10] == last[:10]:
-        seen = f"{first.removesuffix(' UTC')} to {last[11:]}"
-    else:
-        seen = f"{first.removesuffix(' UTC')} to {last}"
-    return f"seen {seen}, read again {_times(difference.checks)}"
+    first, last = timestamp(difference.first_seen), timestamp(difference.last_seen)
+    seen = first if first == last else f"{first} to {last}"
+    return f"seen {seen}, read again {times_text(difference.checks)}"
 
 
 def expiry_text(difference: Difference) -> str:
@@ -123,47 +118,16 @@ def expiry_text(difference: Difference) -> str:
     if difference.expires is None:
         return ""
     where = "destination" if difference.source_digest is None else "source"
-    return f"expired {moment_text(difference.expires)}, only at the {where}"
+    return f"expired {timestamp(difference.expires)}, only at the {where}"
 
 
 def dead_letter_text(letter: DeadLetter) -> str:
     """Say what the destination refuses, and why: its code, its message, how often."""
-    refused = "once" if letter["attempts"] == 1 else f"{letter['attempts']:,} times"
+    refused = times_text(letter["attempts"])
     return (
         f"{escaped(letter['code'])}: {escaped(letter['message'])} "
-        f"({escaped(letter['action'])} refused {refused} since {moment_text(letter['first_seen'])})"
+        f"({escaped(letter['action'])} refused {refused} since {timestamp(letter['first_seen'])})"
     )
-
-
-def count_text(count: int, thing: str) -> str:
-    """``1 thing``, ``2,000 things``."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def moment_text(seconds: float) -> str:
-    """Write seconds since the epoch for people, in UTC."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def duration_text(seconds: float) -> str:
-    """Write a duration for people: ``3.5 s``, ``2 min 10 s``, ``1 h 5 min``, ``2 d 3 h``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3_600:
-        return _two(whole, 60, "min", 1, "s")
-    return _two(whole, 3_600, "h", 60, "min") if whole < 86_400 else _two(whole, 86_400, "d", 3_600, "h")
-
-
-def _two(seconds: int, large: int, name: str, small: int, rest: str) -> str:
-    left = seconds % large // small
-    return f"{seconds // large} {name} {left} {rest}" if left else f"{seconds // large} {name}"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
 
 
 def _except(comparison: Comparison) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, get_args
 
+from tablecopy.text import count_text
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
 from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status
 
@@ -140,8 +141,7 @@ def _restart(run: Status, commands: Commands, text: str = "Fix what the note say
 
 
 def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
-    items = "1 item" if count == 1 else f"{count:,} items"
-    text = f"The destination rejects {items}. List the dead letters and their errors."
+    text = f"The destination rejects {count_text(count, 'item')}. List the dead letters and their errors."
     stopped = [tablecopy_step(commands, "Continue the run.", "start")] if _phase(run) == "stopped" else []
     return [tablecopy_step(commands, text, "letters"), *stopped, *settle_letters(commands)]
 

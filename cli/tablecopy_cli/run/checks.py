@@ -21,6 +21,7 @@ from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.description import uncopied_members
 from tablecopy.settings import CopySettings
+from tablecopy.text import size_text
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import explain, user_errors
 from tablecopy_cli.common.endpoint import check_members
@@ -260,7 +261,7 @@ class Checks:
             "source",
             "pass",
             f"{name}: {status}, {mode}, class {table_class}, {int(description.get('ItemCount', 0)):,} items, "
-            f"{size / 1e6:,.1f} MB (DynamoDB's TableSizeBytes, up to six hours old)",
+            f"{size_text(size)} (DynamoDB's TableSizeBytes, up to six hours old)",
         )
 
     def _stream(self, shared: Preflight, description: Mapping[str, Any]) -> Iterator[Result]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tablecopy.text import count_text, times_text, timestamp
 from tablecopy_cli.common.control_function import Letter
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
-from tablecopy_cli.run.status_text import count_of, moment
 
 
 def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterator[str]:
@@ -27,11 +27,11 @@ def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterato
     if not count:
         yield style.green("no dead letters")
         return
-    yield style.red(f"{count_of(count, 'dead letter')}: the destination rejects these items")
+    yield style.red(f"{count_text(count, 'dead letter')}: the destination rejects these items")
     for letter in letters:
         yield f"  {key_text(letter['key'])}"
-        since = moment(letter["first_seen"])
-        yield f"      {_what(letter)}, rejected {_times(letter['attempts'])} since {since}"
+        since = timestamp(letter["first_seen"])
+        yield f"      {_what(letter)}, rejected {times_text(letter['attempts'])} since {since}"
         yield f"      {escaped(letter['code'])}: {escaped(letter['message'])}"
         if "image" in letter:
             yield f"      {quoted(letter['image'])}"
@@ -49,7 +49,3 @@ def records(count: int, letters: Sequence[Letter]) -> Iterator[dict[str, Any]]:
 def _what(letter: Letter) -> str:
     number = f", sequence number {letter['sequence_number']}" if letter["sequence_number"] else ""
     return escaped(f"{letter['action']} from the {letter['origin']}{number}")
-
-
-def _times(attempts: int) -> str:
-    return "once" if attempts == 1 else f"{attempts:,} times"

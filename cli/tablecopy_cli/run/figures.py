@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tablecopy.text import duration_text, size_text
 from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.run.progress import Left, Pace
-from tablecopy_cli.run.status_text import age_text, duration, transferred
+from tablecopy_cli.run.status_text import age_text, transferred
 
 
 def items_text(status: Status) -> str:
@@ -23,7 +24,7 @@ def rate_text(status: Status, pace: Pace) -> str:
     if status["phase"] in {"slice", "resuming"}:
         if pace.items_per_second is None or pace.bytes_per_second is None:
             return "not measured yet"
-        return f"{pace.items_per_second:,.0f} items/s, {pace.bytes_per_second / 1e6:,.1f} MB/s"
+        return f"{pace.items_per_second:,.0f} items/s, {size_text(pace.bytes_per_second)}/s"
     if status["phase"] in {"draining", "ready"}:
         if pace.changes_per_second is None:
             return "not measured yet"
@@ -33,7 +34,7 @@ def rate_text(status: Status, pace: Pace) -> str:
 
 def left_text(left: Left) -> str:
     """How long it still takes, or that this is not known."""
-    return left.text if not left.seconds else f"about {duration(left.seconds)} ({left.text})"
+    return left.text if not left.seconds else f"about {duration_text(left.seconds)} ({left.text})"
 
 
 def changes_text(status: Status) -> str:

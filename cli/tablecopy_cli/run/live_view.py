@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tablecopy.text import count_text, timestamp
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import bar, broken, escaped
 from tablecopy_cli.run.figures import changes_text, items_text, left_text, rate_text
-from tablecopy_cli.run.status_text import count_of, headline, in_colour, moment, note_of, slice_text
+from tablecopy_cli.run.status_text import headline, in_colour, note_of, slice_text
 from tablecopy_cli.run.watch import Picture
 
 _LABEL = 13
@@ -68,7 +69,7 @@ def rows(picture: Picture, encoding: str, cells: int, style: Style) -> Iterator[
         return text
 
     if status["phase"] != "none":
-        yield Row("run", f"{status['run']}, since {moment(status['started'])}", plain)
+        yield Row("run", f"{status['run']}, since {timestamp(status['started'])}", plain)
         done, segments = status["segments_done"], status["segments"]
         drawn = bar(done, segments, encoding, cells)
         yield Row("segments", f"{drawn} {done} of {segments}{slice_text(status)}", plain)
@@ -80,7 +81,7 @@ def rows(picture: Picture, encoding: str, cells: int, style: Style) -> Iterator[
         yield Row("changes", changes_text(status), plain)
     if status.get("letters"):
         again = ", tried again in the next slice" if status["redrive"] else ""
-        yield Row("rejected", f"{count_of(status['letters'], 'dead letter')}{again}", style.yellow)
+        yield Row("rejected", f"{count_text(status['letters'], 'dead letter')}{again}", style.yellow)
     for problem in status.get("problems", []):
         yield Row("waits for", escaped(problem), style.yellow)
     note = note_of(status)

@@ -15,6 +15,7 @@ from tablecopy.control.estimate import Estimate, estimate
 from tablecopy.control.tables import described
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices
+from tablecopy.text import duration_text, size_text
 from tablecopy_cli.advice import before_apply, step_lines
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
@@ -31,7 +32,7 @@ from tablecopy_cli.common.text import escaped, wrapped
 from tablecopy_cli.run.checks import Checks, Result, SideCaller, Verdict, unasked
 from verify.comparison.options import DEFAULT_SEGMENTS
 from verify.estimate import Estimate as Comparison
-from verify.estimate import Plan, available_cores, default_processes, duration
+from verify.estimate import Plan, available_cores, default_processes
 from verify.estimate import estimate as comparison_of
 from verify.measure import measure
 from verify.scan.table import Table
@@ -190,7 +191,7 @@ def _expected(
     bill = costs(expected, settings, given)
     yield Result("cost", "pass", f"{_money(sum(cost.cost for cost in bill), settings)} in all; {_HOW}")
     yield Result(
-        "time", "pass", f"{duration(expected.seconds)} of copying; the limit is {expected.limit_reason}"
+        "time", "pass", f"{duration_text(expected.seconds)} of copying; the limit is {expected.limit_reason}"
     )
     try:
         stop = _cutover(source, destination, description, checks.destination_description, settings, imports)
@@ -243,14 +244,14 @@ def _show_estimate(
 
 def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iterator[str]:
     yield (
-        f"  table      {expected.items:,} items, {expected.bytes / 1e6:,.1f} MB (DynamoDB's ItemCount and "
+        f"  table      {expected.items:,} items, {size_text(expected.bytes)} (DynamoDB's ItemCount and "
         "TableSizeBytes, up to six hours old)"
     )
     if not expected.items:
         yield "             DynamoDB has not counted the table yet: time and units are those of an empty one"
     yield (
-        f"  copy       {duration(expected.seconds)} of copying, without the pauses between slices; the limit "
-        f"is {escaped(expected.limit_reason)}"
+        f"  copy       {duration_text(expected.seconds)} of copying, without the pauses between slices; "
+        f"the limit is {escaped(expected.limit_reason)}"
     )
     yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in all"
     width = max((len(f"{cost.cost:,.2f}") for cost in bill), default=0)
@@ -261,9 +262,10 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
 
 def _stop_text(stop: Cutover) -> str:
     return (
-        f"writers stop for about {duration(stop.seconds)}, if nothing differs: "
-        f"{duration(stop.quiet_seconds)} until the run is ready, {duration(stop.verify_seconds)} of verify "
-        f"(the limit is {escaped(stop.verify_limit)}), {duration(_SEAL_SECONDS)} for the seal"
+        f"writers stop for about {duration_text(stop.seconds)}, if nothing differs: "
+        f"{duration_text(stop.quiet_seconds)} until the run is ready, "
+        f"{duration_text(stop.verify_seconds)} of verify "
+        f"(the limit is {escaped(stop.verify_limit)}), {duration_text(_SEAL_SECONDS)} for the seal"
     )
 
 

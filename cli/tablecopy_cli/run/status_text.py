@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from tablecopy.text import count_text, duration_text, size_text, timestamp
 from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.terminal import Style
@@ -43,7 +43,7 @@ def state_lines(status: Status, style: Style) -> Iterator[str]:
     if status["phase"] != "none":
         yield from _figures(status)
     if status.get("letters"):
-        letters = count_of(status["letters"], "dead letter")
+        letters = count_text(status["letters"], "dead letter")
         when = ", tried again in the next slice" if status["redrive"] else ""
         yield style.yellow("  rejected   ") + f"{letters}{when}"
     for problem in status.get("problems", []):
@@ -85,23 +85,13 @@ def in_colour(status: Status, style: Style) -> Callable[[str], str]:
 def redrive_line(status: Status) -> str:
     """What a redrive that was just asked for will do."""
     return (
-        f"{count_of(status['letters'], 'dead letter')} will be tried again in a slice: the replicator "
+        f"{count_text(status['letters'], 'dead letter')} will be tried again in a slice: the replicator "
         "pauses, each key is read from the source again, and what the destination accepts is settled."
     )
 
 
-def count_of(count: int, thing: str) -> str:
-    """``1 thing``, ``2 things``."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def moment(seconds: float) -> str:
-    """A moment in seconds since the epoch, for people."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def _figures(status: Status) -> Iterator[str]:
-    yield f"  run        {status['run']}, since {moment(status['started'])}"
+    yield f"  run        {status['run']}, since {timestamp(status['started'])}"
     if status.get("estimate"):
         yield from _estimate(status["estimate"])
     yield (
@@ -118,10 +108,10 @@ def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
     cost, currency = estimate["cost"], escaped(estimate["currency"])
     money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
     yield (
-        f"  estimate   {estimate['items']:,} items, table size {estimate['bytes'] / 1e6:,.1f} MB: "
+        f"  estimate   {estimate['items']:,} items, table size {size_text(estimate['bytes'])}: "
         f"{estimate['read_units']:,.0f} read units, {estimate['write_units']:,.0f} write units, {money}"
     )
-    copying = duration(estimate["seconds"])
+    copying = duration_text(estimate["seconds"])
     yield f"             {copying} of copying; the limit is {escaped(estimate['limit_reason'])}"
 
 
@@ -133,23 +123,16 @@ def slice_text(status: Status) -> str:
         return f", slice {status['slice']}"
     length = status["slice_ends"] - status["phase_since"]
     left = max(0.0, status["slice_ends"] - status["now"])
-    return f", slice {status['slice']} ({duration(left)} left of {duration(length)})"
+    return f", slice {status['slice']} ({duration_text(left)} left of {duration_text(length)})"
 
 
 def transferred(size: float) -> str:
     """Bytes as they crossed the network in DynamoDB's JSON, which are more than those of the table's size."""
-    return f"{size / 1e6:,.1f} MB transferred"
-
-
-def duration(seconds: float) -> str:
-    """A duration for people."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+    return f"{size_text(size)} transferred"
 
 
 def age_text(seconds: float) -> str:
     """An age of a change for people; ``none`` for 0."""
     if not seconds:
         return "none"
-    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
+    return f"{duration_text(seconds)} ago"

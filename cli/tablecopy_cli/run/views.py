@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
+from tablecopy.text import count_text, duration_text, timestamp
 from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.terminal import Style, is_live, print_json
 from tablecopy_cli.common.text import escaped
@@ -17,7 +18,7 @@ from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.figures import changes_text, items_text, left_text, rate_text
 from tablecopy_cli.run.live_view import drawing
 from tablecopy_cli.run.screen import Screen
-from tablecopy_cli.run.status_text import count_of, duration, headline, moment, note_of
+from tablecopy_cli.run.status_text import headline, note_of
 from tablecopy_cli.run.watch import PATIENCE_SECONDS, Picture, Trouble, View
 
 _LOG_SECONDS = 60.0
@@ -73,7 +74,7 @@ class LiveView:
             )
 
     def _note(self) -> str:
-        ago = duration(self._clock.now() - self._at)
+        ago = duration_text(self._clock.now() - self._at)
         if self._trouble:
             return f"as of {ago} ago, tried again: {escaped(self._trouble.message)}"
         return f"as of {ago} ago; Ctrl-C ends the watch, not the run"
@@ -98,7 +99,7 @@ class LogView:
         if news == self._told and now - self._at < _LOG_SECONDS and not self._failing:
             return
         self._told, self._at, self._failing = news, now, False
-        self._write(f"{moment(status['now'])}  {'; '.join(_parts(picture))}")
+        self._write(f"{timestamp(status['now'])}  {'; '.join(_parts(picture))}")
 
     def fail(self, trouble: Trouble) -> None:
         """Write that there is no answer, the first time and once a minute."""
@@ -106,7 +107,7 @@ class LogView:
         if self._failing and now - self._at < _LOG_SECONDS:
             return
         self._failing, self._at = True, now
-        self._write(f"no answer for {duration(trouble.since)}, tried again: {escaped(trouble.message)}")
+        self._write(f"no answer for {duration_text(trouble.since)}, tried again: {escaped(trouble.message)}")
 
     def tick(self) -> None:
         """Nothing."""
@@ -164,7 +165,7 @@ def _parts(picture: Picture) -> Iterator[str]:
     yield f"left: {left_text(picture.left)}"
     yield f"changes {changes_text(status)}"
     if status["letters"]:
-        yield count_of(status["letters"], "dead letter")
+        yield count_text(status["letters"], "dead letter")
     for problem in status["problems"]:
         yield f"waits for: {escaped(problem)}"
     if note_of(status):

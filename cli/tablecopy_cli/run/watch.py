@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tablecopy.text import duration_text
 from tablecopy_cli.common.control_function import Status, Throttled
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.outcome import Outcome, outcome_of
 from tablecopy_cli.run.progress import Left, Measure, Pace, left
-from tablecopy_cli.run.status_text import duration
 
 PATIENCE_SECONDS = 600.0
 """For how long control may give no answer, once it has given one."""
@@ -148,7 +148,9 @@ class Watch:
         if not error.transient:
             raise error
         if since >= PATIENCE_SECONDS:
-            raise UserError(f"{error}; control has not answered for {duration(since)}", error.side) from error
+            raise UserError(
+                f"{error}; control has not answered for {duration_text(since)}", error.side
+            ) from error
         return Trouble(str(error), since)
 
     def _pause(self, failures: int) -> float:

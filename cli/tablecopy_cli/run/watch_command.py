@@ -7,13 +7,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from tablecopy.text import duration_text
 from tablecopy_cli.advice import Commands, Situation, Step, next_steps, step_lines
 from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.text import wrapped
 from tablecopy_cli.run.clock import Clock
 from tablecopy_cli.run.outcome import UNTIL, Outcome
-from tablecopy_cli.run.status_text import duration, state_lines
+from tablecopy_cli.run.status_text import state_lines
 from tablecopy_cli.run.views import view_of
 from tablecopy_cli.run.watch import Watch
 
@@ -94,7 +95,7 @@ def _end(
     style = Style(sys.stdout)
     yield from state_lines(status, style)
     if outcome is Outcome.TIMED_OUT:
-        waited = duration(options.timeout)
+        waited = duration_text(options.timeout)
         yield style.yellow("  gave up    ") + f"not {options.until} within {waited}; the run continues"
     yield ""
     yield from step_lines(steps, style)

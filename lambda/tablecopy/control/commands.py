@@ -6,7 +6,6 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from tablecopy.clock import Clock
 from tablecopy.dynamodb.client import Json
@@ -14,6 +13,7 @@ from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shard, Shards
+from tablecopy.text import compact_timestamp, timestamp
 
 # An answer of a Lambda function holds 6 MB (Lambda quotas); a key takes up to 3 KB of a letter.
 _LETTERS_TOLD = 1_000
@@ -78,9 +78,8 @@ class Commands:
                 "the run is sealed: the destination is in use, and copying over it would undo its writes"
             )
         else:
-            since = datetime.fromtimestamp(run.phase_since, UTC)
             raise NotPossible(
-                f"run {run.run_id} is under way, {run.phase} since {since:%Y-%m-%d %H:%M:%S} UTC; "
+                f"run {run.run_id} is under way, {run.phase} since {timestamp(run.phase_since)}; "
                 "tablecopy status shows how it is doing"
             )
         return self.status() if begun else self.start(request)
@@ -107,7 +106,7 @@ class Commands:
     def _new(self, *, confirmed: bool, request: str = "") -> Run:
         now = self._clock.now()
         return Run(
-            run_id=f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+            run_id=f"{compact_timestamp(now)}-{secrets.token_hex(3)}",
             stream_arn=self._stream_arn,
             total_segments=self._total_segments,
             started=now,

@@ -273,11 +273,11 @@ def test_lines() -> None:
     assert list(
         of(big, table(1, 100, **provisioned(20_000)), item_seconds=slow, pair=(0.3, 1e-6)).lines()
     ) == [
-        "  estimate   source       32,605,000 items, 16,000.0 MB: 1,953,127 read units, about 0.24 USD",
-        "             destination  1 item, 0.0 MB: 2.5 read units, 0% of its 20,000 provisioned read units "
-        "per second",
-        "             about 11 min; the limit is this machine (1 process, 50,000 items per second)",
-        "             of this: start-up 0.0 s, reading 11 min, pairing 33 s",
+        "  estimate   source       32,605,000 items, 16.0 GB: 1,953,127 read units, about 0.24 USD",
+        "             destination  1 item, 100 bytes: 2.5 read units, 0% of its 20,000 provisioned read "
+        "units per second",
+        "             about 11 min 25 s; the limit is this machine (1 process, 50,000 items per second)",
+        "             of this: start-up 0 s, reading 10 min 52 s, pairing 33 s",
         "             keys that differ are read again after 15 s, as often as it takes",
         "             measured here with 100 read units",
     ]
@@ -289,7 +289,7 @@ def test_lines() -> None:
         ({"currency": "\x1b[2J"}, "\\x1b[2J"),
         ({"price_per_million": 0.1}, "less than 0.01 USD"),
         ({"price_per_million": 0.01e6 / 502}, "about 0.01 USD"),
-        ({"item_seconds": {"source": 5.0, "destination": 5.0}}, "about 2.8 h"),
+        ({"item_seconds": {"source": 5.0, "destination": 5.0}}, "about 2 h 4"),
         ({"item_seconds": {"source": 0.01, "destination": 0.01}}, "about 20 s"),
     ],
 )

@@ -10,7 +10,7 @@ from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.run.clock import Clock
 
 BEGAN = 1_795_424_400.0
-"""2026-11-23 09:00:00 UTC."""
+"""2026-11-23T09:00:00Z."""
 
 
 def status(phase: str = "slice", **changes: Any) -> Status:

@@ -130,7 +130,7 @@ def test_status_as_text(answer: Any, capsys: pytest.CaptureFixture[str]) -> None
     shown = capsys.readouterr().out
     assert shown.startswith("draining: applying changes\n")
     assert "7 of 16 segments, slice 2, 12,345 items, 6.0 MB transferred" in shown
-    assert "321 applied as 300 puts and 10 deletes, oldest unapplied 3 s ago" in shown
+    assert "321 applied as 300 puts and 10 deletes, oldest unapplied 3.2 s ago" in shown
     assert fake.asked == [("RequestResponse", "status")]
 
 
@@ -153,7 +153,7 @@ def test_the_estimate_names_money_time_and_the_limit(answer: Any, capsys: pytest
     assert (
         "  estimate   32,605 items, table size 16.3 MB: 3,980 read units, 40,210 write units, "
         "about 0.03 EUR\n"
-        "             13 min of copying; the limit is backfill.write_capacity, 50 units a second\n"
+        "             12 min 34 s of copying; the limit is backfill.write_capacity, 50 units a second\n"
     ) in shown
 
 
@@ -169,7 +169,7 @@ def test_a_slice_shows_its_length_and_what_is_left(answer: Any, capsys: pytest.C
         {"status": {**RUNNING, "phase": "slice", "phase_since": began, "slice_ends": began + 3 * 3600}},
     )
     run("status")
-    assert "slice 2 (2.8 h left of 3.0 h)" in capsys.readouterr().out
+    assert "slice 2 (2 h 50 min left of 3 h)" in capsys.readouterr().out
 
 
 def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:

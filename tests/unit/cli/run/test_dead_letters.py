@@ -38,14 +38,14 @@ def test_a_change() -> None:
     assert lines(letter()) == [
         "1 dead letter: the destination rejects these items",
         '  country="DE"  id=1',
-        "      put from the stream, sequence number 100, rejected 3 times since 2026-11-23 09:00:00 UTC",
+        "      put from the stream, sequence number 100, rejected 3 times since 2026-11-23T09:00:00Z",
         "      ValidationException: Type mismatch for Index Key",
     ]
 
 
 def test_an_item_of_the_backfill_has_no_sequence_number() -> None:
     shown = lines(letter(origin="backfill", sequence_number="", attempts=1))
-    assert "      put from the backfill, rejected once since 2026-11-23 09:00:00 UTC" in shown
+    assert "      put from the backfill, rejected once since 2026-11-23T09:00:00Z" in shown
 
 
 def test_an_image_is_shown_where_there_is_one() -> None:

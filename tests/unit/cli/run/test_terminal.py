@@ -207,5 +207,5 @@ def test_a_dumb_terminal_gets_lines(terminal: Callable[..., Terminal]) -> None:
     watched = terminal("--timeout", "0", TERM="dumb")
     code, _, shown = watched.ended()
     assert code == 3
-    assert "UTC  slice 2: 4 of 16 segments" in shown
+    assert "Z  slice 2: 4 of 16 segments" in shown
     assert "\x1b" not in shown

@@ -37,9 +37,9 @@ class TestLog:
     def test_a_line(self, view: LogView, stream: io.StringIO) -> None:
         view.show(picture())
         assert stream.getvalue() == (
-            "2026-11-23 09:01:40 UTC  slice 2: 4 of 16 segments; items 4,000 of about 10,000, "
+            "2026-11-23T09:01:40Z  slice 2: 4 of 16 segments; items 4,000 of about 10,000, "
             "2.0 MB transferred; "
-            "rate: 10 items/s, 1.0 MB/s; left: about 2 min (copying and drains); "
+            "rate: 10 items/s, 1.0 MB/s; left: about 2 min 30 s (copying and drains); "
             "changes 300 applied, oldest unapplied 3 s ago\n"
         )
 
@@ -78,7 +78,7 @@ class TestLog:
         lines = stream.getvalue().splitlines()
         assert lines[1:3] == [
             "no answer for 5 s, tried again: throttled",
-            "no answer for 65 s, tried again: throttled",
+            "no answer for 1 min 5 s, tried again: throttled",
         ]
         assert len(lines) == 4
 
@@ -88,7 +88,7 @@ class TestLog:
 
     def test_before_there_is_a_run(self, view: LogView, stream: io.StringIO) -> None:
         view.show(picture("none"))
-        assert stream.getvalue() == "2026-11-23 09:00:00 UTC  none: no run yet\n"
+        assert stream.getvalue() == "2026-11-23T09:00:00Z  none: no run yet\n"
 
 
 class TestRecords:

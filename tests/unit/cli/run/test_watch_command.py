@@ -107,7 +107,7 @@ def test_the_next_steps_are_the_advisers(
 
 def test_time_is_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([status("slice")], "--timeout", "1m") == 3
-    assert "  gave up    not ready within 60 s; the run continues\n" in capsys.readouterr().out
+    assert "  gave up    not ready within 1 min; the run continues\n" in capsys.readouterr().out
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,7 @@ class TestStart:
     def test_one_under_way_is_refused_and_left_as_it_is(self, scene: Scene, phase: Phase) -> None:
         scene.at(phase, slice=3, confirmed=True)
         before = scene.now()
-        says = f"run {before.run_id} is under way, {phase} since 2025-06-15 15:06:40 UTC"
+        says = f"run {before.run_id} is under way, {phase} since 2025-06-15T15:06:40Z"
         with pytest.raises(NotPossible, match=says):
             scene.commands.start()
         assert not scene.commands.begin()

@@ -11,7 +11,7 @@ from verify.comparison.results import KINDS, Comparison, DeadLetter, Difference,
 from verify.settings.findings import Finding
 
 NOON = 1_795_435_200.0
-"""2026-11-23 12:00:00 UTC."""
+"""2026-11-23T12:00:00Z."""
 
 EQUAL = Comparison(
     source=SideResult("arn:aws:dynamodb:eu-west-1:111111111111:table/cities", 33_421, 1024.5),

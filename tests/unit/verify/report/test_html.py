@@ -109,7 +109,7 @@ def test_it_can_be_read_without_a_script(written: Any) -> None:
         "Different 1 missing, 1 changed (1 still changing).",
         "Source cities 111111111111 eu-west-1 33,421 1,024",
         "Destination cities-new 222222222222 eu-central-1 33,421 1,024",
-        "Started 2026-11-23 12:00:00 UTC Took 12 s",
+        "Started 2026-11-23T12:00:00Z Took 12 s",
         "Rechecks 3, at least 5 s apart",
         "Settled 4 items differed in the scan and no longer did later",
         "Read units 2,049 of both tables together",

@@ -122,7 +122,7 @@ def test_each_kind_fails_its_case_with_its_keys() -> None:
     assert failures(suite) == {
         "no item is missing": '1 item missing at the destination\ncountry="DE"  id=1\n'
         "    dead letter: ValidationException: Type mismatch for Index Key "
-        "(put refused 3 times since 2026-11-23 11:59:00 UTC)\n",
+        "(put refused 3 times since 2026-11-23T11:59:00Z)\n",
         "no item differs": '1 item changed\ncountry="DE"  id=2\n    address.zip: value changed\n',
         "no item is extra": '1 item extra at the destination\ncountry="DE"  id=3\n',
     }

@@ -66,7 +66,7 @@ def test_a_total_that_is_exceeded_is_not_believed(destination: int) -> None:
 def test_done_is_said_only_of_what_is_done() -> None:
     assert "[███████████████████░] 99%" in text(SCAN, source_items=50_000, destination_items=49_999)
     whole = text(SCAN, source_items=50_000, destination_items=50_000)
-    assert "[████████████████████] 100%, 0.0 s left" in whole
+    assert "[████████████████████] 100%, 0 s left" in whole
 
 
 def test_items_of_an_earlier_run_do_not_count_for_the_speed() -> None:
@@ -93,7 +93,7 @@ def test_a_recheck() -> None:
 
 def test_waiting() -> None:
     waiting = Progress("wait", generation=2, candidates=3, wait_seconds=4.0)
-    assert text(waiting) == "recheck 2 in 4.0 s, 3 candidates may be changes underway"
+    assert text(waiting) == "recheck 2 in 4 s, 3 candidates may be changes underway"
 
 
 def test_the_encoding_is_that_of_stderr(monkeypatch: pytest.MonkeyPatch) -> None:

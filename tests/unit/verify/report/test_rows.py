@@ -52,8 +52,8 @@ def test_a_row() -> None:
             "json": '{"country": {"S": "DE"}, "id": {"N": "1"}}',
             "what": "address.zip, lines[3]",
             "standing": False,
-            "first": "2026-11-23 12:00:00 UTC",
-            "last": "2026-11-23 12:00:12 UTC",
+            "first": "2026-11-23T12:00:00Z",
+            "last": "2026-11-23T12:00:12Z",
             "checks": 2,
             "paths": [
                 {"path": "address.zip", "change": "value changed"},
@@ -62,7 +62,7 @@ def test_a_row() -> None:
             "source_digest": "aa",
             "destination_digest": "bb",
             "letter": "ValidationException: Type mismatch for Index Key "
-            "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+            "(put refused 3 times since 2026-11-23T11:59:00Z)",
         }
     ]
 
@@ -80,7 +80,7 @@ def test_what_differs_in_short() -> None:
         "only at the destination",
         "address.zip, lines[3], n, old",
         "address.zip, lines[3], n and 2 more",
-        "only at the source, expired 2026-11-23 11:00:00 UTC",
+        "only at the source, expired 2026-11-23T11:00:00Z",
     ]
     assert told(many)[-1]["standing"] is True
 

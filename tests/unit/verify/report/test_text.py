@@ -44,7 +44,7 @@ def test_equal() -> None:
         "",
         "  source       cities      111111111111 eu-west-1     33,421 items, 1,024 read units",
         "  destination  cities-new  222222222222 eu-central-1  33,421 items, 1,024 read units",
-        "  2026-11-23 12:00:00 UTC, 12 s",
+        "  2026-11-23T12:00:00Z, 12 s",
         "",
         *NEXT,
     ]
@@ -94,7 +94,7 @@ def test_a_difference_that_was_read_again_says_when() -> None:
             Difference("missing", key(3), **seen),
         )
     )
-    when = "(seen 2026-11-23 12:00:00 to 12:00:12 UTC, read again 2 times)"
+    when = "(seen 2026-11-23T12:00:00Z to 2026-11-23T12:00:12Z, read again 2 times)"
     assert lines[7:10] == [
         f'  country="DE"  id=1  {when}',
         f'  country="DE"  id=2  still changing  {when}',
@@ -107,8 +107,8 @@ def test_expired_items_are_no_difference() -> None:
     assert lines[0].startswith("Equal: ")
     assert lines[6:9] == [
         "Expired (2)  TTL has passed, DynamoDB may delete these at any moment: not a difference",
-        '  country="DE"  id=1  (expired 2026-11-23 11:00:00 UTC, only at the source)',
-        '  country="DE"  id=2  (expired 2026-11-23 11:00:00 UTC, only at the source)',
+        '  country="DE"  id=1  (expired 2026-11-23T11:00:00Z, only at the source)',
+        '  country="DE"  id=2  (expired 2026-11-23T11:00:00Z, only at the source)',
     ]
 
 
@@ -134,7 +134,7 @@ def test_a_dead_letter_stands_beside_its_item() -> None:
     assert lines[7:9] == [
         '  country="DE"  id=77',
         "      dead letter  ValidationException: Type mismatch for Index Key "
-        "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+        "(put refused 3 times since 2026-11-23T11:59:00Z)",
     ]
 
 
@@ -144,7 +144,7 @@ def test_other_dead_letters_have_a_group() -> None:
         "Dead letters of other items (2)",
         '  country="DE"  id=77',
         "      ValidationException: Type mismatch for Index Key "
-        "(put refused 3 times since 2026-11-23 11:59:00 UTC)",
+        "(put refused 3 times since 2026-11-23T11:59:00Z)",
         "  ... and 1 more (--limit 0 or --format jsonl lists them all)",
     ]
 
