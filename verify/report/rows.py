@@ -12,7 +12,7 @@ from tablecopy_cli.common.items import Item, key_text, quoted, value_text
 from verify.comparison.differences import PathChange
 from verify.comparison.results import KINDS, Comparison, Difference, Kind
 from verify.report.paths import path_text, what_changed
-from verify.report.wording import count_text, dead_letter_text
+from verify.report.wording import dead_letter_text
 
 # A browser filters and shows that much without hesitating.
 _ROWS = 5_000
