@@ -6,7 +6,6 @@ from tablecopy.clock import Clock
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.run import Phase
 from tablecopy.metrics import log
-from tablecopy.metrics.buffer import PUBLISH_EVERY_SECONDS
 from tablecopy.metrics.definitions import (
     COPY,
     DEAD_LETTERS,
@@ -19,6 +18,7 @@ from tablecopy.metrics.definitions import (
     RUN_STOPPED,
     Metric,
 )
+from tablecopy.metrics.log import PUBLISH_EVERY_SECONDS
 
 # No run, and one that has ended well: no change waits for it. Of one that has stopped nobody knows.
 _NOTHING_WAITS = {"none", Phase.SEALED}

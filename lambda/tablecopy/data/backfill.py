@@ -23,11 +23,10 @@ from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.metrics import log
-from tablecopy.metrics.buffer import Meter
 from tablecopy.metrics.definitions import BYTES_COPIED, ITEMS_COPIED
-from tablecopy.throughput.limits import Shares
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import WorkerLimits, read_usage
 from tablecopy.throughput.rate import TokenBucket
-from tablecopy.throughput.usage import reads
 
 # How often a worker looks whether its slice goes on, and how large its share is.
 _LOOK_SECONDS = 5.0
@@ -65,7 +64,7 @@ class Worker:
         Client of the source account.
     table
         The source table.
-    shares
+    limits
         What this worker may use of both tables' throughput.
     writer_for
         Makes the writer to the destination for a table's key attributes that sends nothing after a moment.
@@ -81,9 +80,9 @@ class Worker:
         letters: Letters,
         source: DynamoDBClient,
         table: str,
-        shares: Shares,
+        limits: WorkerLimits,
         writer_for: WriterFactory,
-        meter: Meter,
+        metrics: MetricsBuffer,
         clock: Clock,
         writers: int = WRITERS,
     ) -> None:
@@ -93,10 +92,10 @@ class Worker:
         self._letters = letters
         self._source = source
         self._table = table
-        self._shares = shares
+        self._limits = limits
         self._writer_for = writer_for
-        self._meter = meter
-        self._usage = reads(meter, table)
+        self._metrics = metrics
+        self._usage = read_usage(metrics, table)
         self._clock = clock
         self._writers = writers
 
@@ -133,7 +132,7 @@ class Worker:
             self._table,
             segment.number,
             run.total_segments,
-            self._shares.read,
+            self._limits.read,
             self._usage,
             self._clock,
             until,
@@ -142,9 +141,9 @@ class Worker:
         try:
             # Whatever happens, both wait for the calls they have started.
             with Delivery(writer, letterbox.put, self._writers) as delivery, ThreadPoolExecutor(1) as ahead:
-                watch = _Watch(self._run, run, self._shares, [writer.end_by, scan.end_by], self._clock)
+                watch = _Watch(self._run, run, self._limits, [writer.end_by, scan.end_by], self._clock)
                 passage = _Passage(
-                    segment, self._segments, watch, self._shares.write, self._meter, self._clock, until
+                    segment, self._segments, watch, self._limits.write, self._metrics, self._clock, until
                 )
                 try:
                     self._pages(passage, scan, ahead, delivery)
@@ -197,14 +196,14 @@ class _Passage:
         segments: Segments,
         watch: _Watch,
         capacity: TokenBucket,
-        meter: Meter,
+        metrics: MetricsBuffer,
         clock: Clock,
         until: float,
     ) -> None:
         self.segment = segment
         self._until = until
         self._capacity = capacity
-        self._meter = meter
+        self._metrics = metrics
         self._landed = False
         self._segments = segments
         self._watch = watch
@@ -215,7 +214,7 @@ class _Passage:
         """The results of ``futures``, looking at the run from time to time."""
         while wait(futures, timeout=_LOOK_SECONDS).not_done:
             self._watch.look()
-            self._meter.publish_if_due()
+            self._metrics.publish_if_due()
         return [future.result() for future in futures]
 
     def begin(self, page: Page, delivery: Delivery) -> None:
@@ -248,9 +247,9 @@ class _Passage:
             self._segments.save(self.segment)
             self._flights.popleft()
             self._landed = True
-            self._meter.add(ITEMS_COPIED, flight.items)
-            self._meter.add(BYTES_COPIED, flight.wire_bytes)
-            self._meter.publish_if_due()
+            self._metrics.add(ITEMS_COPIED, flight.items)
+            self._metrics.add(BYTES_COPIED, flight.wire_bytes)
+            self._metrics.publish_if_due()
 
     def log(self) -> None:
         """Say how far the segment has come."""
@@ -272,24 +271,24 @@ class _Passage:
 
 
 class _Watch:
-    """Looks at the run while a slice goes on: control may end it early, and changes the shares."""
+    """Looks at the run while a slice goes on: control may end it early, and changes the limits."""
 
     def __init__(
         self,
         record: RunRecord,
         run: Run,
-        shares: Shares,
+        limits: WorkerLimits,
         ends: Sequence[Callable[[float], None]],
         clock: Clock,
     ) -> None:
         self._record = record
         self._slice = run.slice
-        self._shares = shares
+        self._limits = limits
         self._ends = ends
         self._clock = clock
         self._looked = clock.now()
         self.over = False
-        shares.divide(run)
+        limits.update(run.workers, run.read_ceiling)
 
     def look_if_due(self) -> None:
         """Look, unless that was done a moment ago. Raises OutOfTime when the slice is over."""
@@ -305,7 +304,7 @@ class _Watch:
             for end_by in self._ends:
                 end_by(self._looked)
             raise OutOfTime
-        self._shares.divide(run)
+        self._limits.update(run.workers, run.read_ceiling)
 
 
 def is_in_slice(run: Run, slice_: int) -> bool:

@@ -17,9 +17,8 @@ from tablecopy.journal.dead_letters import LETTERS, Letter, Letters
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.metrics import log
-from tablecopy.metrics.buffer import Meter
-from tablecopy.throughput.limits import Shares
-from tablecopy.throughput.usage import reads
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import WorkerLimits, read_usage
 
 
 class Redrive:
@@ -29,7 +28,7 @@ class Redrive:
     ----------
     source, table
         Client of the source account, and the source table.
-    shares
+    limits
         What this worker may use of the destination's throughput; its writer goes by it.
     """
 
@@ -40,9 +39,9 @@ class Redrive:
         letters: Letters,
         source: DynamoDBClient,
         table: str,
-        shares: Shares,
+        limits: WorkerLimits,
         writer_for: WriterFactory,
-        meter: Meter,
+        metrics: MetricsBuffer,
         clock: Clock,
     ) -> None:
         self._run = run
@@ -50,10 +49,10 @@ class Redrive:
         self._letters = letters
         self._source = source
         self._table = table
-        self._shares = shares
+        self._limits = limits
         self._writer_for = writer_for
-        self._meter = meter
-        self._usage = reads(meter, table)
+        self._metrics = metrics
+        self._usage = read_usage(metrics, table)
         self._clock = clock
 
     def settle(self, slice_: int, owner: str, deadline: float) -> Next:
@@ -71,7 +70,7 @@ class Redrive:
                 run = self._run.read()
                 if run is None or not is_in_slice(run, slice_):
                     return Next.STOP
-                self._shares.divide(run)
+                self._limits.update(run.workers, run.read_ceiling)
                 until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
                 writer = self._writer_for(run.key_names, until)
                 try:
@@ -88,7 +87,7 @@ class Redrive:
         try:
             for letter in due:
                 settled += self._settle(letter, writer)
-                self._meter.publish_if_due()
+                self._metrics.publish_if_due()
         except OutOfTime:
             return Next.CONTINUE if self._clock.now() < run.slice_ends else Next.STOP
         finally:

@@ -15,8 +15,8 @@ from tablecopy.journal.dead_letters import Letters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Run, RunRecord
 from tablecopy.metrics import log
-from tablecopy.metrics.buffer import Meter
 from tablecopy.metrics.definitions import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
+from tablecopy.metrics.log import MetricsBuffer
 
 # What is looked up in the journal at once: run, mark, letters.
 _READERS = 3
@@ -41,7 +41,7 @@ class Replicator:
         marks: Marks,
         letters: Letters,
         writer_for: WriterFactory,
-        meter: Meter,
+        metrics: MetricsBuffer,
         writers: int = WRITERS,
     ) -> None:
         self._run = run
@@ -49,7 +49,7 @@ class Replicator:
         self._marks = marks
         self._letters = letters
         self._writer_for = writer_for
-        self._meter = meter
+        self._metrics = metrics
         self._writers = writers
 
     def apply(self, records: Sequence[Json], owner: str, deadline: float) -> Json:
@@ -87,9 +87,9 @@ class Replicator:
         if applied:
             mark = _mark(applied, changes)
             self._marks.put(mark)
-            self._meter.add(RECORDS_APPLIED, mark.records)
-            self._meter.add(PUTS_APPLIED, mark.puts)
-            self._meter.add(DELETES_APPLIED, mark.deletes)
+            self._metrics.add(RECORDS_APPLIED, mark.records)
+            self._metrics.add(PUTS_APPLIED, mark.puts)
+            self._metrics.add(DELETES_APPLIED, mark.deletes)
         return len(applied)
 
     def _applied_before(self, records: Sequence[Json], mark: Mark) -> int:

@@ -11,8 +11,8 @@ from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.pages import BadPage, Page, parse
 from tablecopy.metrics import log
-from tablecopy.throughput.rate import Capacity
-from tablecopy.throughput.usage import Usage
+from tablecopy.throughput.limits import Usage
+from tablecopy.throughput.rate import RateLimit
 
 
 class Scan:
@@ -38,7 +38,7 @@ class Scan:
         table: str,
         segment: int,
         total_segments: int,
-        capacity: Capacity,
+        capacity: RateLimit,
         usage: Usage,
         clock: Clock,
         until: float,
@@ -78,7 +78,7 @@ class Scan:
         body = encode(request)
         backoff = errors.Backoff(self._jitter)
         while True:
-            taken = self._capacity.take(self._until)
+            taken = self._capacity.acquire(self._until)
             consumed = 0.0
             try:
                 page = parse(self._client.send("Scan", body))

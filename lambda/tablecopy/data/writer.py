@@ -15,8 +15,8 @@ from tablecopy.dynamodb.client import DynamoDBClient, Json, document, encode
 from tablecopy.dynamodb.requests import key_of, key_token
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.metrics import log
-from tablecopy.throughput.rate import Capacity
-from tablecopy.throughput.usage import Usage
+from tablecopy.throughput.limits import Usage
+from tablecopy.throughput.rate import RateLimit
 
 # One request takes at most its connect and read timeouts. Nothing is sent later than this before the
 # function's deadline, so that nothing is under way when Lambda ends the function.
@@ -71,7 +71,7 @@ class BatchWriter:
         client: DynamoDBClient,
         table: str,
         key_names: Sequence[str],
-        capacity: Capacity,
+        capacity: RateLimit,
         usage: Usage,
         clock: Clock,
         deadline: float,
@@ -110,7 +110,7 @@ class BatchWriter:
         backoff = errors.Backoff(self._jitter)
         while pending:
             try:
-                taken = self._capacity.take(self._deadline)
+                taken = self._capacity.acquire(self._deadline)
             except OutOfTime as late:
                 raise Unwritten(frozenset(pending)) from late
             consumed = 0.0
@@ -188,7 +188,7 @@ class BatchWriter:
     def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
         """One bad write fails its whole batch with a ValidationException: find it, write the others."""
         if len(pending) == 1:
-            self._usage.refused()
+            self._usage.rejected()
             answer = error.response["Error"]
             raise Refused(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
         middle = len(pending) // 2

@@ -15,8 +15,8 @@ from tablecopy.journal.dead_letters import LETTERS, Letters
 from tablecopy.journal.leases import Leases
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.metrics.buffer import Meter
-from tablecopy.throughput.limits import Shares
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import WorkerLimits
 
 _CLOCK = Clock()
 _SETTINGS = settings()
@@ -25,9 +25,9 @@ _RUN = RunRecord(_STORE)
 _LEASES = Leases(_STORE, _CLOCK)
 _LETTERS = Letters(_STORE, _CLOCK)
 _SOURCE = DynamoDBClient(own_session())
-_METER = Meter(_CLOCK, _SETTINGS.copy_name)
-_SHARES = Shares(_CLOCK, *budgets())
-_WRITER_FOR = writer_factory(_SETTINGS, _CLOCK, "backfill", _SHARES.write, _METER)
+_METRICS = MetricsBuffer(_CLOCK, _SETTINGS.copy_name)
+_LIMITS = WorkerLimits(_CLOCK, *budgets())
+_WRITER_FOR = writer_factory(_SETTINGS, _CLOCK, "backfill", _LIMITS.write, _METRICS)
 _WORKER = Worker(
     _RUN,
     _LEASES,
@@ -35,13 +35,13 @@ _WORKER = Worker(
     _LETTERS,
     _SOURCE,
     _SETTINGS.source_table,
-    _SHARES,
+    _LIMITS,
     _WRITER_FOR,
-    _METER,
+    _METRICS,
     _CLOCK,
 )
 _REDRIVE = Redrive(
-    _RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _SHARES, _WRITER_FOR, _METER, _CLOCK
+    _RUN, _LEASES, _LETTERS, _SOURCE, _SETTINGS.source_table, _LIMITS, _WRITER_FOR, _METRICS, _CLOCK
 )
 
 # What was loaded until now stays. Looking through all of it again and again took a twentieth of the time.
@@ -61,5 +61,5 @@ def handle(event: Json, context: Context) -> Json:
             following = _WORKER.copy(event["segment"], event["slice"], context.aws_request_id, until)
     finally:
         # What was done was done, however this ends.
-        _METER.publish()
+        _METRICS.publish()
     return {"next": following.value}

@@ -14,10 +14,10 @@ from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFact
 from tablecopy.dynamodb.client import FUNCTION_CONFIG, DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.journal.store import Store
-from tablecopy.metrics.buffer import Meter
+from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.settings import Settings
-from tablecopy.throughput.rate import Capacity
-from tablecopy.throughput.usage import writes
+from tablecopy.throughput.limits import write_usage
+from tablecopy.throughput.rate import RateLimit
 
 
 class Context(Protocol):
@@ -55,7 +55,7 @@ def journal(its: Settings, connections: int = 10) -> Store:
 
 
 def writer_factory(
-    its: Settings, clock: Clock, function: str, capacity: Capacity, meter: Meter
+    its: Settings, clock: Clock, function: str, capacity: RateLimit, metrics: MetricsBuffer
 ) -> WriterFactory:
     """Makes writers to the destination that share one client, with the destination account's role."""
     client = DynamoDBClient(
@@ -64,7 +64,7 @@ def writer_factory(
         config=FUNCTION_CONFIG.merge(Config(read_timeout=WRITE_TIMEOUT_SECONDS - 3)),
     )
 
-    usage = writes(meter, its.destination_table)
+    usage = write_usage(metrics, its.destination_table)
 
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
         return BatchWriter(

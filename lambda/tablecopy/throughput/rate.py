@@ -1,21 +1,23 @@
-"""Capacity: how much of a table's throughput a function may use, by what DynamoDB says was consumed."""
+"""Rate limits: when the next call may be made, by the capacity units that calls consume."""
 
 from __future__ import annotations
 
 import math
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 from tablecopy.clock import Clock, OutOfTime
 
-# What goes unused is kept for this long, so that a short pause is made up for and a long one is not.
+# Unused capacity is kept for this long. A short pause is made up for, and a long one is not.
 _SAVED_SECONDS = 1.0
 
-# The longest single wait. A share may be raised meanwhile.
-_LOOK_AGAIN_SECONDS = 1.0
+# The longest single wait, because the rate may be raised during it.
+_CHECK_AGAIN_SECONDS = 1.0
 
-# Adaptive: doubles each second until the first throttle, then grows by a tenth each second; a throttle takes
-# it back to a part of what was really used, at most once a second, since calls under way meet the same one.
+# AdaptiveRate doubles each second until the first throttle, then grows by a tenth each second. A throttle
+# sets it to a part of what was really used, at most once a second, because calls under way meet the same one.
 _START_UNITS = 500.0
 _FLOOR_UNITS = 5.0
 _RISE_PER_SECOND = 2.0
@@ -23,36 +25,46 @@ _RECOVER_PER_SECOND = 1.1
 _BACK_OFF = 0.7
 _ONE_CUT_SECONDS = 1.0
 
+# Positions in a bucket's state.
+_LEVEL, _FILLED, _GUESS = range(3)
 
-class Capacity(ABC):
-    """Says when a call may be made. Shared by the threads of a function."""
+
+class RateLimit(ABC):
+    """Decides when a call may be made. Shared by the threads of a process."""
 
     @abstractmethod
-    def take(self, until: float) -> float:
-        """Wait for a call's turn, and return the units taken for it, to be given to ``settle``.
+    def acquire(self, until: float, sleep: Callable[[float], object] | None = None) -> float:
+        """Wait until a call may be made, and return the units taken for it, for ``settle``.
+
+        Parameters
+        ----------
+        until
+            Seconds since the epoch after which no call may be made.
+        sleep
+            Waits for a number of seconds; the clock's ``sleep`` if None. It may raise to end the wait.
 
         Raises
         ------
         OutOfTime
-            ``until`` (seconds since the epoch) comes first.
+            ``until`` comes first.
         """
 
     @abstractmethod
     def settle(self, taken: float, consumed: float) -> None:
-        """A call that took ``taken`` units has consumed ``consumed``."""
+        """Note that a call that took ``taken`` units has consumed ``consumed`` units."""
 
     @abstractmethod
     def throttled(self) -> None:
-        """DynamoDB has refused a call, or a part of it, for lack of throughput."""
+        """Note that DynamoDB rejected a call, or a part of it, because capacity was missing."""
 
 
-class Unlimited(Capacity):
-    """As much as there is."""
+class Unlimited(RateLimit):
+    """Allows every call immediately."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def take(self, until: float) -> float:
+    def acquire(self, until: float, sleep: Callable[[float], object] | None = None) -> float:
         """Take nothing. Raises OutOfTime past ``until``."""
         if self._clock.now() >= until:
             raise OutOfTime
@@ -65,79 +77,99 @@ class Unlimited(Capacity):
         """Change nothing: the caller backs off by itself."""
 
 
-class TokenBucket(Capacity):
+class TokenBucket(RateLimit):
     """A bucket of capacity units that may go negative.
 
-    A call takes what such calls have cost so far, and corrects that when its answer says what it did cost.
+    A call takes what such calls have cost so far. Its answer corrects that.
+
+    Parameters
+    ----------
+    rate
+        Units a second.
+    guess
+        Units that a call is expected to cost before the first answer.
+    saved_seconds
+        Seconds for which unused capacity is kept.
+    shared
+        ``multiprocessing.Array("d", 3)``, for a bucket that several processes use together.
     """
 
-    def __init__(self, clock: Clock, rate: float, guess: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        rate: float,
+        guess: float,
+        *,
+        saved_seconds: float = _SAVED_SECONDS,
+        shared: Any = None,
+    ) -> None:
         self._clock = clock
         self._rate = rate
-        self._guess = guess
-        self._level = 0.0
-        self._filled = clock.now()
-        self._lock = threading.Lock()
+        self._saved_seconds = saved_seconds
+        self._state = [0.0, 0.0, 0.0] if shared is None else shared
+        self._state[:] = [0.0, clock.now(), guess]
+        self._lock = threading.Lock() if shared is None else shared.get_lock()
 
     @property
     def rate(self) -> float:
         """Units a second."""
         return self._rate
 
-    def take(self, until: float) -> float:
+    def acquire(self, until: float, sleep: Callable[[float], object] | None = None) -> float:
         """Take what such calls have cost so far, once the bucket is not in debt."""
+        state = self._state
         while True:
             with self._lock:
                 now = self._clock.now()
                 self._fill(now)
                 if now >= until:
                     raise OutOfTime
-                if self._level >= 0:
-                    self._level -= self._guess
-                    return self._guess
-                wait = -self._level / self._rate
-            # Not less than the clock can tell apart, or a wait might end where it began.
-            self._clock.sleep(max(min(wait, _LOOK_AGAIN_SECONDS, until - now), 0.001))
+                if state[_LEVEL] >= 0:
+                    guess: float = state[_GUESS]
+                    state[_LEVEL] -= guess
+                    return guess
+                wait = -state[_LEVEL] / self._rate
+            # A shorter wait than the clock can measure might end when it began.
+            (sleep or self._clock.sleep)(max(min(wait, _CHECK_AGAIN_SECONDS, until - now), 0.001))
 
     def settle(self, taken: float, consumed: float) -> None:
-        """A call that took ``taken`` units has consumed ``consumed``."""
+        """Correct what was taken for a call by what it consumed."""
         with self._lock:
             now = self._clock.now()
             self._fill(now)
-            self._level += taken - consumed
+            self._state[_LEVEL] += taken - consumed
             if consumed:
-                self._guess += (consumed - self._guess) / 8
+                self._state[_GUESS] += (consumed - self._state[_GUESS]) / 8
             self._used(consumed, now)
 
     @abstractmethod
-    def share(self, rate: float) -> None:
-        """Go on with another rate."""
+    def set_limit(self, rate: float) -> None:
+        """Continue with another limit, in units a second."""
 
-    @abstractmethod
-    def _used(self, consumed: float, now: float) -> None: ...
+    def _used(self, consumed: float, now: float) -> None:
+        """Adapt the rate to a call that consumed ``consumed`` units."""
 
     def _fill(self, now: float) -> None:
-        self._level = min(self._level + (now - self._filled) * self._rate, self._rate * _SAVED_SECONDS)
-        self._filled = now
+        state = self._state
+        added = (now - state[_FILLED]) * self._rate
+        state[_LEVEL] = min(state[_LEVEL] + added, self._rate * self._saved_seconds)
+        state[_FILLED] = now
 
 
-class Budget(TokenBucket):
+class FixedRate(TokenBucket):
     """A fixed rate."""
 
-    def share(self, rate: float) -> None:
-        """Go on with another rate."""
+    def set_limit(self, rate: float) -> None:
+        """Continue with another rate."""
         with self._lock:
             self._fill(self._clock.now())
             self._rate = rate
 
     def throttled(self) -> None:
-        """Change nothing: a budget is what was asked for, and the caller backs off by itself."""
-
-    def _used(self, consumed: float, now: float) -> None:
-        """Change nothing."""
+        """Change nothing: the rate is what the user asked for, and the caller backs off by itself."""
 
 
-class Adaptive(TokenBucket):
+class AdaptiveRate(TokenBucket):
     """A rate that rises until DynamoDB throttles, backs off, and recovers.
 
     Parameters
@@ -152,10 +184,10 @@ class Adaptive(TokenBucket):
         self._rising = True
         self._grown = clock.now()
         self._cut = -math.inf
-        self._window = _Window(clock.now())
+        self._window = _UsageWindow(clock.now())
 
-    def share(self, rate: float) -> None:
-        """Go on with another ceiling."""
+    def set_limit(self, rate: float) -> None:
+        """Continue with another ceiling."""
         with self._lock:
             self._fill(self._clock.now())
             self._ceiling = rate
@@ -170,25 +202,25 @@ class Adaptive(TokenBucket):
             self._fill(now)
             self._cut = self._grown = now
             self._rising = False
-            # What was used says little right after a start or a pause; a rate grows to twice of it at most.
+            # Right after a start or a pause, usage says little. A rate grows to at most twice the usage.
             used = max(self._window.rate(now), self._rate / 2)
             lower = max(_FLOOR_UNITS, _BACK_OFF * min(self._rate, used))
-            # A rate below the floor is the ceiling's: a share of a small one.
+            # A rate below the floor comes from the ceiling: this worker's part of a small one.
             self._rate = min(self._rate, lower)
-            # What was saved up belongs to the rate that was too high.
-            self._level = min(self._level, 0.0)
+            # What was saved belongs to the rate that was too high.
+            self._state[_LEVEL] = min(self._state[_LEVEL], 0.0)
 
     def _used(self, consumed: float, now: float) -> None:
         self._window.add(consumed, now)
         grown, self._grown = self._grown, now
-        # A rate that nobody uses up would grow without being tried.
+        # A rate that is not used up would grow without being tested.
         if self._window.rate(now) < self._rate / 2:
             return
         factor = _RISE_PER_SECOND if self._rising else _RECOVER_PER_SECOND
         self._rate = min(self._rate * factor ** (now - grown), self._ceiling)
 
 
-class _Window:
+class _UsageWindow:
     """Units used in the last second or two."""
 
     def __init__(self, now: float) -> None:
@@ -201,7 +233,7 @@ class _Window:
         self._units += units
 
     def rate(self, now: float) -> float:
-        """Units a second: of the last whole second, or of this one if it has seen more."""
+        """Return the units a second of the last whole second, or of this one if it has more."""
         self._turn(now)
         return max(self._before, self._units)
 

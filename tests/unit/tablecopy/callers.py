@@ -1,4 +1,4 @@
-"""Callers of a Capacity that take turns on a clock ticked by hand: threads, without their chance."""
+"""Callers of a RateLimit that take turns on a clock ticked by hand: threads, without their chance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tablecopy.throughput.rate import Capacity
+from tablecopy.throughput.rate import RateLimit
 from tests.unit.tablecopy.fakes import NOON, FakeClock
 
 
@@ -46,7 +46,7 @@ class Callers:
     """``count`` callers, each with one call at a time of ``units()`` units and ``latency`` seconds."""
 
     clock: CallersClock
-    capacity: Capacity
+    capacity: RateLimit
     count: int
     units: Callable[[], float]
     latency: float = 0.005
@@ -72,7 +72,7 @@ class Callers:
 
     def _take(self, now: float, caller: int) -> None:
         try:
-            taken = self.capacity.take(now + 3600)
+            taken = self.capacity.acquire(now + 3600)
         except _Waits as wait:
             heapq.heappush(self.waiting, (now + wait.seconds, caller, None))
         else:

@@ -26,10 +26,9 @@ from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, Leases, UnsettledW
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.store import Store
-from tablecopy.metrics.buffer import Meter
-from tablecopy.throughput.limits import Shares
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import WorkerLimits, write_usage
 from tablecopy.throughput.rate import Unlimited
-from tablecopy.throughput.usage import writes
 from tests.unit.tablecopy.conftest import new_store
 from tests.unit.tablecopy.fakes import (
     NOON,
@@ -68,7 +67,7 @@ class Scene:
         writers: int = 1,
     ) -> None:
         self.clock = FakeClock()
-        self.meter = Meter(self.clock, "move")
+        self.metrics = MetricsBuffer(self.clock, "move")
         self.source = FakeSource(items, page_size)
         self.destination = FakeDestination()
         self.run = RunRecord(store)
@@ -76,7 +75,7 @@ class Scene:
         self.leases = Leases(store, self.clock)
         self.letters = Letters(store, self.clock)
         self.segments = Segments(store)
-        self.shares = Shares(self.clock, 1e6, 1e6)
+        self.limits = WorkerLimits(self.clock, 1e6, 1e6)
         self.writers = writers
         self.writer_class = BatchWriter
         self.invocations = 0
@@ -87,7 +86,7 @@ class Scene:
             "copy",
             key_names,
             Unlimited(self.clock),
-            writes(self.meter, "copy"),
+            write_usage(self.metrics, "copy"),
             self.clock,
             until,
             random.Random(1),
@@ -106,9 +105,9 @@ class Scene:
             self.letters,
             self.source,
             "source",
-            self.shares,
+            self.limits,
             self.writer,
-            self.meter,
+            self.metrics,
             self.clock,
             self.writers,
         )
@@ -216,7 +215,7 @@ class TestCopying:
 
     def test_nor_than_what_the_budget_allows(self, store: Store) -> None:
         scene = Scene(store, items(2000), page_size=2000)
-        scene.shares = Shares(scene.clock, 1e6, 30.0)
+        scene.limits = WorkerLimits(scene.clock, 1e6, 30.0)
         scene.copy()
         assert scene.source.scans[0]["Limit"] == 300
 
@@ -482,14 +481,14 @@ class TestLooking:
         assert scene.copy() is Next.DONE
         assert len(reads) == 1
 
-    def test_the_shares_follow_the_number_of_workers(self, store: Store) -> None:
+    def test_the_limits_follow_the_number_of_workers(self, store: Store) -> None:
         scene = Scene(store, items(60), replace(RUN, workers=4))
-        scene.shares = Shares(scene.clock, 1e6, 2e6)
+        scene.limits = WorkerLimits(scene.clock, 1e6, 2e6)
         rates: list[tuple[float, float]] = []
 
         def on_call() -> None:
             scene.clock.tick(6)
-            rates.append((scene.shares.read.rate, scene.shares.write.rate))
+            rates.append((scene.limits.read.rate, scene.limits.write.rate))
             if len(rates) == 4:
                 scene.enter(Phase.SLICE, workers=2)
 

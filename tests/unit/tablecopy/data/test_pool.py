@@ -13,9 +13,9 @@ from tablecopy.data.pool import Delivery
 from tablecopy.data.writer import BatchWriter, Refused
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import key_token, put
-from tablecopy.metrics.buffer import Meter
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import write_usage
 from tablecopy.throughput.rate import Unlimited
-from tablecopy.throughput.usage import writes
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeDestination, client_error, refuse
 
 
@@ -28,7 +28,7 @@ def token(index: int) -> str:
 
 
 def writer_to(destination: FakeDestination, clock: FakeClock, deadline: float) -> BatchWriter:
-    usage = writes(Meter(clock, "move"), "copy")
+    usage = write_usage(MetricsBuffer(clock, "move"), "copy")
     return BatchWriter(
         destination, "copy", ["pk"], Unlimited(clock), usage, clock, deadline, random.Random(1)
     )

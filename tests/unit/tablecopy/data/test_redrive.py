@@ -19,10 +19,9 @@ from tablecopy.journal.dead_letters import LETTERS, Letter, Letters, Origin
 from tablecopy.journal.leases import BACKFILL, Leases, UnsettledWrite
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
-from tablecopy.metrics.buffer import Meter
-from tablecopy.throughput.limits import Shares
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import WorkerLimits, write_usage
 from tablecopy.throughput.rate import Unlimited
-from tablecopy.throughput.usage import writes
 from tests.unit.tablecopy.fakes import (
     NOON,
     Answer,
@@ -45,14 +44,14 @@ class Scene:
 
     def __init__(self, store: Store, items: Sequence[Json] = (), letters: Sequence[str] = ()) -> None:
         self.clock = FakeClock(BEFORE)
-        self.meter = Meter(self.clock, "move")
+        self.metrics = MetricsBuffer(self.clock, "move")
         self.source = FakeSource(items)
         self.destination = FakeDestination()
         self.run = RunRecord(store)
         self.run.create(RUN)
         self.leases = Leases(store, self.clock)
         self.letters = Letters(store, self.clock)
-        self.shares = Shares(self.clock, None, 1000.0)
+        self.limits = WorkerLimits(self.clock, None, 1000.0)
         for key in letters:
             old = encode({"pk": {"S": key}, "v": {"S": "old"}}).decode()
             self.letters.put(
@@ -67,7 +66,7 @@ class Scene:
             "copy",
             key_names,
             Unlimited(self.clock),
-            writes(self.meter, "copy"),
+            write_usage(self.metrics, "copy"),
             self.clock,
             until,
             random.Random(1),
@@ -83,9 +82,9 @@ class Scene:
             self.letters,
             self.source,
             "source",
-            self.shares,
+            self.limits,
             self.writer,
-            self.meter,
+            self.metrics,
             self.clock,
         )
 
@@ -237,4 +236,4 @@ def test_a_destination_that_denies_is_an_error(store: Store) -> None:
 def test_it_takes_its_share(store: Store) -> None:
     scene = Scene(store, [item("a")], ["a"])
     scene.settle()
-    assert scene.shares.write.rate == 250.0
+    assert scene.limits.write.rate == 250.0

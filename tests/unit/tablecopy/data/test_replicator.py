@@ -24,9 +24,9 @@ from tablecopy.journal.dead_letters import Letter, Letters, Origin
 from tablecopy.journal.leases import REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
-from tablecopy.metrics.buffer import Meter
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import write_usage
 from tablecopy.throughput.rate import Unlimited
-from tablecopy.throughput.usage import writes
 from tests.unit.tablecopy.conftest import new_store
 from tests.unit.tablecopy.fakes import (
     NOON,
@@ -55,7 +55,7 @@ class Scene:
 
     def __init__(self, store: Store, destination: FakeDestination | None = None, writers: int = 1) -> None:
         self.clock = FakeClock()
-        self.meter = Meter(self.clock, "move")
+        self.metrics = MetricsBuffer(self.clock, "move")
         self.destination = destination or FakeDestination()
         self.run = RunRecord(store)
         self.leases = Leases(store, self.clock)
@@ -71,7 +71,7 @@ class Scene:
             "copy",
             key_names,
             Unlimited(self.clock),
-            writes(self.meter, "copy"),
+            write_usage(self.metrics, "copy"),
             self.clock,
             until,
             random.Random(1),
@@ -92,7 +92,7 @@ class Scene:
 
     def replicator(self) -> Replicator:
         return Replicator(
-            self.run, self.leases, self.marks, self.letters, self.writer, self.meter, self.writers
+            self.run, self.leases, self.marks, self.letters, self.writer, self.metrics, self.writers
         )
 
     def marked(self) -> list[Mark]:

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from tablecopy.clock import OutOfTime
 from tablecopy.data.scan import Scan
-from tablecopy.metrics.buffer import Meter
-from tablecopy.throughput.rate import Adaptive, Capacity, Unlimited
-from tablecopy.throughput.usage import reads
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import read_usage
+from tablecopy.throughput.rate import AdaptiveRate, RateLimit, Unlimited
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeSource, client_error
 
 UNTIL = NOON + 60
@@ -20,14 +20,14 @@ ITEMS = [{"pk": {"S": str(index)}} for index in range(10)]
 PAGE = [b'{"pk":{"S":"%d"}}' % index for index in range(3)]
 
 
-class Recording(Capacity):
+class Recording(RateLimit):
     """Lets every call through, and keeps what it is told."""
 
     def __init__(self) -> None:
         self.settled: list[float] = []
         self.throttles = 0
 
-    def take(self, until: float) -> float:
+    def acquire(self, until: float, sleep: object = None) -> float:
         return 7.0
 
     def settle(self, taken: float, consumed: float) -> None:
@@ -38,14 +38,14 @@ class Recording(Capacity):
         self.throttles += 1
 
 
-def scan(source: FakeSource, clock: FakeClock, capacity: Capacity | None = None) -> Scan:
+def scan(source: FakeSource, clock: FakeClock, capacity: RateLimit | None = None) -> Scan:
     return Scan(
         source,
         "source",
         0,
         1,
         capacity or Unlimited(clock),
-        reads(Meter(clock, "move"), "source"),
+        read_usage(MetricsBuffer(clock, "move"), "source"),
         clock,
         UNTIL,
         random.Random(1),
@@ -88,7 +88,7 @@ def test_a_throttle_is_told_and_waited_out(clock: FakeClock, code: str) -> None:
 
 
 def test_a_throttle_lowers_the_rate(clock: FakeClock) -> None:
-    capacity = Adaptive(clock, 1.0)
+    capacity = AdaptiveRate(clock, 1.0)
     before = capacity.rate
     source = FakeSource(ITEMS)
     source.faults = [client_error("ThrottlingException", operation="Scan")]

@@ -24,9 +24,9 @@ from tablecopy.data.writer import SETTLE_SECONDS, BatchWriter, Refused, Unwritte
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import batches, delete, key_of, key_token, put
 from tablecopy.journal.leases import UnsettledWrite
-from tablecopy.metrics.buffer import Meter
-from tablecopy.throughput.rate import Capacity, Unlimited
-from tablecopy.throughput.usage import writes
+from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.limits import write_usage
+from tablecopy.throughput.rate import RateLimit, Unlimited
 from tests.unit.tablecopy.fakes import (
     NOON,
     Answer,
@@ -42,7 +42,7 @@ from tests.unit.tablecopy.fakes import (
 DEADLINE = NOON + 60
 
 
-class Recording(Capacity):
+class Recording(RateLimit):
     """Lets every call through, and keeps what it is told."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -50,7 +50,7 @@ class Recording(Capacity):
         self.settled: list[tuple[float, float]] = []
         self.throttles = 0
 
-    def take(self, until: float) -> float:
+    def acquire(self, until: float, sleep: object = None) -> float:
         if self._clock.now() >= until:
             raise OutOfTime
         return 7.0
@@ -66,7 +66,7 @@ def writer(
     destination: FakeDestination,
     clock: FakeClock,
     deadline: float = DEADLINE,
-    capacity: Capacity | None = None,
+    capacity: RateLimit | None = None,
     jitter: random.Random | None = None,
 ) -> BatchWriter:
     return BatchWriter(
@@ -74,7 +74,7 @@ def writer(
         "copy",
         destination.key_names,
         capacity or Unlimited(clock),
-        writes(Meter(clock, "move"), "copy"),
+        write_usage(MetricsBuffer(clock, "move"), "copy"),
         clock,
         deadline,
         jitter or random.Random(1),

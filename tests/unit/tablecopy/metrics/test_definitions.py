@@ -215,7 +215,7 @@ def _takes_time(scene: test_backfill.Scene, seconds: float) -> None:
 
 def _ready(monkeypatch: pytest.MonkeyPatch, name: str, scene: Any, **parts: Any) -> ModuleType:
     module = handler(name, monkeypatch)
-    for part, value in {"_METER": scene.meter, "_CLOCK": scene.clock, **parts}.items():
+    for part, value in {"_METRICS": scene.metrics, "_CLOCK": scene.clock, **parts}.items():
         assert hasattr(module, part)
         monkeypatch.setattr(module, part, value)
     return module

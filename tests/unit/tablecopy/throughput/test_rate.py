@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tablecopy.clock import OutOfTime
-from tablecopy.throughput.rate import Adaptive, Budget, Unlimited
+from tablecopy.throughput.rate import AdaptiveRate, FixedRate, Unlimited
 from tests.unit.tablecopy.callers import Callers, CallersClock, Table
 from tests.unit.tablecopy.fakes import NOON, FakeClock
 
@@ -29,7 +29,7 @@ class TestBudget:
     )
     def test_it_is_met_over_a_minute(self, rate: float, units: float, count: int) -> None:
         clock = CallersClock()
-        callers = Callers(clock, Budget(clock, rate, GUESS), count, always(units))
+        callers = Callers(clock, FixedRate(clock, rate, GUESS), count, always(units))
         callers.run(60)
         assert callers.used(0, 60) == pytest.approx(rate, rel=0.1)
 
@@ -43,28 +43,28 @@ class TestBudget:
     def test_calls_of_any_sizes_stay_within_it(self, rate: float, most: float, count: int, seed: int) -> None:
         clock = CallersClock()
         chance = random.Random(seed)
-        callers = Callers(clock, Budget(clock, rate, GUESS), count, lambda: chance.uniform(0.5, most))
+        callers = Callers(clock, FixedRate(clock, rate, GUESS), count, lambda: chance.uniform(0.5, most))
         callers.run(60)
         # A second's worth may have been saved, and the last calls may owe.
         assert callers.used(0, 60) <= rate * 1.1 + 16 * most / 60
 
     def test_what_a_call_cost_more_than_it_took_is_paid_back(self) -> None:
         clock = FakeClock()
-        budget = Budget(clock, 10, 1.0)
-        budget.settle(budget.take(NOON + 1000), 101.0)
-        budget.take(NOON + 1000)
+        budget = FixedRate(clock, 10, 1.0)
+        budget.settle(budget.acquire(NOON + 1000), 101.0)
+        budget.acquire(NOON + 1000)
         assert clock.now() == pytest.approx(NOON + 10.1)
 
     def test_what_a_call_cost_less_is_given_back(self) -> None:
         clock = FakeClock()
-        budget = Budget(clock, 10, 100.0)
-        budget.settle(budget.take(NOON + 1000), 0.0)
-        budget.take(NOON + 1000)
+        budget = FixedRate(clock, 10, 100.0)
+        budget.settle(budget.acquire(NOON + 1000), 0.0)
+        budget.acquire(NOON + 1000)
         assert clock.now() == NOON
 
     def test_a_long_pause_is_not_made_up_for(self) -> None:
         clock = CallersClock()
-        budget = Budget(clock, 100, GUESS)
+        budget = FixedRate(clock, 100, GUESS)
         clock.time += 3600
         callers = Callers(clock, budget, 16, always(10))
         callers.run(10)
@@ -73,26 +73,26 @@ class TestBudget:
     @pytest.mark.parametrize(("before", "after"), [(100, 1000), (1000, 100)])
     def test_another_share_counts_at_once(self, before: float, after: float) -> None:
         clock = CallersClock()
-        budget = Budget(clock, before, GUESS)
+        budget = FixedRate(clock, before, GUESS)
         callers = Callers(clock, budget, 4, always(5))
         callers.run(30)
-        budget.share(after)
+        budget.set_limit(after)
         callers.run(30)
         assert callers.used(0, 30) == pytest.approx(before, rel=0.1)
         assert callers.used(31, 60) == pytest.approx(after, rel=0.1)
 
     def test_a_throttle_does_not_change_it(self) -> None:
         clock = FakeClock()
-        budget = Budget(clock, 100, GUESS)
+        budget = FixedRate(clock, 100, GUESS)
         budget.throttled()
         assert budget.rate == 100
 
     def test_there_is_no_turn_after_the_end(self) -> None:
         clock = FakeClock()
-        budget = Budget(clock, 1, 1000.0)
-        budget.take(NOON + 60)
+        budget = FixedRate(clock, 1, 1000.0)
+        budget.acquire(NOON + 60)
         with pytest.raises(OutOfTime):
-            budget.take(NOON + 60)
+            budget.acquire(NOON + 60)
         assert clock.now() == pytest.approx(NOON + 60)
 
 
@@ -101,13 +101,13 @@ class TestUnlimited:
         clock = FakeClock()
         capacity = Unlimited(clock)
         for _ in range(1000):
-            capacity.settle(capacity.take(NOON + 1), 1e6)
+            capacity.settle(capacity.acquire(NOON + 1), 1e6)
             capacity.throttled()
         assert clock.now() == NOON
 
     def test_there_is_no_turn_after_the_end(self) -> None:
         with pytest.raises(OutOfTime):
-            Unlimited(FakeClock()).take(NOON)
+            Unlimited(FakeClock()).acquire(NOON)
 
 
 class TestAdaptive:
@@ -143,7 +143,7 @@ class TestAdaptive:
 
     def test_it_backs_off_once_for_calls_that_met_the_same_throttle(self) -> None:
         clock = FakeClock()
-        capacity = Adaptive(clock, GUESS)
+        capacity = AdaptiveRate(clock, GUESS)
         before = capacity.rate
         for _ in range(16):
             capacity.throttled()
@@ -155,7 +155,7 @@ class TestAdaptive:
 
     def test_a_throttle_at_the_very_start_does_not_take_minutes_to_recover_from(self) -> None:
         clock = CallersClock()
-        capacity = Adaptive(clock, GUESS)
+        capacity = AdaptiveRate(clock, GUESS)
         capacity.throttled()
         callers = Callers(clock, capacity, 16, always(25), table=Table(4000))
         callers.run(60)
@@ -163,7 +163,7 @@ class TestAdaptive:
 
     def test_a_rate_that_nobody_uses_does_not_rise(self) -> None:
         clock = CallersClock()
-        capacity = Adaptive(clock, GUESS)
+        capacity = AdaptiveRate(clock, GUESS)
         callers = Callers(clock, capacity, 1, always(1.0), latency=1.0)
         callers.run(600)
         assert capacity.rate <= 500
@@ -172,7 +172,7 @@ class TestAdaptive:
     @pytest.mark.parametrize("rate", [1.0, 1000.0, 1e9])
     def test_it_never_exceeds_its_ceiling(self, ceiling: float, rate: float) -> None:
         clock = CallersClock()
-        capacity = Adaptive(clock, 1.0, ceiling)
+        capacity = AdaptiveRate(clock, 1.0, ceiling)
         callers = Callers(clock, capacity, 16, always(1.0), table=Table(rate))
         for _ in range(60):
             callers.run(1)
@@ -181,12 +181,12 @@ class TestAdaptive:
 
     def test_a_ceiling_that_comes_later_counts_at_once_and_one_that_goes_up_is_risen_to(self) -> None:
         clock = CallersClock()
-        capacity = Adaptive(clock, GUESS)
+        capacity = AdaptiveRate(clock, GUESS)
         callers = Callers(clock, capacity, 16, always(5.0), table=Table(1e9))
         callers.run(10)
-        capacity.share(200.0)
+        capacity.set_limit(200.0)
         callers.run(20)
-        capacity.share(2000.0)
+        capacity.set_limit(2000.0)
         callers.run(60)
         assert callers.used(11, 30) == pytest.approx(200, rel=0.1)
         assert callers.used(60, 90) == pytest.approx(2000, rel=0.1)
@@ -194,4 +194,4 @@ class TestAdaptive:
 
 def adapting(table: Table, count: int, units: float = 25) -> Callers:
     clock = CallersClock()
-    return Callers(clock, Adaptive(clock, GUESS), count, always(units), table=table)
+    return Callers(clock, AdaptiveRate(clock, GUESS), count, always(units), table=table)

@@ -7,24 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tablecopy.metrics.buffer import PUBLISH_EVERY_SECONDS, Meter
 from tablecopy.metrics.definitions import BYTES_COPIED, CONSUMED_WRITE_UNITS, ITEMS_COPIED, WRITE_THROTTLES
+from tablecopy.metrics.log import PUBLISH_EVERY_SECONDS, MetricsBuffer
 from tests.unit.tablecopy.fakes import NOON, FakeClock
 from tests.unit.tablecopy.published import published
 
 
 @pytest.fixture
-def meter(clock: FakeClock) -> Meter:
-    return Meter(clock, "move")
+def metrics(clock: FakeClock) -> MetricsBuffer:
+    return MetricsBuffer(clock, "move")
 
 
-def test_one_document_for_each_table_and_index(meter: Meter, capsys: pytest.CaptureFixture[str]) -> None:
-    meter.add(ITEMS_COPIED, 3)
-    meter.add(BYTES_COPIED, 400)
-    meter.add(CONSUMED_WRITE_UNITS, 2.5, "copy")
-    meter.add(WRITE_THROTTLES, 1, "copy")
-    meter.add(CONSUMED_WRITE_UNITS, 1.5, "copy", "by-date")
-    meter.publish()
+def test_one_document_for_each_table_and_index(
+    metrics: MetricsBuffer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics.add(ITEMS_COPIED, 3)
+    metrics.add(BYTES_COPIED, 400)
+    metrics.add(CONSUMED_WRITE_UNITS, 2.5, "copy")
+    metrics.add(WRITE_THROTTLES, 1, "copy")
+    metrics.add(CONSUMED_WRITE_UNITS, 1.5, "copy", "by-date")
+    metrics.publish()
     of_copy, *others = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert of_copy == {
         "_aws": {
@@ -50,39 +52,39 @@ def test_one_document_for_each_table_and_index(meter: Meter, capsys: pytest.Capt
     ]
 
 
-def test_what_was_told_is_told_once(meter: Meter, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_told_is_told_once(metrics: MetricsBuffer, capsys: pytest.CaptureFixture[str]) -> None:
     for count in (1, 2):
-        meter.add(ITEMS_COPIED, count)
-        meter.publish()
-    meter.publish()
+        metrics.add(ITEMS_COPIED, count)
+        metrics.publish()
+    metrics.publish()
     assert published(capsys.readouterr().out) == {"ItemsCopied": {"": [1, 2]}}
 
 
-def test_nothing_is_no_number(meter: Meter, capsys: pytest.CaptureFixture[str]) -> None:
-    meter.add(ITEMS_COPIED, 0)
-    meter.publish()
+def test_nothing_is_no_number(metrics: MetricsBuffer, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics.add(ITEMS_COPIED, 0)
+    metrics.publish()
     assert capsys.readouterr().out == ""
 
 
 def test_long_work_is_told_when_it_is_due(
-    meter: Meter, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+    metrics: MetricsBuffer, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(5):
-        meter.add(ITEMS_COPIED, 1)
-        meter.publish_if_due()
+        metrics.add(ITEMS_COPIED, 1)
+        metrics.publish_if_due()
         clock.tick(PUBLISH_EVERY_SECONDS / 2)
     assert published(capsys.readouterr().out) == {"ItemsCopied": {"": [3, 2]}}
 
 
-def test_threads_lose_nothing(meter: Meter, capsys: pytest.CaptureFixture[str]) -> None:
+def test_threads_lose_nothing(metrics: MetricsBuffer, capsys: pytest.CaptureFixture[str]) -> None:
     def add() -> None:
         for _ in range(2_000):
-            meter.add(ITEMS_COPIED, 1)
+            metrics.add(ITEMS_COPIED, 1)
 
     with ThreadPoolExecutor(8) as pool:
         for _ in range(8):
             pool.submit(add)
         for _ in range(50):
-            meter.publish()
-    meter.publish()
+            metrics.publish()
+    metrics.publish()
     assert sum(published(capsys.readouterr().out)["ItemsCopied"][""]) == 16_000
