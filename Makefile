@@ -4,11 +4,6 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
-# Three at a time, those of Terraform first: they take longest and mostly wait. The end-to-end tests stop and kill
-# processes by the clock, so they run one after the other.
-SIDE_BY_SIDE := tests/terraform tests/unit tests/model
-ONE_BY_ONE := tests/e2e
-
 define need_python
 $(if $(PYTHON),,$(error Python 3.11 or later is needed and was not found; install it, or name it with PYTHON=/path))\
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -36,14 +31,8 @@ demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m tools.local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
 test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_modules/ready
-ifdef ONLY
-	@$(BIN)/python -m pytest $(ONLY)
-else
-	@failed=0; \
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE) || failed=1; \
-	$(BIN)/python -m pytest $(ONE_BY_ONE) || failed=1; \
-	exit $$failed
-endif
+# Three lanes at a time (tests/conftest.py): applies mostly wait.
+	@$(BIN)/python -m pytest $(or $(ONLY),--numprocesses 3 --no-loadscope-reorder tests)
 
 soak: .venv/ready .venv-local/ready
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/test_soak.py

@@ -96,9 +96,9 @@ class Stack:
         self._terraform.destroy(auto_approve=True, input=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """Two accounts for these tests alone: they look at everything that is in an account."""
+    """Two accounts for the tests of a file: they look at everything in an account, and leave it as it is."""
     with LocalAws(tmp_path_factory.mktemp("accounts")) as accounts:
         yield accounts
 
@@ -132,7 +132,7 @@ def make_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_stack(
     local_aws: LocalAws, make_tree: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> MakeStack:
@@ -145,7 +145,7 @@ def make_stack(
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_table(local_aws: LocalAws) -> Callable[..., str]:
     """Makes a source table with all that a definition has and, by default, a stream."""
 

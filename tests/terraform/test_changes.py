@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ class Copy:
         self.stack = stack
         self.accounts = accounts
         self.variables = variables
-        self.outputs = stack.apply()
+        self.outputs = self.first_outputs = stack.apply()
 
     def apply(self, **changed: Any) -> None:
         """Apply with these variables, and keep them for the applies to come. A plan is empty afterwards."""
@@ -67,7 +67,7 @@ class Copy:
 
 
 @pytest.fixture(scope="module")
-def copy(local_aws: LocalAws, make_stack: MakeStack, make_table: Callable[..., str]) -> Iterator[Copy]:
+def copy(local_aws: LocalAws, make_stack: MakeStack, make_table: Callable[..., str]) -> Copy:
     """An applied copy. Each test below goes on from where the one before has left it."""
     make_table(TABLE)
     variables: dict[str, Any] = {
@@ -75,9 +75,7 @@ def copy(local_aws: LocalAws, make_stack: MakeStack, make_table: Callable[..., s
         "destination_table": {"name": TABLE, "profile": "destination", "allow_items": True},
         "destination_definition": {"deletion_protection": False},
     }
-    stack = make_stack(".", **variables)
-    yield Copy(stack, local_aws, **variables)
-    stack.destroy()
+    return Copy(make_stack(".", **variables), local_aws, **variables)
 
 
 def test_the_first_apply_starts_the_run(copy: Copy) -> None:
@@ -106,27 +104,19 @@ def test_a_journal_deleted_by_hand_takes_the_mapping_along(copy: Copy) -> None:
     _waits_with_a_mapping_of_its_own(copy, mapping)
 
 
-def test_disabled_and_enabled_again_waits_for_a_command(copy: Copy) -> None:
-    mapping = copy.mapping()
-    copy.apply(enabled=False)
-    copy.apply(enabled=True)
-    _waits_with_a_mapping_of_its_own(copy, mapping)
-
-
 def test_another_prefix_waits_for_a_command(copy: Copy) -> None:
     mapping = copy.mapping()
     copy.apply(name="renamed")
     assert copy.outputs["journal_table_name"].startswith("renamed-")
     _waits_with_a_mapping_of_its_own(copy, mapping)
-    # Under the first journal's name, but not the first journal.
-    copy.apply(name="tablecopy")
-    assert not copy.starts_by_itself()
 
 
-def test_a_left_over_log_group_is_named_before_anything_is_created(copy: Copy) -> None:
-    group = f"/aws/lambda/{copy.outputs['backfill_function_name']}"
-    copy.apply(enabled=False)
+def test_disabled_and_enabled_again_waits_for_a_command(copy: Copy) -> None:
+    """Also under the first journal's name: it is not the first journal. A log group that is left is named."""
+    mapping = copy.mapping()
+    copy.apply(enabled=False, name="tablecopy")
     logs = copy.client("logs")
+    group = f"/aws/lambda/{copy.first_outputs['backfill_function_name']}"
     logs.create_log_group(logGroupName=group)
     copy.stack.set(**{**copy.variables, "enabled": True})
     refusal = copy.stack.refusal()
@@ -134,6 +124,8 @@ def test_a_left_over_log_group_is_named_before_anything_is_created(copy: Copy) -
     assert f"aws logs delete-log-group --region eu-west-1 --log-group-name {group}" in refusal
     logs.delete_log_group(logGroupName=group)
     copy.apply(enabled=True)
+    assert copy.outputs["journal_table_name"] == copy.first_outputs["journal_table_name"]
+    _waits_with_a_mapping_of_its_own(copy, mapping)
 
 
 def test_a_destination_table_that_is_there_already_is_not_created(

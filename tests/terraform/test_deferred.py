@@ -33,4 +33,3 @@ def test_nothing_is_replaced(make_stack: MakeStack, local_aws: LocalAws) -> None
     after = dynamodb.describe_table(TableName="deferred")["Table"]
     assert after["CreationDateTime"] == table["CreationDateTime"]
     assert stack.changes() == {}
-    stack.destroy()

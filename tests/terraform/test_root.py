@@ -7,7 +7,7 @@ import json
 import shlex
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,11 @@ Applied = tuple[Stack, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def applied(make_stack: MakeStack, make_table: Callable[..., str]) -> Iterator[Applied]:
+def applied(make_stack: MakeStack, make_table: Callable[..., str]) -> Applied:
     """The stack and its outputs. The tests below leave it as they find it, but for the last ones."""
     make_table(TABLE)
     stack = make_stack(".", **VARIABLES)
-    outputs = stack.apply()
-    yield stack, outputs
-    stack.destroy()
+    return stack, stack.apply()
 
 
 def test_plan_after_apply_is_empty(applied: Applied) -> None:

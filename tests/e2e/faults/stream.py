@@ -9,7 +9,7 @@ from tests.e2e.faults.stand import Stand
 from tools.local.accounts import SOURCE_ACCOUNT
 from tools.local.demo.cities import TABLE_NAME
 from tools.local.mapping.clients import Clients
-from tools.local.mapping.record import Record
+from tools.local.mapping.records import Record
 
 Event = dict[str, Any]
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tablecopy.clock import Clock
 from tablecopy.journal.run import Phase
 from tests.e2e.permissions.roles import Role
 from tests.e2e.permissions.stage import Stage
 from tools.local.demo.cities import key_of
-from tools.local.mapping.clock import SystemClock
-from tools.local.mapping.permissions import STREAM_ACTIONS, Permissions
+from tools.local.mapping.function import STREAM_ACTIONS, Permissions
 
 Step = Callable[[Stage, Role], str]
 
@@ -199,7 +199,7 @@ def report(stage: Stage, role: Role, *, left: bool = False) -> str:
 
 def reading(stage: Stage, role: Role) -> str:
     """The mapping reads the stream, with the function's role: what it asks for before it does."""
-    missing = Permissions(role.iam, SystemClock()).missing(role.arn, STREAM_ACTIONS, stage.stream_arn)
+    missing = Permissions(role.iam, Clock()).missing(role.arn, STREAM_ACTIONS, stage.stream_arn)
     return f"PROBLEM: Cannot access stream: {', '.join(missing)}" if missing else ""
 
 

@@ -12,10 +12,6 @@ from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import worker_anew
 from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
-from tools.local.mapping.clients import Clients
-from tools.local.mapping.clock import SystemClock
-from tools.local.mapping.destination import FailureDestination
-from tools.local.mapping.permissions import Permissions
 
 pytestmark = pytest.mark.terraform
 
@@ -108,18 +104,14 @@ def test_nobody_but_the_mapping_puts_a_message_into_the_failure_queue(
 ) -> None:
     """The mapping does so in the replicator's name; a message there keeps a run from being ready."""
     aws, queue, sqs = stage.stand.copy.aws, stage.outputs["failure_queue_url"], stage.stand.client("sqs")
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     anything = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
     with (
         stranger(aws, SOURCE_ACCOUNT, [anything]) as session,
         pytest.raises(ClientError, match=r"AccessDenied.* SendMessage"),
     ):
         stage.client(session, "sqs").send_message(QueueUrl=queue, MessageBody="a stranger's")
-    clients = Clients(aws.endpoint_url, SOURCE_ACCOUNT, aws.regions[SOURCE_ACCOUNT])
-    permissions = Permissions(clients.iam, SystemClock())
-    FailureDestination(clients.sqs, clients.acting_as, permissions).deliver(
-        arn, roles["replicator"].arn, "ours"
-    )
+    replicator = stage.client(function_session(stage, roles["replicator"]), "sqs")
+    replicator.send_message(QueueUrl=queue, MessageBody="ours")
     received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     sqs.purge_queue(QueueUrl=queue)
     assert [message["Body"] for message in received] == ["ours"]

@@ -1,15 +1,18 @@
-"""`make test` leaves no test out."""
+"""`make test` leaves no test out, and its lanes are of tests that exist."""
 
 from __future__ import annotations
 
-import re
-
+from tests.conftest import LANES, lane
 from tools.docs_tables.__main__ import REPOSITORY
 
 
-def test_every_folder_of_tests_is_run() -> None:
+def test_every_test_is_run() -> None:
     text = (REPOSITORY / "Makefile").read_text()
-    named = re.findall(r"^(?:SIDE_BY_SIDE|ONE_BY_ONE) := (.*)$", text, re.MULTILINE)
-    run = {folder for folders in named for folder in folders.split()}
-    found = {path.relative_to(REPOSITORY) for path in REPOSITORY.glob("tests/**/test_*.py")}
-    assert {"/".join(path.parts[:2]) for path in found} == run
+    assert "pytest $(or $(ONLY),--numprocesses 3 --no-loadscope-reorder tests)" in text
+
+
+def test_lanes() -> None:
+    assert [path for path in LANES if not (REPOSITORY / path).exists()] == []
+    assert lane("tests/e2e/faults/test_calls.py::test_a") == lane("tests/e2e/permissions/test_used.py::test_b")
+    assert lane("tests/model/test_protocol.py::test_a[1]") == lane("tests/model/test_protocol.py::test_a[2]")
+    assert lane("tests/unit/cli/test_app.py::test_a") == "tests/unit/cli/test_app.py"
