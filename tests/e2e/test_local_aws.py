@@ -27,7 +27,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tools.local.accounts import DESTINATION_ACCOUNT, HOST, REPOSITORY, SOURCE_ACCOUNT, LocalAws
-from tools.local.errors import LocalError
+from tools.local.process import LocalError
 
 # Does as the item "behaviour" of its log table says, and leaves an item for each invocation.
 HANDLER = """

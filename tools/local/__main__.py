@@ -17,8 +17,7 @@ from tools.local.accounts import (
     clean_up,
     is_ready,
 )
-from tools.local.errors import LocalError
-from tools.local.state import State
+from tools.local.process import LocalError, State
 
 DEFAULT_PORT = 4566
 DEFAULT_DIRECTORY = REPOSITORY / ".demo" / "accounts"

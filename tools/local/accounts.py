@@ -19,9 +19,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from tools.local.errors import LocalError
-from tools.local.process import ChildProcess
-from tools.local.state import State
+from tools.local.process import ChildProcess, LocalError, State
 
 SOURCE_ACCOUNT = "111111111111"
 DESTINATION_ACCOUNT = "222222222222"

@@ -35,10 +35,13 @@ if __name__ == "__main__":
 
 from tools.local.alarms import complete_describe_alarms
 from tools.local.answers import send_whole_answers
-from tools.local.authorization import authorize_dynamodb_by_arn, authorize_lambda_by_operation
-from tools.local.conditions import answer_conditions_as_aws
+from tools.local.authorization import (
+    answer_conditions_as_aws,
+    authorize_dynamodb_by_arn,
+    authorize_lambda_by_operation,
+)
 from tools.local.expiry import Expiry
-from tools.local.watchdog import FLAG, die_with_parent
+from tools.local.process import FLAG, die_with_parent
 
 PINNED = "1.5.33"
 REAPER_THREAD = "dynamodb-ttl-reaper"

@@ -1,19 +1,31 @@
-"""A child process that cannot be left behind."""
+"""Processes of the local accounts: none is left behind, and those that are kept are remembered.
+
+The launcher imports this in ministack's own environment, so it needs nothing but the standard library.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from tools.local.watchdog import FLAG
+from typing import Self
 
 TERMINATE_SECONDS = 5.0
 POLL_SECONDS = 0.02
+FLAG = "--die-with-parent"
+# A process id is used again some day; a process with none of these in its command line is not ours.
+OUR_COMMANDS = ("tools/local/launcher.py", "tools.local.mapping")
+
+
+class LocalError(Exception):
+    """An error of the local accounts whose text is one clear line."""
 
 
 class ChildProcess:
@@ -93,3 +105,87 @@ def stop_group(pid: int, is_running: Callable[[], bool]) -> None:
     # Also after an orderly end of the leader: its children may be busy in a function.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def die_with_parent(descriptor: int = 0) -> None:
+    """End this process, and everything it started, as soon as its parent is gone.
+
+    The parent holds the write end of a pipe and never writes to it. The operating system closes that end
+    however the parent dies, ``kill -9`` included, which ends the read here.
+
+    Parameters
+    ----------
+    descriptor : int
+        Read end of the parent's pipe, standard input by default.
+    """
+    threading.Thread(target=_wait_for_the_end, args=(descriptor,), daemon=True, name="watchdog").start()
+
+
+def _wait_for_the_end(descriptor: int) -> None:
+    while os.read(descriptor, 1):
+        pass
+    if os.getpgrp() == os.getpid():
+        # The group is this process's own, so it holds the children and nobody else.
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is running, as kept in a file of the accounts' directory.
+
+    Attributes
+    ----------
+    port : int
+        Where the accounts answer.
+    pids : list of int
+        Leaders of the process groups, in the order they were started.
+    """
+
+    port: int
+    pids: list[int]
+
+    def write(self, directory: Path) -> None:
+        """Keep it."""
+        _file(directory).write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """What is kept, if it still runs."""
+        try:
+            state = cls(**json.loads(_file(directory).read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return state if any(is_ours(pid) for pid in state.pids) else None
+
+    @staticmethod
+    def forget(directory: Path) -> None:
+        """Keep nothing."""
+        _file(directory).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End everything that still runs."""
+        for pid in reversed(self.pids):
+            if is_ours(pid):
+                stop_group(pid, lambda pid=pid: is_ours(pid))  # type: ignore[misc]
+
+
+def is_ours(pid: int) -> bool:
+    """Whether a process runs that this package has started."""
+    command = _command_of(pid)
+    return any(ours in command for ours in OUR_COMMANDS)
+
+
+def _command_of(pid: int) -> str:
+    if Path("/proc/self").exists():
+        # Where there is no `ps`, in a slim container for one, there is this.
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+        except OSError:
+            return ""
+    command = ["ps", "-o", "args=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _file(directory: Path) -> Path:
+    return directory / "state.json"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.local.errors import LocalError
+from tools.local.process import LocalError
 
 OLDEST_TERRAFORM = (1, 11)
 OLDEST_PROVIDER = (5, 100)

@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 from tools.local.accounts import REPOSITORY, LocalAws
-from tools.local.demo.story import tell
-from tools.local.errors import LocalError
-from tools.local.state import State
+from tools.local.demo.steps import tell
+from tools.local.process import LocalError, State
 from tools.local.terraform import TerraformError, find_terraform
 
 _OLDEST_PYTHON = (3, 11)

@@ -11,7 +11,7 @@ from tablecopy.clock import Clock
 from tools.local.mapping.clients import Clients
 from tools.local.mapping.mapping import DEFAULT_CAP_SECONDS, Backoff
 from tools.local.mapping.poller import Poller, ThreadWorkers
-from tools.local.watchdog import FLAG, die_with_parent
+from tools.local.process import FLAG, die_with_parent
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.local.accounts import LocalAws, is_ready
-from tools.local.errors import LocalError
+from tools.local.process import LocalError
 
 
 def test_the_environment_leaves_nothing_of_the_callers(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.local.state import State, is_ours
+from tools.local.process import State, is_ours
 
 
 def test_a_process_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tools.local.conditions import answer_conditions_as_aws
+from tools.local.authorization import answer_conditions_as_aws
 
 ROLE = "arn:aws:iam::111111111111:role/with/a/path/replicator"
 USER = "arn:aws:iam::111111111111:user/somebody"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools.local.demo.story import PATIENCE_SECONDS, DemoFailed, Movement
+from tools.local.demo.steps import PATIENCE_SECONDS, DemoFailed, Movement
 
 STATUS: dict[str, Any] = {
     "phase": "draining",

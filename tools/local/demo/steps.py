@@ -20,7 +20,7 @@ from tools.local.demo.narrator import Narrator
 from tools.local.demo.stack import root_module
 from tools.local.demo.tamper import tamper
 from tools.local.demo.traffic import Writer, fill
-from tools.local.errors import LocalError
+from tools.local.process import LocalError
 
 _VARIABLES: dict[str, Any] = {
     "source_table": {"name": TABLE_NAME, "profile": "source"},
