@@ -105,14 +105,14 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
         return [_until_sealed(commands)]
     if phase == "sealed":
         return _of_late(commands) if run.get("reason") else cutover_steps(commands, begin="rollback")
-    if run.get("letters") and not run.get("redrive"):
-        return [*_letters(run["letters"], run, commands), _watch(commands)]
-    if phase == "ready" and not run.get("letters"):
+    if run.get("dead_letters") and not run.get("redrive"):
+        return [*_letters(run["dead_letters"], run, commands), _watch(commands)]
+    if phase == "ready" and not run.get("dead_letters"):
         return cutover_steps(commands)
     if run.get("problems"):
         text = "Fix what the run waits for. It checks again every minute."
         return [Step(text), _watch(commands)]
-    if run.get("held") and not run.get("redrive"):
+    if run.get("blocked") and not run.get("redrive"):
         return [Step("Fix what the note says."), _watch(commands)]
     if _in_sync(run):
         return [
@@ -325,7 +325,7 @@ def _after_repair(found: Repaired, run: Status | None, commands: Commands) -> li
         writes_stopped=True,
         severe=found.severe,
         unread=found.unread,
-        letters=run.get("letters", 0) if run else 0,
+        letters=run.get("dead_letters", 0) if run else 0,
     )
     return _after_comparison(proven, run, commands)
 

@@ -75,10 +75,10 @@ class ControlFunction:
         values
             Whether to have the items' images, too: ``image``, in DynamoDB JSON, where the journal has it.
         """
-        answer = self._ask("letters", values=values)
-        if not {"count", "letters"} <= answer.keys():
+        answer = self._ask("dead-letters", values=values)
+        if not {"count", "dead_letters"} <= answer.keys():
             raise self._is_another()
-        return answer["count"], answer["letters"]
+        return answer["count"], answer["dead_letters"]
 
     def _status(self, action: str, **details: object) -> Status:
         answer = self._ask(action, **details)

@@ -79,9 +79,9 @@ def rows(picture: Picture, encoding: str, cells: int, style: Style) -> Iterator[
         yield Row("rate", rate_text(status, picture.pace), plain)
         yield Row("left", left_text(picture.left), plain)
         yield Row("changes", changes_text(status), plain)
-    if status.get("letters"):
+    if status.get("dead_letters"):
         again = ", tried again in the next slice" if status["redrive"] else ""
-        yield Row("rejected", f"{count_text(status['letters'], 'dead letter')}{again}", style.yellow)
+        yield Row("rejected", f"{count_text(status['dead_letters'], 'dead letter')}{again}", style.yellow)
     for problem in status.get("problems", []):
         yield Row("waits for", escaped(problem), style.yellow)
     note = note_of(status)

@@ -54,7 +54,7 @@ def outcome_of(status: Status, until: str) -> Outcome | None:
     if _is_reached(status, until):
         return Outcome.REACHED
     # A redrive that was asked for is about to try them again.
-    return Outcome.HELD if status.get("held") and not status["redrive"] else None
+    return Outcome.HELD if status.get("blocked") and not status["redrive"] else None
 
 
 def lacks_changes(status: Status) -> bool:
@@ -69,4 +69,4 @@ def _is_reached(status: Status, until: str) -> bool:
     if phase == "sealed" or until == "sealed":
         return bool(phase == "sealed")
     # Ready is over when a letter has come since: control is about to say so.
-    return bool(phase == "sealing" or (phase == "ready" and not status["letters"]))
+    return bool(phase == "sealing" or (phase == "ready" and not status["dead_letters"]))

@@ -116,7 +116,7 @@ def left(status: Status) -> Left:
     phase = status["phase"]
     if phase in {"ready", "sealing", "sealed"}:
         return Left(0.0, "nothing")
-    if phase in {"none", "preflight", "stopped"} or status.get("held"):
+    if phase in {"none", "preflight", "stopped"} or status.get("blocked"):
         return Left(None, "unknown: it does not go on by itself" if phase != "none" else "unknown")
     if status["segments_done"] < status["segments"]:
         return _copying(status)
@@ -129,8 +129,8 @@ def _copying(status: Status) -> Left:
         return Left(None, "unknown: there is no estimate")
     if items >= estimate["items"]:
         return Left(None, "unknown: there are more items than estimated")
-    since = status.get("paced_since", 0.0)
-    took, copied = status["now"] - since, items - status.get("paced_from", 0)
+    since = status.get("rate_measured_since", 0.0)
+    took, copied = status["now"] - since, items - status.get("rate_measured_from", 0)
     if not since or took < _SETTLING_SECONDS or copied <= 0:
         return Left(None, "unknown: nothing is measured yet")
     seconds = (estimate["items"] - items) * took / copied

@@ -42,8 +42,8 @@ def state_lines(status: Status, style: Style) -> Iterator[str]:
     yield in_colour(status, style)(headline(status))
     if status["phase"] != "none":
         yield from _figures(status)
-    if status.get("letters"):
-        letters = count_text(status["letters"], "dead letter")
+    if status.get("dead_letters"):
+        letters = count_text(status["dead_letters"], "dead letter")
         when = ", tried again in the next slice" if status["redrive"] else ""
         yield style.yellow("  rejected   ") + f"{letters}{when}"
     for problem in status.get("problems", []):
@@ -85,7 +85,7 @@ def in_colour(status: Status, style: Style) -> Callable[[str], str]:
 def redrive_line(status: Status) -> str:
     """What a redrive that was just asked for will do."""
     return (
-        f"{count_text(status['letters'], 'dead letter')} will be tried again in a slice: the replicator "
+        f"{count_text(status['dead_letters'], 'dead letter')} will be tried again in a slice: the replicator "
         "pauses, each key is read from the source again, and what the destination accepts is settled."
     )
 

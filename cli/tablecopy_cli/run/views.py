@@ -95,7 +95,7 @@ class LogView:
     def show(self, picture: Picture) -> None:
         """Write a line if there is something to tell."""
         status, now = picture.status, self._clock.now()
-        news = (_stage(status), status.get("problems"), status.get("reason"), status.get("letters"))
+        news = (_stage(status), status.get("problems"), status.get("reason"), status.get("dead_letters"))
         if news == self._told and now - self._at < _LOG_SECONDS and not self._failing:
             return
         self._told, self._at, self._failing = news, now, False
@@ -164,8 +164,8 @@ def _parts(picture: Picture) -> Iterator[str]:
     yield f"rate: {rate_text(status, picture.pace)}"
     yield f"left: {left_text(picture.left)}"
     yield f"changes {changes_text(status)}"
-    if status["letters"]:
-        yield count_text(status["letters"], "dead letter")
+    if status["dead_letters"]:
+        yield count_text(status["dead_letters"], "dead letter")
     for problem in status["problems"]:
         yield f"waits for: {escaped(problem)}"
     if note_of(status):

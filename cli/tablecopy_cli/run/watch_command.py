@@ -79,7 +79,7 @@ def watch(
                 "until": options.until,
                 "phase": status["phase"],
                 "reason": status.get("reason", ""),
-                "letters": status.get("letters", 0),
+                "dead_letters": status.get("dead_letters", 0),
                 "seconds": round(clock.now() - began, 3),
                 "next": [step.record() for step in steps],
             }

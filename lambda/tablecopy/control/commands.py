@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tablecopy.clock import Clock
+from tablecopy.control.status import DeadLetterList, DeadLetterStatus, Status
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import Letter, Letters
 from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.text import compact_timestamp, timestamp
 
 # An answer of a Lambda function holds 6 MB (Lambda quotas); a key takes up to 3 KB of a letter.
-_LETTERS_TOLD = 1_000
-_IMAGES_TOLD_BYTES = 2_000_000
+_LISTED = 1_000
+_IMAGES_BYTES = 2_000_000
 
 
 class NotPossible(Exception):
@@ -47,7 +48,7 @@ class Commands:
         self._total_segments = total_segments
         self._drained_after = drained_after
 
-    def start(self, request: str = "") -> Json:
+    def start(self, request: str = "") -> Status:
         """Begin the run, or continue one that stopped. Of two that are asked at once one does.
 
         A run that an apply has begun, and that still waits in preflight, becomes the operator's.
@@ -116,7 +117,7 @@ class Commands:
             request=request,
         )
 
-    def seal(self) -> Json:
+    def seal(self) -> Status:
         """End the copy for good: from now on nothing that happens at the source reaches the destination.
 
         Raises
@@ -136,7 +137,7 @@ class Commands:
             return self.seal()
         return self.status()
 
-    def redrive(self) -> Json:
+    def redrive(self) -> Status:
         """Have the open dead letters tried again: a slice settles them as soon as one can be begun.
 
         Raises
@@ -159,120 +160,96 @@ class Commands:
             return self.redrive()
         return self.status()
 
-    def letters(self, *, values: bool = False) -> Json:
-        """The open dead letters.
+    def dead_letters(self, *, values: bool = False) -> DeadLetterList:
+        """Return the open dead letters, at most 1,000 of them.
 
         Parameters
         ----------
         values
-            Whether to tell the refused items, too.
-
-        Returns
-        -------
-        dict
-            ``count``, and ``letters``, at most 1,000 of them: ``key`` in DynamoDB JSON, ``code`` and
-            ``message`` of the destination's answer, ``origin`` ("stream" or "backfill"), ``action`` ("put" or
-            "delete"), ``sequence_number`` (empty for an item of the backfill), ``first_seen`` (seconds since
-            the epoch) and ``attempts``. With ``values`` also
-            ``image``, the item in DynamoDB JSON, where the journal holds it and the answer has room for it.
+            Whether to return the rejected items as well, where the journal has them and
+            the answer has room.
         """
         found = self._letters.read_all()
-        told = [
-            {
-                "key": letter.key,
-                "code": letter.code,
-                "message": letter.message,
-                "origin": letter.origin,
-                "action": letter.action,
-                "sequence_number": letter.sequence_number,
-                "first_seen": letter.first_seen,
-                "attempts": letter.attempts,
-            }
-            for letter in found[:_LETTERS_TOLD]
+        listed = [
+            DeadLetterStatus(
+                key=letter.key,
+                code=letter.code,
+                message=letter.message,
+                origin=letter.origin,
+                action=letter.action,
+                sequence_number=letter.sequence_number,
+                first_seen=letter.first_seen,
+                attempts=letter.attempts,
+            )
+            for letter in found[:_LISTED]
         ]
         if values:
-            room = _IMAGES_TOLD_BYTES
-            for letter, answer in zip(found, told, strict=False):
-                image = self._image(letter.token)
-                # As the answer spells it: in ASCII.
-                size = len(json.dumps(image))
-                if size > room:
-                    break
-                if image:
-                    answer["image"] = image
-                    room -= size
-        return {"count": len(found), "letters": told}
+            self._add_images(found, listed)
+        return DeadLetterList(count=len(found), dead_letters=listed)
+
+    def _add_images(self, found: Sequence[Letter], listed: Sequence[DeadLetterStatus]) -> None:
+        room = _IMAGES_BYTES
+        for letter, answer in zip(found, listed, strict=False):
+            image = self._image(letter.token)
+            # As the answer spells it: in ASCII.
+            size = len(json.dumps(image))
+            if size > room:
+                break
+            if image:
+                answer["image"] = image
+                room -= size
 
     def _image(self, token: str) -> Json:
         text = self._letters.image(token)
         image: Json = json.loads(text) if text else {}
         return image
 
-    def status(self) -> Json:
-        """The run as the journal has it.
-
-        Returns
-        -------
-        dict
-            ``phase`` ("none" before the first start), ``run``, ``slice``, ``slice_ends``, ``phase_since``
-            and ``started`` (seconds since the epoch), ``segments`` and ``segments_done``, ``items`` and
-            ``bytes`` copied by the backfill, ``changes``, ``puts`` and ``deletes`` applied by the replicator,
-            ``oldest_unapplied_age`` (seconds, as control saw it last), ``arriving`` and ``applying`` (changes
-            per second, as measured in the latest drain; ``applying`` is 0 before it), ``letters`` (open dead
-            letters), ``empty_slices`` (slices in a row, up to the latest one, that copied nothing),
-            ``failed_workers`` (workers of the latest slice that gave up), ``redrive``, ``workers``,
-            ``estimate`` (see estimate.Estimate; None before preflight has
-            made it), ``quiet_for`` (seconds since every shard was seen empty without a change; None while one
-            is not), ``quiet_needed`` (how many of them ready takes), ``checked`` (when preflight has found
-            problems first, in seconds since the epoch; 0 before it has spoken), ``paced_since`` and
-            ``paced_from`` (by which the copying's pace is reckoned: see journal.run.Run),
-            ``seal_requested``, ``problems``, ``reason``, ``held`` (only a person can settle the reason),
-            ``resumable`` (``start`` may continue the run, should it stop) and ``now``.
-        """
+    def status(self) -> Status:
+        """Return the run as the journal has it."""
         run = self._run.read()
         now = self._clock.now()
         if run is None:
-            return {"phase": "none", "now": now}
+            return Status(phase="none", now=now)
         segments = self._segments.read_all(run.total_segments)
         shards = list(self._shards.read_all().values())
         behind = [
             now - shard.applied_to for shard in shards if not shard.finished and shard.empty_since is None
         ]
-        return {
-            "phase": run.phase.value,
-            "run": run.run_id,
-            "started": run.started,
-            "phase_since": run.phase_since,
-            "slice": run.slice,
-            "slice_ends": run.slice_ends,
-            "segments": run.total_segments,
-            "segments_done": sum(segment.done for segment in segments),
-            "items": sum(segment.items for segment in segments),
-            "bytes": sum(segment.wire_bytes for segment in segments),
-            "changes": sum(shard.records for shard in shards),
-            "puts": sum(shard.puts for shard in shards),
-            "deletes": sum(shard.deletes for shard in shards),
-            "oldest_unapplied_age": max([0.0, *behind]),
-            "arriving": run.arriving,
-            "applying": run.applying,
-            "quiet_for": _quiet_for(shards, now),
-            "quiet_needed": self._drained_after,
-            "letters": self._letters.count(),
-            "empty_slices": run.barren_slices,
-            "failed_workers": run.failed_workers,
-            "redrive": run.redrive,
-            "workers": run.workers,
-            "estimate": json.loads(run.estimate) if run.estimate else None,
-            "paced_since": run.paced_since,
-            "paced_from": run.paced_from,
-            "seal_requested": run.seal_requested,
-            "checked": run.checked,
-            "problems": list(run.problems),
-            "reason": run.reason,
-            "held": run.held,
-            "resumable": run.resumable,
-            "now": now,
-        }
+        return Status(
+            phase=run.phase,
+            run=run.run_id,
+            started=run.started,
+            phase_since=run.phase_since,
+            slice=run.slice,
+            slice_ends=run.slice_ends,
+            segments=run.total_segments,
+            segments_done=sum(segment.done for segment in segments),
+            items=sum(segment.items for segment in segments),
+            bytes=sum(segment.wire_bytes for segment in segments),
+            changes=sum(shard.records for shard in shards),
+            puts=sum(shard.puts for shard in shards),
+            deletes=sum(shard.deletes for shard in shards),
+            oldest_unapplied_age=max([0.0, *behind]),
+            arriving=run.arriving,
+            applying=run.applying,
+            quiet_for=_quiet_for(shards, now),
+            quiet_needed=self._drained_after,
+            dead_letters=self._letters.count(),
+            empty_slices=run.barren_slices,
+            failed_workers=run.failed_workers,
+            redrive=run.redrive,
+            workers=run.workers,
+            estimate=json.loads(run.estimate) if run.estimate else None,
+            rate_measured_since=run.paced_since,
+            rate_measured_from=run.paced_from,
+            seal_requested=run.seal_requested,
+            checked=run.checked,
+            problems=list(run.problems),
+            reason=run.reason,
+            blocked=run.held,
+            resumable=run.resumable,
+            now=now,
+        )
 
 
 def _quiet_for(shards: Sequence[Shard], now: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tablecopy.clock import Clock
-from tablecopy.dynamodb.client import Json
+from tablecopy.control.status import Status
 from tablecopy.journal.run import Phase
 from tablecopy.metrics import log
 from tablecopy.metrics.definitions import (
@@ -39,14 +39,14 @@ class Pulse:
             self._aged = now
             log.metrics({COPY: self._copy_name}, {OLDEST_UNAPPLIED_CHANGE_AGE: seconds}, now)
 
-    def beat(self, status: Json) -> None:
+    def beat(self, status: Status) -> None:
         """Tell that control has looked, and in which state it left the run (see Commands.status)."""
         now = self._clock.now()
         phase = status["phase"]
         values: dict[Metric, float] = {
             RECONCILIATIONS: 1,
             RUN_STOPPED: int(phase == Phase.STOPPED),
-            DEAD_LETTERS: status.get("letters", 0),
+            DEAD_LETTERS: status.get("dead_letters", 0),
             EMPTY_SLICES: status.get("empty_slices", 0),
             FAILED_WORKERS: status.get("failed_workers", 0),
         }

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.clock import Clock
 from tablecopy.control.commands import Commands, NotPossible
+from tablecopy.control.status import Status
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers import clients
 from tablecopy.handlers.context import Context, journal, settings
@@ -22,7 +23,7 @@ _CLOCK = Clock()
 _SETTINGS = CommandSettings.from_environment(os.environ)
 _STORE = journal(settings())
 _LAMBDA = clients.lambda_()
-_ACTIONS = ("start", "status", "seal", "redrive", "letters")
+_ACTIONS = ("start", "status", "seal", "redrive", "dead-letters")
 _COMMANDS = Commands(
     RunRecord(_STORE),
     Segments(_STORE),
@@ -56,14 +57,14 @@ def handle(event: Json, context: Context) -> Json:
                 return _nudged(_COMMANDS.seal())
             case "redrive":
                 return _nudged(_COMMANDS.redrive())
-            case "letters":
-                return _COMMANDS.letters(values=event.get("values") is True)
+            case "dead-letters":
+                return dict(_COMMANDS.dead_letters(values=event.get("values") is True))
     except NotPossible as impossible:
         return {"error": str(impossible)}
     return {"error": f"unknown action {action!r}; known are {', '.join(_ACTIONS)}"}
 
 
-def _nudged(status: Json) -> Json:
+def _nudged(status: Status) -> Json:
     """``status``, with the reconciler called; without, its schedule calls it within a minute."""
     try:
         _LAMBDA.invoke(FunctionName=_SETTINGS.reconciler_function, InvocationType="Event", Payload=b"{}")

@@ -92,7 +92,7 @@ def test_commands_call_the_reconciler_and_questions_do_not(
     assert begun is not None
     run.save(begun.enter(Phase.READY, 0.0))
     ask(handler, "status")
-    ask(handler, "letters")
+    ask(handler, "dead-letters")
     assert len(calls.made) == 1
     assert ask(handler, "seal")["status"]["seal_requested"]
     assert len(calls.made) == 2
@@ -115,9 +115,9 @@ def test_a_command_stands_although_the_reconciler_cannot_be_called(
 def test_what_is_not_possible_is_said(handler: ModuleType, calls: Calls) -> None:
     ask(handler, "start")
     assert "no open dead letter" in ask(handler, "redrive")["error"]
-    assert ask(handler, "letters") == {"count": 0, "letters": []}
+    assert ask(handler, "dead-letters") == {"count": 0, "dead_letters": []}
     for action in ("copy", "reconcile"):
-        assert ask(handler, action)["error"].endswith("known are start, status, seal, redrive, letters")
+        assert ask(handler, action)["error"].endswith("known are start, status, seal, redrive, dead-letters")
     assert len(calls.made) == 1
 
 

@@ -215,7 +215,7 @@ class TestPulse:
     ) -> None:
         metered.enter(Phase.DRAINING)
         status = metered.handler._COMMANDS.status()
-        monkeypatch.setattr(metered.handler._COMMANDS, "status", lambda: {**status, "letters": 3})
+        monkeypatch.setattr(metered.handler._COMMANDS, "status", lambda: {**status, "dead_letters": 3})
         look(metered.handler)
         assert metered.told()["DeadLetters"] == {"": [3]}
 

@@ -293,8 +293,8 @@ def test_the_next_step_is_that_of_the_run(
     def control(event: Any) -> Any:
         if phase is None:
             raise RuntimeError("no answer")
-        if event["action"] == "letters":
-            return {"count": 0, "letters": []}
+        if event["action"] == "dead-letters":
+            return {"count": 0, "dead_letters": []}
         return {"status": {**READY, "phase": phase}}
 
     world.served.functions["control"] = control
@@ -535,7 +535,7 @@ LETTER = {
 
 def test_dead_letters_stand_beside_their_items(world: World, capsys: Captured) -> None:
     world.fill(missing=1)
-    world.served.functions["control"] = lambda event: {"count": 1, "letters": [LETTER]}
+    world.served.functions["control"] = lambda event: {"count": 1, "dead_letters": [LETTER]}
     assert world.run("--control-function", "control", "--format", "jsonl") == 1
     out, err = capsys.readouterr()
     assert records(out)[0]["dead_letter"]["code"] == "ValidationException"
@@ -554,7 +554,7 @@ def test_a_recheck_waits_for_longer_than_the_copy_lags(
 
     def control(event: Any) -> Any:
         asked.append(event["action"])
-        return {"count": 0, "letters": []} if event["action"] == "letters" else {"status": STATUS}
+        return {"count": 0, "dead_letters": []} if event["action"] == "dead-letters" else {"status": STATUS}
 
     slept: list[float] = []
     monkeypatch.setattr("tablecopy.clock.Clock.sleep", lambda self, seconds: slept.append(seconds))
@@ -562,7 +562,7 @@ def test_a_recheck_waits_for_longer_than_the_copy_lags(
     world.served.functions["control"] = control
     assert world.run("--control-function", "control", "--lag", "15") == 1
     # Once when the wait begins, and again when it is over.
-    assert asked[:3] == ["letters", "status", "status"]
+    assert asked[:3] == ["dead-letters", "status", "status"]
     # For the next step.
     assert asked[3:] == ["status"]
     # The age, which control may have seen a minute ago.
@@ -646,7 +646,7 @@ def test_the_control_function_from_the_terraform_outputs(
     different: World, terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", different.served.url)
-    different.served.functions["the-copys"] = lambda event: {"count": 1, "letters": [LETTER]}
+    different.served.functions["the-copys"] = lambda event: {"count": 1, "dead_letters": [LETTER]}
     directory = terraform({**OUTPUTS, "control_function_name": "the-copys"})
     given = ["--from-terraform", str(directory), "--work-dir", str(different.work), "--writes-stopped"]
     assert main(given) == 1

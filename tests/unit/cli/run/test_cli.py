@@ -38,7 +38,7 @@ RUNNING: Status = {
     "puts": 300,
     "deletes": 10,
     "oldest_unapplied_age": 3.2,
-    "letters": 0,
+    "dead_letters": 0,
     "redrive": False,
     "estimate": {
         "items": 32_605,
@@ -173,7 +173,8 @@ def test_a_slice_shows_its_length_and_what_is_left(answer: Any, capsys: pytest.C
 
 
 def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    answer({"status": {**RUNNING, "letters": 1}}, {"status": {**RUNNING, "letters": 2, "redrive": True}})
+    asked = {**RUNNING, "dead_letters": 2, "redrive": True}
+    answer({"status": {**RUNNING, "dead_letters": 1}}, {"status": asked})
     run("status")
     assert "  rejected   1 dead letter\n" in capsys.readouterr().out
     run("status")
@@ -183,7 +184,8 @@ def test_dead_letters_are_counted(answer: Any, capsys: pytest.CaptureFixture[str
 def test_nobody_is_sent_to_cut_over_with_dead_letters(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer({"status": {**RUNNING, "phase": "ready"}}, {"status": {**RUNNING, "phase": "ready", "letters": 1}})
+    ready = {**RUNNING, "phase": "ready"}
+    answer({"status": ready}, {"status": {**ready, "dead_letters": 1}})
     run("status")
     assert "tablecopy seal" in capsys.readouterr().out
     run("status")
@@ -249,7 +251,7 @@ def test_start_of_a_run_under_way_is_refused(answer: Any, capsys: pytest.Capture
 
 
 def test_redrive_says_what_will_happen(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    fake = answer({"status": {**RUNNING, "letters": 2}})
+    fake = answer({"status": {**RUNNING, "dead_letters": 2}})
     assert run("redrive") == 0
     assert fake.asked == [("RequestResponse", "redrive")]
     assert capsys.readouterr().out.startswith(
@@ -264,27 +266,27 @@ def test_redrive_as_json_lines_is_the_status_alone(answer: Any, capsys: pytest.C
 
 
 def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    fake = answer({"count": 1, "letters": [LETTER]})
+    fake = answer({"count": 1, "dead_letters": [LETTER]})
     assert run("letters") == 0
-    assert fake.asked == [("RequestResponse", "letters")]
+    assert fake.asked == [("RequestResponse", "dead-letters")]
     assert 'id="a"' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("flags", "values"), [([], False), (["--show-values"], True)])
 def test_values_leave_control_on_request_only(answer: Any, flags: list[str], values: bool) -> None:
-    fake = answer({"count": 0, "letters": []})
+    fake = answer({"count": 0, "dead_letters": []})
     assert run("letters", *flags) == 0
-    assert fake.payloads == [{"action": "letters", "values": values}]
+    assert fake.payloads == [{"action": "dead-letters", "values": values}]
 
 
 def test_letters_with_values(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    answer({"count": 1, "letters": [{**LETTER, "image": {"id": {"S": "a"}, "n": {"N": "1"}}}]})
+    answer({"count": 1, "dead_letters": [{**LETTER, "image": {"id": {"S": "a"}, "n": {"N": "1"}}}]})
     assert run("letters", "--show-values") == 0
     assert '{"id": {"S": "a"}, "n": {"N": "1"}}' in capsys.readouterr().out
 
 
 def test_letters_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    answer({"count": 3, "letters": [LETTER]})
+    answer({"count": 3, "dead_letters": [LETTER]})
     assert run("letters", "--format", "jsonl") == 0
     letter, summary = map(json.loads, capsys.readouterr().out.splitlines())
     assert letter == {"type": "letter", **LETTER}

@@ -66,7 +66,7 @@ def test_forty_columns_take_more_lines_and_none_is_longer() -> None:
 @pytest.mark.parametrize("lines", [1, 2, 5, 12, 24])
 @pytest.mark.parametrize("phase", ["preflight", "slice", "draining", "ready", "stopped"])
 def test_it_always_fits_and_ends_with_the_note(columns: int, lines: int, phase: str) -> None:
-    told = status(phase, reason="a reason of many words " * 20, problems=["p" * 200], letters=3)
+    told = status(phase, reason="a reason of many words " * 20, problems=["p" * 200], dead_letters=3)
     shown = draw(told, columns, lines, before=["09:00:00   slice 2"] * 30)
     assert len(shown) <= lines
     assert shown[-1] == "note"
@@ -91,7 +91,7 @@ def test_nothing_is_written_between_them() -> None:
 
 
 def test_letters_problems_and_reasons() -> None:
-    shown = draw(status("draining", letters=2, redrive=True, problems=["this"], reason="that"))
+    shown = draw(status("draining", dead_letters=2, redrive=True, problems=["this"], reason="that"))
     assert "  rejected   2 dead letters, tried again in the next slice" in shown
     assert "  waits for  this" in shown
     assert "  note       that" in shown

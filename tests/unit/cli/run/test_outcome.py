@@ -42,25 +42,25 @@ def test_a_seal_that_came_too_early_is_no_success(until: str) -> None:
 
 
 def test_ready_is_over_when_a_letter_has_come() -> None:
-    assert outcome_of(status("ready", letters=1), "ready") is None
-    assert outcome_of(status("sealed", letters=1), "ready") is REACHED
+    assert outcome_of(status("ready", dead_letters=1), "ready") is None
+    assert outcome_of(status("sealed", dead_letters=1), "ready") is REACHED
 
 
 @pytest.mark.parametrize("until", ["ready", "sealed"])
 def test_what_takes_a_person_holds_it_up_until_that_one_has_acted(until: str) -> None:
-    held = status("draining", segments_done=16, letters=2, held=True)
+    held = status("draining", segments_done=16, dead_letters=2, blocked=True)
     assert outcome_of(held, until) is HELD
     assert outcome_of({**held, "redrive": True}, until) is None
 
 
 def test_letters_hold_up_nothing_while_there_is_something_else_to_do() -> None:
-    assert outcome_of(status("slice", letters=2), "ready") is None
-    assert outcome_of(status("draining", segments_done=16, letters=2), "ready") is None
+    assert outcome_of(status("slice", dead_letters=2), "ready") is None
+    assert outcome_of(status("draining", segments_done=16, dead_letters=2), "ready") is None
 
 
 def test_a_control_function_of_an_earlier_release_says_nothing_of_holding() -> None:
     earlier = status("draining")
-    del earlier["held"]
+    del earlier["blocked"]
     assert outcome_of(earlier, "ready") is None
 
 

@@ -68,7 +68,7 @@ class TestLeft:
         assert (found.seconds, found.text) == (150, "copying and drains")
 
     def test_what_was_copied_before_a_stop_is_not_counted(self) -> None:
-        found = left(at(1_100, paced_since=BEGAN + 1_000, paced_from=3_000))
+        found = left(at(1_100, rate_measured_since=BEGAN + 1_000, rate_measured_from=3_000))
         assert found.seconds == 600
 
     def test_the_first_slice_knows_no_drain(self) -> None:
@@ -80,9 +80,9 @@ class TestLeft:
             ({"estimate": None}, "there is no estimate"),
             ({"estimate": {"items": 0}}, "there are more items than estimated"),
             ({"items": 10_001}, "there are more items than estimated"),
-            ({"paced_since": 0.0}, "nothing is measured yet"),
+            ({"rate_measured_since": 0.0}, "nothing is measured yet"),
             ({"now": BEGAN + 9}, "nothing is measured yet"),
-            ({"paced_from": 4_000}, "nothing is measured yet"),
+            ({"rate_measured_from": 4_000}, "nothing is measured yet"),
         ],
     )
     def test_unknown_is_said_and_why(self, changes: dict[str, Any], why: str) -> None:
@@ -91,7 +91,7 @@ class TestLeft:
 
     def test_a_control_function_of_an_earlier_release_tells_no_pace(self) -> None:
         earlier = at(100)
-        del earlier["paced_since"], earlier["paced_from"]
+        del earlier["rate_measured_since"], earlier["rate_measured_from"]
         assert left(earlier).seconds is None
 
     def test_the_last_drain_is_over_when_the_replicator_is_in_step(self) -> None:
@@ -115,7 +115,10 @@ class TestLeft:
     def test_nothing_is_left_when_all_is_copied(self, phase: str) -> None:
         assert left(status(phase)).seconds == 0
 
-    @pytest.mark.parametrize("seen", [status("preflight"), status("stopped"), status("draining", held=True)])
+    @pytest.mark.parametrize(
+        "seen",
+        [status("preflight"), status("stopped"), status("draining", blocked=True)],
+    )
     def test_who_waits_for_a_person_takes_as_long_as_that_one(self, seen: dict[str, Any]) -> None:
         assert (left(seen).seconds, left(seen).text) == (None, "unknown: it does not go on by itself")
 

@@ -56,7 +56,7 @@ class TestLog:
         [
             {"phase": "draining"},
             {"slice": 3},
-            {"letters": 1},
+            {"dead_letters": 1},
             {"problems": ["p"]},
             {"reason": "why"},
         ],
@@ -83,7 +83,7 @@ class TestLog:
         assert len(lines) == 4
 
     def test_everything_that_it_waits_for(self, view: LogView, stream: io.StringIO) -> None:
-        view.show(picture("draining", letters=1, problems=["p\x1b"], reason="r\x1b"))
+        view.show(picture("draining", dead_letters=1, problems=["p\x1b"], reason="r\x1b"))
         assert stream.getvalue().endswith("; 1 dead letter; waits for: p\\x1b; r\\x1b\n")
 
     def test_before_there_is_a_run(self, view: LogView, stream: io.StringIO) -> None:

@@ -109,7 +109,7 @@ def test_a_run_that_has_stopped_ends_it_at_once() -> None:
 
 
 def test_so_does_what_takes_a_person() -> None:
-    scene = Scene(status("draining"), status("draining", held=True, letters=1))
+    scene = Scene(status("draining"), status("draining", blocked=True, dead_letters=1))
     assert scene.until() is Outcome.HELD
 
 

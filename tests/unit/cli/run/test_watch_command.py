@@ -19,7 +19,7 @@ from tests.unit.cli.run.control import BEGAN, NO_RUN, Control, HandClock, status
 
 DOCUMENTATION = Path(__file__).parents[4] / "docs" / "tablecopy.md"
 PLACE = ["--control-function", "copy-control", "--source-region", "eu-west-1"]
-HELD = status("draining", segments_done=16, letters=2, held=True, reason="2 dead letter(s) are open")
+HELD = status("draining", segments_done=16, dead_letters=2, blocked=True, reason="2 dead letter(s) are open")
 
 
 def run(
@@ -86,7 +86,7 @@ def test_ready_with_the_next_steps(capsys: pytest.CaptureFixture[str]) -> None:
         ([status("stopped", reason="why")], []),
         ([status("stopped", reason="why", resumable=False)], []),
         ([HELD], []),
-        ([{**HELD, "letters": 0}], []),
+        ([{**HELD, "dead_letters": 0}], []),
     ],
 )
 def test_the_next_steps_are_the_advisers(
@@ -127,7 +127,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "until": "ready",
         "phase": "ready",
         "reason": "",
-        "letters": 0,
+        "dead_letters": 0,
         "seconds": 20.0,
         "next": summary["next"],
     }

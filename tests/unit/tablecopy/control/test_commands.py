@@ -204,7 +204,7 @@ class TestRedrive:
         scene.letters.put(letter("a"))
         assert scene.commands.redrive()["redrive"]
         before = scene.now()
-        assert scene.commands.redrive()["letters"] == 1
+        assert scene.commands.redrive()["dead_letters"] == 1
         assert scene.now() == before
         assert before.redrive
 
@@ -238,11 +238,11 @@ class TestRedrive:
 
 class TestLetters:
     def test_they_are_listed_without_their_items(self, scene: Scene) -> None:
-        assert scene.commands.letters() == {"count": 0, "letters": []}
+        assert scene.commands.dead_letters() == {"count": 0, "dead_letters": []}
         scene.letters.put(letter("a"))
-        answer = scene.commands.letters()
+        answer = scene.commands.dead_letters()
         assert answer["count"] == 1
-        [told] = answer["letters"]
+        [told] = answer["dead_letters"]
         assert told["key"] == {"pk": {"S": "a"}}
         assert (told["code"], told["origin"], told["action"]) == ("ValidationException", "stream", "put")
         assert (told["first_seen"], told["attempts"], told["sequence_number"]) == (NOON, 1, "1")
@@ -253,7 +253,7 @@ class TestLetters:
     def test_their_items_are_told_on_request_as_far_as_an_answer_has_room(self, scene: Scene) -> None:
         for index in range(9):
             scene.letters.put(letter(f"{index}", size=290_000))
-        told = scene.commands.letters(values=True)["letters"]
+        told = scene.commands.dead_letters(values=True)["dead_letters"]
         images = [each["image"] for each in told if "image" in each]
         assert len(told) == 9
         assert len(images) == 6
@@ -263,8 +263,8 @@ class TestLetters:
         many = Scene(MemoryStore(), clock)
         for index in range(1_001):
             many.letters.put(letter(f"{index}"))
-        answer = many.commands.letters()
-        assert (answer["count"], len(answer["letters"])) == (1_001, 1_000)
+        answer = many.commands.dead_letters()
+        assert (answer["count"], len(answer["dead_letters"])) == (1_001, 1_000)
 
 
 class TestStatus:
@@ -301,14 +301,15 @@ class TestStatus:
             "applying": 20.0,
             "quiet_for": None,
             "quiet_needed": 60,
-            "letters": 1,
+            "dead_letters": 1,
             "redrive": False,
             "workers": 3,
             "estimate": {"items": 5},
-            **pace,
+            "rate_measured_since": NOON - 60,
+            "rate_measured_from": 4,
             "problems": ["p"],
             "reason": "r",
-            "held": True,
+            "blocked": True,
             "resumable": True,
             "now": NOON,
         }

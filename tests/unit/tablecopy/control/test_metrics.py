@@ -20,7 +20,7 @@ def test_the_age_is_told_twice_a_minute(clock: FakeClock, capsys: pytest.Capture
 def test_a_pass_tells_what_it_found_at_once(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
     pulse = Pulse(clock, "move")
     for letters in (0, 3):
-        pulse.beat({"phase": "draining", "letters": letters})
+        pulse.beat({"phase": "draining", "dead_letters": letters})
     assert published(capsys.readouterr().out)["DeadLetters"] == {"": [0, 3]}
 
 

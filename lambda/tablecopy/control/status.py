@@ -1,0 +1,138 @@
+"""What control answers: the run as operators and the commands see it. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, Required, TypeAlias, TypedDict
+
+from tablecopy.dynamodb.client import Json
+from tablecopy.journal.run import Phase
+
+RunPhase: TypeAlias = Phase | Literal["none"]
+"""The phase of a run; ``none`` before the first start."""
+
+
+class EstimateStatus(TypedDict):
+    """The fields of `control.estimate.Estimate`."""
+
+    items: int
+    bytes: int
+    read_units: int
+    write_units: int
+    units_per_item: float
+    cost: float
+    currency: str
+    seconds: float
+    limit: str
+    limit_reason: str
+
+
+class Status(TypedDict, total=False):
+    """The run as the journal has it. Before the first start only ``phase`` and ``now`` are present.
+
+    Attributes
+    ----------
+    phase
+        Phase of the run.
+    now
+        Time of the answer.
+    run
+        Id of the run.
+    started, phase_since
+        When the run and its present phase began.
+    slice, slice_ends
+        Number of the latest slice, 0 before the first one, and when its workers stop writing.
+    segments, segments_done
+        Segments of the scan, and how many of them are copied.
+    items, bytes
+        What the backfill has copied. Bytes are those of the requests, more than DynamoDB's table size.
+    changes, puts, deletes
+        Changes that the replicator has applied, and the writes that they led to.
+    oldest_unapplied_age
+        Age of the oldest unapplied change in seconds, as control saw it last; 0 if there is none.
+    arriving, applying
+        Changes per second, as measured in the latest drain; ``applying`` is 0 before the first one.
+    quiet_for, quiet_needed
+        Seconds for which all shards have been empty, ``None`` while one is not; and how many the run must be
+        quiet for before it is ready.
+    dead_letters
+        Open dead letters.
+    empty_slices
+        Latest slices in a row that copied nothing.
+    failed_workers
+        Workers of the latest slice that gave up.
+    redrive
+        The next slice retries the dead letters.
+    workers
+        Workers that share the read and write capacity now.
+    estimate
+        What preflight expects of the run; ``None`` before preflight has passed.
+    rate_measured_since, rate_measured_from
+        When the measurement of the copy rate began, and how many items were copied by then.
+    seal_requested
+        An operator has requested the seal.
+    checked
+        When preflight found problems first; 0 before its first look.
+    problems
+        What preflight waits for, one text for each problem.
+    reason
+        Why the run is stopped or what it waits for; may be empty.
+    blocked
+        Everything is copied and applied, but an operator must act on ``reason``.
+    resumable
+        ``start`` can continue the run if it is stopped.
+    """
+
+    phase: Required[RunPhase]
+    now: Required[float]
+    run: str
+    started: float
+    phase_since: float
+    slice: int
+    slice_ends: float
+    segments: int
+    segments_done: int
+    items: int
+    bytes: int
+    changes: int
+    puts: int
+    deletes: int
+    oldest_unapplied_age: float
+    arriving: float
+    applying: float
+    quiet_for: float | None
+    quiet_needed: float
+    dead_letters: int
+    empty_slices: int
+    failed_workers: int
+    redrive: bool
+    workers: int
+    estimate: EstimateStatus | None
+    rate_measured_since: float
+    rate_measured_from: int
+    seal_requested: bool
+    checked: float
+    problems: list[str]
+    reason: str
+    blocked: bool
+    resumable: bool
+
+
+class DeadLetterStatus(TypedDict):
+    """An open dead letter: ``key`` and ``image`` in DynamoDB JSON, the rest as in `journal.dead_letters`."""
+
+    key: Json
+    code: str
+    message: str
+    origin: str
+    action: str
+    sequence_number: str
+    first_seen: float
+    attempts: int
+    image: NotRequired[Json]
+
+
+class DeadLetterList(TypedDict):
+    """Open dead letters: how many there are, and as many of them as fit into the answer."""
+
+    count: int
+    dead_letters: list[DeadLetterStatus]
