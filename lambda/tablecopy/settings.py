@@ -1,72 +1,27 @@
-"""What Terraform tells the functions through their environment."""
+"""The functions' settings, which Terraform passes in their environment."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What every function needs. ``copy_name`` is the copy's in the metrics."""
-
-    copy_name: str
-    journal_table: str
-    source_table: str
-    destination_table: str
-    destination_region: str
-    destination_role_arn: str
-    destination_external_id: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises KeyError, naming the variable, when one is not set."""
-        return cls(
-            copy_name=environment["COPY_NAME"],
-            journal_table=environment["JOURNAL_TABLE"],
-            source_table=environment["SOURCE_TABLE"],
-            destination_table=environment["DESTINATION_TABLE"],
-            destination_region=environment["DESTINATION_REGION"],
-            destination_role_arn=environment["DESTINATION_ROLE_ARN"],
-            destination_external_id=environment["DESTINATION_EXTERNAL_ID"],
-        )
-
-
-@dataclass(frozen=True)
-class CommandSettings:
-    """What control needs besides: what a run begins with, and the function that carries its commands out."""
-
-    stream_arn: str
-    total_segments: int
-    drained_after_seconds: int
-    reconciler_function: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> CommandSettings:
-        """Raises KeyError, naming the variable, when one is not set."""
-        return cls(
-            stream_arn=environment["STREAM_ARN"],
-            total_segments=int(environment["TOTAL_SEGMENTS"]),
-            drained_after_seconds=int(environment["DRAINED_AFTER_SECONDS"]),
-            reconciler_function=environment["RECONCILER_FUNCTION"],
-        )
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Self, get_type_hints
 
 
 @dataclass(frozen=True)
 class Prices:
-    """AWS's list prices in ``currency``. The defaults are those of us-east-1 at the end of 2025, on arm64.
+    """AWS list prices in ``currency``. The defaults are those of us-east-1 at the end of 2025, on arm64.
 
     Parameters
     ----------
     currency
-        Its code.
+        Currency code.
     read_per_million, write_per_million
-        A million request units of an on-demand table of the class Standard.
+        A million request units of an on-demand table in the Standard table class.
     lambda_per_gb_second, lambda_per_million_requests
-        A GB second of a function's time, and a million invocations.
+        A GB-second of a function's time, and a million invocations.
     stream_per_million_reads
-        A million calls of GetRecords that are not Lambda's own.
+        A million GetRecords calls that Lambda does not make itself.
     states_per_million_transitions
         A million state transitions of a standard workflow.
     logs_per_gb
@@ -87,33 +42,98 @@ class Prices:
 
 
 CONTROL_FUNCTIONS = 2
-"""Functions that control consists of: one moves the run, one answers operators."""
+"""Number of control functions: one moves the run, one answers operators."""
+
+_PARSERS: dict[object, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    float | None: float,
+    bool: lambda value: value == "true",
+    Prices: lambda value: Prices(**json.loads(value)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of every function. Each field is the environment variable of the same name in upper case."""
+
+    journal_table: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Parse the settings. An empty variable counts as not set if its field has a default.
+
+        Raises
+        ------
+        KeyError
+            A variable without a default is not set; the error names it.
+        ValueError
+            A variable does not hold a number where one is required.
+        """
+        types = get_type_hints(cls)
+        values = {}
+        for field in fields(cls):
+            name = field.name.upper()
+            if environment.get(name) or field.default is MISSING:
+                values[field.name] = _PARSERS[types[field.name]](environment[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationSettings(Settings):
+    """Settings of a function that uses the destination. ``copy_name`` is the copy's name in the metrics."""
+
+    copy_name: str
+    destination_table: str
+    destination_region: str
+    destination_role_arn: str
+    destination_external_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackfillSettings(DestinationSettings):
+    """Settings of the backfill. Capacities are units a second over all workers, or None to adapt."""
+
+    source_table: str
+    read_capacity: float | None = None
+    write_capacity: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSettings(Settings):
+    """Settings of control, which answers operators."""
+
+    stream_arn: str
+    total_segments: int
+    drained_after_seconds: int
+    reconciler_function: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopySettings:
-    """What a copy is going to use, as preflight and the estimate need it. The defaults are the module's.
+    """What a copy is going to use, for preflight and the estimate. The defaults are the module's.
 
     Parameters
     ----------
     total_segments
-        Parts of the parallel scan.
+        Segments of the parallel scan.
     concurrency
         Segments that are copied at the same time.
     unreserved_concurrency
-        Executions the copy takes of those that no function has reserved, with one for the replicator.
+        Unreserved Lambda executions that the copy uses, with one for the replicator.
     replicator_reserved
-        Whether the replicator has executions of its own; otherwise it takes one for each open shard.
+        Whether the replicator has reserved executions. Otherwise it uses one for each open shard.
     slice_seconds
-        The longest time for which the replicator is paused.
+        The longest time in seconds for which the replicator is paused.
     drained_after_seconds
         Seconds for which the stream must stay empty before the run is ready for cutover.
-    allow_items
+    allow_nonempty_destination
         Whether the destination may hold items.
     prices
-        For the estimate of the cost.
+        For the cost estimate.
     read_capacity, write_capacity
-        Units per second over all workers; ``None`` where the backfill adapts.
+        Units a second over all workers, or None if the backfill adapts.
     """
 
     total_segments: int = 16
@@ -122,52 +142,23 @@ class CopySettings:
     replicator_reserved: bool = False
     slice_seconds: int = 3600
     drained_after_seconds: int = 60
-    allow_items: bool = False
+    allow_nonempty_destination: bool = False
     prices: Prices = Prices()
     read_capacity: float | None = None
     write_capacity: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlSettings(CopySettings):
-    """What the reconciler needs besides: the parts it moves, and how a run is to go.
+class ReconcilerSettings(CopySettings, DestinationSettings):
+    """Settings of the reconciler: the resources it controls, and how a run proceeds.
 
-    ``record_age_fraction`` is the part of 24 hours that no change may grow older than.
+    ``record_age_fraction`` is the part of 24 hours that no change may exceed in age.
     """
 
+    source_table: str
     stream_arn: str
     mapping_uuid: str
     state_machine_arn: str
     failure_queue_url: str
     start_on_apply: bool
     record_age_fraction: float = 0.5
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> ControlSettings:
-        """Raises KeyError, naming the variable, when one that has no default is not set."""
-        return cls(
-            stream_arn=environment["STREAM_ARN"],
-            mapping_uuid=environment["MAPPING_UUID"],
-            state_machine_arn=environment["STATE_MACHINE_ARN"],
-            failure_queue_url=environment["FAILURE_QUEUE_URL"],
-            start_on_apply=environment["START_ON_APPLY"] == "true",
-            total_segments=int(environment["TOTAL_SEGMENTS"]),
-            slice_seconds=int(environment["SLICE_SECONDS"]),
-            drained_after_seconds=int(environment["DRAINED_AFTER_SECONDS"]),
-            allow_items=environment["ALLOW_NONEMPTY_DESTINATION"] == "true",
-            concurrency=int(environment.get("CONCURRENCY") or cls.concurrency),
-            unreserved_concurrency=int(
-                environment.get("UNRESERVED_CONCURRENCY") or cls.unreserved_concurrency
-            ),
-            replicator_reserved=environment.get("REPLICATOR_RESERVED") == "true",
-            record_age_fraction=float(environment.get("RECORD_AGE_FRACTION") or cls.record_age_fraction),
-            prices=Prices(**json.loads(environment.get("PRICES") or "{}")),
-            read_capacity=capacity(environment, "READ_CAPACITY"),
-            write_capacity=capacity(environment, "WRITE_CAPACITY"),
-        )
-
-
-def capacity(environment: Mapping[str, str], name: str) -> float | None:
-    """A budget in units per second; None where the variable is empty or not set."""
-    value = environment.get(name)
-    return float(value) if value else None

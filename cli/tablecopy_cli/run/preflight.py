@@ -427,7 +427,7 @@ def _settings(options: argparse.Namespace) -> CopySettings:
         concurrency=options.concurrency,
         unreserved_concurrency=options.concurrency + 1 + CONTROL_FUNCTIONS,
         drained_after_seconds=options.quiet_seconds,
-        allow_items=options.allow_items,
+        allow_nonempty_destination=options.allow_items,
         prices=Prices(**{field.name: getattr(options, f"price_{field.name}") for field in fields(Prices)}),
         read_capacity=options.read_capacity,
         write_capacity=options.write_capacity,

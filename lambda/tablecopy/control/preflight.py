@@ -71,7 +71,7 @@ class Preflight:
             self.source_table,
             self.destination,
             self.destination_table,
-            allow_items=self.settings.allow_items,
+            allow_items=self.settings.allow_nonempty_destination,
             confirmed=self.confirmed,
         )
 

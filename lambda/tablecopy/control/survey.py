@@ -8,7 +8,7 @@ from tablecopy.control.estimate import estimate, read_ceiling
 from tablecopy.control.tables import key_definition
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.metrics import log
-from tablecopy.settings import ControlSettings
+from tablecopy.settings import CopySettings
 
 
 def survey(
@@ -16,7 +16,7 @@ def survey(
     source_table: str,
     destination: DynamoDBClient,
     destination_table: str,
-    settings: ControlSettings,
+    settings: CopySettings,
 ) -> Json:
     """Fields of the run that follow from the tables, which preflight has found to be there.
 

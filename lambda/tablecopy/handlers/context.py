@@ -1,23 +1,34 @@
-"""What the functions need of Lambda's context object, and of each other's set-up."""
+"""What the handlers share: Lambda's context object, and the clients of AWS that a function uses."""
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.config import Config
 
 from tablecopy.clock import Clock
+from tablecopy.data.pool import WRITERS
 from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
 from tablecopy.dynamodb.client import FUNCTION_CONFIG, DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.journal.store import Store
 from tablecopy.metrics.log import MetricsBuffer
-from tablecopy.settings import Settings
+from tablecopy.settings import DestinationSettings
 from tablecopy.throughput.limits import write_usage
 from tablecopy.throughput.rate import RateLimit
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+# A service that cannot be reached from the function's subnets must not take up the whole invocation.
+_CONNECT_SECONDS = 3
+_READ_SECONDS = 10
 
 
 class Context(Protocol):
@@ -26,49 +37,84 @@ class Context(Protocol):
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the function."""
+        """Return the milliseconds until Lambda ends the function."""
         ...
 
 
 def deadline(context: Context, clock: Clock) -> float:
-    """The moment at which Lambda ends the function, seconds since the epoch."""
+    """Return the moment at which Lambda ends the function, in seconds since the epoch."""
     return clock.now() + context.get_remaining_time_in_millis() / 1000
 
 
-def settings() -> Settings:
-    """The function's settings."""
-    return Settings.from_environment(os.environ)
+class Aws:
+    """The clients of AWS that a function uses. Tests pass another object with these methods to ``build``."""
 
+    def journal(self, table: str) -> Store:
+        """Return the journal, with the function's own role."""
+        return Store(self._own, table)
 
-def budgets() -> tuple[float | None, float | None]:
-    """Read and write capacity units a second over all workers, or None where nothing is set."""
-    read, write = os.environ.get("READ_CAPACITY"), os.environ.get("WRITE_CAPACITY")
-    return float(read) if read else None, float(write) if write else None
+    def source(self) -> DynamoDBClient:
+        """Return DynamoDB in the source account, with the function's own role."""
+        return self._own
 
+    def destination(self, settings: DestinationSettings, function: str) -> DynamoDBClient:
+        """Return DynamoDB in the destination account, with that account's role.
 
-def journal(its: Settings, connections: int = 10) -> Store:
-    """The journal, with the function's own role."""
-    return Store(
-        DynamoDBClient(own_session(), config=FUNCTION_CONFIG.merge(Config(max_pool_connections=connections))),
-        its.journal_table,
-    )
+        ``function`` appears in the destination account's CloudTrail.
+        """
+        session = RoleSession(
+            settings.destination_role_arn, settings.destination_external_id, f"tablecopy-{function}"
+        )
+        # Connecting and reading together take at most as long as the deadlines of writes leave.
+        config = FUNCTION_CONFIG.merge(Config(read_timeout=WRITE_TIMEOUT_SECONDS - _CONNECT_SECONDS))
+        return DynamoDBClient(session, settings.destination_region, config=config)
+
+    def lambda_(self) -> LambdaClient:
+        """Return Lambda."""
+        client: LambdaClient = self._boto3("lambda")
+        return client
+
+    def states(self) -> SFNClient:
+        """Return Step Functions."""
+        client: SFNClient = self._boto3("stepfunctions")
+        return client
+
+    def queues(self) -> SQSClient:
+        """Return SQS."""
+        client: SQSClient = self._boto3("sqs")
+        return client
+
+    def streams(self) -> DynamoDBStreamsClient:
+        """Return DynamoDB Streams, which throttles after a few calls a second."""
+        client: DynamoDBStreamsClient = self._boto3("dynamodbstreams", attempts=6)
+        return client
+
+    @cached_property
+    def _own(self) -> DynamoDBClient:
+        config = FUNCTION_CONFIG.merge(Config(max_pool_connections=WRITERS))
+        return DynamoDBClient(own_session(), config=config)
+
+    def _boto3(self, service: Any, attempts: int = 3) -> Any:
+        # Not needed on the hot path, and slow to import.
+        import boto3
+
+        return boto3.client(
+            service,
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+            ),
+        )
 
 
 def writer_factory(
-    its: Settings, clock: Clock, function: str, capacity: RateLimit, metrics: MetricsBuffer
+    client: DynamoDBClient, table: str, capacity: RateLimit, metrics: MetricsBuffer, clock: Clock
 ) -> WriterFactory:
-    """Makes writers to the destination that share one client, with the destination account's role."""
-    client = DynamoDBClient(
-        RoleSession(its.destination_role_arn, its.destination_external_id, f"tablecopy-{function}"),
-        its.destination_region,
-        config=FUNCTION_CONFIG.merge(Config(read_timeout=WRITE_TIMEOUT_SECONDS - 3)),
-    )
-
-    usage = write_usage(metrics, its.destination_table)
+    """Return a function that makes writers to ``table`` of the destination."""
+    usage = write_usage(metrics, table)
 
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
-        return BatchWriter(
-            client, its.destination_table, key_names, capacity, usage, clock, until, random.Random()
-        )
+        return BatchWriter(client, table, key_names, capacity, usage, clock, until, random.Random())
 
     return make

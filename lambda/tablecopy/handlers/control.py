@@ -10,8 +10,7 @@ from tablecopy.clock import Clock
 from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.status import Status
 from tablecopy.dynamodb.client import Json
-from tablecopy.handlers import clients
-from tablecopy.handlers.context import Context, journal, settings
+from tablecopy.handlers.context import Aws, Context
 from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
@@ -21,8 +20,9 @@ from tablecopy.settings import CommandSettings
 
 _CLOCK = Clock()
 _SETTINGS = CommandSettings.from_environment(os.environ)
-_STORE = journal(settings())
-_LAMBDA = clients.lambda_()
+_AWS = Aws()
+_STORE = _AWS.journal(_SETTINGS.journal_table)
+_LAMBDA = _AWS.lambda_()
 _ACTIONS = ("start", "status", "seal", "redrive", "dead-letters")
 _COMMANDS = Commands(
     RunRecord(_STORE),

@@ -20,10 +20,8 @@ from tablecopy.control.stream.progress import Stream
 from tablecopy.control.survey import survey
 from tablecopy.control.table_checks import Watch
 from tablecopy.control.tables import destination_lost, source_problems
-from tablecopy.dynamodb.client import DynamoDBClient, Json
-from tablecopy.dynamodb.sessions import RoleSession, own_session
-from tablecopy.handlers import clients
-from tablecopy.handlers.context import Context, journal, settings
+from tablecopy.dynamodb.client import Json
+from tablecopy.handlers.context import Aws, Context
 from tablecopy.journal.applied_batches import Marks
 from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.leases import Leases
@@ -32,40 +30,37 @@ from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.turn import Turn
 from tablecopy.metrics import log
-from tablecopy.settings import ControlSettings
+from tablecopy.settings import ReconcilerSettings
 
 # The schedule calls once a minute: looking for most of it lets phases follow one another within seconds.
 _LOOK_FOR_SECONDS = 50.0
 
 _CLOCK = Clock()
-_COMMON = settings()
-_SETTINGS = ControlSettings.from_environment(os.environ)
-_STORE = journal(_COMMON)
-_SOURCE = DynamoDBClient(own_session())
-_DESTINATION = DynamoDBClient(
-    RoleSession(_COMMON.destination_role_arn, _COMMON.destination_external_id, "tablecopy-reconciler"),
-    _COMMON.destination_region,
-)
+_SETTINGS = ReconcilerSettings.from_environment(os.environ)
+_AWS = Aws()
+_STORE = _AWS.journal(_SETTINGS.journal_table)
+_SOURCE = _AWS.source()
+_DESTINATION = _AWS.destination(_SETTINGS, "reconciler")
 _RUN = RunRecord(_STORE)
 _SEGMENTS = Segments(_STORE)
 _SHARDS = Shards(_STORE)
 _LETTERS = Letters(_STORE, _CLOCK)
-_LAMBDA = clients.lambda_()
-_STATES = clients.states()
-_STREAMS = clients.streams()
-_QUEUE = FailureQueue(clients.queues(), _SETTINGS.failure_queue_url)
+_LAMBDA = _AWS.lambda_()
+_STATES = _AWS.states()
+_STREAMS = _AWS.streams()
+_QUEUE = FailureQueue(_AWS.queues(), _SETTINGS.failure_queue_url)
 _PREFLIGHT = Preflight(
     _SOURCE,
-    _COMMON.source_table,
+    _SETTINGS.source_table,
     _DESTINATION,
-    _COMMON.destination_table,
+    _SETTINGS.destination_table,
     _LAMBDA,
     _STREAMS,
     _SETTINGS,
     _SETTINGS.stream_arn,
     _SETTINGS.mapping_uuid,
 )
-_PULSE = Pulse(_CLOCK, _COMMON.copy_name)
+_PULSE = Pulse(_CLOCK, _SETTINGS.copy_name)
 _COMMANDS = Commands(
     _RUN,
     _SEGMENTS,
@@ -101,7 +96,7 @@ def handle(event: Json, context: Context) -> Json:
 
 def _reconciler() -> Reconciler:
     # Made for each invocation: what one has seen of AWS is not to be relied on by the next.
-    source_table, destination_table = _COMMON.source_table, _COMMON.destination_table
+    source_table, destination_table = _SETTINGS.source_table, _SETTINGS.destination_table
     stream_arn = _SETTINGS.stream_arn
     mapping = Mapping(_LAMBDA, _SETTINGS.mapping_uuid, _CLOCK)
     executions = Executions(_STATES, _SETTINGS.state_machine_arn, _CLOCK)

@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 import gc
+import os
+from collections.abc import Callable, Mapping
 
 from tablecopy.clock import Clock
 from tablecopy.data.pool import WRITERS
 from tablecopy.data.replicator import Replicator
 from tablecopy.dynamodb.client import Json
-from tablecopy.handlers.context import Context, deadline, journal, settings, writer_factory
+from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
 from tablecopy.journal.applied_batches import Marks
 from tablecopy.journal.dead_letters import Letters
 from tablecopy.journal.leases import Leases
 from tablecopy.journal.run import RunRecord
 from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.settings import DestinationSettings
 from tablecopy.throughput.rate import Unlimited
 
-_CLOCK = Clock()
-_SETTINGS = settings()
-_STORE = journal(_SETTINGS, connections=WRITERS)
-_METRICS = MetricsBuffer(_CLOCK, _SETTINGS.copy_name)
-_REPLICATOR = Replicator(
-    RunRecord(_STORE),
-    Leases(_STORE, _CLOCK),
-    Marks(_STORE, _CLOCK),
-    Letters(_STORE, _CLOCK),
-    # Changes are not held back: what they wait for, they wait for in a stream that keeps them for a day.
-    writer_factory(_SETTINGS, _CLOCK, "replicator", Unlimited(_CLOCK), _METRICS),
-    _METRICS,
-)
 
-# What was loaded until now stays. Looking through all of it again and again took a twentieth of the time.
+def build(
+    environ: Mapping[str, str], clock: Clock, aws: Aws | None = None, writers: int = WRITERS
+) -> Callable[[Json, Context], Json]:
+    """Return the handler of the function with this environment, with ``writers`` writes at the same time."""
+    settings = DestinationSettings.from_environment(environ)
+    aws = aws or Aws()
+    store = aws.journal(settings.journal_table)
+    metrics = MetricsBuffer(clock, settings.copy_name)
+    replicator = Replicator(
+        RunRecord(store),
+        Leases(store, clock),
+        Marks(store, clock),
+        Letters(store, clock),
+        # Changes are not limited. What they wait for, they wait for in a stream that keeps them for a day.
+        writer_factory(
+            aws.destination(settings, "replicator"),
+            settings.destination_table,
+            Unlimited(clock),
+            metrics,
+            clock,
+        ),
+        metrics,
+        writers,
+    )
+
+    def handle(event: Json, context: Context) -> Json:
+        """Apply a batch of stream records; return ``batchItemFailures``."""
+        try:
+            return replicator.apply(event["Records"], context.aws_request_id, deadline(context, clock))
+        finally:
+            # Publish metrics even if the invocation fails.
+            metrics.publish()
+
+    return handle
+
+
+handle = build(os.environ, Clock())
+
+# Everything loaded so far stays. Searching it again and again took a twentieth of the time.
 gc.freeze()
-
-
-def handle(event: Json, context: Context) -> Json:
-    """Apply a batch of stream records; answers with ``batchItemFailures``."""
-    try:
-        return _REPLICATOR.apply(event["Records"], context.aws_request_id, deadline(context, _CLOCK))
-    finally:
-        # What was done was done, however this ends.
-        _METRICS.publish()

@@ -9,7 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.unit.tablecopy.test_handlers import ENVIRONMENT
+from tests.unit.tablecopy.functions import ENVIRONMENT
 from tools.docs_tables.__main__ import REPOSITORY
 
 TOOL = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]

@@ -16,7 +16,9 @@ from botocore.session import Session
 from tablecopy.clock import Clock
 from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import key_token
+from tablecopy.handlers.context import Aws
 from tablecopy.journal.store import Conflict, Store
+from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.validation import check
 
 NOON = 1_750_000_000.0
@@ -523,3 +525,24 @@ def _holds(term: str, item: Json | None, values: Json, names: dict[str, str]) ->
 
 def _plain(attribute: Json) -> Any:
     return float(attribute["N"]) if "N" in attribute else attribute["S"]
+
+
+class FakeAws(Aws):
+    """AWS as a handler finds it: a journal, a destination, and a source for a handler that reads one."""
+
+    def __init__(self, store: Store, destination: FakeDestination, source: FakeSource | None = None) -> None:
+        self._store = store
+        self._destination = destination
+        self._source = source
+
+    def journal(self, table: str) -> Store:
+        assert table == "journal"
+        return self._store
+
+    def source(self) -> DynamoDBClient:
+        assert self._source is not None
+        return self._source
+
+    def destination(self, settings: DestinationSettings, function: str) -> DynamoDBClient:
+        assert settings.destination_external_id == "external"
+        return self._destination

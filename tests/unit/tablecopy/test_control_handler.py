@@ -20,7 +20,7 @@ from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore, client_error
-from tests.unit.tablecopy.test_handlers import COMMON, ENVIRONMENT, OWN
+from tests.unit.tablecopy.functions import COMMON, ENVIRONMENT, OWN
 
 NAME = "tablecopy.handlers.control"
 

@@ -1,4 +1,4 @@
-"""The entry points, as Lambda starts them: a new interpreter with nothing but the environment."""
+"""The entry points: as Lambda starts them, and what they pass on."""
 
 from __future__ import annotations
 
@@ -10,41 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.tablecopy.data import test_backfill, test_redrive, test_replicator
+from tests.unit.tablecopy.fakes import NOON, FakeAws, MemoryStore, record
+from tests.unit.tablecopy.functions import COMMON, ENVIRONMENT, OWN, Context, backfill, replicator
+
 LAMBDA = Path(__file__).parents[3] / "lambda"
-
-ENVIRONMENT = {
-    "AWS_REGION": "eu-west-1",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "JOURNAL_TABLE": "journal",
-    "SOURCE_TABLE": "source",
-    "DESTINATION_TABLE": "copy",
-    "DESTINATION_REGION": "eu-west-1",
-    "DESTINATION_ROLE_ARN": "arn:aws:iam::222222222222:role/copy",
-    "DESTINATION_EXTERNAL_ID": "external",
-    "COPY_NAME": "move",
-    "STREAM_ARN": "arn:aws:dynamodb:eu-west-1:111111111111:table/source/stream/1",
-    "MAPPING_UUID": "mine",
-    "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111111111111:stateMachine:copy",
-    "FAILURE_QUEUE_URL": "https://sqs/queue",
-    "START_ON_APPLY": "true",
-    "TOTAL_SEGMENTS": "4",
-    "SLICE_SECONDS": "600",
-    "DRAINED_AFTER_SECONDS": "60",
-    "ALLOW_NONEMPTY_DESTINATION": "false",
-    "RECONCILER_FUNCTION": "move-reconciler",
-}
-COMMON = list(ENVIRONMENT)[: list(ENVIRONMENT).index("STREAM_ARN")]
-
-# What Terraform gives each function beside that.
-OWN = {
-    "replicator": [],
-    "backfill": [],
-    "control": ["STREAM_ARN", "TOTAL_SEGMENTS", "DRAINED_AFTER_SECONDS", "RECONCILER_FUNCTION"],
-    "reconciler": [name for name in ENVIRONMENT if name not in {*COMMON, "RECONCILER_FUNCTION"}],
-}
 
 # Imports the handler from the committed archive, and tells what came along.
 IMPORT = """
@@ -95,3 +65,55 @@ def test_a_missing_setting_is_named(function: str, name: str, tmp_path: Path) ->
     done = start(function, {**rest, "HOME": str(tmp_path)})
     assert done.returncode != 0
     assert f"KeyError: '{name}'" in done.stderr
+
+
+def test_a_segment_is_copied_in_its_slice() -> None:
+    store = MemoryStore()
+    scene = test_backfill.Scene(store, test_backfill.items(10))
+    handle = backfill.build(ENVIRONMENT, scene.clock, FakeAws(store, scene.destination, scene.source))
+    assert handle({"slice": 3, "segment": 0}, Context()) == {"next": "stop"}
+    assert handle({"slice": 2, "segment": 0}, Context()) == {"next": "done"}
+    assert scene.copied() == test_backfill.items(10)
+
+
+def test_dead_letters_are_redriven() -> None:
+    store = MemoryStore()
+    scene = test_redrive.Scene(store, [test_redrive.item("a")], ["a"])
+    handle = backfill.build(ENVIRONMENT, scene.clock, FakeAws(store, scene.destination, scene.source))
+    assert handle({"slice": 2, "segment": "letters"}, Context()) == {"next": "done"}
+    assert scene.copied() == [test_redrive.item("a")]
+    assert scene.open() == set()
+
+
+def test_stream_records_are_applied() -> None:
+    store = MemoryStore()
+    scene = test_replicator.Scene(store)
+    handle = replicator.build(ENVIRONMENT, scene.clock, FakeAws(store, scene.destination))
+    records = [record(0, "a", {"N": "1"})]
+    assert handle({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert test_replicator.value(scene, "a") == {"N": "1"}
+
+
+def test_nothing_is_sent_near_the_end_of_the_invocation() -> None:
+    class Late(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return 1_000
+
+    store = MemoryStore()
+    scene = test_replicator.Scene(store)
+    handle = replicator.build(ENVIRONMENT, scene.clock, FakeAws(store, scene.destination))
+    records = [record(0, "a", {"N": "1"})]
+    number = records[0]["dynamodb"]["SequenceNumber"]
+    assert handle({"Records": records}, Late()) == {"batchItemFailures": [{"itemIdentifier": number}]}
+    assert scene.destination.calls == []
+
+
+@pytest.mark.parametrize("side", ["READ_CAPACITY", "WRITE_CAPACITY"])
+def test_the_capacity_that_is_set_limits_the_worker(side: str) -> None:
+    store = MemoryStore()
+    scene = test_backfill.Scene(store, test_backfill.items(100))
+    environment = {**ENVIRONMENT, "READ_CAPACITY": "1e6", "WRITE_CAPACITY": "1e6", side: "10"}
+    handle = backfill.build(environment, scene.clock, FakeAws(store, scene.destination, scene.source))
+    assert handle({"slice": 2, "segment": 0}, Context()) == {"next": "done"}
+    # 100 units at 10 a second, less what the last call owes.
+    assert 7 <= scene.clock.now() - NOON <= 13

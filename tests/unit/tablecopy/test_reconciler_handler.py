@@ -23,8 +23,8 @@ from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.turn import Turn
 from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore, client_error
+from tests.unit.tablecopy.functions import COMMON, ENVIRONMENT, OWN
 from tests.unit.tablecopy.published import Published, published
-from tests.unit.tablecopy.test_handlers import COMMON, ENVIRONMENT, OWN
 
 NAME = "tablecopy.handlers.reconciler"
 

@@ -6,9 +6,12 @@ import json
 import sys
 import time
 
-from tablecopy.handlers.context import journal, settings
+from tablecopy.dynamodb.client import DynamoDBClient
+from tablecopy.dynamodb.sessions import own_session
 from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.store import Store
 from tools.benchmarks.environment import STREAM_ARN
+from tools.benchmarks.service import JOURNAL
 from tools.benchmarks.shapes import KEY_NAMES
 
 _HOUR = 3600.0
@@ -16,7 +19,7 @@ _HOUR = 3600.0
 if __name__ == "__main__":
     task = json.loads(sys.argv[1])
     now = time.time()
-    RunRecord(journal(settings())).create(
+    RunRecord(Store(DynamoDBClient(own_session()), JOURNAL)).create(
         Run(
             run_id="benchmark",
             stream_arn=STREAM_ARN,

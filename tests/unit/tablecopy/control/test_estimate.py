@@ -17,11 +17,11 @@ from tablecopy.control.estimate import (
 )
 from tablecopy.control.survey import survey
 from tablecopy.dynamodb.client import DynamoDBClient, Json
-from tablecopy.settings import ControlSettings, Prices
-from tests.unit.tablecopy.test_handlers import ENVIRONMENT
+from tablecopy.settings import Prices, ReconcilerSettings
+from tests.unit.tablecopy.functions import ENVIRONMENT
 
 SETTINGS = replace(
-    ControlSettings.from_environment(ENVIRONMENT),
+    ReconcilerSettings.from_environment(ENVIRONMENT),
     total_segments=10,
     concurrency=1_000,
     prices=Prices("EUR", 0.2, 1.0),

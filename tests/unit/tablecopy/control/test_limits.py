@@ -10,11 +10,11 @@ from moto import mock_aws
 from mypy_boto3_lambda.client import LambdaClient
 
 from tablecopy.control.limits import concurrency_problems, read_capacity_problems
-from tablecopy.settings import ControlSettings
+from tablecopy.settings import ReconcilerSettings
 from tests.unit.tablecopy.fakes import moto_client
-from tests.unit.tablecopy.test_handlers import ENVIRONMENT
+from tests.unit.tablecopy.functions import ENVIRONMENT
 
-SETTINGS = ControlSettings.from_environment(ENVIRONMENT)
+SETTINGS = ReconcilerSettings.from_environment(ENVIRONMENT)
 
 
 class FakeAccount:

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.control.metrics import Pulse
+from tablecopy.dynamodb.client import Json
 from tablecopy.journal.run import Phase
-from tablecopy.journal.segments import Segment
 from tablecopy.metrics.definitions import METRICS
+from tests.unit.tablecopy import functions
 from tests.unit.tablecopy.data import test_backfill, test_redrive, test_replicator
 from tests.unit.tablecopy.data.test_backfill import items
 from tests.unit.tablecopy.data.test_redrive import token
 from tests.unit.tablecopy.fakes import (
     Answer,
+    FakeAws,
+    FakeClock,
     MemoryStore,
     client_error,
     leave,
     record,
     refuse,
 )
+from tests.unit.tablecopy.functions import ENVIRONMENT, Context
 from tests.unit.tablecopy.published import published, total
-from tests.unit.tablecopy.test_entry_points import Context, handler
 
 Log = Callable[[], str]
-Backfill = tuple[ModuleType, test_backfill.Scene]
-Replicator = tuple[ModuleType, test_replicator.Scene]
+Handler = Callable[[Json, Context], Json]
+Backfill = tuple[Handler, test_backfill.Scene]
+Replicator = tuple[Handler, test_replicator.Scene]
 
 SEGMENT = {"slice": 2, "segment": 0}
 INDEX_ARN = "arn:aws:dynamodb:eu-west-1:222222222222:table/copy/index/by-date"
@@ -42,21 +45,21 @@ def log(capsys: pytest.CaptureFixture[str]) -> Log:
 
 
 @pytest.fixture
-def backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
+def backfill() -> Backfill:
     """The function, and 10 items in pages of 3 that it copies."""
-    return _backfill(monkeypatch)
+    return _backfill()
 
 
 @pytest.fixture
-def replicator(monkeypatch: pytest.MonkeyPatch) -> Replicator:
-    return _replicator(monkeypatch)
+def replicator() -> Replicator:
+    return _replicator()
 
 
 class TestBackfill:
     def test_what_was_copied_and_used_is_told_once(self, backfill: Backfill, log: Log) -> None:
-        module, scene = backfill
+        handle, scene = backfill
         scene.destination.indexes = {"by-date": 2.0}
-        assert module.handle(SEGMENT, Context()) == {"next": "done"}
+        assert handle(SEGMENT, Context()) == {"next": "done"}
         text = log()
         size = scene.segments.read(0).wire_bytes
         assert published(text) == {
@@ -71,45 +74,44 @@ class TestBackfill:
         assert "00e9" not in text
 
     def test_an_invocation_that_fails_tells_what_it_has_done(self, backfill: Backfill, log: Log) -> None:
-        module, scene = backfill
+        handle, scene = backfill
         denied = client_error("AccessDeniedException")
         scene.destination.faults = [lambda requests: Answer(requests), refuse("AccessDeniedException")]
         with pytest.raises(ClientError) as raised:
-            module.handle(SEGMENT, Context())
+            handle(SEGMENT, Context())
         assert str(raised.value) == str(denied)
         assert total(log())["ItemsCopied"] == {"": 3}
-        assert module.handle(SEGMENT, Context()) == {"next": "done"}
+        assert handle(SEGMENT, Context()) == {"next": "done"}
         assert total(log())["ItemsCopied"] == {"": 7}
 
-    def test_long_work_tells_as_it_goes_and_nothing_twice(self, backfill: Backfill, log: Log) -> None:
-        module, scene = backfill
-        _takes_time(scene, 20)
-        assert module.handle(SEGMENT, Context()) == {"next": "done"}
+    def test_long_work_tells_as_it_goes_and_nothing_twice(self, log: Log) -> None:
+        handle, _ = _backfill(SlowStore(20))
+        assert handle(SEGMENT, Context()) == {"next": "done"}
         copied = published(log())["ItemsCopied"][""]
         # Four pages of 20 s each.
         assert copied == [6, 4]
 
     def test_an_invocation_with_nothing_to_do_says_nothing(self, backfill: Backfill, log: Log) -> None:
-        module, scene = backfill
+        handle, scene = backfill
         scene.enter(Phase.DRAINING)
-        assert module.handle(SEGMENT, Context()) == {"next": "stop"}
+        assert handle(SEGMENT, Context()) == {"next": "stop"}
         assert published(log()) == {}
 
     def test_throttled_reads(self, backfill: Backfill, log: Log) -> None:
-        module, scene = backfill
+        handle, scene = backfill
         scene.source.faults = [
             client_error("ProvisionedThroughputExceededException"),
             client_error("500", 500),
         ]
-        module.handle(SEGMENT, Context())
+        handle(SEGMENT, Context())
         assert published(log())["ReadThrottles"] == {"source": [1]}
 
 
 class TestReplicator:
     def test_what_was_applied_is_told(self, replicator: Replicator, log: Log) -> None:
-        module, _ = replicator
+        handle, _ = replicator
         records = [record(0, "é", {"N": "1"}), record(1, "é", {"N": "2"}), record(2, "b", None)]
-        module.handle({"Records": records}, Context())
+        handle({"Records": records}, Context())
         text = log()
         assert published(text) == {
             "RecordsApplied": {"": [3]},
@@ -120,33 +122,33 @@ class TestReplicator:
         assert "00e9" not in text
 
     def test_what_comes_again_is_not_applied_again(self, replicator: Replicator, log: Log) -> None:
-        module, _ = replicator
+        handle, _ = replicator
         records = [record(0, "a", {"N": "1"})]
         for _ in range(2):
-            module.handle({"Records": records}, Context())
+            handle({"Records": records}, Context())
         assert total(log())["RecordsApplied"] == {"": 1}
 
     def test_a_batch_that_comes_too_early_says_nothing(self, replicator: Replicator, log: Log) -> None:
-        module, scene = replicator
+        handle, scene = replicator
         scene.enter(Phase.SLICE)
-        assert module.handle({"Records": [record(0, "a", None)]}, Context())["batchItemFailures"]
+        assert handle({"Records": [record(0, "a", None)]}, Context())["batchItemFailures"]
         assert published(log()) == {}
 
     def test_only_the_records_before_the_first_unwritten_one_count(
         self, replicator: Replicator, log: Log
     ) -> None:
-        module, scene = replicator
+        handle, scene = replicator
         scene.destination.faults = [leave(1)]
         scene.destination.on_call = lambda: scene.clock.tick(900)
         records = [record(0, "a", {"N": "1"}), record(1, "b", None), record(2, "c", None)]
-        module.handle({"Records": records}, Context())
+        handle({"Records": records}, Context())
         told = total(log())
         assert (told["RecordsApplied"], told["PutsApplied"]) == ({"": 1}, {"": 1})
         assert "DeletesApplied" not in told
         assert told["ConsumedWriteUnits"] == {"copy": 2}
 
     def test_throttled_writes_by_table_and_index(self, replicator: Replicator, log: Log) -> None:
-        module, scene = replicator
+        handle, scene = replicator
         reasons = [
             {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": INDEX_ARN},
             {"reason": "IndexWriteKeyRangeThroughputExceeded", "resource": INDEX_ARN},
@@ -155,30 +157,30 @@ class TestReplicator:
         throttled = client_error("ThrottlingException", reasons=reasons)
         # A call that was throttled counts once, whatever the number of its writes and reasons.
         scene.destination.faults = [lambda requests: Answer([], error=throttled), leave(0, 1)]
-        module.handle({"Records": [record(index, str(index), None) for index in range(3)]}, Context())
+        handle({"Records": [record(index, str(index), None) for index in range(3)]}, Context())
         assert published(log())["WriteThrottles"] == {"copy": [2], "copy/by-date": [1]}
 
     def test_refused_writes(self, replicator: Replicator, log: Log) -> None:
-        module, scene = replicator
+        handle, scene = replicator
         scene.destination.refuses = {token("a"), token("c")}
-        module.handle({"Records": [record(index, key, None) for index, key in enumerate("abc")]}, Context())
+        handle({"Records": [record(index, key, None) for index, key in enumerate("abc")]}, Context())
         told = total(log())
         assert told["WritesRefused"] == {"": 2}
         assert told["RecordsApplied"] == {"": 3}
 
     def test_an_invocation_that_fails_tells_what_it_has_used(self, replicator: Replicator, log: Log) -> None:
-        module, scene = replicator
+        handle, scene = replicator
         records = [record(index, str(index), None) for index in range(30)]
         scene.destination.faults = [lambda requests: Answer(requests), refuse("AccessDeniedException")]
         with pytest.raises(ClientError):
-            module.handle({"Records": records}, Context())
+            handle({"Records": records}, Context())
         assert published(log()) == {"ConsumedWriteUnits": {"copy": [15]}}
 
 
-def test_a_redrive_reads_and_is_refused_again(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
-    module, scene = _redrive(monkeypatch)
+def test_a_redrive_reads_and_is_refused_again(log: Log) -> None:
+    handle, scene = _redrive()
     scene.destination.refuses = {token("a")}
-    module.handle({"slice": 2, "segment": "letters"}, Context())
+    handle({"slice": 2, "segment": "letters"}, Context())
     assert total(log()) == {
         "ConsumedReadUnits": {"source": 2},
         "WritesRefused": {"": 1},
@@ -186,52 +188,61 @@ def test_a_redrive_reads_and_is_refused_again(monkeypatch: pytest.MonkeyPatch, l
     }
 
 
-def test_every_metric_is_told_by_somebody(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+def test_every_metric_is_told_by_somebody(log: Log) -> None:
     throttled = client_error("ThrottlingException")
-    module, scene = _backfill(monkeypatch)
+    handle, scene = _backfill()
     scene.source.faults = [throttled]
     scene.destination.refuses = {token("é0001")}
-    module.handle(SEGMENT, Context())
-    module, applying = _replicator(monkeypatch)
+    handle(SEGMENT, Context())
+    handle, applying = _replicator()
     applying.destination.faults = [lambda requests: Answer([], error=throttled)]
     records = [record(0, "a", {"N": "1"}), record(1, "b", None)]
-    module.handle({"Records": records}, Context())
+    handle({"Records": records}, Context())
     pulse = Pulse(applying.clock, "move")
     pulse.age(1.0)
     pulse.beat({"phase": "draining", "letters": 0})
     assert set(published(log())) == {metric.name for metric in METRICS}
 
 
-def _takes_time(scene: test_backfill.Scene, seconds: float) -> None:
-    """Let time pass with each checkpoint. The pages are written by threads that nothing keeps in order."""
-    save = scene.segments.save
+class SlowStore(MemoryStore):
+    """A journal with which each checkpoint takes ``seconds``.
 
-    def save_and_tick(segment: Segment) -> None:
-        save(segment)
-        scene.clock.tick(seconds)
+    Pages are written by threads that nothing keeps in order; checkpoints are made by one.
+    """
 
-    scene.segments.save = save_and_tick  # type: ignore[method-assign]
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.clock = FakeClock()
 
-
-def _ready(monkeypatch: pytest.MonkeyPatch, name: str, scene: Any, **parts: Any) -> ModuleType:
-    module = handler(name, monkeypatch)
-    for part, value in {"_METRICS": scene.metrics, "_CLOCK": scene.clock, **parts}.items():
-        assert hasattr(module, part)
-        monkeypatch.setattr(module, part, value)
-    return module
+    def put(self, pk: str, sk: str, attributes: Json, **condition: Any) -> None:
+        super().put(pk, sk, attributes, **condition)
+        if pk == "segment":
+            self.clock.tick(self.seconds)
 
 
-def _backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
-    scene = test_backfill.Scene(MemoryStore(), items(10))
-    return _ready(monkeypatch, "backfill", scene, _WORKER=scene.worker()), scene
+def _backfill(store: MemoryStore | None = None) -> Backfill:
+    store = store or MemoryStore()
+    scene = test_backfill.Scene(store, items(10))
+    if isinstance(store, SlowStore):
+        store.clock = scene.clock
+    return _built(store, scene), scene
 
 
-def _replicator(monkeypatch: pytest.MonkeyPatch) -> Replicator:
-    scene = test_replicator.Scene(MemoryStore())
-    return _ready(monkeypatch, "replicator", scene, _REPLICATOR=scene.replicator()), scene
+def _redrive() -> tuple[Handler, test_redrive.Scene]:
+    store = MemoryStore()
+    scene = test_redrive.Scene(store, [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}], ["a", "b"])
+    return _built(store, scene), scene
 
 
-def _redrive(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, test_redrive.Scene]:
-    held = [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}]
-    scene = test_redrive.Scene(MemoryStore(), held, ["a", "b"])
-    return _ready(monkeypatch, "backfill", scene, _REDRIVE=scene.redrive()), scene
+def _built(store: MemoryStore, scene: test_backfill.Scene | test_redrive.Scene) -> Handler:
+    environment = {**ENVIRONMENT, "READ_CAPACITY": "1e6", "WRITE_CAPACITY": "1e6"}
+    aws = FakeAws(store, scene.destination, scene.source)
+    return functions.backfill.build(environment, scene.clock, aws, writers=1)
+
+
+def _replicator() -> Replicator:
+    store = MemoryStore()
+    scene = test_replicator.Scene(store)
+    aws = FakeAws(store, scene.destination)
+    return functions.replicator.build(ENVIRONMENT, scene.clock, aws, writers=1), scene
