@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.docs_tables.markdown import MarkerMissing, filled
+from tools.docs_tables import sizes
+from tools.docs_tables.markdown import MarkerMissing, filled, replaced
 from tools.docs_tables.module import read_module
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,7 +30,10 @@ def stale() -> dict[Path, str]:
     for directory in modules():
         file = directory / "README.md"
         is_now = file.read_text() if file.exists() else ""
-        ought = filled(is_now, read_module(directory), str(file.relative_to(REPOSITORY)))
+        name = str(file.relative_to(REPOSITORY))
+        ought = filled(is_now, read_module(directory), name)
+        if directory == REPOSITORY:
+            ought = replaced(ought, "sizes", sizes.table(), name)
         if ought != is_now:
             found[file] = ought
     return found

@@ -68,12 +68,23 @@ def filled(text: str, module: Module, file: str) -> str:
     """
     text = text or _NEW.format(name=module.name, header=module.header)
     for name, table in (("inputs", inputs_table(module)), ("outputs", outputs_table(module))):
-        begin, end = f"<!-- BEGIN {name} -->", f"<!-- END {name} -->"
-        if not re.search(f"{begin}\n.*?{end}", text, re.DOTALL):
-            raise MarkerMissing(f"{file} has no lines {begin} and {end}; put them where the table belongs")
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n{table}{end}{rest.partition(end)[2]}"
+        text = replaced(text, name, table, file)
     return text
+
+
+def replaced(text: str, name: str, table: str, file: str) -> str:
+    """Return a file's text with this table between the markers of `name`.
+
+    Raises
+    ------
+    MarkerMissing
+        There is no pair of markers.
+    """
+    begin, end = f"<!-- BEGIN {name} -->", f"<!-- END {name} -->"
+    if not re.search(f"{begin}\n.*?{end}", text, re.DOTALL):
+        raise MarkerMissing(f"{file} has no lines {begin} and {end}; put them where the table belongs")
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{table}{end}{rest.partition(end)[2]}"
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

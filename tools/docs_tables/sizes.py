@@ -1,0 +1,95 @@
+"""The README's table of sizes: how long a copy takes, how long writers stop, and what it costs.
+
+The figures are those of ``tablecopy estimate`` and ``verify estimate``, calculated by the same code for tables
+that differ in size only. Speeds that those commands would measure are taken from docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tablecopy.control.cost import Circumstances, costs
+from tablecopy.control.estimate import estimate
+from tablecopy.settings import CopySettings
+from verify.estimate import Estimate, Plan, duration
+from verify.estimate import estimate as comparison
+from verify.measure import Rates, SideSample
+
+GIGABYTES = (1, 10, 100, 500)
+ITEM_BYTES = 1_000
+CORES = 16
+SEGMENTS = 64
+WARM_WRITE_UNITS = 40_000
+
+# A partition holds 10 GB and serves 3,000 read units a second (Developer Guide, Partitions and data
+# distribution); a table on demand begins with 12,000.
+_PARTITION_BYTES = 10_000_000_000
+_PARTITION_READ_UNITS = 3_000
+_NEW_TABLE_READ_UNITS = 12_000
+# docs/benchmarks.md, figure verify, between its shapes of 360 bytes and 4 KB, and a fifth less for TLS.
+_ITEMS_PER_CORE_SECOND = 80_000
+_PAGE_SECONDS = 0.05
+_PAIR_ITEMS_PER_SECOND = 3_000_000
+_START_UP_SECONDS = 1.5
+_SEAL_SECONDS = 5.0
+
+
+def table() -> str:
+    """Return the rows as a Markdown table."""
+    header = ("table", "copy", f"copy, warmed to {WARM_WRITE_UNITS:,} writes/s", "writers stop", "cost (USD)")
+    rows = [header, tuple("---:" for _ in header), *(_row(size * 10**9) for size in GIGABYTES)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(size: int) -> Iterator[str]:
+    settings = CopySettings()
+    source = _description(size)
+    new = estimate(source, {}, settings)
+    warm = {"WarmThroughput": {"WriteUnitsPerSecond": WARM_WRITE_UNITS}}
+    proof = _comparison(size, writes_stopped=True)
+    look = _comparison(size, writes_stopped=False)
+    cost = sum(each.cost for each in costs(new, settings, Circumstances()))
+    yield f"{size / 1e9:,.0f} GB"
+    yield duration(new.seconds)
+    yield duration(estimate(source, warm, settings).seconds)
+    yield duration(settings.drained_after_seconds + proof.seconds + _SEAL_SECONDS)
+    yield f"{cost + (proof.cost or 0) + (look.cost or 0):,.2f}"
+
+
+def _description(size: int) -> dict[str, Any]:
+    reads = max(_NEW_TABLE_READ_UNITS, -(-size // _PARTITION_BYTES) * _PARTITION_READ_UNITS)
+    return {
+        "ItemCount": size // ITEM_BYTES,
+        "TableSizeBytes": size,
+        "WarmThroughput": {"ReadUnitsPerSecond": reads},
+    }
+
+
+def _comparison(size: int, *, writes_stopped: bool) -> Estimate:
+    page_items = 1_000_000 / ITEM_BYTES
+    sample = SideSample(
+        items=0, units=0.0, whole=False, page_items=page_items, page_seconds=_PAGE_SECONDS, item_bytes=ITEM_BYTES
+    )
+    prices = CopySettings().prices
+    return comparison(
+        {"source": _description(size), "destination": _description(size)},
+        Plan(
+            writes_stopped=writes_stopped,
+            segments=SEGMENTS,
+            of=SEGMENTS,
+            processes=CORES,
+            lag_seconds=0.0,
+            read_capacity={},
+        ),
+        Rates(
+            {"source": sample, "destination": sample},
+            dict.fromkeys(("source", "destination"), 1 / _ITEMS_PER_CORE_SECOND),
+            pair_seconds=0.5,
+            pair_item_seconds=1 / _PAIR_ITEMS_PER_SECOND,
+        ),
+        price_per_million=prices.read_per_million,
+        currency=prices.currency,
+        start_up_seconds=_START_UP_SECONDS,
+        cores=CORES,
+    )
