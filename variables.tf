@@ -238,7 +238,7 @@ variable "prices" {
 
 variable "alarms" {
   description = <<-EOT
-    CloudWatch alarms in the source account. docs/metrics.md says what each means and what to do.
+    CloudWatch alarms in the source account. docs/reference.md says what each means and what to do.
 
     * `enabled`: whether there are any.
     * `unapplied_change_age_fraction`: alarm when the oldest change not yet applied is older than this fraction of the 24 hours for which a stream keeps it. Left out, half of `control.record_age_fraction`.

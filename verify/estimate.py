@@ -111,7 +111,7 @@ class Estimate:
     writes_stopped: bool
 
     def record(self) -> dict[str, Any]:
-        """Return the JSON Lines record; see docs/verify.md for its schema."""
+        """Return the JSON Lines record; see docs/reference.md."""
         return {"type": "estimate", **asdict(self)}
 
     def lines(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-# What wakes somebody up. The names of this module's own metrics are those of lambda/tablecopy/metrics.py; docs/metrics.md
+# What wakes somebody up. The names of this module's own metrics are those of lambda/tablecopy/metrics.py; docs/reference.md
 # says what to do about each alarm.
 
 locals {

@@ -103,7 +103,7 @@ def test_the_documentation_names_all_metrics_that_there_are() -> None:
         )
         for metric in METRICS
     }
-    assert NAMESPACE in (REPOSITORY / "docs" / "metrics.md").read_text()
+    assert NAMESPACE in (REPOSITORY / "docs" / "reference.md").read_text()
 
 
 def _shown(graph: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -136,7 +136,7 @@ def _documented(heading: str) -> set[str]:
 
 
 def _rows(heading: str) -> list[list[str]]:
-    text = (REPOSITORY / "docs" / "metrics.md").read_text()
+    text = (REPOSITORY / "docs" / "reference.md").read_text()
     section = text.split(f"\n{heading}\n")[1].split("\n## ")[0]
     return [
         [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,7 +1,7 @@
 """The README's table of sizes: how long a copy takes, how long writers stop, and what it costs.
 
-The figures are those of ``tablecopy estimate`` and ``verify estimate``, calculated by the same code for tables
-that differ in size only. Speeds that those commands would measure are taken from docs/benchmarks.md.
+The figures are those of ``tablecopy estimate`` and ``verify estimate``, calculated by the same code for
+tables that differ in size only. Speeds that those commands would measure are taken from docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 from tablecopy.control.cost import Circumstances, costs
 from tablecopy.control.estimate import estimate
 from tablecopy.settings import CopySettings
-from verify.estimate import Estimate, Plan, duration
+from tablecopy.text import duration_text
+from verify.estimate import Estimate, Plan
 from verify.estimate import estimate as comparison
 from verify.measure import Rates, SideSample
 
@@ -51,9 +52,9 @@ def _row(size: int) -> Iterator[str]:
     look = _comparison(size, writes_stopped=False)
     cost = sum(each.cost for each in costs(new, settings, Circumstances()))
     yield f"{size / 1e9:,.0f} GB"
-    yield duration(new.seconds)
-    yield duration(estimate(source, warm, settings).seconds)
-    yield duration(settings.drained_after_seconds + proof.seconds + _SEAL_SECONDS)
+    yield duration_text(new.seconds)
+    yield duration_text(estimate(source, warm, settings).seconds)
+    yield duration_text(settings.drained_after_seconds + proof.seconds + _SEAL_SECONDS)
     yield f"{cost + (proof.cost or 0) + (look.cost or 0):,.2f}"
 
 
@@ -69,7 +70,12 @@ def _description(size: int) -> dict[str, Any]:
 def _comparison(size: int, *, writes_stopped: bool) -> Estimate:
     page_items = 1_000_000 / ITEM_BYTES
     sample = SideSample(
-        items=0, units=0.0, whole=False, page_items=page_items, page_seconds=_PAGE_SECONDS, item_bytes=ITEM_BYTES
+        items=0,
+        units=0.0,
+        whole=False,
+        page_items=page_items,
+        page_seconds=_PAGE_SECONDS,
+        item_bytes=ITEM_BYTES,
     )
     prices = CopySettings().prices
     return comparison(

@@ -54,7 +54,7 @@ class PathChange:
     elements_removed: int = 0
 
     def record(self) -> dict[str, Any]:
-        """Return what is printed as JSON; see docs/verify.md for its schema."""
+        """Return what is printed as JSON; see docs/reference.md."""
         record: dict[str, Any] = {"path": list(self.path), "change": self.change}
         if self.change == "type_changed":
             record["source_type"] = self.source_type

@@ -107,7 +107,7 @@ class Difference:
     dead_letter: DeadLetter | None = None
 
     def record(self) -> dict[str, Any]:
-        """Return the JSON Lines record; see docs/verify.md for its schema."""
+        """Return the JSON Lines record; see docs/reference.md."""
         record: dict[str, Any] = {"type": "difference", "kind": self.kind, "key": self.key}
         if self.kind == "changed":
             record["paths"] = [path.record() for path in self.paths]
@@ -276,7 +276,7 @@ class Comparison:
         yield self.summary(steps)
 
     def summary(self, steps: Sequence[Step] = ()) -> dict[str, Any]:
-        """Return the summary record; see docs/verify.md for its schema."""
+        """Return the summary record; see docs/reference.md."""
         return {
             "type": "summary",
             "verdict": self.verdict,

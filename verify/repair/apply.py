@@ -61,7 +61,7 @@ class Outcome:
     reason: str = ""
 
     def record(self) -> dict[str, Any]:
-        """Return the JSON Lines record; see docs/verify.md for its schema."""
+        """Return the JSON Lines record; see docs/reference.md."""
         return {
             "type": "repair",
             "action": self.action.action,

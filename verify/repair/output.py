@@ -101,7 +101,7 @@ class Summary:
         )
 
     def record(self) -> dict[str, Any]:
-        """Return the JSON Lines record; see docs/verify.md for its schema."""
+        """Return the JSON Lines record; see docs/reference.md."""
         return {
             "type": "summary",
             "source": self.header.source,

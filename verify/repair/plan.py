@@ -1,7 +1,7 @@
 """The repair plan: what would make the destination what the source is, as JSON Lines without values.
 
 The first line is the header, the last one the end, which tells a whole plan from a cut one. Between them is
-one line for each action, in the order of the keys. docs/verify.md has the schema.
+one line for each action, in the order of the keys. docs/reference.md has its fields.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Finding:
     fix: str | None
 
     def record(self) -> dict[str, Any]:
-        """Return the JSON Lines record; see docs/verify.md for its schema."""
+        """Return the JSON Lines record; see docs/reference.md."""
         return {
             "type": "finding",
             "aspect": self.aspect,

@@ -1,7 +1,7 @@
 """The next step: one place that knows the run, the comparison and the repair, and prints what to do now.
 
 ``tablecopy`` and ``verify`` describe what they found as a `Situation` and print what `next_steps` returns.
-docs/runbook.md has the same steps in the same order; a test compares them.
+docs/cutover.md has the same steps in the same order; a test compares them.
 """
 
 from tablecopy_cli.advice.commands import Commands, Step, step_lines

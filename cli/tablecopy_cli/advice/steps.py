@@ -136,7 +136,7 @@ def _of_late(commands: Commands) -> list[Step]:
 
 def _restart(run: Status, commands: Commands, text: str = "Fix what the note says.") -> list[Step]:
     if not run.get("resumable", True):
-        return [Step("This run cannot continue. Start over with a new copy (docs/runbook.md, Start anew).")]
+        return [Step("This run cannot continue. Start over with a new copy (docs/cleanup.md, Start over).")]
     return [Step(text), tablecopy_step(commands, "Continue the run.", "start")]
 
 

@@ -11,7 +11,7 @@ from tablecopy.journal.store import Conflict, Store, number, text
 
 
 class Phase(StrEnum):
-    """The phases of a run. docs/architecture.md says what each allows and what ends it."""
+    """The phases of a run. docs/internals.md says what each allows and what ends it."""
 
     PREFLIGHT = "preflight"
     PAUSING = "pausing"

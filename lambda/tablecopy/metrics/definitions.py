@@ -1,6 +1,6 @@
 """The metrics in CloudWatch: what each is called, what it is counted in, and which dimensions it has.
 
-modules/alarms, modules/dashboard and docs/metrics.md use these names; tests hold all of them to this file.
+modules/alarms, modules/dashboard and docs/reference.md use these names; tests hold all of them to this file.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The policies that docs/security.md gives to people: they suffice, and each permission is missed."""
+"""The policies of docs/policies for people: they suffice, and each permission is missed."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,19 +21,17 @@ from tools.local.demo.cities import TABLE_NAME
 
 pytestmark = pytest.mark.terraform
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "security.md"
+POLICIES = Path(__file__).resolve().parents[3] / "docs" / "policies"
 
 
 def policy(name: str, **values: str) -> list[Json]:
-    """The statements of a policy in the document, with these values for its words in capitals."""
-    found = re.search(rf"<!-- policy: {name} -->\n```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    assert found, f"docs/security.md has no policy {name}"
-    text = found[1]
+    """The statements of a policy, with these values for its words in capitals and none for a key."""
+    text = (POLICIES / f"{name}.json").read_text()
     for word, value in values.items():
         assert word in text
         text = text.replace(word, value)
     statements: list[Json] = json.loads(text)["Statement"]
-    return statements
+    return [statement for statement in statements if statement["Resource"] != "KEY_ARN"]
 
 
 def operator(stage: Stage) -> list[Json]:
@@ -86,9 +83,9 @@ def run(stage: Stage, module: str, *arguments: str) -> subprocess.CompletedProce
 def test_terraform_needs_what_is_documented(the_stand: Stand, account: str) -> None:
     """What it has called to make the stand's copy."""
     side = {SOURCE_ACCOUNT: "source", DESTINATION_ACCOUNT: "destination"}[account]
-    found = re.search(rf"<!-- terraform: {side} -->\n(.*?)\n\n", DOCUMENT.read_text(), re.DOTALL)
-    assert found, f"docs/security.md has no list for Terraform at the {side}"
-    documented = set(re.findall(r"`(\w+:\w+)`", found[1]))
+    documented = {
+        action for statement in policy(f"terraform-{side}") for action in as_list(statement["Action"])
+    }
     called = {action_of(call) for call in the_stand.applied if call.access_key == account}
     assert len(called) > 10
     assert called <= documented, f"not documented: {sorted(called - documented)}"

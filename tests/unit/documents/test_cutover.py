@@ -1,4 +1,4 @@
-"""The runbook's cutover and Terraform's commands are the adviser's, in its order."""
+"""The page of the cutover and Terraform's commands are the adviser's, in its order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.docs_tables.__main__ import REPOSITORY
 
 TTL = "aws dynamodb update-time-to-live"
 STEPS = cutover_steps(Commands(outputs={"time_to_live": TTL}))
-SECTION = (REPOSITORY / "docs/runbook.md").read_text().partition("\n## Cut over\n")[2].partition("\n## ")[0]
+SECTION = (REPOSITORY / "docs/cutover.md").read_text().partition("\n## Cut over\n")[2].partition("\n## ")[0]
 CUTOVER_TEXT, _, REPAIR_TEXT = SECTION.partition("\n### ")
 
 
@@ -22,14 +22,14 @@ def numbered(text: str) -> list[str]:
     return [" ".join(item.partition("\n\n")[0].split()) for item in found]
 
 
-def test_the_runbook_has_every_step_in_its_order() -> None:
+def test_the_page_has_every_step_in_its_order() -> None:
     assert len(numbered(CUTOVER_TEXT)) == len(CUTOVER) == len(STEPS)
 
 
 @pytest.mark.parametrize(
     ("item", "step"), list(zip(numbered(CUTOVER_TEXT), STEPS, strict=True)), ids=list(CUTOVER)
 )
-def test_a_step_of_the_runbook(item: str, step: object) -> None:
+def test_a_step_of_the_page(item: str, step: object) -> None:
     text, command = step.text, step.command  # type: ignore[attr-defined]
     bold = re.match(r"\*\*(.+?)\*\*", item)
     assert bold is not None
@@ -42,13 +42,13 @@ def test_a_step_of_the_runbook(item: str, step: object) -> None:
         assert f"{first[1]} ".startswith(f"{command} ")
 
 
-def test_the_repair_of_the_runbook() -> None:
+def test_the_repair_of_the_page() -> None:
     steps = repair_steps("PLAN", Commands())
     shown = re.findall(r"^\d+\. `(verify repair [^`]+)`", REPAIR_TEXT, re.MULTILINE)
     assert shown == [step.command for step in steps]
 
 
-def test_a_dry_run_leads_to_the_repair_of_the_runbook() -> None:
+def test_a_dry_run_leads_to_the_repair_of_the_page() -> None:
     dry = Repaired("PLAN", applied=False, counts={"would": 1}, writes_stopped=True)
     (step,) = next_steps(Situation(repaired=dry))
     assert step.command == repair_steps("PLAN", Commands())[-1].command

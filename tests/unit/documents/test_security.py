@@ -84,3 +84,8 @@ def test_every_statement_of_a_role_is_taken_away_or_has_its_reason_for_not_being
         "say in tests/e2e/permissions/steps.py what needs a statement"
     )
     assert not taken_away & set(ABSENT)
+
+
+def test_every_policy_for_people_is_on_the_page() -> None:
+    linked = set(re.findall(r"\]\(policies/([\w-]+\.json)\)", DOCUMENT.read_text()))
+    assert linked == {file.name for file in (REPOSITORY / "docs/policies").iterdir()}

@@ -25,7 +25,6 @@ import verify.repair.cli
 from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import ROOT, World, environment, item, keys_of, records
 from verify.cli import main
-from verify.flags import parser
 from verify.repair.plan import read_plan
 
 Captured = pytest.CaptureFixture[str]
@@ -960,20 +959,6 @@ def test_python_dash_m_is_the_command() -> None:
         [sys.executable, "-m", "verify", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("usage: verify ")
-
-
-def test_every_flag_is_documented_and_no_other() -> None:
-    text = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
-    flags = {
-        flag
-        for each in (parser(), verify.repair.cli.parser())
-        for action in each._actions
-        for flag in action.option_strings
-        if flag.startswith("--")
-    }
-    documented = set(re.findall(r"--[a-z][a-z-]+", text))
-    assert flags - documented == {"--help"}
-    assert documented - flags == set()
 
 
 @pytest.mark.parametrize("flag", ["--html", "--junit", "--repair-plan"])

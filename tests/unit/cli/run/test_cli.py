@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,8 +19,6 @@ from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run import cli
 from tablecopy_cli.run import seal as sealing
 from tablecopy_cli.run import start as starting
-
-DOCUMENTATION = Path(__file__).parents[4] / "docs" / "tablecopy.md"
 
 RUNNING: Status = {
     "phase": "draining",
@@ -562,23 +559,3 @@ class FakeControl:
         return RUNNING
 
     start = redrive = seal = status
-
-
-def test_every_command_is_documented_and_every_documented_command_exists() -> None:
-    documented = set(re.findall(r"^tablecopy ([a-z]+)", DOCUMENTATION.read_text(), re.MULTILINE))
-    assert documented == set(cli.parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
-
-
-def test_every_flag_is_documented_and_every_documented_flag_exists() -> None:
-    documented = set(re.findall(r"--[a-z][a-z-]+", DOCUMENTATION.read_text()))
-    commands = cli.parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    known = {
-        option
-        for command in commands.values()  # type: ignore[union-attr]
-        for action in command._actions
-        for option in action.option_strings
-        if option.startswith("--")
-    } - {"--help"}
-    assert known <= documented
-    # Of verify, and of the AWS CLI's command that preflight prints.
-    assert documented - known <= {"--writes-stopped", "--table-name", "--stream-specification"}

@@ -156,7 +156,7 @@ def test_nothing_is_in_the_way(aws: Aws, look: Look) -> None:
 
 
 def test_the_policy_in_the_documentation_suffices_and_only_reads(aws: Aws, look: Look) -> None:
-    """What is asked for is in the policy of docs/security.md, and every action there is asked for."""
+    """What is asked for is in docs/policies/preflight-source.json, and every action there is asked for."""
     key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
     provisioned = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
     create(
@@ -171,10 +171,8 @@ def test_the_policy_in_the_documentation_suffices_and_only_reads(aws: Aws, look:
     aws.asked.clear()
     look()
     asked = {action_of(name) for name in aws.asked}
-    document = (REPOSITORY / "docs" / "security.md").read_text()
-    found = re.search(r"<!-- policy: preflight -->\n```json\n(.*?)```", document, re.DOTALL)
-    assert found is not None
-    statements = json.loads(found[1])["Statement"]
+    document = (REPOSITORY / "docs" / "policies" / "preflight-source.json").read_text()
+    statements = json.loads(document)["Statement"]
     allowed = {action for statement in statements for action in statement["Action"]}
     # GetCallerIdentity needs no permission, and DynamoDB decrypts in the name of the caller.
     assert asked - {"sts:GetCallerIdentity", "sts:AssumeRole"} == allowed - {"kms:Decrypt"}

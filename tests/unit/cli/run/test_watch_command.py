@@ -17,7 +17,7 @@ from tablecopy_cli.run import cli
 from tablecopy_cli.run.watch_command import EPILOG, watch
 from tests.unit.cli.run.control import BEGAN, NO_RUN, Control, HandClock, status
 
-DOCUMENTATION = Path(__file__).parents[4] / "docs" / "tablecopy.md"
+DOCUMENTATION = Path(__file__).parents[4] / "docs" / "commands.md"
 PLACE = ["--control-function", "copy-control", "--source-region", "eu-west-1"]
 HELD = status("draining", segments_done=16, dead_letters=2, blocked=True, reason="2 dead letter(s) are open")
 

@@ -316,8 +316,8 @@ class TestStatus:
         assert {name: status[name] for name in expected} == expected
 
     def test_its_fields_are_the_documented_ones(self, scene: Scene) -> None:
-        page = (Path(__file__).parents[4] / "docs" / "tablecopy.md").read_text()
-        rows = page.partition("## status")[2].partition("## watch")[0].splitlines()
+        page = (Path(__file__).parents[4] / "docs" / "reference.md").read_text()
+        rows = page.partition("### status")[2].partition("### watch")[0].splitlines()
         names = [name for row in rows for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])]
         scene.at(Phase.DRAINING)
         # The command adds the next steps.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
 
 import pytest
@@ -42,25 +42,30 @@ WITH_SETTINGS = {
     "LambdaFindsNetworkInterfaces": _INTERFACES,
 }
 
-# Parts of the code by the section of docs/security.md that says what its user needs.
+# Parts of the code by the policies of docs/policies that say what its user needs.
 PEOPLE = {
-    "The operator": (
+    "operator": (
         "cli/tablecopy_cli/run/watch.py",
         "cli/tablecopy_cli/run/start.py",
         "cli/tablecopy_cli/run/seal.py",
         "cli/tablecopy_cli/run/dead_letters.py",
     ),
-    "Before applying": ("cli/tablecopy_cli/run/preflight.py",),
+    "preflight": ("cli/tablecopy_cli/run/preflight.py",),
     "verify": ("verify/cli.py", "verify/repair/cli.py"),
 }
+FILES = {
+    "operator": ("operator",),
+    "preflight": ("preflight-source", "preflight-destination"),
+    "verify": ("verify", "repair-source", "repair-destination"),
+}
 NOT_NEEDED = {
-    ("The operator", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
-    ("Before applying", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
+    ("operator", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
+    ("preflight", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
     ("verify", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
-    ("Before applying", "sts:GetCallerIdentity"): "needs no permission",
-    ("Before applying", "dynamodb:BatchGetItem"): "of a comparison; the measured sample is scanned",
+    ("preflight", "sts:GetCallerIdentity"): "needs no permission",
+    ("preflight", "dynamodb:BatchGetItem"): "of a comparison; the measured sample is scanned",
     ("verify", "dynamodb:UpdateTable"): "in a command that verify prints",
-    ("verify", "lambda:InvokeFunction"): "the operator's statement, which the text names",
+    ("verify", "lambda:InvokeFunction"): "in the operator's policy",
 }
 OPENED_FOR_THE_CALLER = "kms:Decrypt"
 
@@ -117,15 +122,15 @@ def test_every_grant_is_used() -> None:
     assert set(WITH_SETTINGS) <= {sid for _, sid in unused}
 
 
-@pytest.mark.parametrize("section", PEOPLE)
-def test_what_people_need_is_what_their_commands_call(section: str) -> None:
-    text = (REPOSITORY / "docs" / "security.md").read_text()
-    text = text.partition(f"\n### {section}\n")[2].partition("\n### ")[0]
-    documented = set(re.findall(r"[`\"]([a-z-]+:[A-Z][A-Za-z]+)[`\"]", text)) - {OPENED_FOR_THE_CALLER}
-    found = {action for name in PEOPLE[section] for action in calls(REPOSITORY / name)}
-    exempt = {action for name, action in NOT_NEEDED if name == section}
-    assert exempt <= found - documented
-    assert found - exempt == documented
+@pytest.mark.parametrize("who", PEOPLE)
+def test_what_people_need_is_what_their_commands_call(who: str) -> None:
+    texts = [(REPOSITORY / f"docs/policies/{name}.json").read_text() for name in FILES[who]]
+    statements = [statement for text in texts for statement in json.loads(text)["Statement"]]
+    allowed = {action for statement in statements for action in statement["Action"]} - {OPENED_FOR_THE_CALLER}
+    found = {action for name in PEOPLE[who] for action in calls(REPOSITORY / name)}
+    exempt = {action for name, action in NOT_NEEDED if name == who}
+    assert exempt <= found - allowed
+    assert found - exempt == allowed
 
 
 def test_a_call_and_a_grant_that_were_not_there_before(tmp_path: Path) -> None:
