@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -33,14 +33,23 @@ def test_formatted(make_tree: Callable[[], Path], offline_environment: dict[str,
     run(make_tree(), offline_environment, "fmt", "-check", "-recursive", "-diff")
 
 
-# modules/copy has tests of its own: `terraform validate` checks the modules that tests run, and not one that
-# wants its providers from a caller.
-@pytest.mark.parametrize("directory", [".", "modules/copy"])
-def test_native(directory: str, make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
-    tree = make_tree() / directory
+def filters(names: Iterable[str]) -> list[str]:
+    return [f"-filter=tests/{name}.tftest.hcl" for name in names]
+
+
+def test_native(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
+    """All but those of the next test, which run once."""
+    tree = make_tree()
+    names = {path.name.removesuffix(".tftest.hcl") for path in REPOSITORY.glob("tests/*.tftest.hcl")}
     run(tree, offline_environment, "init", "-input=false", "-no-color")
-    if directory == ".":
-        run(tree, offline_environment, "validate", "-no-color")
+    run(tree, offline_environment, "validate", "-no-color")
+    run(tree, offline_environment, "test", "-no-color", *filters(sorted(names - set(NATIVE))))
+
+
+def test_copy(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
+    """By itself: `validate` above checks no module that gets its providers from a caller."""
+    tree = make_tree() / "modules" / "copy"
+    run(tree, offline_environment, "init", "-input=false", "-no-color")
     run(tree, offline_environment, "test", "-no-color")
 
 
@@ -48,8 +57,7 @@ def test_planned(make_tree: Callable[[], Path], offline_environment: dict[str, s
     """Documents and values; also what no example has: with a key, with a VPC, with a topic."""
     tree = make_tree()
     run(tree, offline_environment, "init", "-input=false", "-no-color")
-    filters = [f"-filter=tests/{name}.tftest.hcl" for name in NATIVE]
-    written = run(tree, offline_environment, "test", "-json", "-verbose", *filters)
+    written = run(tree, offline_environment, "test", "-json", "-verbose", *filters(NATIVE))
     plans = [event["test_plan"] for event in map(json.loads, written.splitlines()) if "test_plan" in event]
     # The policies of a mocked provider are empty.
     found = [document for plan in plans for document in documents(plan) if document.content]
