@@ -10,15 +10,19 @@ provider "aws" {
 }
 
 variables {
-  name                         = "move-orders-0123abcd"
-  copy_name                    = "move-orders-0123abcd"
-  place                        = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
-  failure_queue_name           = "failures"
-  state_machine_name           = "machine"
-  function_names               = { replicator = "r", backfill = "b", reconciler = "k", control = "c" }
+  names = {
+    copy          = "move-orders-0123abcd"
+    alarm_topic   = "move-orders-0123abcd-alarms"
+    failure_queue = "failures"
+    state_machine = "machine"
+    replicator    = "r"
+    backfill      = "b"
+    reconciler    = "k"
+    control       = "c"
+  }
+  location                     = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
   unapplied_change_age_seconds = 21600
-  topic_arns                   = ["arn:aws:sns:eu-central-1:111111111111:oncall"]
-  topic_name                   = "move-orders-0123abcd-alarms"
+  settings                     = { topic_arns = ["arn:aws:sns:eu-central-1:111111111111:oncall"] }
 }
 
 run "alarms" {
@@ -75,9 +79,8 @@ run "topic" {
   }
 
   variables {
-    create_topic    = true
-    email_addresses = ["a@example.com", "b@example.com"]
-    kms_key_arn     = "arn:aws:kms:eu-central-1:111111111111:key/1"
+    settings    = merge(var.settings, { create_topic = true, email_addresses = ["a@example.com", "b@example.com"] })
+    kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:key/1"
   }
 
   assert {

@@ -10,14 +10,19 @@ provider "aws" {
 }
 
 variables {
-  name                         = "move-orders-0123abcd"
-  copy_name                    = "move-orders-0123abcd"
+  names = {
+    copy          = "move-orders-0123abcd"
+    dashboard     = "move-orders-0123abcd-dashboard"
+    failure_queue = "failures"
+    state_machine = "machine"
+    replicator    = "r"
+    backfill      = "b"
+    reconciler    = "k"
+    control       = "c"
+  }
   source_table                 = { table_name = "orders", account_id = "111111111111", region = "eu-central-1", partition = "aws" }
   destination_table            = { table_name = "orders-new", account_id = "222222222222", region = "eu-west-1" }
   status_command               = "tablecopy status --control-function c"
-  failure_queue_name           = "failures"
-  state_machine_name           = "machine"
-  function_names               = { replicator = "r", backfill = "b", reconciler = "k", control = "c" }
   unapplied_change_age_seconds = 21600
 }
 
@@ -33,7 +38,7 @@ run "with_alarms" {
   }
 
   assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "move-orders-0123abcd" && output.name == "move-orders-0123abcd"
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "move-orders-0123abcd-dashboard" && output.name == "move-orders-0123abcd-dashboard"
     error_message = "The dashboard has another name."
   }
 

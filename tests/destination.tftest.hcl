@@ -11,7 +11,7 @@ variables {
   role_name          = "tablecopy-orders-0123abcd-destination"
   external_id        = "an-external-id"
   role               = { path = "/" }
-  place              = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
+  location           = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
   copy               = "a-copy"
   trusted_account_id = "111111111111"
   trusted_role_arns = [
@@ -20,21 +20,17 @@ variables {
     "arn:aws:iam::111111111111:role/control",
   ]
   definition = {
-    hash_key            = "customer"
-    range_key           = "number"
-    attributes          = { customer = "S", number = "N", state = "S", digest = "B" }
-    billing_mode        = "PROVISIONED"
-    read_capacity       = 5
-    write_capacity      = 6
-    table_class         = "STANDARD"
-    encryption          = { type = "AWS_OWNED" }
-    stream_view_type    = "NEW_IMAGE"
-    deletion_protection = true
-    tags                = { Owner = "orders" }
+    hash_key         = "customer"
+    range_key        = "number"
+    attributes       = { customer = "S", number = "N", state = "S", digest = "B" }
+    billing_mode     = "PROVISIONED"
+    read_capacity    = 5
+    write_capacity   = 6
+    stream_view_type = "NEW_IMAGE"
+    tags             = { Owner = "orders" }
     global_secondary_indexes = {
       by-state = {
         hash_key           = "state"
-        range_key          = ""
         projection_type    = "INCLUDE"
         non_key_attributes = ["total"]
         read_capacity      = 3
@@ -43,9 +39,8 @@ variables {
     }
     local_secondary_indexes = {
       by-digest = {
-        range_key          = "digest"
-        projection_type    = "KEYS_ONLY"
-        non_key_attributes = []
+        range_key       = "digest"
+        projection_type = "KEYS_ONLY"
       }
     }
   }
@@ -113,18 +108,13 @@ run "class_recovery_encryption_stream_and_tags" {
     tags = { Copied = "yes" }
     definition = {
       hash_key                 = "id"
-      range_key                = ""
       attributes               = { id = "S", paid = "S", unused = "N" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
       table_class              = "STANDARD_INFREQUENT_ACCESS"
       encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
       stream_view_type         = "NEW_IMAGE"
       deletion_protection      = false
       tags                     = { Owner = "orders", Copied = "no" }
-      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0, on_demand_throughput = { max_read_request_units = 100, max_write_request_units = 200 } } }
-      local_secondary_indexes  = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid", on_demand_throughput = { max_read_request_units = 100, max_write_request_units = 200 } } }
       point_in_time_recovery   = { enabled = true, recovery_period_in_days = 14 }
       on_demand_throughput     = { max_read_request_units = 700, max_write_request_units = -1 }
     }
@@ -193,18 +183,8 @@ run "no_maximums" {
   variables {
     definition = {
       hash_key                 = "id"
-      range_key                = ""
       attributes               = { id = "S", paid = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0, on_demand_throughput = { max_read_request_units = -1, max_write_request_units = 0 } } }
-      local_secondary_indexes  = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid", on_demand_throughput = { max_read_request_units = -1, max_write_request_units = 0 } } }
       on_demand_throughput     = { max_read_request_units = -1, max_write_request_units = -1 }
     }
   }
@@ -227,19 +207,9 @@ run "the_key_aws_manages" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_MANAGED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = {}
+      hash_key   = "id"
+      attributes = { id = "S" }
+      encryption = { type = "AWS_MANAGED" }
     }
   }
 
@@ -263,19 +233,9 @@ run "key_of_another_region" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:us-east-1:222222222222:key/own" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = {}
+      hash_key   = "id"
+      attributes = { id = "S" }
+      encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:us-east-1:222222222222:key/own" }
     }
   }
 
@@ -291,19 +251,9 @@ run "customer_managed_without_a_key" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "CUSTOMER_MANAGED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = {}
+      hash_key   = "id"
+      attributes = { id = "S" }
+      encryption = { type = "CUSTOMER_MANAGED" }
     }
   }
 
@@ -319,19 +269,9 @@ run "provisioned_without_units" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S" }
-      billing_mode             = "PROVISIONED"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = {}
+      hash_key     = "id"
+      attributes   = { id = "S" }
+      billing_mode = "PROVISIONED"
     }
   }
 
@@ -348,18 +288,11 @@ run "index_without_units" {
   variables {
     definition = {
       hash_key                 = "id"
-      range_key                = ""
       attributes               = { id = "S", paid = "S" }
       billing_mode             = "PROVISIONED"
       read_capacity            = 1
       write_capacity           = 1
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 1, write_capacity = 0 } }
-      local_secondary_indexes  = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid", read_capacity = 1 } }
     }
   }
 
@@ -376,18 +309,8 @@ run "index_key_of_unknown_type" {
   variables {
     definition = {
       hash_key                 = "id"
-      range_key                = ""
       attributes               = { id = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = { by-paid = { hash_key = "paid", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0 } }
-      local_secondary_indexes  = {}
+      global_secondary_indexes = { by-paid = { hash_key = "paid" } }
     }
   }
 
@@ -403,19 +326,9 @@ run "on_demand_without_sort_key" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = false
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = {}
+      hash_key            = "id"
+      attributes          = { id = "S" }
+      deletion_protection = false
     }
   }
 
@@ -587,19 +500,10 @@ run "created" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S", number = "N", day = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+      hash_key                = "id"
+      attributes              = { id = "S", number = "N", day = "S" }
+      encryption              = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      local_secondary_indexes = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
     }
   }
 }
@@ -614,19 +518,10 @@ run "the_order_of_projected_attributes_changes_nothing" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S", number = "N", day = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["a", "b"] } }
+      hash_key                = "id"
+      attributes              = { id = "S", number = "N", day = "S" }
+      encryption              = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      local_secondary_indexes = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["a", "b"] } }
     }
   }
 
@@ -646,19 +541,10 @@ run "another_local_index" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S", number = "N", day = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = { by-number = { range_key = "number", projection_type = "ALL", non_key_attributes = [] } }
+      hash_key                = "id"
+      attributes              = { id = "S", number = "N", day = "S" }
+      encryption              = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      local_secondary_indexes = { by-number = { range_key = "number" } }
     }
   }
 
@@ -680,19 +566,10 @@ run "another_key" {
 
   variables {
     definition = {
-      hash_key                 = "number"
-      range_key                = ""
-      attributes               = { id = "S", number = "N", day = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+      hash_key                = "number"
+      attributes              = { id = "S", number = "N", day = "S" }
+      encryption              = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-west-1:222222222222:key/own" }
+      local_secondary_indexes = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
     }
   }
 
@@ -714,19 +591,10 @@ run "under_the_key_aws_manages_again" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S", number = "N", day = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_MANAGED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+      hash_key                = "id"
+      attributes              = { id = "S", number = "N", day = "S" }
+      encryption              = { type = "AWS_MANAGED" }
+      local_secondary_indexes = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
     }
   }
 
@@ -748,19 +616,9 @@ run "under_the_key_aws_owns_again" {
 
   variables {
     definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S", number = "N", day = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
+      hash_key                = "id"
+      attributes              = { id = "S", number = "N", day = "S" }
+      local_secondary_indexes = { by-day = { range_key = "day", projection_type = "INCLUDE", non_key_attributes = ["b", "a"] } }
     }
   }
 

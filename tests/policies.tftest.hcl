@@ -10,20 +10,32 @@ provider "aws" {
 }
 
 variables {
-  name                 = "tablecopy-orders-0123abcd"
-  place                = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
+  function = {
+    location           = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
+    table_key_arns     = []
+    role               = { path = "/copies/", permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary" }
+    architecture       = "arm64"
+    log_retention_days = 30
+  }
+  names = {
+    replicator    = "tablecopy-orders-0123abcd"
+    failure_queue = "failures"
+    backfill      = "tablecopy-orders-0123abcd"
+    state_machine = "machine"
+    control       = "tablecopy-orders-0123abcd"
+    reconciler    = "tablecopy-orders-0123abcd-reconciler"
+    schedule      = "schedule"
+  }
+  role                 = { path = "/copies/", permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary" }
+  journal              = { arn = "arn:aws:dynamodb:eu-central-1:111111111111:table/journal", generation = "a-journal" }
   journal_arn          = "arn:aws:dynamodb:eu-central-1:111111111111:table/journal"
   source_table_arn     = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
   stream_arn           = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
   destination_role_arn = "arn:aws:iam::222222222222:role/destination"
-  architecture         = "arm64"
-  log_retention_days   = 30
-  role                 = { path = "/copies/", permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary" }
-  table_key_arns       = []
-  journal_generation   = "a-journal"
 
   destination_table_arn = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
   environment           = { SOURCE_TABLE = "orders" }
+  settings              = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
 }
 
 override_data {
@@ -51,11 +63,6 @@ run "replicator" {
 
   module {
     source = "./modules/replicator"
-  }
-
-  variables {
-    queue_name = "failures"
-    settings   = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
   }
 
   assert {
@@ -123,9 +130,8 @@ run "replicator_with_a_key" {
   }
 
   variables {
-    queue_name  = "failures"
-    settings    = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512, reserved_concurrency = 3 }
-    kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:key/2"
+    function = merge(var.function, { kms_key_arn = "arn:aws:kms:eu-central-1:111111111111:key/2" })
+    settings = merge(var.settings, { reserved_concurrency = 3 })
   }
 
   assert {
@@ -158,9 +164,7 @@ run "key_of_another_region" {
   }
 
   variables {
-    queue_name  = "failures"
-    settings    = { batch_size = 1000, batching_window_seconds = 1, timeout_seconds = 60, memory_mb = 512 }
-    kms_key_arn = "arn:aws:kms:eu-west-1:111111111111:key/2"
+    function = merge(var.function, { kms_key_arn = "arn:aws:kms:eu-west-1:111111111111:key/2" })
   }
 
   expect_failures = [aws_sqs_queue.failures]
@@ -174,8 +178,7 @@ run "backfill" {
   }
 
   variables {
-    state_machine_name = "machine"
-    settings           = { concurrency = 8, slice_seconds = 3600, timeout_seconds = 300, memory_mb = 512 }
+    settings = { concurrency = 8, slice_seconds = 3600, timeout_seconds = 300, memory_mb = 512 }
   }
 
   # The provider asks AWS at plan whether the definition is valid. state_machine.tftest.hcl has its assertions.
@@ -242,13 +245,12 @@ run "control" {
   }
 
   variables {
-    reconciler_name          = "tablecopy-orders-0123abcd-reconciler"
-    schedule_name            = "schedule"
-    settings                 = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, memory_mb = 256, unreserved_concurrency = 18, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
-    event_source_mapping     = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
-    failure_queue            = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
-    state_machine_arn        = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine"
-    state_machine_executions = "arn:aws:states:eu-central-1:111111111111:execution:machine"
+    settings = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, memory_mb = 256, unreserved_concurrency = 18, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
+    replicator = {
+      event_source_mapping = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
+      failure_queue        = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
+    }
+    backfill = { state_machine_arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine", state_machine_executions = "arn:aws:states:eu-central-1:111111111111:execution:machine" }
   }
 
   assert {
@@ -345,12 +347,14 @@ run "function" {
   }
 
   variables {
-    name            = "tablecopy-orders-0123abcd-control"
-    description     = "A function."
-    handler         = "tablecopy.handlers.control.handle"
-    timeout_seconds = 120
-    memory_mb       = 256
-    policy_json     = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    function = merge(var.function, {
+      name            = "tablecopy-orders-0123abcd-control"
+      description     = "A function."
+      handler         = "tablecopy.handlers.control.handle"
+      timeout_seconds = 120
+      memory_mb       = 256
+    })
+    policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
   }
 
   assert {
@@ -399,16 +403,18 @@ run "function_with_everything" {
   }
 
   variables {
-    name                 = "tablecopy-orders-0123abcd-control"
-    description          = "A function."
-    handler              = "tablecopy.handlers.control.handle"
-    timeout_seconds      = 120
-    memory_mb            = 256
-    reserved_concurrency = 2
-    table_key_arns       = ["arn:aws:kms:eu-central-1:111111111111:key/1"]
-    kms_key_arn          = "arn:aws:kms:eu-central-1:111111111111:key/2"
-    vpc                  = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
-    policy_json          = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    function = merge(var.function, {
+      name                 = "tablecopy-orders-0123abcd-control"
+      description          = "A function."
+      handler              = "tablecopy.handlers.control.handle"
+      timeout_seconds      = 120
+      memory_mb            = 256
+      reserved_concurrency = 2
+      table_key_arns       = ["arn:aws:kms:eu-central-1:111111111111:key/1"]
+      kms_key_arn          = "arn:aws:kms:eu-central-1:111111111111:key/2"
+      vpc                  = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+    })
+    policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
   }
 
   assert {
@@ -452,28 +458,14 @@ run "destination" {
   variables {
     enabled            = true
     copy               = "a-copy"
-    place              = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
+    location           = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
     table_name         = "orders"
     create             = false
     role_name          = "destination"
     external_id        = "an-external-id"
     trusted_role_arns  = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
     trusted_account_id = "111111111111"
-    definition = {
-      hash_key                 = "id"
-      range_key                = ""
-      attributes               = { id = "S" }
-      billing_mode             = "PAY_PER_REQUEST"
-      read_capacity            = 0
-      write_capacity           = 0
-      table_class              = "STANDARD"
-      encryption               = { type = "AWS_OWNED" }
-      stream_view_type         = "NONE"
-      deletion_protection      = true
-      tags                     = {}
-      global_secondary_indexes = {}
-      local_secondary_indexes  = {}
-    }
+    definition         = { hash_key = "id", attributes = { id = "S" } }
   }
 
   override_data {

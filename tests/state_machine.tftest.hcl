@@ -13,17 +13,18 @@ run "slice" {
   }
 
   variables {
-    name                 = "tablecopy-orders-0123abcd"
-    place                = { partition = "aws-cn", account_id = "111111111111", region = "cn-north-1" }
+    function = {
+      location           = { partition = "aws-cn", account_id = "111111111111", region = "cn-north-1" }
+      table_key_arns     = []
+      role               = { path = "/" }
+      architecture       = "arm64"
+      log_retention_days = 30
+    }
+    environment          = {}
+    names                = { backfill = "tablecopy-orders-0123abcd", state_machine = "machine" }
     journal_arn          = "arn:aws-cn:dynamodb:cn-north-1:111111111111:table/journal"
     source_table_arn     = "arn:aws-cn:dynamodb:cn-north-1:111111111111:table/orders"
     destination_role_arn = "arn:aws-cn:iam::222222222222:role/destination"
-    architecture         = "arm64"
-    log_retention_days   = 30
-    role                 = { path = "/" }
-    table_key_arns       = []
-    environment          = {}
-    state_machine_name   = "machine"
     settings             = { concurrency = 8, slice_seconds = 3600, timeout_seconds = 300, memory_mb = 512 }
   }
 

@@ -2,7 +2,9 @@
 # says what to do about each alarm.
 
 locals {
-  own  = { namespace = "DynamoDBAccountCopy", dimensions = { Copy = var.copy_name } }
+  function_names = { for function in ["replicator", "backfill", "reconciler", "control"] : function => var.names[function] }
+
+  own  = { namespace = "DynamoDBAccountCopy", dimensions = { Copy = var.names.copy } }
   once = { period = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }
 
   # A call that failed is made again. Errors that go on are a reason to look.
@@ -12,7 +14,7 @@ locals {
 
   executions = {
     namespace  = "AWS/States"
-    dimensions = { StateMachineArn = "arn:${var.place.partition}:states:${var.place.region}:${var.place.account_id}:stateMachine:${var.state_machine_name}" }
+    dimensions = { StateMachineArn = "arn:${var.location.partition}:states:${var.location.region}:${var.location.account_id}:stateMachine:${var.names.state_machine}" }
   }
 
   alarms = merge({
@@ -61,7 +63,7 @@ locals {
       description = "The event source mapping has given up a batch: its changes did not reach the destination."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateNumberOfMessagesVisible"
-      dimensions  = { QueueName = var.failure_queue_name }
+      dimensions  = { QueueName = var.names.failure_queue }
       statistic   = "Maximum"
       # A queue nobody has sent to publishes nothing.
       treat_missing_data = "notBreaching"
@@ -92,7 +94,7 @@ locals {
       treat_missing_data = "notBreaching"
     })
     }, {
-    for key, name in var.function_names : "${key}-errors" => merge(local.repeated, local.above, {
+    for key, name in local.function_names : "${key}-errors" => merge(local.repeated, local.above, {
       description = "The function ${name} keeps failing: errors in two of three periods of five minutes. See its log group."
       namespace   = "AWS/Lambda"
       metric_name = "Errors"
@@ -103,13 +105,13 @@ locals {
     })
   })
 
-  topic_arns = concat(var.topic_arns, aws_sns_topic.this[*].arn)
+  topic_arns = concat(var.settings.topic_arns, aws_sns_topic.this[*].arn)
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
-  alarm_name          = "${var.name}-${each.key}"
+  alarm_name          = "${var.names.copy}-${each.key}"
   alarm_description   = each.value.description
   namespace           = each.value.namespace
   metric_name         = each.value.metric_name

@@ -1,20 +1,20 @@
 # A topic of the copy's own, for those who have none: these alarms may publish to it, and nobody else.
 
 locals {
-  topic_arn = "arn:${var.place.partition}:sns:${var.place.region}:${var.place.account_id}:${var.topic_name}"
+  topic_arn = "arn:${var.location.partition}:sns:${var.location.region}:${var.location.account_id}:${var.names.alarm_topic}"
 
   # Built, not referenced: the alarms refer to the topic.
   alarm_arns = [
     for key in keys(local.alarms) :
-    "arn:${var.place.partition}:cloudwatch:${var.place.region}:${var.place.account_id}:alarm:${var.name}-${key}"
+    "arn:${var.location.partition}:cloudwatch:${var.location.region}:${var.location.account_id}:alarm:${var.names.copy}-${key}"
   ]
 }
 
 resource "aws_sns_topic" "this" {
   #checkov:skip=CKV_AWS_26:Encrypted where kms_key_arn is given. CloudWatch cannot publish under the key that AWS manages, and an alarm tells names and numbers only.
-  count = var.create_topic ? 1 : 0
+  count = var.settings.create_topic ? 1 : 0
 
-  name              = var.topic_name
+  name              = var.names.alarm_topic
   kms_master_key_id = var.kms_key_arn
   tags              = var.tags
 }
@@ -39,13 +39,13 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.place.account_id]
+      values   = [var.location.account_id]
     }
   }
 }
 
 resource "aws_sns_topic_policy" "this" {
-  count = var.create_topic ? 1 : 0
+  count = var.settings.create_topic ? 1 : 0
 
   arn    = aws_sns_topic.this[0].arn
   policy = data.aws_iam_policy_document.topic.json
@@ -53,7 +53,7 @@ resource "aws_sns_topic_policy" "this" {
 
 # Each address has to confirm what AWS sends it; until then it is told nothing.
 resource "aws_sns_topic_subscription" "email" {
-  for_each = var.create_topic ? toset(var.email_addresses) : []
+  for_each = var.settings.create_topic ? toset(var.settings.email_addresses) : []
 
   topic_arn = aws_sns_topic.this[0].arn
   protocol  = "email"

@@ -30,20 +30,11 @@ data "aws_iam_policy_document" "this" {
 module "function" {
   source = "../function"
 
-  place                = var.place
-  name                 = var.name
-  description          = "Scans a segment of the source table into the destination table."
-  handler              = "tablecopy.handlers.backfill.handle"
-  timeout_seconds      = var.settings.timeout_seconds
-  memory_mb            = var.settings.memory_mb
-  reserved_concurrency = var.settings.reserved_concurrency
-  environment          = var.environment
-  policy_json          = data.aws_iam_policy_document.this.json
-  table_key_arns       = var.table_key_arns
-  kms_key_arn          = var.kms_key_arn
-  role                 = var.role
-  vpc                  = var.vpc
-  architecture         = var.architecture
-  log_retention_days   = var.log_retention_days
-  tags                 = var.tags
+  function = merge(var.function, var.settings, {
+    name        = var.names.backfill
+    description = "Scans a segment of the source table into the destination table."
+    handler     = "tablecopy.handlers.backfill.handle"
+  })
+  environment = var.environment
+  policy_json = data.aws_iam_policy_document.this.json
 }

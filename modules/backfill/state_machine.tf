@@ -3,12 +3,13 @@
 # what is left. Keys and items never enter the execution.
 
 locals {
-  states_arn = "arn:${var.place.partition}:states:${var.place.region}:${var.place.account_id}"
+  location   = var.function.location
+  states_arn = "arn:${local.location.partition}:states:${local.location.region}:${local.location.account_id}"
 
   # Built, not referenced: the role must be able to start the map before the machine exists.
-  state_machine_arn = "${local.states_arn}:stateMachine:${var.state_machine_name}"
-  executions        = "${local.states_arn}:execution:${var.state_machine_name}"
-  function_arn      = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"
+  state_machine_arn = "${local.states_arn}:stateMachine:${var.names.state_machine}"
+  executions        = "${local.states_arn}:execution:${var.names.state_machine}"
+  function_arn      = "arn:${local.location.partition}:lambda:${local.location.region}:${local.location.account_id}:function:${var.names.backfill}"
 
   # Retries of an invocation that finds no capacity last until the slice ends: with full jitter the mean delay is half of
   # the longest one. Twenty more attempts cover the short delays at the beginning.
@@ -23,7 +24,7 @@ locals {
     States = {
       Scan = {
         Type     = "Task"
-        Resource = "arn:${var.place.partition}:states:::lambda:invoke"
+        Resource = "arn:${local.location.partition}:states:::lambda:invoke"
         Parameters = {
           # Built, not referenced: the definition is known at plan, where the provider asks AWS whether it is valid.
           FunctionName = local.function_arn
@@ -141,7 +142,7 @@ data "aws_iam_policy_document" "state_machine_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.place.account_id]
+      values   = [local.location.account_id]
     }
 
     # The map's children run under the machine's ARN with the map's label behind it.
@@ -154,12 +155,12 @@ data "aws_iam_policy_document" "state_machine_trust" {
 }
 
 resource "aws_iam_role" "state_machine" {
-  name                 = var.state_machine_name
-  path                 = var.role.path
-  permissions_boundary = var.role.permissions_boundary_arn
+  name                 = var.names.state_machine
+  path                 = var.function.role.path
+  permissions_boundary = var.function.role.permissions_boundary_arn
   description          = "Runs the slices of the backfill."
   assume_role_policy   = data.aws_iam_policy_document.state_machine_trust.json
-  tags                 = var.tags
+  tags                 = var.function.tags
 }
 
 data "aws_iam_policy_document" "state_machine" {
@@ -195,11 +196,11 @@ resource "aws_sfn_state_machine" "this" {
   #checkov:skip=CKV_AWS_284:Tracing wants a permission on all resources, and a slice has one step.
   #checkov:skip=CKV_AWS_285:Delivery of logs wants permissions on all resources of CloudWatch Logs. Step Functions keeps each execution's history for 90 days anyway, the workers have a log, and what is done stands in the journal.
 
-  name       = var.state_machine_name
+  name       = var.names.state_machine
   type       = "STANDARD"
   role_arn   = aws_iam_role.state_machine.arn
   definition = jsonencode(local.definition)
-  tags       = var.tags
+  tags       = var.function.tags
 
   # Nothing of the function is referenced, and a machine without its function could be started.
   depends_on = [aws_iam_role_policy.state_machine, module.function]

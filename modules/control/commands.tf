@@ -4,7 +4,7 @@ data "aws_iam_policy_document" "control" {
   statement {
     sid       = "AnswerFromTheJournal"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-    resources = [var.journal_arn]
+    resources = [var.journal.arn]
   }
 
   statement {
@@ -17,24 +17,20 @@ data "aws_iam_policy_document" "control" {
 module "control" {
   source = "../function"
 
-  place           = var.place
-  name            = var.name
-  description     = "Answers operators from the journal and notes their commands there."
-  handler         = "tablecopy.handlers.control.handle"
-  timeout_seconds = 30
-  memory_mb       = 256
+  function = merge(var.function, {
+    name            = var.names.control
+    description     = "Answers operators from the journal and notes their commands there."
+    handler         = "tablecopy.handlers.control.handle"
+    timeout_seconds = 30
+    memory_mb       = 256
+    # Of the journal alone: it reads no other table.
+    table_key_arns = compact([var.journal.kms_key_arn])
+  })
   environment = merge(var.environment, {
     STREAM_ARN            = var.stream_arn
     TOTAL_SEGMENTS        = tostring(var.settings.segments)
     DRAINED_AFTER_SECONDS = tostring(var.settings.drained_after_seconds)
-    RECONCILER_FUNCTION   = var.reconciler_name
+    RECONCILER_FUNCTION   = var.names.reconciler
   })
-  policy_json        = data.aws_iam_policy_document.control.json
-  table_key_arns     = var.table_key_arns
-  kms_key_arn        = var.kms_key_arn
-  role               = var.role
-  vpc                = var.vpc
-  architecture       = var.architecture
-  log_retention_days = var.log_retention_days
-  tags               = var.tags
+  policy_json = data.aws_iam_policy_document.control.json
 }

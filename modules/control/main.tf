@@ -4,7 +4,7 @@ data "aws_iam_policy_document" "reconciler" {
   statement {
     sid       = "KeepTheRun"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-    resources = [var.journal_arn]
+    resources = [var.journal.arn]
   }
 
   statement {
@@ -22,7 +22,7 @@ data "aws_iam_policy_document" "reconciler" {
   statement {
     sid       = "PauseAndResumeTheReplicator"
     actions   = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"]
-    resources = [var.event_source_mapping.arn]
+    resources = [var.replicator.event_source_mapping.arn]
   }
 
   statement {
@@ -42,20 +42,20 @@ data "aws_iam_policy_document" "reconciler" {
   statement {
     sid       = "StartASlice"
     actions   = ["states:StartExecution"]
-    resources = [var.state_machine_arn]
+    resources = [var.backfill.state_machine_arn]
   }
 
   statement {
     sid     = "FollowASlice"
     actions = ["states:DescribeExecution"]
     # `:*` stands for this machine's own executions: one a slice.
-    resources = ["${var.state_machine_executions}:*"]
+    resources = ["${var.backfill.state_machine_executions}:*"]
   }
 
   statement {
     sid       = "CountFailedBatches"
     actions   = ["sqs:GetQueueAttributes"]
-    resources = [var.failure_queue.arn]
+    resources = [var.replicator.failure_queue.arn]
   }
 
   statement {
@@ -68,21 +68,20 @@ data "aws_iam_policy_document" "reconciler" {
 module "reconciler" {
   source = "../function"
 
-  place       = var.place
-  name        = var.reconciler_name
-  description = "Looks at the journal and at AWS and moves the run to its next phase."
-  handler     = "tablecopy.handlers.reconciler.handle"
-  # The schedule calls every minute and a pass keeps looking for most of it; the rest is room for slow answers.
-  timeout_seconds      = 120
-  memory_mb            = var.settings.memory_mb
-  reserved_concurrency = var.settings.reserved_concurrency
+  function = merge(var.function, var.settings, {
+    name        = var.names.reconciler
+    description = "Looks at the journal and at AWS and moves the run to its next phase."
+    handler     = "tablecopy.handlers.reconciler.handle"
+    # The schedule calls every minute and a pass keeps looking for most of it; the rest is room for slow answers.
+    timeout_seconds = 120
+  })
   environment = merge(
     var.environment,
     {
       STREAM_ARN                 = var.stream_arn
-      MAPPING_UUID               = var.event_source_mapping.uuid
-      STATE_MACHINE_ARN          = var.state_machine_arn
-      FAILURE_QUEUE_URL          = var.failure_queue.url
+      MAPPING_UUID               = var.replicator.event_source_mapping.uuid
+      STATE_MACHINE_ARN          = var.backfill.state_machine_arn
+      FAILURE_QUEUE_URL          = var.replicator.failure_queue.url
       START_ON_APPLY             = tostring(var.settings.start_on_apply)
       TOTAL_SEGMENTS             = tostring(var.settings.segments)
       SLICE_SECONDS              = tostring(var.settings.slice_seconds)
@@ -95,16 +94,9 @@ module "reconciler" {
       ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
     },
     # DynamoDB Streams has no private DNS name of its own in a VPC, so boto3 must be given the endpoint's.
-    var.streams_endpoint_url == null ? {} : { AWS_ENDPOINT_URL_DYNAMODB_STREAMS = var.streams_endpoint_url },
+    { for url in compact([var.settings.streams_endpoint_url]) : "AWS_ENDPOINT_URL_DYNAMODB_STREAMS" => url },
   )
-  policy_json        = data.aws_iam_policy_document.reconciler.json
-  table_key_arns     = var.table_key_arns
-  kms_key_arn        = var.kms_key_arn
-  role               = var.role
-  vpc                = var.vpc
-  architecture       = var.architecture
-  log_retention_days = var.log_retention_days
-  tags               = var.tags
+  policy_json = data.aws_iam_policy_document.reconciler.json
 }
 
 # Lambda would repeat an asynchronous call that failed twice, and keep one that was throttled for six hours. The next

@@ -1,6 +1,7 @@
 locals {
+  location       = var.function.location
   schedule_group = "default"
-  reconciler_arn = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.reconciler_name}"
+  reconciler_arn = "arn:${local.location.partition}:lambda:${local.location.region}:${local.location.account_id}:function:${var.names.reconciler}"
 }
 
 data "aws_iam_policy_document" "schedule_trust" {
@@ -16,25 +17,25 @@ data "aws_iam_policy_document" "schedule_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.place.account_id]
+      values   = [local.location.account_id]
     }
 
     # Scheduler names the schedule's group, never the schedule.
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = ["arn:${var.place.partition}:scheduler:${var.place.region}:${var.place.account_id}:schedule-group/${local.schedule_group}"]
+      values   = ["arn:${local.location.partition}:scheduler:${local.location.region}:${local.location.account_id}:schedule-group/${local.schedule_group}"]
     }
   }
 }
 
 resource "aws_iam_role" "schedule" {
-  name                 = var.schedule_name
-  path                 = var.role.path
-  permissions_boundary = var.role.permissions_boundary_arn
+  name                 = var.names.schedule
+  path                 = var.function.role.path
+  permissions_boundary = var.function.role.permissions_boundary_arn
   description          = "Calls the reconciler every minute."
   assume_role_policy   = data.aws_iam_policy_document.schedule_trust.json
-  tags                 = var.tags
+  tags                 = var.function.tags
 }
 
 data "aws_iam_policy_document" "schedule" {
@@ -55,7 +56,7 @@ resource "aws_iam_role_policy" "schedule" {
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:There is nothing to keep secret in it: a name and a rate.
 
-  name                = var.schedule_name
+  name                = var.names.schedule
   group_name          = local.schedule_group
   description         = "Calls the reconciler every minute."
   schedule_expression = "rate(1 minute)"

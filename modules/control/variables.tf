@@ -1,23 +1,32 @@
-variable "name" {
-  description = "Name of the function that answers operators, and of its role."
-  type        = string
+variable "function" {
+  description = "Settings that the functions share, and that modules/function takes."
+  type = object({
+    location           = object({ partition = string, account_id = string, region = string })
+    table_key_arns     = list(string)
+    kms_key_arn        = optional(string)
+    role               = object({ path = string, permissions_boundary_arn = optional(string) })
+    vpc                = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
+    architecture       = string
+    log_retention_days = number
+    tags               = optional(map(string), {})
+  })
+  nullable = false
+}
+
+variable "environment" {
+  description = "Environment variables that the functions share. Apart from `function`, because the destination role, which they name, trusts the function's role."
+  type        = map(string)
   nullable    = false
 }
 
-variable "reconciler_name" {
-  description = "Name of the reconciler's function and its role."
-  type        = string
-  nullable    = false
-}
-
-variable "schedule_name" {
-  description = "Name of the schedule and its role."
-  type        = string
+variable "names" {
+  description = "Names of control's function, the reconciler's function and the schedule, and of their roles."
+  type        = object({ control = string, reconciler = string, schedule = string })
   nullable    = false
 }
 
 variable "settings" {
-  description = "How the run goes; see the variables of modules/copy."
+  description = "Settings of the run and the reconciler. See the variables `backfill`, `control` and `prices` of modules/copy."
   type = object({
     start_on_apply         = bool
     segments               = number
@@ -35,6 +44,7 @@ variable "settings" {
       read_per_million  = number
       write_per_million = number
     })
+    streams_endpoint_url = optional(string)
   })
   nullable = false
 }
@@ -51,105 +61,35 @@ variable "stream_arn" {
   nullable    = false
 }
 
-variable "event_source_mapping" {
-  description = "UUID and ARN of the replicator's event source mapping."
-  type        = object({ uuid = string, arn = string })
+variable "replicator" {
+  description = "The replicator's event source mapping and failure queue."
+  type = object({
+    event_source_mapping = object({ uuid = string, arn = string })
+    failure_queue        = object({ url = string, arn = string })
+  })
+  nullable = false
+}
+
+variable "backfill" {
+  description = "ARN of the backfill's state machine, and the prefix of its executions' ARNs."
+  type        = object({ state_machine_arn = string, state_machine_executions = string })
   nullable    = false
 }
 
-variable "failure_queue" {
-  description = "URL and ARN of the replicator's failure queue."
-  type        = object({ url = string, arn = string })
+variable "journal" {
+  description = "ARN of the journal table, and of the customer-managed key it was created under, if any."
+  type        = object({ arn = string, kms_key_arn = optional(string) })
   nullable    = false
 }
 
-variable "state_machine_arn" {
-  description = "ARN of the backfill's state machine."
+variable "destination_role_arn" {
+  description = "ARN of the role in the destination account that the functions assume."
   type        = string
   nullable    = false
-}
-
-variable "state_machine_executions" {
-  description = "What the ARNs of the state machine's executions begin with."
-  type        = string
-  nullable    = false
-}
-
-variable "place" {
-  description = "Partition, account and region of the source side, as recorded; data sources may be put off to the apply."
-  type        = object({ partition = string, account_id = string, region = string })
-  nullable    = false
-}
-
-variable "environment" {
-  description = "Environment variables all functions share."
-  type        = map(string)
-  nullable    = false
-}
-
-variable "journal_arn" {
-  description = "ARN of the journal table."
-  type        = string
-  nullable    = false
-}
-
-variable "table_key_arns" {
-  description = "ARNs of the KMS keys the source table and the journal are encrypted with; none for the key AWS owns."
-  type        = list(string)
-  nullable    = false
-}
-
-variable "kms_key_arn" {
-  description = "ARN of the key for log and environment variables; null for AWS's own."
-  type        = string
-  default     = null
-}
-
-variable "role" {
-  description = "Path and permissions boundary of every role."
-  type        = object({ path = string, permissions_boundary_arn = optional(string) })
-  nullable    = false
-}
-
-variable "vpc" {
-  description = "Network the functions run in; null for Lambda's own."
-  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
-  default     = null
-}
-
-variable "streams_endpoint_url" {
-  description = "URL at which the reconciler reaches DynamoDB Streams; null for the public endpoint."
-  type        = string
-  default     = null
 }
 
 variable "destination_table_arn" {
   description = "ARN of the destination table. The schedule waits for the table."
   type        = string
   nullable    = false
-}
-
-variable "destination_role_arn" {
-  description = "ARN of the role in the destination account."
-  type        = string
-  nullable    = false
-}
-
-variable "architecture" {
-  description = "Processor architecture of the functions."
-  type        = string
-  nullable    = false
-}
-
-variable "log_retention_days" {
-  description = "Days the logs are kept."
-  type        = number
-  nullable    = false
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  nullable    = false
-  default     = {}
 }

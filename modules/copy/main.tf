@@ -1,7 +1,18 @@
 locals {
   count = var.enabled ? 1 : 0
 
-  # What every function is told.
+  # Settings that all functions share.
+  function = {
+    location           = local.record.source
+    table_key_arns     = local.table_key_arns
+    kms_key_arn        = var.kms_key_arn
+    role               = local.roles.source
+    vpc                = var.vpc
+    architecture       = var.architecture
+    log_retention_days = var.log_retention_days
+    tags               = var.tags
+  }
+
   environment = {
     COPY_NAME               = local.copy_name
     JOURNAL_TABLE           = local.names.journal
@@ -10,6 +21,12 @@ locals {
     DESTINATION_REGION      = local.record.destination.region
     DESTINATION_ROLE_ARN    = module.destination.role_arn
     DESTINATION_EXTERNAL_ID = local.external_id
+  }
+
+  # For the workers, which keep to them, and the reconciler, which calculates with them. Empty: no budget.
+  budgets = {
+    READ_CAPACITY  = var.backfill.read_capacity == null ? "" : tostring(var.backfill.read_capacity)
+    WRITE_CAPACITY = var.backfill.write_capacity == null ? "" : tostring(var.backfill.write_capacity)
   }
 
   external_id = coalesce(var.external_id, terraform_data.external_id.id)
@@ -40,12 +57,6 @@ locals {
     # Control, which answers operators.
     1,
   ])
-
-  # Empty: no budget. The workers keep them, and control reckons with them.
-  budgets = {
-    READ_CAPACITY  = var.backfill.read_capacity == null ? "" : tostring(var.backfill.read_capacity)
-    WRITE_CAPACITY = var.backfill.write_capacity == null ? "" : tostring(var.backfill.write_capacity)
-  }
 }
 
 module "journal" {
@@ -79,7 +90,7 @@ module "destination" {
   table_name         = local.destination_name
   create             = var.destination_table.create
   definition         = local.definition
-  place              = local.record.destination
+  location           = local.record.destination
   copy               = terraform_data.copy.id
   role_name          = local.names.destination_role
   external_id        = local.external_id
@@ -100,22 +111,13 @@ module "replicator" {
   source = "../replicator"
   count  = local.count
 
-  name                 = local.names.replicator
-  queue_name           = local.names.failure_queue
-  settings             = var.replicator
-  place                = local.record.source
+  function             = local.function
   environment          = local.environment
+  names                = local.names
+  settings             = var.replicator
   stream_arn           = local.record.source.stream_arn
-  journal_arn          = module.journal[0].arn
-  journal_generation   = module.journal[0].generation
-  table_key_arns       = local.table_key_arns
-  kms_key_arn          = var.kms_key_arn
-  role                 = local.roles.source
-  vpc                  = var.vpc
+  journal              = module.journal[0]
   destination_role_arn = module.destination.role_arn
-  architecture         = var.architecture
-  log_retention_days   = var.log_retention_days
-  tags                 = var.tags
 
   providers = { aws = aws.source }
 }
@@ -124,21 +126,13 @@ module "backfill" {
   source = "../backfill"
   count  = local.count
 
-  name                 = local.names.backfill
-  state_machine_name   = local.names.state_machine
-  settings             = var.backfill
-  place                = local.record.source
+  function             = local.function
   environment          = merge(local.environment, local.budgets)
+  names                = local.names
+  settings             = var.backfill
   source_table_arn     = local.record.source.table_arn
   journal_arn          = module.journal[0].arn
-  table_key_arns       = local.table_key_arns
-  kms_key_arn          = var.kms_key_arn
-  role                 = local.roles.source
-  vpc                  = var.vpc
   destination_role_arn = module.destination.role_arn
-  architecture         = var.architecture
-  log_retention_days   = var.log_retention_days
-  tags                 = var.tags
 
   providers = { aws = aws.source }
 }
@@ -147,76 +141,45 @@ module "control" {
   source = "../control"
   count  = local.count
 
-  name            = local.names.control
-  reconciler_name = local.names.reconciler
-  schedule_name   = local.names.schedule
-  settings = {
+  function    = local.function
+  environment = merge(local.environment, local.budgets)
+  names       = local.names
+  # What both have, as memory_mb, is control's.
+  settings = merge(var.backfill, var.control, {
     start_on_apply         = local.start_on_apply
-    segments               = var.backfill.segments
-    concurrency            = var.backfill.concurrency
-    slice_seconds          = var.backfill.slice_seconds
-    drained_after_seconds  = var.control.drained_after_seconds
-    record_age_fraction    = var.control.record_age_fraction
     prices                 = var.prices
     allow_items            = var.destination_table.allow_items
-    memory_mb              = var.control.memory_mb
-    reserved_concurrency   = var.control.reserved_concurrency
     unreserved_concurrency = local.unreserved_concurrency
     replicator_reserved    = var.replicator.reserved_concurrency != null
-  }
-  place                    = local.record.source
-  environment              = merge(local.environment, local.budgets)
-  source_table_arn         = local.record.source.table_arn
-  stream_arn               = local.record.source.stream_arn
-  journal_arn              = module.journal[0].arn
-  table_key_arns           = local.table_key_arns
-  kms_key_arn              = var.kms_key_arn
-  role                     = local.roles.source
-  vpc                      = var.vpc
-  streams_endpoint_url     = try(var.vpc.dynamodb_streams_endpoint_url, null)
-  event_source_mapping     = module.replicator[0].event_source_mapping
-  failure_queue            = module.replicator[0].failure_queue
-  state_machine_arn        = module.backfill[0].state_machine_arn
-  state_machine_executions = module.backfill[0].state_machine_executions
-  destination_role_arn     = module.destination.role_arn
-  destination_table_arn    = module.destination.table_arn
-  architecture             = var.architecture
-  log_retention_days       = var.log_retention_days
-  tags                     = var.tags
+    streams_endpoint_url   = try(var.vpc.dynamodb_streams_endpoint_url, null)
+  })
+  source_table_arn      = local.record.source.table_arn
+  stream_arn            = local.record.source.stream_arn
+  journal               = module.journal[0]
+  replicator            = module.replicator[0]
+  backfill              = module.backfill[0]
+  destination_role_arn  = module.destination.role_arn
+  destination_table_arn = module.destination.table_arn
 
   providers = { aws = aws.source }
 }
 
-# What alarms and dashboard look at, by name: nothing here waits for the functions.
 locals {
-  function_names = {
-    replicator = local.names.replicator
-    backfill   = local.names.backfill
-    reconciler = local.names.reconciler
-    control    = local.names.control
-  }
-
   # Half of what the run promises, where nothing else is said.
   unapplied_change_age_seconds = floor(24 * 3600 * coalesce(
     var.alarms.unapplied_change_age_fraction, var.control.record_age_fraction / 2
   ))
 }
 
+# Alarms and dashboard name what they look at: nothing here waits for the functions.
 module "alarms" {
   source = "../alarms"
   count  = var.enabled && var.alarms.enabled ? 1 : 0
 
-  name                         = local.names.alarm
-  copy_name                    = local.copy_name
-  place                        = local.record.source
-  failure_queue_name           = local.names.failure_queue
-  state_machine_name           = local.names.state_machine
-  function_names               = local.function_names
+  names                        = local.names
+  location                     = local.record.source
   unapplied_change_age_seconds = local.unapplied_change_age_seconds
-  topic_arns                   = var.alarms.topic_arns
-  create_topic                 = var.alarms.create_topic
-  topic_name                   = local.names.alarm_topic
-  email_addresses              = var.alarms.email_addresses
+  settings                     = var.alarms
   kms_key_arn                  = var.kms_key_arn
   tags                         = var.tags
 
@@ -227,14 +190,10 @@ module "dashboard" {
   source = "../dashboard"
   count  = var.enabled && var.dashboard ? 1 : 0
 
-  name                         = local.names.dashboard
-  copy_name                    = local.copy_name
+  names                        = local.names
   source_table                 = local.record.source
   destination_table            = local.record.destination
   status_command               = local.commands.status
-  failure_queue_name           = local.names.failure_queue
-  state_machine_name           = local.names.state_machine
-  function_names               = local.function_names
   alarm_arns                   = try(module.alarms[0].arns, [])
   unapplied_change_age_seconds = local.unapplied_change_age_seconds
 

@@ -2,16 +2,17 @@
 # table to two accounts apart, and two tables whose names are equal where they are cut.
 
 locals {
-  place = sha256(join("|", [
+  tables_hash = sha256(join("|", [
     local.record.source.account_id, local.record.source.region, local.record.source.table_name,
     local.record.destination.account_id, local.record.destination.region, local.record.destination.table_name,
   ]))
 
   # Roles and functions allow 64 characters, the longest suffix ("-state-machine") takes 14 and the hash 9. A table's
   # name may hold '.', which a function's may not.
-  copy_name = "${substr(replace("${var.name}-${var.source_table.name}", ".", "-"), 0, 64 - 14 - 9)}-${substr(local.place, 0, 8)}"
+  copy_name = "${substr(replace("${var.name}-${var.source_table.name}", ".", "-"), 0, 64 - 14 - 9)}-${substr(local.tables_hash, 0, 8)}"
 
   names = {
+    copy             = local.copy_name
     journal          = "${local.copy_name}-journal"
     replicator       = "${local.copy_name}-replicator"
     failure_queue    = "${local.copy_name}-failures"
@@ -21,7 +22,6 @@ locals {
     reconciler       = "${local.copy_name}-reconciler"
     schedule         = "${local.copy_name}-schedule"
     destination_role = "${local.copy_name}-destination"
-    alarm            = local.copy_name
     alarm_topic      = "${local.copy_name}-alarms"
     dashboard        = "${local.copy_name}-dashboard"
   }

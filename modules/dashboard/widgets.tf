@@ -3,8 +3,10 @@
 # dimensions, a graph shows one of them as a line: a table's value holds those of its indexes.
 
 locals {
+  function_names = { for function in ["replicator", "backfill", "reconciler", "control"] : function => var.names[function] }
+
   namespace         = "DynamoDBAccountCopy"
-  state_machine_arn = "arn:${var.source_table.partition}:states:${var.source_table.region}:${var.source_table.account_id}:stateMachine:${var.state_machine_name}"
+  state_machine_arn = "arn:${var.source_table.partition}:states:${var.source_table.region}:${var.source_table.account_id}:stateMachine:${var.names.state_machine}"
   phases            = ["none", "preflight", "pausing", "slice", "resuming", "draining", "ready", "sealing", "sealed", "stopped"]
 
   # What the functions count adds up; what the reconciler reports is a level.
@@ -14,7 +16,7 @@ locals {
   # Which indexes there are, CloudWatch knows once they were written to.
   by_index = {
     for metric in ["ConsumedWriteUnits", "WriteThrottles"] :
-    metric => "SEARCH('{${local.namespace},Copy,Index,Table} Copy=\"${var.copy_name}\" MetricName=\"${metric}\"', 'Sum', 60)"
+    metric => "SEARCH('{${local.namespace},Copy,Index,Table} Copy=\"${var.names.copy}\" MetricName=\"${metric}\"', 'Sum', 60)"
   }
 
   header = {
@@ -39,13 +41,13 @@ locals {
   phase = {
     title   = "Phase"
     stacked = true
-    metrics = [for phase in local.phases : [local.namespace, "RunPhase", "Copy", var.copy_name, "Phase", phase, { label = phase }]]
+    metrics = [for phase in local.phases : [local.namespace, "RunPhase", "Copy", var.names.copy, "Phase", phase, { label = phase }]]
     yAxis   = { left = { min = 0, max = 1 } }
   }
 
   lag = {
     title   = "Age of the oldest unapplied change"
-    metrics = [[local.namespace, "OldestUnappliedChangeAge", "Copy", var.copy_name, { label = "seconds" }]]
+    metrics = [[local.namespace, "OldestUnappliedChangeAge", "Copy", var.names.copy, { label = "seconds" }]]
     yAxis   = { left = { min = 0 } }
     annotations = { horizontal = [
       { label = "too old", value = var.unapplied_change_age_seconds, color = "#ff7f0e" },
@@ -58,41 +60,41 @@ locals {
     view                 = "singleValue"
     setPeriodToTimeRange = true
     metrics = [
-      [local.namespace, "ItemsCopied", "Copy", var.copy_name, { label = "items copied" }],
-      [local.namespace, "BytesCopied", "Copy", var.copy_name, { label = "bytes copied" }],
-      [local.namespace, "RecordsApplied", "Copy", var.copy_name, { label = "changes applied" }],
-      [local.namespace, "WritesRefused", "Copy", var.copy_name, { label = "writes refused" }],
+      [local.namespace, "ItemsCopied", "Copy", var.names.copy, { label = "items copied" }],
+      [local.namespace, "BytesCopied", "Copy", var.names.copy, { label = "bytes copied" }],
+      [local.namespace, "RecordsApplied", "Copy", var.names.copy, { label = "changes applied" }],
+      [local.namespace, "WritesRefused", "Copy", var.names.copy, { label = "writes refused" }],
     ]
   }
 
   copied = {
     title = "Copied by the backfill, a minute"
     metrics = [
-      [local.namespace, "ItemsCopied", "Copy", var.copy_name, { label = "items" }],
-      [local.namespace, "BytesCopied", "Copy", var.copy_name, { label = "bytes", yAxis = "right" }],
+      [local.namespace, "ItemsCopied", "Copy", var.names.copy, { label = "items" }],
+      [local.namespace, "BytesCopied", "Copy", var.names.copy, { label = "bytes", yAxis = "right" }],
     ]
   }
 
   changes = {
     title = "Changes applied, a minute"
     metrics = [
-      [local.namespace, "RecordsApplied", "Copy", var.copy_name, { label = "changes" }],
-      [local.namespace, "PutsApplied", "Copy", var.copy_name, { label = "puts" }],
-      [local.namespace, "DeletesApplied", "Copy", var.copy_name, { label = "deletes" }],
+      [local.namespace, "RecordsApplied", "Copy", var.names.copy, { label = "changes" }],
+      [local.namespace, "PutsApplied", "Copy", var.names.copy, { label = "puts" }],
+      [local.namespace, "DeletesApplied", "Copy", var.names.copy, { label = "deletes" }],
     ]
   }
 
   read = {
     title = "Read units of the source, a minute"
     metrics = [
-      [local.namespace, "ConsumedReadUnits", "Copy", var.copy_name, "Table", var.source_table.table_name, { label = "read units" }],
+      [local.namespace, "ConsumedReadUnits", "Copy", var.names.copy, "Table", var.source_table.table_name, { label = "read units" }],
     ]
   }
 
   written = {
     title = "Write units of the destination, a minute"
     metrics = [
-      [local.namespace, "ConsumedWriteUnits", "Copy", var.copy_name, "Table", var.destination_table.table_name, { label = "write units, indexes included" }],
+      [local.namespace, "ConsumedWriteUnits", "Copy", var.names.copy, "Table", var.destination_table.table_name, { label = "write units, indexes included" }],
       [{ expression = local.by_index["ConsumedWriteUnits"], label = "index $${PROP('Dim.Index')}" }],
     ]
   }
@@ -100,8 +102,8 @@ locals {
   throttles = {
     title = "Throttled calls, a minute"
     metrics = [
-      [local.namespace, "ReadThrottles", "Copy", var.copy_name, "Table", var.source_table.table_name, { label = "reads" }],
-      [local.namespace, "WriteThrottles", "Copy", var.copy_name, "Table", var.destination_table.table_name, { label = "writes, indexes included" }],
+      [local.namespace, "ReadThrottles", "Copy", var.names.copy, "Table", var.source_table.table_name, { label = "reads" }],
+      [local.namespace, "WriteThrottles", "Copy", var.names.copy, "Table", var.destination_table.table_name, { label = "writes, indexes included" }],
       [{ expression = local.by_index["WriteThrottles"], label = "index $${PROP('Dim.Index')}" }],
     ]
   }
@@ -109,20 +111,20 @@ locals {
   letters = {
     title = "Not written"
     metrics = [
-      [local.namespace, "DeadLetters", "Copy", var.copy_name, { label = "open dead letters" }],
-      [local.namespace, "WritesRefused", "Copy", var.copy_name, { label = "writes refused, a minute", stat = "Sum" }],
-      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.failure_queue_name, { label = "failed batches" }],
+      [local.namespace, "DeadLetters", "Copy", var.names.copy, { label = "open dead letters" }],
+      [local.namespace, "WritesRefused", "Copy", var.names.copy, { label = "writes refused, a minute", stat = "Sum" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.names.failure_queue, { label = "failed batches" }],
     ]
   }
 
   errors = {
     title = "Errors"
     metrics = concat(
-      [for key, name in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", name, { label = "${key}, errors" }]],
-      [for key, name in var.function_names : ["AWS/Lambda", "Throttles", "FunctionName", name, { label = "${key}, throttled" }]],
+      [for key, name in local.function_names : ["AWS/Lambda", "Errors", "FunctionName", name, { label = "${key}, errors" }]],
+      [for key, name in local.function_names : ["AWS/Lambda", "Throttles", "FunctionName", name, { label = "${key}, throttled" }]],
       [
-        [local.namespace, "FailedWorkers", "Copy", var.copy_name, { label = "workers that gave up", stat = "Maximum" }],
-        [local.namespace, "EmptySlices", "Copy", var.copy_name, { label = "empty slices in a row", stat = "Maximum" }],
+        [local.namespace, "FailedWorkers", "Copy", var.names.copy, { label = "workers that gave up", stat = "Maximum" }],
+        [local.namespace, "EmptySlices", "Copy", var.names.copy, { label = "empty slices in a row", stat = "Maximum" }],
         ["AWS/States", "ExecutionsTimedOut", "StateMachineArn", local.state_machine_arn, { label = "executions timed out" }],
       ],
     )
@@ -131,8 +133,8 @@ locals {
   reconciler = {
     title = "Reconciler"
     metrics = [
-      [local.namespace, "Reconciliations", "Copy", var.copy_name, { label = "passes, a minute", stat = "Sum" }],
-      [local.namespace, "RunStopped", "Copy", var.copy_name, { label = "run stopped" }],
+      [local.namespace, "Reconciliations", "Copy", var.names.copy, { label = "passes, a minute", stat = "Sum" }],
+      [local.namespace, "RunStopped", "Copy", var.names.copy, { label = "run stopped" }],
     ]
   }
 

@@ -213,9 +213,9 @@ resource "terraform_data" "absent" {
     postcondition {
       condition     = self.input
       error_message = <<-EOT
-        The destination table "${var.table_name}" already exists in account ${var.place.account_id}, region ${var.place.region}, and destination_table.create is true.
+        The destination table "${var.table_name}" already exists in account ${var.location.account_id}, region ${var.location.region}, and destination_table.create is true.
         Set destination_table.create = false to copy into the table as it is, or choose another destination_table.name. To see what it is, with the destination's credentials:
-          aws dynamodb describe-table --region ${var.place.region} --table-name ${var.table_name}
+          aws dynamodb describe-table --region ${var.location.region} --table-name ${var.table_name}
       EOT
     }
   }
@@ -255,7 +255,7 @@ locals {
   existing = one([for table in data.aws_dynamodb_table.existing : table if table.name == var.table_name])
 
   # Built, not referenced, for the role's policy: a created table comes after the role.
-  table_arn = "arn:${var.place.partition}:dynamodb:${var.place.region}:${var.place.account_id}:table/${var.table_name}"
+  table_arn = "arn:${var.location.partition}:dynamodb:${var.location.region}:${var.location.account_id}:table/${var.table_name}"
 
   # In a fixed order, to be compared.
   local_secondary_indexes = jsonencode({

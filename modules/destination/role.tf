@@ -90,7 +90,7 @@ data "aws_iam_policy_document" "this" {
         variable = "kms:ViaService"
         # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
         values = [
-          for suffix in var.place.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
+          for suffix in var.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
           "dynamodb.${data.aws_service.current.region}.amazonaws.${suffix}"
         ]
       }

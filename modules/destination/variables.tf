@@ -17,52 +17,52 @@ variable "create" {
 }
 
 variable "definition" {
-  description = "What a created table is like; see modules/copy/definition.tf. An empty string and an empty list mean that there is none, and so does a null block."
+  description = "Definition of a created table. See modules/copy/definition.tf. An empty string, an empty list and a null block stand for none."
   type = object({
     hash_key       = string
-    range_key      = string
+    range_key      = optional(string, "")
     attributes     = map(string)
-    billing_mode   = string
-    read_capacity  = number
-    write_capacity = number
+    billing_mode   = optional(string, "PAY_PER_REQUEST")
+    read_capacity  = optional(number, 0)
+    write_capacity = optional(number, 0)
     on_demand_throughput = optional(object({
-      max_read_request_units  = number
-      max_write_request_units = number
+      max_read_request_units  = optional(number, -1)
+      max_write_request_units = optional(number, -1)
     }))
-    table_class = string
+    table_class = optional(string, "STANDARD")
     point_in_time_recovery = optional(object({
       enabled                 = bool
       recovery_period_in_days = optional(number)
     }))
-    encryption = object({
+    encryption = optional(object({
       type        = string
       kms_key_arn = optional(string)
-    })
-    deletion_protection = bool
-    stream_view_type    = string
-    tags                = map(string)
-    global_secondary_indexes = map(object({
+    }), { type = "AWS_OWNED" })
+    deletion_protection = optional(bool, true)
+    stream_view_type    = optional(string, "NONE")
+    tags                = optional(map(string), {})
+    global_secondary_indexes = optional(map(object({
       hash_key           = string
-      range_key          = string
-      projection_type    = string
-      non_key_attributes = list(string)
-      read_capacity      = number
-      write_capacity     = number
+      range_key          = optional(string, "")
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string), [])
+      read_capacity      = optional(number, 0)
+      write_capacity     = optional(number, 0)
       on_demand_throughput = optional(object({
-        max_read_request_units  = number
-        max_write_request_units = number
+        max_read_request_units  = optional(number, -1)
+        max_write_request_units = optional(number, -1)
       }))
-    }))
-    local_secondary_indexes = map(object({
+    })), {})
+    local_secondary_indexes = optional(map(object({
       range_key          = string
-      projection_type    = string
-      non_key_attributes = list(string)
-    }))
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string), [])
+    })), {})
   })
   nullable = false
 }
 
-variable "place" {
+variable "location" {
   description = "Partition, account and region of the table, as recorded; data sources may be put off to the apply."
   type        = object({ partition = string, account_id = string, region = string })
   nullable    = false

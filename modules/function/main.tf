@@ -5,13 +5,13 @@ locals {
 
   # Built, not referenced, here and where else a policy names what it is made together with: known at plan, so a plan
   # shows whole policies, and nothing waits for it.
-  log_group     = "/aws/lambda/${var.name}"
-  log_group_arn = "arn:${var.place.partition}:logs:${var.place.region}:${var.place.account_id}:log-group:${local.log_group}"
-  function_arn  = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account_id}:function:${var.name}"
-  ec2_arn       = "arn:${var.place.partition}:ec2:${var.place.region}:${var.place.account_id}"
+  log_group     = "/aws/lambda/${var.function.name}"
+  log_group_arn = "arn:${var.function.location.partition}:logs:${var.function.location.region}:${var.function.location.account_id}:log-group:${local.log_group}"
+  function_arn  = "arn:${var.function.location.partition}:lambda:${var.function.location.region}:${var.function.location.account_id}:function:${var.function.name}"
+  ec2_arn       = "arn:${var.function.location.partition}:ec2:${var.function.location.region}:${var.function.location.account_id}"
 
   # A subnet, and a group, may be shared by another account, which its ARN then names.
-  shared_ec2_arn = "arn:${var.place.partition}:ec2:${var.place.region}:*"
+  shared_ec2_arn = "arn:${var.function.location.partition}:ec2:${var.function.location.region}:*"
 }
 
 data "aws_cloudwatch_log_groups" "here" {
@@ -29,9 +29,9 @@ resource "terraform_data" "absent" {
     postcondition {
       condition     = self.input
       error_message = <<-EOT
-        The log group "${local.log_group}" already exists in account ${var.place.account_id}, region ${var.place.region}: something is left of an earlier copy of these tables.
+        The log group "${local.log_group}" already exists in account ${var.function.location.account_id}, region ${var.function.location.region}: something is left of an earlier copy of these tables.
         Save the log if you need it, then delete it with the source's credentials:
-          aws logs delete-log-group --region ${var.place.region} --log-group-name ${local.log_group}
+          aws logs delete-log-group --region ${var.function.location.region} --log-group-name ${local.log_group}
       EOT
     }
   }
@@ -39,9 +39,9 @@ resource "terraform_data" "absent" {
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = local.log_group
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  retention_in_days = var.function.log_retention_days
+  kms_key_id        = var.function.kms_key_arn
+  tags              = var.function.tags
 
   depends_on = [terraform_data.absent]
 }
@@ -63,12 +63,12 @@ data "aws_iam_policy_document" "trust" {
 }
 
 resource "aws_iam_role" "this" {
-  name                 = var.name
-  path                 = var.role.path
-  permissions_boundary = var.role.permissions_boundary_arn
-  description          = var.description
+  name                 = var.function.name
+  path                 = var.function.role.path
+  permissions_boundary = var.function.role.permissions_boundary_arn
+  description          = var.function.description
   assume_role_policy   = data.aws_iam_policy_document.trust.json
-  tags                 = var.tags
+  tags                 = var.function.tags
 }
 
 data "aws_iam_policy_document" "this" {
@@ -83,7 +83,7 @@ data "aws_iam_policy_document" "this" {
 
   # DynamoDB opens a table under a KMS key in the name of its caller.
   dynamic "statement" {
-    for_each = length(var.table_key_arns) == 0 ? [] : [var.table_key_arns]
+    for_each = length(var.function.table_key_arns) == 0 ? [] : [var.function.table_key_arns]
 
     content {
       sid       = "OpenTablesUnderTheSourceKey"
@@ -95,8 +95,8 @@ data "aws_iam_policy_document" "this" {
         variable = "kms:ViaService"
         # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
         values = [
-          for suffix in var.place.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
-          "dynamodb.${var.place.region}.amazonaws.${suffix}"
+          for suffix in var.function.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
+          "dynamodb.${var.function.location.region}.amazonaws.${suffix}"
         ]
       }
     }
@@ -104,7 +104,7 @@ data "aws_iam_policy_document" "this" {
 
   # What Lambda wants of the role of a function in a VPC; it makes the network interfaces in the role's name.
   dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.function.vpc == null ? [] : [var.function.vpc]
 
     content {
       sid     = "LambdaMakesNetworkInterfaces"
@@ -119,7 +119,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.function.vpc == null ? [] : [var.function.vpc]
 
     content {
       sid     = "LambdaRemovesNetworkInterfaces"
@@ -130,7 +130,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.function.vpc == null ? [] : [var.function.vpc]
 
     content {
       sid     = "LambdaFindsNetworkInterfaces"
@@ -143,7 +143,7 @@ data "aws_iam_policy_document" "this" {
   # Lambda's own calls do not carry the function's ARN, calls of the code in it do:
   # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
   dynamic "statement" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.function.vpc == null ? [] : [var.function.vpc]
 
     content {
       sid    = "TheCodeItselfMustNot"
@@ -180,28 +180,28 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:Nothing is lost with an invocation that fails. The mapping has the failure queue, Step Functions waits for its answer, and the schedule calls again after a minute.
   #checkov:skip=CKV_AWS_272:The package comes with the module, and the plan shows its hash. A signing profile would have to be the caller's, and so would the build.
 
-  function_name                  = var.name
-  description                    = var.description
+  function_name                  = var.function.name
+  description                    = var.function.description
   role                           = aws_iam_role.this.arn
   filename                       = local.package
   source_code_hash               = filebase64sha256(local.package)
-  handler                        = var.handler
+  handler                        = var.function.handler
   runtime                        = "python3.13"
-  architectures                  = [var.architecture]
-  timeout                        = var.timeout_seconds
-  memory_size                    = var.memory_mb
-  reserved_concurrent_executions = var.reserved_concurrency
-  tags                           = var.tags
+  architectures                  = [var.function.architecture]
+  timeout                        = var.function.timeout_seconds
+  memory_size                    = var.function.memory_mb
+  reserved_concurrent_executions = var.function.reserved_concurrency
+  tags                           = var.function.tags
 
   # The role needs no permission for it: Lambda makes a grant on the key, in the name of whoever applies.
-  kms_key_arn = var.kms_key_arn
+  kms_key_arn = var.function.kms_key_arn
 
   environment {
     variables = var.environment
   }
 
   dynamic "vpc_config" {
-    for_each = var.vpc == null ? [] : [var.vpc]
+    for_each = var.function.vpc == null ? [] : [var.function.vpc]
 
     content {
       subnet_ids         = vpc_config.value.subnet_ids

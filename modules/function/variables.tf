@@ -1,44 +1,44 @@
-variable "name" {
-  description = "Name of the function, its role and its log group."
-  type        = string
-  nullable    = false
+variable "function" {
+  description = <<-EOT
+    The function.
+
+    * `location`: partition, account and region of the function.
+    * `table_key_arns`: ARNs of the KMS keys of the tables that the function reads. Empty if AWS owns their keys.
+    * `kms_key_arn`: ARN of the key for the log and the environment variables. Null for AWS's own key.
+    * `role`: path and permissions boundary of the role.
+    * `vpc`: network that the function runs in. Null for Lambda's own network.
+    * `architecture`: processor architecture.
+    * `log_retention_days`: days the log is kept.
+    * `tags`: tags of every resource.
+    * `name`: name of the function, its role and its log group.
+    * `description`: description of the function and its role.
+    * `handler`: Python path of the handler.
+    * `timeout_seconds`, `memory_mb`: timeout and memory of an invocation.
+    * `reserved_concurrency`: executions reserved for the function, and its maximum. Null for neither.
+  EOT
+  type = object({
+    # Shared by all functions: modules/copy/main.tf sets them.
+    location           = object({ partition = string, account_id = string, region = string })
+    table_key_arns     = list(string)
+    kms_key_arn        = optional(string)
+    role               = object({ path = string, permissions_boundary_arn = optional(string) })
+    vpc                = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
+    architecture       = string
+    log_retention_days = number
+    tags               = optional(map(string), {})
+
+    # Of each function: the modules replicator, backfill and control set them.
+    name                 = string
+    description          = string
+    handler              = string
+    timeout_seconds      = number
+    memory_mb            = number
+    reserved_concurrency = optional(number)
+  })
+  nullable = false
 }
 
-variable "description" {
-  description = "What the function does."
-  type        = string
-  nullable    = false
-}
-
-variable "handler" {
-  description = "Python path of the handler."
-  type        = string
-  nullable    = false
-}
-
-variable "timeout_seconds" {
-  description = "Longest run of an invocation."
-  type        = number
-  nullable    = false
-}
-
-variable "memory_mb" {
-  description = "Memory of the function."
-  type        = number
-  nullable    = false
-}
-
-variable "reserved_concurrency" {
-  description = "Executions kept for the function, and the most it may have; null for none and no limit."
-  type        = number
-  default     = null
-}
-
-variable "place" {
-  description = "Partition, account and region of the function."
-  type        = object({ partition = string, account_id = string, region = string })
-  nullable    = false
-}
+# These two may name what is created after the function's role, and the role must not wait for them.
 
 variable "environment" {
   description = "Environment variables."
@@ -47,50 +47,7 @@ variable "environment" {
 }
 
 variable "policy_json" {
-  description = "What the function may do, beside writing its log."
+  description = "Policy of the role, without the statements that every function needs."
   type        = string
   nullable    = false
-}
-
-variable "table_key_arns" {
-  description = "ARNs of the KMS keys the source table and the journal are encrypted with; none for the key AWS owns."
-  type        = list(string)
-  nullable    = false
-}
-
-variable "kms_key_arn" {
-  description = "ARN of the key for the log and the environment variables; null for AWS's own."
-  type        = string
-  default     = null
-}
-
-variable "role" {
-  description = "Path and permissions boundary of every role."
-  type        = object({ path = string, permissions_boundary_arn = optional(string) })
-  nullable    = false
-}
-
-variable "vpc" {
-  description = "Network the function runs in; null for Lambda's own."
-  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
-  default     = null
-}
-
-variable "architecture" {
-  description = "Processor architecture."
-  type        = string
-  nullable    = false
-}
-
-variable "log_retention_days" {
-  description = "Days the log is kept."
-  type        = number
-  nullable    = false
-}
-
-variable "tags" {
-  description = "Tags of every resource."
-  type        = map(string)
-  nullable    = false
-  default     = {}
 }

@@ -1,26 +1,29 @@
 # Stream to destination: the event source mapping, the function it feeds, and the queue it reports failures to.
 
 locals {
-  queue_arn = "arn:${var.place.partition}:sqs:${var.place.region}:${var.place.account_id}:${var.queue_name}"
+  location    = var.function.location
+  kms_key_arn = var.function.kms_key_arn
+
+  queue_arn = "arn:${local.location.partition}:sqs:${local.location.region}:${local.location.account_id}:${var.names.failure_queue}"
 }
 
 # Told, with metadata only, of a batch the mapping has given up. With unlimited retries that happens only when the
 # stream lets a record expire.
 resource "aws_sqs_queue" "failures" {
-  name                      = var.queue_name
+  name                      = var.names.failure_queue
   message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
-  kms_master_key_id         = var.kms_key_arn
+  sqs_managed_sse_enabled   = local.kms_key_arn == null ? true : null
+  kms_master_key_id         = local.kms_key_arn
   policy                    = data.aws_iam_policy_document.queue.json
-  tags                      = var.tags
+  tags                      = var.function.tags
 
   lifecycle {
     precondition {
-      condition     = var.kms_key_arn == null ? true : split(":", var.kms_key_arn)[3] == var.place.region
+      condition     = local.kms_key_arn == null ? true : split(":", local.kms_key_arn)[3] == local.location.region
       error_message = <<-EOT
-        kms_key_arn is ${coalesce(var.kms_key_arn, "?")}; the functions, their logs and the failure queue are in ${var.place.region}, and AWS encrypts them with a key of their own region only.
+        kms_key_arn is ${coalesce(local.kms_key_arn, "?")}; the functions, their logs and the failure queue are in ${local.location.region}, and AWS encrypts them with a key of their own region only.
         Give a key there. Its keys lists, with the source's credentials:
-          aws kms list-keys --region ${var.place.region}
+          aws kms list-keys --region ${local.location.region}
       EOT
     }
   }
@@ -63,7 +66,7 @@ data "aws_iam_policy_document" "queue" {
     condition {
       test     = "ArnNotEquals"
       variable = "aws:PrincipalArn"
-      values   = ["arn:${var.place.partition}:iam::${var.place.account_id}:role${var.role.path}${var.name}"]
+      values   = ["arn:${local.location.partition}:iam::${local.location.account_id}:role${var.function.role.path}${var.names.replicator}"]
     }
   }
 }
@@ -85,7 +88,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "KeepLeasesMarksAndLetters"
     actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
-    resources = [var.journal_arn]
+    resources = [var.journal.arn]
   }
 
   statement {
@@ -102,7 +105,7 @@ data "aws_iam_policy_document" "this" {
 
   # SQS encrypts in the name of the sender.
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = local.kms_key_arn == null ? [] : [local.kms_key_arn]
 
     content {
       sid       = "EncryptFailedBatches"
@@ -114,8 +117,8 @@ data "aws_iam_policy_document" "this" {
         variable = "kms:ViaService"
         # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
         values = [
-          for suffix in var.place.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
-          "sqs.${var.place.region}.amazonaws.${suffix}"
+          for suffix in local.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
+          "sqs.${local.location.region}.amazonaws.${suffix}"
         ]
       }
     }
@@ -125,28 +128,19 @@ data "aws_iam_policy_document" "this" {
 module "function" {
   source = "../function"
 
-  place                = var.place
-  name                 = var.name
-  description          = "Applies the records of the source stream to the destination table."
-  handler              = "tablecopy.handlers.replicator.handle"
-  timeout_seconds      = var.settings.timeout_seconds
-  memory_mb            = var.settings.memory_mb
-  reserved_concurrency = var.settings.reserved_concurrency
-  environment          = var.environment
-  policy_json          = data.aws_iam_policy_document.this.json
-  table_key_arns       = var.table_key_arns
-  kms_key_arn          = var.kms_key_arn
-  role                 = var.role
-  vpc                  = var.vpc
-  architecture         = var.architecture
-  log_retention_days   = var.log_retention_days
-  tags                 = var.tags
+  function = merge(var.function, var.settings, {
+    name        = var.names.replicator
+    description = "Applies the records of the source stream to the destination table."
+    handler     = "tablecopy.handlers.replicator.handle"
+  })
+  environment = var.environment
+  policy_json = data.aws_iam_policy_document.this.json
 }
 
 # A mapping goes with the journal: it knows how far it has read the stream, and the journal, what became of that. Beside an
 # empty journal the old mapping would begin behind changes that the new run never saw applied.
 resource "terraform_data" "journal" {
-  triggers_replace = [var.journal_generation]
+  triggers_replace = [var.journal.generation]
 }
 
 resource "aws_lambda_event_source_mapping" "this" {
@@ -178,7 +172,7 @@ resource "aws_lambda_event_source_mapping" "this" {
     }
   }
 
-  tags = var.tags
+  tags = var.function.tags
 
   lifecycle {
     ignore_changes       = [enabled]

@@ -21,7 +21,7 @@ run "other_destination_account" {
   command = plan
 
   variables {
-    destination_place = { account_id = "333333333333" }
+    destination_location = { account_id = "333333333333" }
   }
 
   assert {
@@ -34,7 +34,7 @@ run "other_destination_region" {
   command = plan
 
   variables {
-    destination_place = { region = "eu-north-1" }
+    destination_location = { region = "eu-north-1" }
   }
 
   assert {
@@ -48,7 +48,7 @@ run "other_source_region" {
   command = plan
 
   variables {
-    source_place = { region = "eu-north-1" }
+    source_location = { region = "eu-north-1" }
   }
 
   assert {
@@ -62,7 +62,7 @@ run "other_source_account" {
   command = plan
 
   variables {
-    source_place = { account_id = "444444444444" }
+    source_location = { account_id = "444444444444" }
   }
 
   assert {
@@ -75,7 +75,7 @@ run "other_destination_name" {
   command = plan
 
   variables {
-    destination_place = { table_name = "orders-2" }
+    destination_location = { table_name = "orders-2" }
   }
 
   assert {

@@ -15,22 +15,28 @@ from tablecopy.journal.run import Phase
 from tablecopy.metrics.definitions import METRICS, NAMESPACE
 
 REPOSITORY = Path(__file__).parents[2]
-PLACE = {"partition": "aws", "account_id": "111111111111", "region": "eu-west-1"}
-VARIABLES = {
-    "name": "move",
-    "copy_name": "move",
-    "failure_queue_name": "failures",
-    "state_machine_name": "machine",
-    "function_names": {"replicator": "r", "backfill": "b", "reconciler": "k", "control": "c"},
-    "unapplied_change_age_seconds": 21600,
+LOCATION = {"partition": "aws", "account_id": "111111111111", "region": "eu-west-1"}
+NAMES = {
+    "copy": "move",
+    "failure_queue": "failures",
+    "state_machine": "machine",
+    "replicator": "r",
+    "backfill": "b",
+    "reconciler": "k",
+    "control": "c",
 }
 DASHBOARD = {
-    **VARIABLES,
-    "source_table": {**PLACE, "table_name": "orders"},
-    "destination_table": {**PLACE, "table_name": "copied"},
+    "names": {**NAMES, "dashboard": "dashboard"},
+    "source_table": {**LOCATION, "table_name": "orders"},
+    "destination_table": {**LOCATION, "table_name": "copied"},
     "status_command": "tablecopy status",
+    "unapplied_change_age_seconds": 21600,
 }
-ALARMS = {**VARIABLES, "place": PLACE, "topic_name": "topic"}
+ALARMS = {
+    "names": {**NAMES, "alarm_topic": "topic"},
+    "location": LOCATION,
+    "unapplied_change_age_seconds": 21600,
+}
 
 Shown = set[tuple[str, tuple[str, ...]]]
 """Metrics of this project, each with the names of its dimensions."""

@@ -10,20 +10,20 @@ variable "source_table" {
   default = { name = "orders" }
 }
 
-variable "source_place" {
+variable "source_location" {
   type    = object({ account_id = optional(string, "111111111111"), region = optional(string, "eu-central-1") })
   default = {}
 }
 
-variable "destination_place" {
+variable "destination_location" {
   type    = object({ account_id = optional(string, "222222222222"), region = optional(string, "eu-west-1"), table_name = optional(string, "orders") })
   default = {}
 }
 
 locals {
   record = {
-    source      = merge(var.source_place, { table_name = var.source_table.name })
-    destination = var.destination_place
+    source      = merge(var.source_location, { table_name = var.source_table.name })
+    destination = var.destination_location
   }
 }
 
