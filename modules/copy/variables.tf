@@ -1,10 +1,10 @@
 variable "source_table" {
   description = <<-EOT
-    The table to copy. The provider `aws.source` decides on account and region.
+    Table to copy. The provider `aws.source` sets its account and region.
 
-    * `name`: of the table.
-    * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`: how the person who runs them reaches the account.
-    * `customer_managed_key`: the table is encrypted with a KMS key of your own, and the journal, which holds keys of its items, is to be, too. With `false` a journal beside a table under KMS takes the key that AWS manages.
+    * `name`: table name.
+    * `profile`, `role_arn`, `external_id`: access settings for the output `commands` only. They show how the person who runs the commands reaches the account.
+    * `customer_managed_key`: whether a KMS key of your own encrypts the table. With `true`, the same key encrypts the journal, which holds keys of the table's items. With `false`, the journal of a table under KMS uses the key that AWS manages.
   EOT
   type = object({
     name                 = string
@@ -17,18 +17,18 @@ variable "source_table" {
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.source_table.name))
-    error_message = "source_table.name is ${jsonencode(var.source_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Give the name of the table, not its ARN."
+    error_message = "source_table.name is ${jsonencode(var.source_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Set it to the table's name, not its ARN."
   }
 }
 
 variable "destination_table" {
   description = <<-EOT
-    The table to copy into. The provider `aws.destination` decides on account and region.
+    Table to copy into. The provider `aws.destination` sets its account and region.
 
-    * `name`: of the table; left out, the source table's.
-    * `profile`, `role_arn`, `external_id`: only for the commands in the output `commands`, as for the source.
-    * `create`: `true` creates the table from the source's definition and `destination_definition`, `false` takes an existing one by its name, as it is.
-    * `allow_items`: let `tablecopy start` begin although the destination table holds items. The copy overwrites items with the same key and never deletes the others. No apply starts such a run.
+    * `name`: table name. By default the source table's name.
+    * `profile`, `role_arn`, `external_id`: access settings for the output `commands` only, as for the source table.
+    * `create`: whether to create the table from the source table's definition and `destination_definition`. With `false`, the copy uses the existing table with this name as it is.
+    * `allow_items`: whether `tablecopy start` may start the run although the destination table holds items. The copy overwrites items with the same key and never deletes the others. An apply never starts such a run.
   EOT
   type = object({
     name        = optional(string)
@@ -43,26 +43,26 @@ variable "destination_table" {
 
   validation {
     condition     = var.destination_table.name == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.destination_table.name))
-    error_message = "destination_table.name is ${jsonencode(var.destination_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Give the name of the table, not its ARN."
+    error_message = "destination_table.name is ${jsonencode(var.destination_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Set it to the table's name, not its ARN."
   }
 }
 
 variable "destination_definition" {
   description = <<-EOT
-    What a created destination table has in place of what the source has. Whatever is left out follows the source as it was at the first apply. Keys always follow it; time to live stays off until the cutover (output `commands.time_to_live`).
+    Settings of a created destination table that differ from the source table's. Settings that you leave out follow the source table as it was at the first apply. Keys always follow it. TTL stays off until the cutover (output `commands.time_to_live`).
 
     * `billing_mode`: `PAY_PER_REQUEST` or `PROVISIONED`.
-    * `read_capacity`, `write_capacity`: provisioned units of the table, and of every index that says nothing else.
-    * `on_demand_throughput`: maximum of request units per second of an on-demand table; -1 is none. One that is in force already is taken away with the AWS CLI only.
+    * `read_capacity`, `write_capacity`: provisioned units of the table, and of every index that does not set its own.
+    * `on_demand_throughput`: maximum request units per second of an on-demand table. -1 means no maximum. Only the AWS CLI can remove a maximum that is already set.
     * `table_class`: `STANDARD` or `STANDARD_INFREQUENT_ACCESS`.
-    * `point_in_time_recovery`: whether, and for how many days back.
-    * `encryption`: `type` is `AWS_OWNED`, `AWS_MANAGED` or `CUSTOMER_MANAGED`, the last with the `kms_key_arn` of a key in the destination's account and region. Needed where the source has a customer-managed key, which is of its account alone.
-    * `deletion_protection`: left out, `true` whatever the source has: `terraform destroy` cannot take the copied data along.
-    * `stream_view_type`: of the destination's own stream; the source's view type lets its consumers, and a rollback, begin at the cutover. `NONE` is no stream.
-    * `tags`: instead of the source's. `tags` of the module come on top.
-    * `attributes`: types (`S`, `N`, `B`) of key attributes of indexes that the source does not have.
-    * `global_secondary_indexes`, `local_secondary_indexes`: by name, instead of all of the source's. Local ones cannot be changed once the table exists.
-    * `warm_throughput`: read and write units per second the table and each of its global indexes are warmed for. The provider cannot set it: it becomes the output `commands.warm_throughput`.
+    * `point_in_time_recovery`: whether point-in-time recovery is on, and for how many days.
+    * `encryption`: encryption at rest. `type` is `AWS_OWNED`, `AWS_MANAGED` or `CUSTOMER_MANAGED`. `CUSTOMER_MANAGED` requires the `kms_key_arn` of a key in the destination's account and region. Required if the source table has a customer-managed key, because only the source account can use that key.
+    * `deletion_protection`: whether the table is protected from deletion. By default `true`, whatever the source table has, so that `terraform destroy` cannot delete the copied data.
+    * `stream_view_type`: view type of the destination table's own stream. By default the source table's, so that consumers and a rollback can start at the cutover. `NONE` means no stream.
+    * `tags`: tags in place of the source table's. The module's `tags` are added to them.
+    * `attributes`: types (`S`, `N`, `B`) of index key attributes that the source table does not define.
+    * `global_secondary_indexes`, `local_secondary_indexes`: indexes by name, in place of all of the source table's. You cannot change local indexes after the table is created.
+    * `warm_throughput`: read and write units per second to warm the table and each of its global indexes for. The provider cannot set it, so the output `commands.warm_throughput` has the command.
   EOT
   type = object({
     billing_mode   = optional(string)
@@ -112,7 +112,7 @@ variable "destination_definition" {
 
   validation {
     condition     = var.destination_definition.billing_mode == null ? true : contains(["PAY_PER_REQUEST", "PROVISIONED"], var.destination_definition.billing_mode)
-    error_message = "destination_definition.billing_mode is ${jsonencode(var.destination_definition.billing_mode)}; allowed are PAY_PER_REQUEST and PROVISIONED. Leave it out to follow the source."
+    error_message = "destination_definition.billing_mode is ${jsonencode(var.destination_definition.billing_mode)}; allowed are PAY_PER_REQUEST and PROVISIONED. Leave it out to follow the source table."
   }
 
   validation {
@@ -122,7 +122,7 @@ variable "destination_definition" {
         [for index in values(coalesce(var.destination_definition.global_secondary_indexes, {})) : [index.read_capacity, index.write_capacity]],
       ]) : units == null ? true : units >= 1 && floor(units) == units
     ])
-    error_message = "destination_definition has the provisioned units ${jsonencode({ read_capacity = var.destination_definition.read_capacity, write_capacity = var.destination_definition.write_capacity, global_secondary_indexes = { for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : name => [index.read_capacity, index.write_capacity] } })}; allowed are whole numbers from 1. Correct the others, or leave them out to follow the source."
+    error_message = "destination_definition has the provisioned units ${jsonencode({ read_capacity = var.destination_definition.read_capacity, write_capacity = var.destination_definition.write_capacity, global_secondary_indexes = { for name, index in coalesce(var.destination_definition.global_secondary_indexes, {}) : name => [index.read_capacity, index.write_capacity] } })}; allowed are whole numbers from 1. Correct the others, or leave them out to follow the source table."
   }
 
   validation {
@@ -138,32 +138,32 @@ variable "destination_definition" {
       var.destination_definition.point_in_time_recovery.enabled
       && contains(range(1, 36), var.destination_definition.point_in_time_recovery.recovery_period_in_days)
     )
-    error_message = "destination_definition.point_in_time_recovery is ${jsonencode(var.destination_definition.point_in_time_recovery)}; allowed are 1 to 35 days, and only with enabled = true. Correct the days or leave them out."
+    error_message = "destination_definition.point_in_time_recovery is ${jsonencode(var.destination_definition.point_in_time_recovery)}; allowed are 1 to 35 days, and only with enabled = true. Correct the days, or leave them out."
   }
 
   validation {
     condition     = var.destination_definition.encryption == null ? true : contains(["AWS_OWNED", "AWS_MANAGED", "CUSTOMER_MANAGED"], var.destination_definition.encryption.type)
-    error_message = "destination_definition.encryption.type is ${jsonencode(try(var.destination_definition.encryption.type, null))}; allowed are AWS_OWNED, AWS_MANAGED and CUSTOMER_MANAGED. Leave encryption out to follow the source."
+    error_message = "destination_definition.encryption.type is ${jsonencode(try(var.destination_definition.encryption.type, null))}; allowed are AWS_OWNED, AWS_MANAGED and CUSTOMER_MANAGED. Leave encryption out to follow the source table."
   }
 
   validation {
     condition     = var.destination_definition.encryption == null ? true : (var.destination_definition.encryption.type == "CUSTOMER_MANAGED") == (var.destination_definition.encryption.kms_key_arn != null)
-    error_message = "destination_definition.encryption has type ${jsonencode(try(var.destination_definition.encryption.type, null))} and kms_key_arn ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is a kms_key_arn with CUSTOMER_MANAGED, and with nothing else. Give both or leave the ARN out."
+    error_message = "destination_definition.encryption has type ${jsonencode(try(var.destination_definition.encryption.type, null))} and kms_key_arn ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is a kms_key_arn with CUSTOMER_MANAGED only. Set both, or leave the ARN out."
   }
 
   validation {
     condition     = try(var.destination_definition.encryption.kms_key_arn, null) == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", var.destination_definition.encryption.kms_key_arn))
-    error_message = "destination_definition.encryption.kms_key_arn is ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is the ARN of a key, as in arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab. Give the key's own ARN, not an alias: policies name it."
+    error_message = "destination_definition.encryption.kms_key_arn is ${jsonencode(try(var.destination_definition.encryption.kms_key_arn, null))}; allowed is the ARN of a key, for example arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab. Set the key's own ARN, not an alias, because policies name the key."
   }
 
   validation {
     condition     = var.destination_definition.stream_view_type == null ? true : contains(["NONE", "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], var.destination_definition.stream_view_type)
-    error_message = "destination_definition.stream_view_type is ${jsonencode(var.destination_definition.stream_view_type)}; allowed are NONE, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE and NEW_AND_OLD_IMAGES. Leave it out to follow the source."
+    error_message = "destination_definition.stream_view_type is ${jsonencode(var.destination_definition.stream_view_type)}; allowed are NONE, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE and NEW_AND_OLD_IMAGES. Leave it out to follow the source table."
   }
 
   validation {
     condition     = alltrue([for key in keys(coalesce(var.destination_definition.tags, {})) : !startswith(lower(key), "aws:")])
-    error_message = "destination_definition.tags has the keys ${jsonencode(keys(coalesce(var.destination_definition.tags, {})))}; allowed are keys that do not begin with aws:, which AWS keeps for itself. Rename the others."
+    error_message = "destination_definition.tags has the keys ${jsonencode(keys(coalesce(var.destination_definition.tags, {})))}; allowed are keys that do not begin with aws:, which AWS reserves. Rename the others."
   }
 
   validation {
@@ -184,7 +184,7 @@ variable "destination_definition" {
       for index in concat(values(coalesce(var.destination_definition.global_secondary_indexes, {})), values(coalesce(var.destination_definition.local_secondary_indexes, {}))) :
       (index.projection_type == "INCLUDE") == (length(index.non_key_attributes) > 0)
     ])
-    error_message = "destination_definition has indexes with the non_key_attributes ${jsonencode({ for name, index in merge(coalesce(var.destination_definition.global_secondary_indexes, {}), coalesce(var.destination_definition.local_secondary_indexes, {})) : name => index.non_key_attributes })}; allowed are some with the projection INCLUDE, and none with another. Set projection_type = \"INCLUDE\" or leave them out."
+    error_message = "destination_definition has indexes with the non_key_attributes ${jsonencode({ for name, index in merge(coalesce(var.destination_definition.global_secondary_indexes, {}), coalesce(var.destination_definition.local_secondary_indexes, {})) : name => index.non_key_attributes })}; allowed are non_key_attributes with the projection INCLUDE only. Set projection_type = \"INCLUDE\" or leave them out."
   }
 
   validation {
@@ -197,56 +197,79 @@ variable "destination_definition" {
 
   validation {
     condition     = length(setintersection(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {})))) == 0
-    error_message = "destination_definition names both a global and a local index ${jsonencode(setintersection(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))))}; allowed is a name once for each table. Rename one of them."
+    error_message = "destination_definition names both a global and a local index ${jsonencode(setintersection(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))))}; allowed is one index of each name. Rename one of them."
   }
 
   validation {
     condition     = length(coalesce(var.destination_definition.local_secondary_indexes, {})) <= 5
-    error_message = "destination_definition.local_secondary_indexes has ${length(coalesce(var.destination_definition.local_secondary_indexes, {}))} indexes; allowed are 5 for each table. Leave some out."
+    error_message = "destination_definition.local_secondary_indexes has ${length(coalesce(var.destination_definition.local_secondary_indexes, {}))} indexes; allowed are 5 for each table. Remove some."
   }
 
   validation {
     condition     = var.destination_definition.warm_throughput == null ? true : alltrue([for units in values(var.destination_definition.warm_throughput) : units >= 1 && floor(units) == units])
-    error_message = "destination_definition.warm_throughput is ${jsonencode(var.destination_definition.warm_throughput)}; allowed are whole numbers from 1; DynamoDB takes nothing below what the table has (12000 read and 4000 write units of a new on-demand table). Correct them."
+    error_message = "destination_definition.warm_throughput is ${jsonencode(var.destination_definition.warm_throughput)}; allowed are whole numbers from 1; DynamoDB rejects less than the table has (12000 read and 4000 write units for a new on-demand table). Correct them."
   }
 }
 
 variable "enabled" {
-  description = "Whether the copy exists. `false` removes everything but the destination table this module created, and is the way to take the module apart after the cutover."
+  description = "Whether the copy exists. Set `false` after the cutover: it removes everything except the destination table that this module created."
   type        = bool
   nullable    = false
   default     = true
 }
 
 variable "start_on_apply" {
-  description = "Whether the run starts by itself after the first apply, which it does only into an empty destination table. A copy that was disabled and enabled again, and a new journal, wait for the command in the output `commands.start`, and so does every run with `false`."
+  description = "Whether the first apply starts the run. An apply starts a run only into an empty destination table. After you disable and enable the copy, or after the journal is replaced, the run waits for the command in the output `commands.start`. With `false`, every run waits for it."
   type        = bool
   nullable    = false
   default     = true
 }
 
 variable "name" {
-  description = "Prefix of all resource names. The source table's name and a hash of both tables' places follow, so that several copies do not collide. A later change replaces every resource except the destination table, the journal included: the run is lost, and a new one waits for `tablecopy start`."
+  description = "Prefix of all resource names. The source table's name and a hash of both tables' locations follow it, so that several copies do not collide. If you change it later, Terraform replaces every resource except the destination table. The journal and the run are lost, and the new run waits for `tablecopy start`."
   type        = string
   nullable    = false
   default     = "tablecopy"
 
   validation {
     condition     = can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,19}$", var.name))
-    error_message = "name is ${jsonencode(var.name)}; allowed are up to 20 letters, digits and '-', a letter first. Choose a shorter or plainer one."
+    error_message = "name is ${jsonencode(var.name)}; allowed are up to 20 letters, digits and '-', starting with a letter. Choose another prefix."
+  }
+}
+
+# Settings that must be whole numbers: the minimum, the maximum, and advice.
+locals {
+  whole_numbers = {
+    backfill = {
+      segments        = { min = 1, max = 10000, advice = "Use 16, or about one for each GB of a larger table." }
+      concurrency     = { min = 1, max = 10000, advice = "Use at most the concurrent Lambda executions that the account has left." }
+      slice_seconds   = { min = 1, max = 21600, advice = "A change waits until the slice ends, and a stream keeps it for 24 hours only. Use 3600 or less." }
+      timeout_seconds = { min = 30, max = 900, advice = "The last 15 seconds stay free, so that no write is in progress when Lambda ends the function. Use 300." }
+      memory_mb       = { min = 128, max = 10240, advice = "Use 512." }
+    }
+    replicator = {
+      batch_size              = { min = 1, max = 1000, advice = "The reconciler reads 1000 records ahead. Use 1000." }
+      batching_window_seconds = { min = 0, max = 300, advice = "Use 1." }
+      timeout_seconds         = { min = 30, max = 900, advice = "The last 15 seconds stay free, so that no write is in progress when Lambda ends the function. Use 60." }
+      memory_mb               = { min = 128, max = 10240, advice = "Use 512." }
+    }
+    control = {
+      drained_after_seconds = { min = 1, max = 3600, advice = "Use 60." }
+      memory_mb             = { min = 128, max = 10240, advice = "Use 256." }
+    }
   }
 }
 
 variable "backfill" {
   description = <<-EOT
-    The one-time parallel scan of the source.
+    Parallel scan that copies the existing items once.
 
-    * `segments`: parts of the parallel scan; fixed for a run once it has started.
-    * `concurrency`: segments scanned at the same time.
-    * `read_capacity`, `write_capacity`: budgets: read units of the source, and write units of the destination and its indexes, per second over all workers. Left out, the backfill finds out by itself how much the tables take; of a source with provisioned capacity it never takes more than half.
-    * `slice_seconds`: the longest stretch for which the replicator is paused while segments are scanned. A run takes shorter ones where `control.record_age_fraction` asks for it.
-    * `timeout_seconds`, `memory_mb`: of the function.
-    * `reserved_concurrency`: executions kept for the function out of the account's, and the most it may have; left out, it shares the account's with all other functions.
+    * `segments`: number of segments of the parallel scan. Fixed after the run has started.
+    * `concurrency`: number of segments to scan at the same time.
+    * `read_capacity`, `write_capacity`: budgets in units per second over all workers: read units of the source table, and write units of the destination table and its indexes. By default the backfill adapts to the throughput that the tables allow, and uses at most half of a provisioned source table's capacity.
+    * `slice_seconds`: maximum time in seconds for which the replicator is paused while segments are scanned. A run pauses it for less if `control.record_age_fraction` requires it.
+    * `timeout_seconds`, `memory_mb`: timeout and memory of the function.
+    * `reserved_concurrency`: concurrent executions to reserve for the function, which is also their maximum. By default the function shares the account's unreserved executions.
   EOT
   type = object({
     segments             = optional(number, 16)
@@ -262,55 +285,38 @@ variable "backfill" {
   default  = {}
 
   validation {
-    condition     = var.backfill.segments >= 1 && var.backfill.segments <= 10000 && floor(var.backfill.segments) == var.backfill.segments
-    error_message = "backfill.segments is ${var.backfill.segments}; allowed are whole numbers from 1 to 10000. Take 16, or about one for each GB of a larger table."
-  }
-
-  validation {
-    condition     = var.backfill.concurrency >= 1 && var.backfill.concurrency <= 10000 && floor(var.backfill.concurrency) == var.backfill.concurrency
-    error_message = "backfill.concurrency is ${var.backfill.concurrency}; allowed are whole numbers from 1 to 10000. Take at most what the account has left of concurrent Lambda executions."
+    condition = alltrue([for setting, range in local.whole_numbers.backfill : var.backfill[setting] == max(range.min, min(range.max, floor(var.backfill[setting])))])
+    error_message = join(" ", [
+      for setting, range in local.whole_numbers.backfill : "backfill.${setting} is ${var.backfill[setting]}; allowed are whole numbers from ${range.min} to ${range.max}. ${range.advice}"
+      if var.backfill[setting] != max(range.min, min(range.max, floor(var.backfill[setting])))
+    ])
   }
 
   # A conditional, not `||`: that one looks at its right side also when the left one is true.
   validation {
     condition     = var.backfill.read_capacity == null ? true : var.backfill.read_capacity >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(var.backfill.read_capacity) == var.backfill.read_capacity
-    error_message = "backfill.read_capacity is ${jsonencode(var.backfill.read_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers: less cannot be shared. Lower backfill.concurrency, or leave the budget out."
+    error_message = "backfill.read_capacity is ${jsonencode(var.backfill.read_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers. Raise the budget, lower backfill.concurrency, or leave the budget out."
   }
 
   validation {
     condition     = var.backfill.write_capacity == null ? true : var.backfill.write_capacity >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(var.backfill.write_capacity) == var.backfill.write_capacity
-    error_message = "backfill.write_capacity is ${jsonencode(var.backfill.write_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers: less cannot be shared. Lower backfill.concurrency, or leave the budget out."
-  }
-
-  validation {
-    condition     = var.backfill.slice_seconds >= 1 && var.backfill.slice_seconds <= 21600 && floor(var.backfill.slice_seconds) == var.backfill.slice_seconds
-    error_message = "backfill.slice_seconds is ${var.backfill.slice_seconds}; allowed are whole numbers from 1 to 21600. A change waits for the end of a slice and a stream keeps it for 24 hours only: take 3600 or less."
-  }
-
-  validation {
-    condition     = var.backfill.timeout_seconds >= 30 && var.backfill.timeout_seconds <= 900 && floor(var.backfill.timeout_seconds) == var.backfill.timeout_seconds
-    error_message = "backfill.timeout_seconds is ${var.backfill.timeout_seconds}; allowed are whole numbers from 30 to 900: the last 15 seconds are kept free, so that no write is still under way when Lambda ends the function. Take 300."
-  }
-
-  validation {
-    condition     = var.backfill.memory_mb >= 128 && var.backfill.memory_mb <= 10240 && floor(var.backfill.memory_mb) == var.backfill.memory_mb
-    error_message = "backfill.memory_mb is ${var.backfill.memory_mb}; allowed are whole numbers from 128 to 10240. Take 512."
+    error_message = "backfill.write_capacity is ${jsonencode(var.backfill.write_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers. Raise the budget, lower backfill.concurrency, or leave the budget out."
   }
 
   # One more than segments: the worker that settles dead letters.
   validation {
     condition     = var.backfill.reserved_concurrency == null ? true : var.backfill.reserved_concurrency >= min(var.backfill.concurrency, var.backfill.segments + 1) && floor(var.backfill.reserved_concurrency) == var.backfill.reserved_concurrency
-    error_message = "backfill.reserved_concurrency is ${jsonencode(var.backfill.reserved_concurrency)}; allowed are whole numbers from ${min(var.backfill.concurrency, var.backfill.segments + 1)}, the workers of a slice: Lambda would turn the others away. Raise it, lower backfill.concurrency, or leave it out."
+    error_message = "backfill.reserved_concurrency is ${jsonencode(var.backfill.reserved_concurrency)}; allowed are whole numbers from ${min(var.backfill.concurrency, var.backfill.segments + 1)}, the number of workers of a slice. Raise it, lower backfill.concurrency, or leave it out."
   }
 }
 
 variable "replicator" {
   description = <<-EOT
-    The function that applies stream records to the destination, and the event source mapping that feeds it.
+    Function that applies stream records to the destination table, and its event source mapping.
 
-    * `batch_size`, `batching_window_seconds`: a batch is handed over when it holds so many records or the window is over.
-    * `timeout_seconds`, `memory_mb`: of the function.
-    * `reserved_concurrency`: as for the backfill. Lambda runs one execution for each shard of the stream, which has about one for each partition of the table; with fewer, shards wait for one another.
+    * `batch_size`, `batching_window_seconds`: Lambda invokes the function when a batch has this many records, or when the window ends.
+    * `timeout_seconds`, `memory_mb`: timeout and memory of the function.
+    * `reserved_concurrency`: concurrent executions to reserve for the function, as for the backfill. Lambda runs one execution for each shard of the stream. A stream has about one shard for each partition of the table. With fewer executions, shards wait for each other.
   EOT
   type = object({
     batch_size              = optional(number, 1000)
@@ -323,39 +329,27 @@ variable "replicator" {
   default  = {}
 
   validation {
-    condition     = var.replicator.batch_size >= 1 && var.replicator.batch_size <= 1000 && floor(var.replicator.batch_size) == var.replicator.batch_size
-    error_message = "replicator.batch_size is ${var.replicator.batch_size}; allowed are whole numbers from 1 to 1000, which is as far as control looks ahead. Take 1000."
-  }
-
-  validation {
-    condition     = var.replicator.batching_window_seconds >= 0 && var.replicator.batching_window_seconds <= 300 && floor(var.replicator.batching_window_seconds) == var.replicator.batching_window_seconds
-    error_message = "replicator.batching_window_seconds is ${var.replicator.batching_window_seconds}; allowed are whole numbers from 0 to 300. Take 1."
-  }
-
-  validation {
-    condition     = var.replicator.timeout_seconds >= 30 && var.replicator.timeout_seconds <= 900 && floor(var.replicator.timeout_seconds) == var.replicator.timeout_seconds
-    error_message = "replicator.timeout_seconds is ${var.replicator.timeout_seconds}; allowed are whole numbers from 30 to 900: the last 15 seconds are kept free, so that no write is still under way when Lambda ends the function. Take 60."
-  }
-
-  validation {
-    condition     = var.replicator.memory_mb >= 128 && var.replicator.memory_mb <= 10240 && floor(var.replicator.memory_mb) == var.replicator.memory_mb
-    error_message = "replicator.memory_mb is ${var.replicator.memory_mb}; allowed are whole numbers from 128 to 10240. Take 512."
+    condition = alltrue([for setting, range in local.whole_numbers.replicator : var.replicator[setting] == max(range.min, min(range.max, floor(var.replicator[setting])))])
+    error_message = join(" ", [
+      for setting, range in local.whole_numbers.replicator : "replicator.${setting} is ${var.replicator[setting]}; allowed are whole numbers from ${range.min} to ${range.max}. ${range.advice}"
+      if var.replicator[setting] != max(range.min, min(range.max, floor(var.replicator[setting])))
+    ])
   }
 
   validation {
     condition     = var.replicator.reserved_concurrency == null ? true : var.replicator.reserved_concurrency >= 1 && floor(var.replicator.reserved_concurrency) == var.replicator.reserved_concurrency
-    error_message = "replicator.reserved_concurrency is ${jsonencode(var.replicator.reserved_concurrency)}; allowed are whole numbers from 1: with 0 no change would ever be applied. Take the number of the stream's shards, or leave it out."
+    error_message = "replicator.reserved_concurrency is ${jsonencode(var.replicator.reserved_concurrency)}; allowed are whole numbers from 1. With 0, no change would be applied. Use the number of the stream's shards, or leave it out."
   }
 }
 
 variable "control" {
   description = <<-EOT
-    The reconciler, which moves the run from phase to phase.
+    Reconciler, which moves the run from phase to phase.
 
-    * `drained_after_seconds`: for how long a shard must stay empty, read again and again, until it counts as drained.
-    * `record_age_fraction`: no change of the source may wait longer for the destination than this fraction of the 24 hours for which a stream keeps it. Slices are cut to that; a run that could not keep it stops before, and says what to raise.
+    * `drained_after_seconds`: seconds for which repeated reads of a shard must return nothing before the shard counts as drained.
+    * `record_age_fraction`: maximum age of a change that is not yet applied, as a fraction of the 24 hours for which a stream keeps it. The slices are shortened to meet it. A run that cannot meet it stops and shows the setting to raise.
     * `memory_mb`: memory of the reconciler's function.
-    * `reserved_concurrency`: as for the backfill, for the reconciler. One pass runs at a time; the function that answers operators has none reserved.
+    * `reserved_concurrency`: concurrent executions to reserve for the reconciler, as for the backfill. One pass runs at a time. The function that answers the commands has none reserved.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
@@ -367,32 +361,30 @@ variable "control" {
   default  = {}
 
   validation {
-    condition     = var.control.drained_after_seconds >= 1 && var.control.drained_after_seconds <= 3600 && floor(var.control.drained_after_seconds) == var.control.drained_after_seconds
-    error_message = "control.drained_after_seconds is ${var.control.drained_after_seconds}; allowed are whole numbers from 1 to 3600. Take 60."
+    condition = alltrue([for setting, range in local.whole_numbers.control : var.control[setting] == max(range.min, min(range.max, floor(var.control[setting])))])
+    error_message = join(" ", [
+      for setting, range in local.whole_numbers.control : "control.${setting} is ${var.control[setting]}; allowed are whole numbers from ${range.min} to ${range.max}. ${range.advice}"
+      if var.control[setting] != max(range.min, min(range.max, floor(var.control[setting])))
+    ])
   }
 
   validation {
     condition     = var.control.record_age_fraction >= 0.05 && var.control.record_age_fraction <= 0.9
-    error_message = "control.record_age_fraction is ${var.control.record_age_fraction}; allowed are 0.05 to 0.9 of 24 hours: below, a slice copies next to nothing, above, no time is left to act. Take 0.5."
-  }
-
-  validation {
-    condition     = var.control.memory_mb >= 128 && var.control.memory_mb <= 10240 && floor(var.control.memory_mb) == var.control.memory_mb
-    error_message = "control.memory_mb is ${var.control.memory_mb}; allowed are whole numbers from 128 to 10240. Take 256."
+    error_message = "control.record_age_fraction is ${var.control.record_age_fraction}; allowed are 0.05 to 0.9 of 24 hours. With less, a slice copies almost nothing. With more, no time is left to act. Use 0.5."
   }
 
   validation {
     condition     = var.control.reserved_concurrency == null ? true : var.control.reserved_concurrency >= 1 && floor(var.control.reserved_concurrency) == var.control.reserved_concurrency
-    error_message = "control.reserved_concurrency is ${jsonencode(var.control.reserved_concurrency)}; allowed are whole numbers from 1: with 0 the run would never move. Set 1, or leave it out."
+    error_message = "control.reserved_concurrency is ${jsonencode(var.control.reserved_concurrency)}; allowed are whole numbers from 1. With 0, the run would never move. Set 1, or leave it out."
   }
 }
 
 variable "prices" {
   description = <<-EOT
-    What the estimate of a run's cost reckons with; it changes nothing else.
+    Prices that the cost estimate of a run uses. They change nothing else.
 
-    * `currency`: its code, as in USD.
-    * `read_per_million`, `write_per_million`: price of a million read or write request units. The defaults are those of on-demand tables of the class Standard in us-east-1 since November 2024.
+    * `currency`: currency code, for example USD.
+    * `read_per_million`, `write_per_million`: price of a million read or write request units. The defaults are the prices of on-demand tables of the class Standard in us-east-1 since November 2024.
   EOT
   type = object({
     currency          = optional(string, "USD")
@@ -404,24 +396,24 @@ variable "prices" {
 
   validation {
     condition     = can(regex("^[A-Z]{3}$", var.prices.currency))
-    error_message = "prices.currency is ${jsonencode(var.prices.currency)}; allowed is a code of three capital letters, as in USD. Correct it."
+    error_message = "prices.currency is ${jsonencode(var.prices.currency)}; allowed is a code of three capital letters, for example USD. Correct it."
   }
 
   validation {
     condition     = var.prices.read_per_million >= 0 && var.prices.write_per_million >= 0
-    error_message = "prices.read_per_million is ${var.prices.read_per_million} and prices.write_per_million is ${var.prices.write_per_million}; allowed are prices from 0. Take those of your region for a million request units."
+    error_message = "prices.read_per_million is ${var.prices.read_per_million} and prices.write_per_million is ${var.prices.write_per_million}; allowed are prices from 0. Set the prices of your region for a million request units."
   }
 }
 
 variable "alarms" {
   description = <<-EOT
-    CloudWatch alarms in the source account. docs/reference.md says what each means and what to do.
+    CloudWatch alarms in the source account. docs/reference.md explains each alarm and what to do.
 
-    * `enabled`: whether there are any.
-    * `unapplied_change_age_fraction`: alarm when the oldest change not yet applied is older than this fraction of the 24 hours for which a stream keeps it. Left out, half of `control.record_age_fraction`.
-    * `topic_arns`: SNS topics told when an alarm goes off and when it is over.
-    * `create_topic`: whether to create a topic, too, to which these alarms alone may publish.
-    * `email_addresses`: addresses that the created topic writes to. Each has to confirm a message from AWS first.
+    * `enabled`: whether the alarms exist.
+    * `unapplied_change_age_fraction`: alarm threshold for the age of the oldest change that is not yet applied, as a fraction of the 24 hours for which a stream keeps it. By default half of `control.record_age_fraction`.
+    * `topic_arns`: SNS topics to notify when an alarm fires and when it ends.
+    * `create_topic`: whether to create another topic, to which only these alarms may publish.
+    * `email_addresses`: addresses to subscribe to the created topic. The owner of each address must confirm a message from AWS first.
   EOT
   type = object({
     enabled                       = optional(bool, true)
@@ -436,37 +428,37 @@ variable "alarms" {
   # A conditional, not `||`: that one looks at its right side also when the left one is true.
   validation {
     condition     = var.alarms.unapplied_change_age_fraction == null ? true : var.alarms.unapplied_change_age_fraction >= 0.01 && var.alarms.unapplied_change_age_fraction <= 0.9
-    error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are 0.01 to 0.9 of 24 hours. Take one that leaves time to act, as 0.25 does, or leave it out."
+    error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are 0.01 to 0.9 of 24 hours. Use 0.25, which leaves time to act, or leave it out."
   }
 
   validation {
     condition     = var.alarms.unapplied_change_age_fraction == null ? true : var.alarms.unapplied_change_age_fraction <= var.control.record_age_fraction
-    error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are fractions up to control.record_age_fraction, which is ${var.control.record_age_fraction}: a run stops before a change gets older than that. Lower the one or raise the other."
+    error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are fractions up to control.record_age_fraction, which is ${var.control.record_age_fraction}. A run stops before a change is older than that. Lower the first, or raise the second."
   }
 
   validation {
     condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[^:]+:sns:[^:]+:[^:]+:.+$", arn))])
-    error_message = "alarms.topic_arns is ${jsonencode(var.alarms.topic_arns)}; allowed are ARNs of SNS topics, as in arn:aws:sns:eu-central-1:111122223333:oncall. Correct the others."
+    error_message = "alarms.topic_arns is ${jsonencode(var.alarms.topic_arns)}; allowed are ARNs of SNS topics, for example arn:aws:sns:eu-central-1:111122223333:oncall. Correct the others."
   }
 
   validation {
     condition     = var.alarms.enabled || !var.alarms.create_topic
-    error_message = "alarms.create_topic is ${var.alarms.create_topic}, but alarms.enabled is ${var.alarms.enabled}; a topic goes with the alarms that publish to it. Set alarms.enabled to true, or alarms.create_topic to false."
+    error_message = "alarms.create_topic is ${var.alarms.create_topic}, but alarms.enabled is ${var.alarms.enabled}; allowed is a topic with alarms that publish to it. Set alarms.enabled to true, or alarms.create_topic to false."
   }
 
   validation {
     condition     = var.alarms.create_topic || length(var.alarms.email_addresses) == 0
-    error_message = "alarms.email_addresses is ${jsonencode(var.alarms.email_addresses)}, but alarms.create_topic is ${var.alarms.create_topic}; an address goes with a created topic. Set alarms.create_topic to true, or subscribe the address to a topic of your own."
+    error_message = "alarms.email_addresses is ${jsonencode(var.alarms.email_addresses)}, but alarms.create_topic is ${var.alarms.create_topic}; allowed are addresses with a created topic. Set alarms.create_topic to true, or subscribe the address to a topic of your own."
   }
 
   validation {
     condition     = alltrue([for address in var.alarms.email_addresses : can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", address))])
-    error_message = "alarms.email_addresses is ${jsonencode(var.alarms.email_addresses)}; allowed are email addresses, as in oncall@example.com. Correct the others."
+    error_message = "alarms.email_addresses is ${jsonencode(var.alarms.email_addresses)}; allowed are email addresses, for example oncall@example.com. Correct the others."
   }
 }
 
 variable "dashboard" {
-  description = "Whether there is a CloudWatch dashboard of the run in the source account. AWS gives three dashboards to an account for nothing and takes 3 USD a month for each further one; a copy exists for days or weeks, and who looks after it should see it at a glance. With many tables, `false` for most."
+  description = "Whether to create a CloudWatch dashboard of the run in the source account. AWS charges 3 USD a month for each dashboard after the first three of an account, so set `false` for most tables if you copy many."
   type        = bool
   nullable    = false
   default     = true
@@ -474,13 +466,11 @@ variable "dashboard" {
 
 variable "roles" {
   description = <<-EOT
-    What an organization asks of every role, in both accounts.
+    Requirements of your organization for every role in both accounts.
 
-    * `path`: of all roles.
-    * `source_permissions_boundary_arn`: policy that bounds the roles in the source account.
-    * `destination_permissions_boundary_arn`: policy that bounds the role in the destination account.
-
-    A changed path replaces the roles, so change it between runs.
+    * `path`: path of all roles. If you change it, Terraform replaces the roles, so change it between runs.
+    * `source_permissions_boundary_arn`: permissions boundary of the roles in the source account.
+    * `destination_permissions_boundary_arn`: permissions boundary of the role in the destination account.
   EOT
   type = object({
     path                                 = optional(string, "/")
@@ -494,39 +484,39 @@ variable "roles" {
   # in the 2048 characters of the destination role's trust policy.
   validation {
     condition     = can(regex("^/([a-zA-Z0-9_+=,.@-]+/)*$", var.roles.path)) && length(var.roles.path) <= 256
-    error_message = "roles.path is ${jsonencode(var.roles.path)}; allowed are up to 256 letters, digits and '_+=,.@-/', a '/' first and last, as in /platform/copies/. Correct it, or leave it out for /."
+    error_message = "roles.path is ${jsonencode(var.roles.path)}; allowed are up to 256 letters, digits and '_+=,.@-/', starting and ending with '/', for example /platform/copies/. Correct it, or leave it out to use /."
   }
 
   validation {
     condition     = var.roles.source_permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", var.roles.source_permissions_boundary_arn))
-    error_message = "roles.source_permissions_boundary_arn is ${jsonencode(var.roles.source_permissions_boundary_arn)}; allowed is the ARN of a managed policy, as in arn:aws:iam::111122223333:policy/boundary. Give the one of the source account, or leave it out."
+    error_message = "roles.source_permissions_boundary_arn is ${jsonencode(var.roles.source_permissions_boundary_arn)}; allowed is the ARN of a managed policy, for example arn:aws:iam::111122223333:policy/boundary. Set a policy of the source account, or leave it out."
   }
 
   validation {
     condition     = var.roles.destination_permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", var.roles.destination_permissions_boundary_arn))
-    error_message = "roles.destination_permissions_boundary_arn is ${jsonencode(var.roles.destination_permissions_boundary_arn)}; allowed is the ARN of a managed policy, as in arn:aws:iam::444455556666:policy/boundary. Give the one of the destination account, or leave it out."
+    error_message = "roles.destination_permissions_boundary_arn is ${jsonencode(var.roles.destination_permissions_boundary_arn)}; allowed is the ARN of a managed policy, for example arn:aws:iam::444455556666:policy/boundary. Set a policy of the destination account, or leave it out."
   }
 }
 
 variable "external_id" {
-  description = "External id the functions give when they assume the destination role. Left out, one is generated and kept for the life of the copy. It is no secret."
+  description = "External id that the functions pass when they assume the destination role. By default the module generates one and keeps it as long as the copy exists. It is not a secret."
   type        = string
   default     = null
 
   # AWS allows 1224 characters; see roles.path.
   validation {
     condition     = var.external_id == null ? true : can(regex("^[a-zA-Z0-9_+=,.@:/-]{2,256}$", var.external_id))
-    error_message = "external_id is ${jsonencode(var.external_id)}; allowed are 2 to 256 letters, digits and '_+=,.@:/-'. Shorten it, or leave it out to have one generated."
+    error_message = "external_id is ${jsonencode(var.external_id)}; allowed are 2 to 256 letters, digits and '_+=,.@:/-'. Correct it, or leave it out to generate one."
   }
 }
 
 variable "vpc" {
   description = <<-EOT
-    VPC of the source account the functions run in; left out, they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source's: over a NAT gateway, or, where both regions are the same, over VPC endpoints. The interface endpoint of DynamoDB Streams has no private DNS name: without a NAT gateway you must also set `dynamodb_streams_endpoint_url`. A filter on DNS names must allow `ACCOUNT.ddb.REGION.amazonaws.com` as well as `dynamodb.REGION.amazonaws.com`: the AWS SDK calls DynamoDB by the account's own name.
+    VPC of the source account that the functions run in. By default they run in Lambda's own network. The functions must reach DynamoDB and STS in both regions, and Lambda, SQS, Step Functions and DynamoDB Streams in the source region, through a NAT gateway or, if both regions are the same, through VPC endpoints. The interface endpoint of DynamoDB Streams has no private DNS name: without a NAT gateway you must also set `dynamodb_streams_endpoint_url`. A filter on DNS names must allow `ACCOUNT.ddb.REGION.amazonaws.com` as well as `dynamodb.REGION.amazonaws.com`: the AWS SDK calls DynamoDB by the account's own name.
 
-    * `subnet_ids`: private subnets, in more than one availability zone.
-    * `security_group_ids`: groups that let HTTPS out.
-    * `dynamodb_streams_endpoint_url`: URL at which the reconciler reaches DynamoDB Streams, which is `https://` and the DNS name of your interface endpoint for `com.amazonaws.REGION.dynamodb-streams`. If it is not set, the reconciler uses the public endpoint.
+    * `subnet_ids`: private subnets in more than one availability zone.
+    * `security_group_ids`: security groups that allow outbound HTTPS.
+    * `dynamodb_streams_endpoint_url`: URL at which the reconciler reaches DynamoDB Streams: `https://` and the DNS name of your interface endpoint for `com.amazonaws.REGION.dynamodb-streams`. By default the reconciler uses the public endpoint.
   EOT
   type = object({
     subnet_ids                    = list(string)
@@ -537,27 +527,27 @@ variable "vpc" {
 
   validation {
     condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : can(regex("^subnet-[^ ]+$", id))])
-    error_message = "vpc.subnet_ids is ${jsonencode(try(var.vpc.subnet_ids, null))}; allowed are the ids of one subnet or more, as in subnet-0123456789abcdef0. Give private subnets of one VPC, or leave vpc out."
+    error_message = "vpc.subnet_ids is ${jsonencode(try(var.vpc.subnet_ids, null))}; allowed are the ids of one or more subnets, for example subnet-0123456789abcdef0. Set private subnets of one VPC, or leave vpc out."
   }
 
   validation {
     condition     = var.vpc == null ? true : length(var.vpc.security_group_ids) > 0 && length(var.vpc.security_group_ids) <= 5 && alltrue([for id in var.vpc.security_group_ids : can(regex("^sg-[^ ]+$", id))])
-    error_message = "vpc.security_group_ids is ${jsonencode(try(var.vpc.security_group_ids, null))}; allowed are the ids of 1 to 5 security groups, as in sg-0123456789abcdef0. Give groups of the subnets' VPC, or leave vpc out."
+    error_message = "vpc.security_group_ids is ${jsonencode(try(var.vpc.security_group_ids, null))}; allowed are the ids of 1 to 5 security groups, for example sg-0123456789abcdef0. Set groups of the subnets' VPC, or leave vpc out."
   }
 
   validation {
     condition     = try(var.vpc.dynamodb_streams_endpoint_url, null) == null ? true : can(regex("^https://[a-zA-Z0-9.-]+(:[0-9]+)?/?$", var.vpc.dynamodb_streams_endpoint_url))
-    error_message = "vpc.dynamodb_streams_endpoint_url is ${jsonencode(try(var.vpc.dynamodb_streams_endpoint_url, null))}; allowed is the URL of an interface endpoint, as in https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com. Take the first DNS name of the endpoint, or leave it out."
+    error_message = "vpc.dynamodb_streams_endpoint_url is ${jsonencode(try(var.vpc.dynamodb_streams_endpoint_url, null))}; allowed is the URL of an interface endpoint, for example https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-central-1.vpce.amazonaws.com. Use the first DNS name of the endpoint, or leave it out."
   }
 }
 
 variable "kms_key_arn" {
   description = <<-EOT
-    Key of your own, in the source's region, for the functions' logs and environment variables, the failure queue, the alarm topic, and a new journal where the source has no customer-managed key itself. A journal keeps the key it was created with: leave that key in place while the copy exists. Left out, AWS's own keys encrypt them. The key policy must let
+    ARN of a KMS key of your own, in the source region, that encrypts the functions' logs and environment variables, the failure queue, the alarm topic, and the journal if the source table has no customer-managed key. A journal keeps the key it was created with, so leave that key in place while the copy exists. By default AWS's own keys encrypt them. The key policy must allow:
 
-    * `logs.REGION.amazonaws.com` do kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, where kms:EncryptionContext:aws:logs:arn is like `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
-    * `cloudwatch.amazonaws.com` do kms:Decrypt and kms:GenerateDataKey*, where aws:SourceAccount is the source account, if there is a topic;
-    * the account's IAM policies decide on the rest: the replicator's role has what the queue takes, and whoever applies needs kms:CreateGrant, kms:Encrypt and kms:Decrypt for the environment variables.
+    * `logs.REGION.amazonaws.com` to call kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe*, if kms:EncryptionContext:aws:logs:arn matches `arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/NAME-*`;
+    * `cloudwatch.amazonaws.com` to call kms:Decrypt and kms:GenerateDataKey*, if aws:SourceAccount is the source account and there is a topic;
+    * the account's IAM policies to decide on the rest: the replicator's role has the permissions that the queue requires, and the person who applies needs kms:CreateGrant, kms:Encrypt and kms:Decrypt for the environment variables.
   EOT
   type        = string
   default     = null
@@ -565,7 +555,7 @@ variable "kms_key_arn" {
   # CloudWatch Logs takes no alias.
   validation {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", var.kms_key_arn))
-    error_message = "kms_key_arn is ${jsonencode(var.kms_key_arn)}; allowed is the ARN of a KMS key, as in arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. Give the key's ARN, not its alias, or leave it out."
+    error_message = "kms_key_arn is ${jsonencode(var.kms_key_arn)}; allowed is the ARN of a KMS key, for example arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. Set the key's ARN, not its alias, or leave it out."
   }
 }
 
@@ -577,25 +567,25 @@ variable "architecture" {
 }
 
 variable "log_retention_days" {
-  description = "Days the functions' logs are kept; 0 keeps them for ever."
+  description = "Days to keep the functions' logs. 0 keeps them forever."
   type        = number
   nullable    = false
   default     = 30
 
   validation {
     condition     = var.log_retention_days >= 0 && floor(var.log_retention_days) == var.log_retention_days
-    error_message = "log_retention_days is ${var.log_retention_days}; allowed are the periods of CloudWatch Logs, as in 30 or 365, and 0 to keep logs. Take the next longer period."
+    error_message = "log_retention_days is ${var.log_retention_days}; allowed are the periods of CloudWatch Logs, for example 30 or 365, and 0 to keep logs forever. Use the next longer period."
   }
 }
 
 variable "tags" {
-  description = "Tags of every resource, on top of the providers' default tags."
+  description = "Tags of every resource, in addition to the providers' default tags."
   type        = map(string)
   nullable    = false
   default     = {}
 
   validation {
     condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:")])
-    error_message = "tags has the keys ${jsonencode(keys(var.tags))}; allowed are keys that do not begin with aws:, which AWS keeps for itself. Rename the others."
+    error_message = "tags has the keys ${jsonencode(keys(var.tags))}; allowed are keys that do not begin with aws:, which AWS reserves. Rename the others."
   }
 }

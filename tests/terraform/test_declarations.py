@@ -42,7 +42,9 @@ def test_rules_say_value_what_is_allowed_and_what_to_do(path: Path) -> None:
         assert "${" in message, message
         assert re.search(r"allowed (is|are)|goes with", message), message
         # Two sentences at least: what is wrong, what to do.
-        assert re.search(r"\. [A-Z].*\.\"$", message.strip(), re.DOTALL), message
+        assert re.search(r"\. ([A-Z].*\.|\$\{range\.advice\})\"$", message.strip(), re.MULTILINE), message
+        advice = re.findall(r'advice = "(.*?)"', path.read_text())
+        assert [text for text in advice if not re.fullmatch(r"[A-Z].*\.", text)] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=identity)

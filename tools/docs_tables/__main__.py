@@ -7,15 +7,22 @@ from pathlib import Path
 
 from tools.docs_tables import sizes
 from tools.docs_tables.markdown import MarkerMissing, filled, replaced
-from tools.docs_tables.module import read_module
+from tools.docs_tables.module import Module, described_by, read_module
 
 REPOSITORY = Path(__file__).parents[2]
+COPY = REPOSITORY / "modules" / "copy"
 
 
 def modules() -> list[Path]:
     """Directories of the modules that people call."""
     examples = sorted(path.parent for path in REPOSITORY.glob("examples/*/main.tf"))
-    return [REPOSITORY, REPOSITORY / "modules" / "copy", *examples]
+    return [REPOSITORY, COPY, *examples]
+
+
+def documented(directory: Path) -> Module:
+    """A module's interface. The root's texts are those of modules/copy, which it passes its inputs to."""
+    module = read_module(directory)
+    return described_by(module, read_module(COPY)) if directory == REPOSITORY else module
 
 
 def stale() -> dict[Path, str]:
@@ -31,7 +38,7 @@ def stale() -> dict[Path, str]:
         file = directory / "README.md"
         is_now = file.read_text() if file.exists() else ""
         name = str(file.relative_to(REPOSITORY))
-        ought = filled(is_now, read_module(directory), name)
+        ought = filled(is_now, documented(directory), name)
         if directory == REPOSITORY:
             ought = replaced(ought, "sizes", sizes.table(), name)
         if ought != is_now:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,20 @@ def read_module(directory: Path) -> Module:
         tuple(row for name, body in _blocks(directory, "variable") for row in _variable(name, body)),
         tuple((name, _text(body)) for name, body in _blocks(directory, "output")),
     )
+
+
+def described_by(module: Module, other: Module) -> Module:
+    """A module with the texts of the module that it passes its inputs to.
+
+    A field without a text takes the other's, and so does an input whose text is the beginning of the
+    other's.
+    """
+    texts = {row.path: row.text for row in other.inputs}
+    inputs = (
+        replace(row, text=texts[row.path]) if texts.get(row.path, "").startswith(row.text) else row
+        for row in module.inputs
+    )
+    return replace(module, inputs=tuple(inputs))
 
 
 def bullets(description: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.docs_tables.module import Input, bullets, read_module
+from tools.docs_tables.module import Input, Module, bullets, described_by, read_module
 
 
 @pytest.fixture
@@ -93,3 +93,14 @@ def test_items_of_a_list_belong_to_the_one_they_are_below() -> None:
         "a.x.y": "three.",
         "b": "four.",
     }
+
+
+def test_texts_of_the_module_that_takes_the_inputs() -> None:
+    def module(*texts: str) -> Module:
+        paths = ("queue", "queue.name", "queue.keep")
+        return Module(
+            "", "", tuple(Input(path, "", None, text) for path, text in zip(paths, texts, strict=True)), ()
+        )
+
+    found = described_by(module("A queue.", "", "Own."), module("A queue. It keeps.", "Name.", "Seconds."))
+    assert [row.text for row in found.inputs] == ["A queue. It keeps.", "Name.", "Own."]
