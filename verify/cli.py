@@ -27,8 +27,7 @@ from verify.repair import cli as repair_cli
 from verify.repair.plan import UNASKED, Header, default_plan, write_plan
 from verify.report.html import write_html
 from verify.report.junit import write_junit
-from verify.report.progress import progress_text
-from verify.report.text import text_report
+from verify.report.text import progress_text, text_report
 from verify.scan.table import Table
 from verify.scan.work import WorkDirectory, default_directory
 from verify.targets import Places, places_of
@@ -82,7 +81,7 @@ def _verify(arguments: Sequence[str]) -> int:
     try:
         comparison = _compared(source, destination, options.over(processes), places, dead_letters, work)
         steps = _planned(given, base, comparison, places, source, destination)
-        _write_files(given, comparison, steps)
+        _write_files(given, comparison, steps, ["verify", *arguments])
         with _writing("the result"):
             _print(given, comparison, steps)
             # Not before it has been delivered is what it was made of given up.
@@ -151,11 +150,15 @@ def _print(given: argparse.Namespace, comparison: Comparison, steps: Sequence[St
             print(line)
 
 
-def _write_files(given: argparse.Namespace, comparison: Comparison, steps: Sequence[Step]) -> None:
-    for flag, path, write in (("--html", given.html, write_html), ("--junit", given.junit, write_junit)):
-        if path:
-            with _writing(f"{path} ({flag})"):
-                write(path, comparison, steps)
+def _write_files(
+    given: argparse.Namespace, comparison: Comparison, steps: Sequence[Step], command: Sequence[str]
+) -> None:
+    if given.html:
+        with _writing(f"{given.html} (--html)"):
+            write_html(given.html, comparison, steps, command)
+    if given.junit:
+        with _writing(f"{given.junit} (--junit)"):
+            write_junit(given.junit, comparison, steps)
 
 
 def _planned(

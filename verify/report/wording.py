@@ -1,23 +1,26 @@
-"""What every report says in the same words: the headline, what was compared, the next step."""
+"""The words that every report shares: headlines, restrictions, times, attribute paths and changes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tablecopy.text import count_text, duration_text, times_text, timestamp
+from tablecopy.text import count_text, duration_text, list_text, times_text, timestamp
+from tablecopy_cli.common.items import is_plain, quoted, value_text
 from tablecopy_cli.common.text import escaped
+from verify.comparison.differences import PathChange
 from verify.comparison.results import Comparison, DeadLetter, Difference, Kind, Sample
 from verify.settings.findings import Severity
 
 TITLES: dict[Kind, str] = {
-    "missing": "Missing at the destination",
+    "missing": "Missing from the destination",
     "changed": "Changed",
-    "extra": "Extra at the destination",
+    "extra": "Extra in the destination",
     "expired": "Expired",
 }
-"""Titles of the groups, in the order of the report."""
+"""Titles of the groups, in the order in which the reports show them."""
 
-EXPIRED_NOTE = "TTL has passed, DynamoDB may delete these at any moment: not a difference"
+EXPIRED_NOTE = "TTL has passed, so DynamoDB may delete these items at any time. They do not count."
 
 SEVERITIES: dict[Severity, str] = {
     "data": "can lose data",
@@ -34,40 +37,60 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A verdict for people.
+    """The verdict in words.
 
     Parameters
     ----------
     word
-        ``"Equal"``, ``"Different"``, ``"Unsettled"`` or ``"Sample"``. What was left out is part of it:
-        ``'Equal except "name"'``.
+        ``"Equal"``, ``"Different"``, ``"Still changing"`` or ``"Sample"``, with the restrictions of the
+        comparison: ``'Equal except "name"'``.
     text
-        The sentence after the colon. Names the sample, if it was one.
+        The sentence after the colon.
     """
 
     word: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.word}: {self.text}"
+
 
 def headline(comparison: Comparison) -> Headline:
-    """Say the verdict in one sentence."""
-    verdict = comparison.verdict
+    """Write the verdict as one sentence."""
     except_ = _except(comparison)
-    if verdict == "sampled" and comparison.sample is not None:
-        return Headline(
-            f"Sample{except_}",
-            f"{sample_text(comparison.sample)}: {_matching(comparison)}. The rest was not read.",
-        )
-    if verdict == "equal":
-        return Headline(f"Equal{except_}", f"{_matching(comparison)}{_expired(comparison)}.")
+    if comparison.verdict == "sampled" and comparison.sample is not None:
+        read = f"{sample_text(comparison.sample)} was read and {_matching(comparison)}"
+        return Headline(f"Sample{except_}", f"{read}. The rest was not read.")
+    if comparison.verdict == "equal":
+        return Headline(f"Equal{except_}", f"{_matching(comparison)}.{_expired(comparison)}")
     text = f"{_differing(comparison)}."
     if comparison.sample is not None:
         text = f"in a sample of {sample_text(comparison.sample)}, {text}"
-    return Headline(f"{verdict.capitalize()}{except_}", text)
+    word = "Still changing" if comparison.verdict == "unsettled" else "Different"
+    return Headline(f"{word}{except_}", text)
+
+
+def share_text(comparison: Comparison) -> str:
+    """Write how many of the items differ: ``15 of 33,055 items differ (0.045%)``.
+
+    The whole is every key that at least one of the tables has, as the scan counted them.
+    """
+    differing = comparison.differing
+    # Under writes, the tables may grow between the scan and a recheck.
+    total = max(comparison.source.items + comparison.count("extra"), comparison.destination.items, differing)
+    share = 100 * differing / total if total else 0.0
+    if 0 < share < 0.001:
+        percent = "less than 0.001%"
+    elif differing < total and share > 99.9:
+        percent = "more than 99.9%"
+    else:
+        percent = f"{share:.2g}%" if share < 10 else f"{share:.3g}%"
+    verb = "differs" if differing == 1 else "differ"
+    return f"{differing:,} of {count_text(total, 'item')} {verb} ({percent})"
 
 
 def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
-    """Name what the comparison was restricted to, as pairs of a label and a text; empty if nothing."""
+    """List what restricted the comparison as pairs of a label and a text; empty if nothing did."""
     rows = []
     if comparison.sample is not None:
         rows.append(("sample", f"{sample_text(comparison.sample)}, seed {comparison.sample.seed}"))
@@ -79,33 +102,40 @@ def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def sample_text(sample: Sample) -> str:
-    """Say which part of the tables was read: ``10% (51 of 512 segments)``."""
+    """Write which part of the tables was read: ``10% (51 of 512 segments)``."""
     return f"{100 * sample.fraction:g}% ({sample.segments:,} of {sample.of:,} segments)"
 
 
-def place(arn: str) -> tuple[str, str, str]:
-    """Take a table's ARN apart: name, account, region."""
+def location(arn: str) -> tuple[str, str, str]:
+    """Split a table ARN into the table's name, account and Region."""
     _, _, _, region, account, table = arn.split(":", 5)
     return escaped(table.removeprefix("table/")), escaped(account), escaped(region)
 
 
 def how_read(comparison: Comparison) -> str:
-    """Say when the tables were read, how long that took, and how often candidates were read again."""
-    text = f"{timestamp(comparison.started)}, {duration_text(comparison.seconds)}"
+    """Write when the tables were read, how long it took, and how often candidates were read again."""
+    text = f"Started {timestamp(comparison.started)}, took {duration_text(comparison.seconds)}."
     if comparison.generations:
-        text += f", rechecked {times_text(comparison.generations)}"
-        if comparison.generations > 1:
-            text += f" at least {comparison.lag_seconds:g} s apart"
-    if comparison.settled:
-        text += (
-            f"; {count_text(comparison.settled, 'item')} differed in the scan and no longer did when read "
-            "again (changes underway)"
-        )
-    return text
+        text += f" Rechecked {rechecks_text(comparison)}."
+    settled = settled_text(comparison)
+    return f"{text} {settled}" if settled else text
+
+
+def rechecks_text(comparison: Comparison) -> str:
+    """Write how often candidates were read again: ``once``, ``3 times, at least 5 s apart``."""
+    text = times_text(comparison.generations)
+    return f"{text}, at least {comparison.lag_seconds:g} s apart" if comparison.generations > 1 else text
+
+
+def settled_text(comparison: Comparison) -> str:
+    """Write how many items differed only in the scan; empty if none did."""
+    if not comparison.settled:
+        return ""
+    return f"{count_text(comparison.settled, 'item')} differed in the scan but matched when read again."
 
 
 def seen_text(difference: Difference) -> str:
-    """Say when a difference was seen, and how often it was read again; empty if it never was."""
+    """Write when a difference was seen and how often it was read again; empty if it never was."""
     if not difference.checks:
         return ""
     first, last = timestamp(difference.first_seen), timestamp(difference.last_seen)
@@ -114,20 +144,67 @@ def seen_text(difference: Difference) -> str:
 
 
 def expiry_text(difference: Difference) -> str:
-    """Say since when an item is expired, and where it still is; empty for other kinds."""
+    """Write when an item expired and which table still has it; empty for other kinds."""
     if difference.expires is None:
         return ""
-    where = "destination" if difference.source_digest is None else "source"
-    return f"expired {timestamp(difference.expires)}, only at the {where}"
+    return f"expired {timestamp(difference.expires)}, {where_text(difference)}"
+
+
+def where_text(difference: Difference) -> str:
+    """Write which table has the item of a difference; empty if both have it."""
+    if difference.kind == "changed":
+        return ""
+    extra = difference.source_digest is None if difference.kind == "expired" else difference.kind == "extra"
+    return "only in the destination" if extra else "only in the source"
 
 
 def dead_letter_text(letter: DeadLetter) -> str:
-    """Say what the destination refuses, and why: its code, its message, how often."""
-    refused = times_text(letter["attempts"])
+    """Write what the destination rejected, and its error: the code, the message, how often."""
     return (
         f"{escaped(letter['code'])}: {escaped(letter['message'])} "
-        f"({escaped(letter['action'])} refused {refused} since {timestamp(letter['first_seen'])})"
+        f"({escaped(letter['action'])} rejected {times_text(letter['attempts'])} "
+        f"since {timestamp(letter['first_seen'])})"
     )
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """Write an attribute path: ``address.lines[2]``, ``["odd name"].x``."""
+    parts: list[str] = []
+    for step in path:
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        elif is_plain(step):
+            parts.append(f".{step}" if parts else step)
+        else:
+            parts.append(f"[{quoted(step)}]")
+    return "".join(parts)
+
+
+def change_text(path: PathChange) -> str:
+    """Write what changed at a path, with the values where `path` has them."""
+    text = what_changed(path)
+    if path.source is not None and path.destination is not None:
+        return f"{text}: {value_text(path.source)} -> {value_text(path.destination)}"
+    value = path.source if path.source is not None else path.destination
+    return text if value is None else f"{text}: {value_text(value)}"
+
+
+def what_changed(path: PathChange) -> str:
+    """Write what changed at a path, without any value."""
+    if path.change == "type_changed":
+        return f"type changed ({path.source_type} in the source, {path.destination_type} in the destination)"
+    if path.change == "removed":
+        return "only in the source"
+    if path.change == "added":
+        return "only in the destination"
+    if path.elements_added or path.elements_removed:
+        parts = []
+        if path.elements_removed:
+            parts.append(f"{path.elements_removed:,} only in the source")
+        if path.elements_added:
+            parts.append(f"{path.elements_added:,} only in the destination")
+        return f"set changed ({', '.join(parts)})"
+    return "value changed"
 
 
 def _except(comparison: Comparison) -> str:
@@ -136,7 +213,7 @@ def _except(comparison: Comparison) -> str:
     if comparison.ignored:
         names = [f'"{escaped(name)}"' for name in comparison.ignored[:_NAMED]]
         more = len(comparison.ignored) - _NAMED
-        text = f" except {', '.join(names)}{f' and {more:,} more' if more > 0 else ''}"
+        text = f" except {', '.join(names)} and {more:,} more" if more > 0 else f" except {list_text(names)}"
     if comparison.filter_expression is not None:
         text += ", within the filter" if text else " within the filter"
     return text
@@ -144,26 +221,23 @@ def _except(comparison: Comparison) -> str:
 
 def _matching(comparison: Comparison) -> str:
     items = comparison.source.items
-    if comparison.filter_expression is not None:
-        return f"{count_text(items, 'filtered item')} compared, all match"
-    return "1 item compared, it matches" if items == 1 else f"all {items:,} items match"
+    filtered = "filtered " if comparison.filter_expression is not None else ""
+    return f"the only {filtered}item matches" if items == 1 else f"all {items:,} {filtered}items match"
 
 
 def _expired(comparison: Comparison) -> str:
     expired = comparison.count("expired")
     if not expired:
         return ""
-    return f", {count_text(expired, 'expired item')} on one side only not counted"
+    return f" Not counted: {count_text(expired, 'expired item')} on one side only."
 
 
 def _differing(comparison: Comparison) -> str:
     kinds = [kind for kind in TITLES if kind != "expired" and comparison.count(kind)]
     if not kinds:
-        return (
-            f"no difference is left, but {count_text(comparison.settled, 'item')} changed during the "
-            "comparison, although writes should have stopped"
-        )
+        changed = count_text(comparison.settled, "item")
+        return f"no difference is left, but {changed} changed after you declared that writes had stopped"
     text = ", ".join(f"{comparison.count(kind):,} {kind}" for kind in kinds)
-    if comparison.unsettled == sum(comparison.count(kind) for kind in kinds):
-        return f"{text}, {STILL_CHANGING}"
-    return f"{text} ({comparison.unsettled:,} {STILL_CHANGING})" if comparison.unsettled else text
+    if comparison.verdict != "unsettled" and comparison.unsettled:
+        text += f" ({comparison.unsettled:,} {STILL_CHANGING})"
+    return text

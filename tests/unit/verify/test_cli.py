@@ -96,7 +96,7 @@ def test_what_keeps_changing_exits_3(world: World, capsys: Captured) -> None:
     )
     assert world.run("--lag", "0") == 3
     out, err = capsys.readouterr()
-    assert out.startswith("Unsettled: 1 missing")
+    assert out.startswith("Still changing: 1 missing")
     assert err == ""
     assert world.kept() == []
 
@@ -319,7 +319,7 @@ def test_a_restricted_comparison_is_no_go_ahead(different: World, capsys: Captur
     assert summary["go_ahead"] is False
     assert summary["ignored_attributes"] == ["deep"]
     assert 'name="go_ahead" value="false"' in junit.read_text()
-    assert "<h1>Equal except &quot;deep&quot;</h1>" in page.read_text()
+    assert "<h1>Equal except &#34;deep&#34;</h1>" in page.read_text()
     for output in (text, page.read_text(), junit.read_text(), json.dumps(summary)):
         assert "without --ignore-attribute" in output
         assert "Switch the writers" not in output

@@ -1,34 +1,55 @@
-"""The page on paper: every row of every kind, whatever the screen shows. Needs a Chromium."""
+"""The page on screen and on paper, where every row is open. Needs a Chromium."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.verify.report.comparisons import key, with_differences
+from verify.comparison.differences import PathChange
 from verify.comparison.results import Difference, Kind
 from verify.report.html import write_html
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COUNTS: dict[Kind, int] = {"changed": 2, "extra": 3, "missing": 200}
 
+# Writes what is laid out into the title of the page.
+COUNT = """
+const all = (selector) => [...document.querySelectorAll(selector)];
+const visible = (selector) => all(selector).filter((one) => one.offsetHeight).length;
+document.title = JSON.stringify({
+  rows: visible(".row > tr:first-child"), details: visible(".detail"), controls: visible(".controls"),
+  copy: visible(".copy") > 0, found: document.getElementById("count").textContent,
+});
+"""
+FILTER = """
+const search = document.getElementById("search");
+search.value = "id=19";
+search.dispatchEvent(new Event("input", { bubbles: true }));
+"""
+
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 
 
-def rows_after(page: Path, *events: str) -> list[str]:
-    """The kinds of the rows that the page has after these events, in a browser."""
+def seen(page: Path, action: str = "", *, on_paper: bool = False, script: bool = True) -> dict[str, Any]:
+    """What a browser lays out after ``action``, a script."""
     text = page.read_text(encoding="utf-8")
     # The page's policy lets nothing else run: this copy has none.
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
-    script = "".join(f"dispatchEvent(new Event('{event}'));" for event in events)
+    if on_paper:
+        text = text.replace("@media screen", "@media speech").replace("@media print", "@media screen")
+    if not script:
+        text = re.sub(r"<script>.*</script>", "", text, flags=re.DOTALL)
     copy = page.with_name("copy.html")
-    copy.write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    copy.write_text(text.replace("</body>", f"<script>{action}{COUNT}</script></body>"), encoding="utf-8")
     assert BROWSER is not None
-    found = subprocess.run(
+    shown = subprocess.run(
         [
             BROWSER,
             "--headless",
@@ -43,20 +64,44 @@ def rows_after(page: Path, *events: str) -> list[str]:
         timeout=120,
         check=True,
     ).stdout
-    return re.findall(r'<button type="button" aria-expanded="(\w+)"', found)
+    found = re.search(r"<title>(.*?)</title>", shown)
+    assert found is not None
+    counts: dict[str, Any] = json.loads(found[1])
+    return counts
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    differences = [Difference(kind, key(n)) for kind, count in COUNTS.items() for n in range(count)]
+    path = PathChange(("timezone",), "value_changed", "S", "S")
+    differences = [
+        Difference(kind, key(n), (path,) if kind == "changed" else ())
+        for kind, count in COUNTS.items()
+        for n in range(count)
+    ]
     write_html(tmp_path / "verify.html", with_differences(*differences))
     return tmp_path / "verify.html"
 
 
-def test_paper_has_every_row_opened(page: Path) -> None:
-    assert rows_after(page) == ["false"] * 100
-    assert rows_after(page, "beforeprint") == ["true"] * sum(COUNTS.values())
+def test_the_screen_has_a_hundred_closed_rows(page: Path) -> None:
+    assert seen(page) == {"rows": 100, "details": 0, "controls": 1, "copy": True, "found": "205 of 205"}
 
 
-def test_the_screen_gets_its_own_back(page: Path) -> None:
-    assert rows_after(page, "beforeprint", "afterprint") == ["false"] * 100
+def test_rows_are_filtered_extended_and_opened(page: Path) -> None:
+    # 19, and 190 to 199.
+    assert seen(page, FILTER)["rows"] == 11
+    assert seen(page, "document.getElementById('more').click();")["rows"] == 200
+    assert seen(page, "document.querySelector('.toggle').click();")["details"] == 1
+    one = seen(page, "document.querySelector('[data-attribute]').click();")
+    assert (one["rows"], one["found"]) == (2, "2 of 205")
+
+
+@pytest.mark.parametrize("action", ["", FILTER])
+def test_paper_has_every_row_open(page: Path, action: str) -> None:
+    shown = seen(page, action, on_paper=True)
+    assert (shown["rows"], shown["details"]) == (205, 205)
+    assert (shown["controls"], shown["copy"]) == (0, False)
+
+
+def test_without_a_script_every_row_is_open(page: Path) -> None:
+    shown = seen(page, script=False)
+    assert (shown["rows"], shown["details"], shown["controls"], shown["copy"]) == (205, 205, 0, False)

@@ -1,4 +1,4 @@
-"""The text for people: a headline, groups, the next step; nothing in a key steers a terminal."""
+"""The report and the progress line on a terminal: no key steers it, and no unknown number is shown."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.unit.verify.report.comparisons import (
     letter,
     with_differences,
 )
-from verify.comparison.results import KINDS, Comparison, Difference
-from verify.report.text import text_report
+from verify.comparison.results import KINDS, Comparison, Difference, Progress
+from verify.report.text import progress_text, text_report
 
 STEPS = [Step("Stop the writers."), Step("Compare again.", "verify --writes-stopped")]
 NEXT = ["Next:", "  1. Stop the writers.", "  2. Compare again.", "     verify --writes-stopped"]
@@ -44,13 +44,13 @@ def test_equal() -> None:
         "",
         "  source       cities      111111111111 eu-west-1     33,421 items, 1,024 read units",
         "  destination  cities-new  222222222222 eu-central-1  33,421 items, 1,024 read units",
-        "  2026-11-23T12:00:00Z, 12 s",
+        "  Started 2026-11-23T12:00:00Z, took 12 s.",
         "",
         *NEXT,
     ]
 
 
-def test_differences_come_in_groups() -> None:
+def test_differences_are_grouped() -> None:
     lines = report(
         with_differences(
             Difference("missing", key(1)),
@@ -60,18 +60,18 @@ def test_differences_come_in_groups() -> None:
     )
     assert lines[0] == "Different: 1 missing, 1 changed, 1 extra (1 still changing)."
     assert lines[6:] == [
-        "Missing at the destination (1)",
+        "Missing from the destination (1)",
         '  country="DE"  id=1',
         "",
         "Changed (1)",
         '  country="DE"  id=2',
         "      address.zip  value changed",
-        "      lines[3]     only at the destination",
-        "      n            type changed (N at the source, S at the destination)",
-        "      old          only at the source",
-        "      tags         set changed (2 only at the source, 1 only at the destination)",
+        "      lines[3]     only in the destination",
+        "      n            type changed (N in the source, S in the destination)",
+        "      old          only in the source",
+        "      tags         set changed (2 only in the source, 1 only in the destination)",
         "",
-        "Extra at the destination (1)",
+        "Extra in the destination (1)",
         '  country="DE"  id=3  still changing',
         "",
         *NEXT,
@@ -81,8 +81,8 @@ def test_differences_come_in_groups() -> None:
 def test_values_where_they_were_asked_for() -> None:
     lines = report(with_differences(Difference("changed", key(1), VALUES)))
     assert '      a  value changed: "x\\u001b" -> "y"' in lines
-    assert '      b  only at the destination: {"L": [{"N": "1"}, {"B": "MQ=="}]}' in lines
-    assert "      c  only at the source: 1" in lines
+    assert '      b  only in the destination: {"L": [{"N": "1"}, {"B": "MQ=="}]}' in lines
+    assert "      c  only in the source: 1" in lines
 
 
 def test_a_difference_that_was_read_again_says_when() -> None:
@@ -106,9 +106,9 @@ def test_expired_items_are_no_difference() -> None:
     lines = report(with_differences(expired(1), expired(2, standing=False)))
     assert lines[0].startswith("Equal: ")
     assert lines[6:9] == [
-        "Expired (2)  TTL has passed, DynamoDB may delete these at any moment: not a difference",
-        '  country="DE"  id=1  (expired 2026-11-23T11:00:00Z, only at the source)',
-        '  country="DE"  id=2  (expired 2026-11-23T11:00:00Z, only at the source)',
+        "Expired (2)  TTL has passed, so DynamoDB may delete these items at any time. They do not count.",
+        '  country="DE"  id=1  (expired 2026-11-23T11:00:00Z, only in the source)',
+        '  country="DE"  id=2  (expired 2026-11-23T11:00:00Z, only in the source)',
     ]
 
 
@@ -134,7 +134,7 @@ def test_a_dead_letter_stands_beside_its_item() -> None:
     assert lines[7:9] == [
         '  country="DE"  id=77',
         "      dead letter  ValidationException: Type mismatch for Index Key "
-        "(put refused 3 times since 2026-11-23T11:59:00Z)",
+        "(put rejected 3 times since 2026-11-23T11:59:00Z)",
     ]
 
 
@@ -144,30 +144,30 @@ def test_other_dead_letters_have_a_group() -> None:
         "Dead letters of other items (2)",
         '  country="DE"  id=77',
         "      ValidationException: Type mismatch for Index Key "
-        "(put refused 3 times since 2026-11-23T11:59:00Z)",
-        "  ... and 1 more (--limit 0 or --format jsonl lists them all)",
+        "(put rejected 3 times since 2026-11-23T11:59:00Z)",
+        "  ... and 1 more (to list all, use --limit 0 or --format jsonl)",
     ]
 
 
 def test_findings_come_worst_first_and_say_how_to_fix_them() -> None:
     comparison = dataclasses.replace(EQUAL, findings=(UNTAGGED, PROVISIONED, NO_RECOVERY))
     assert report(comparison)[6:11] == [
-        "Definitions of the tables (3)",
+        "Findings in the table settings (3)",
         "  can lose data   point_in_time_recovery: "
         "The source can be restored to any second, the destination cannot.",
         "                  fix: aws dynamodb update-continuous-backups --table-name cities-new",
         "  can cost money  billing_mode: The destination is provisioned.",
         "  cosmetic        tags: The destination lacks the tag team.",
     ]
-    assert "  ... and 2 more (--limit 0 or --format jsonl lists them all)" in report(comparison, limit=1)
+    assert "  ... and 2 more (to list all, use --limit 0 or --format jsonl)" in report(comparison, limit=1)
 
 
 @pytest.mark.parametrize("limit", [2, 1_500])
 def test_long_groups_are_cut_and_say_so(limit: int) -> None:
     many = with_differences(*(Difference("missing", key(n)) for n in range(2_000)))
     lines = report(many, limit)
-    assert "Missing at the destination (2,000)" in lines
-    assert f"  ... and {2_000 - limit:,} more (--limit 0 or --format jsonl lists them all)" in lines
+    assert "Missing from the destination (2,000)" in lines
+    assert f"  ... and {2_000 - limit:,} more (to list all, use --limit 0 or --format jsonl)" in lines
     assert sum(line.startswith("  country") for line in lines) == limit
     assert sum(line.startswith("  country") for line in report(many, limit=0)) == 2_000
 
@@ -203,3 +203,98 @@ def test_colours_say_the_verdict() -> None:
     assert first(EQUAL).startswith("\x1b[1;32mEqual:")
     assert first(with_differences(Difference("missing", key(1)))).startswith("\x1b[1;31mDifferent:")
     assert first(dataclasses.replace(EQUAL, sample=SAMPLE)).startswith("\x1b[1;33mSample:")
+
+
+SCAN = Progress(
+    "scan",
+    source_items=12_000,
+    destination_items=10_000,
+    source_total=50_000,
+    destination_total=50_000,
+    source_units=1_500.4,
+    destination_units=500.0,
+    seconds=20.0,
+)
+
+
+def line(progress: Progress, **changes: object) -> str:
+    return progress_text(dataclasses.replace(progress, **changes), "utf-8")  # type: ignore[arg-type]
+
+
+def test_a_scan() -> None:
+    assert line(SCAN) == (
+        "scanning [████░░░░░░░░░░░░░░░░] 22%, 1 min 11 s left, 22,000 items, 1,100 items/s, 2,000 read units"
+    )
+
+
+def test_a_stream_without_blocks_gets_ascii() -> None:
+    assert progress_text(SCAN, "latin-1").startswith("scanning [####................] 22%")
+    assert progress_text(SCAN, "ascii").isascii()
+
+
+def test_no_time_left_before_the_speed_is_known() -> None:
+    assert " left" not in line(SCAN, seconds=2.9)
+    assert " left" not in line(SCAN, source_items=0, destination_items=0)
+
+
+def test_unknown_totals_have_no_bar() -> None:
+    assert line(SCAN, source_total=0, destination_total=0) == (
+        "scanning, 22,000 items, 1,100 items/s, 2,000 read units"
+    )
+
+
+def test_one_known_side_stands_for_both() -> None:
+    # DynamoDB has yet to count the table that has just been filled.
+    assert line(SCAN, destination_total=0) == (
+        "scanning [████░░░░░░░░░░░░░░░░] 24%, 1 min 3 s left, 22,000 items, 1,100 items/s, 2,000 read units"
+    )
+
+
+@pytest.mark.parametrize("destination", [10_000, 60_000])
+def test_a_total_that_is_exceeded_is_not_believed(destination: int) -> None:
+    shown = line(SCAN, source_items=70_000, destination_items=destination)
+    if destination == 10_000:
+        assert shown.startswith("scanning [████░░░░░░░░░░░░░░░░] 20%, 1 min 20 s left, 80,000 items, 4,000")
+    else:
+        assert shown.startswith("scanning, 130,000 items, more than the estimated 100,000, 6,500 items/s")
+
+
+def test_only_what_is_done_looks_done() -> None:
+    assert "[███████████████████░] 99%" in line(SCAN, source_items=50_000, destination_items=49_999)
+    whole = line(SCAN, source_items=50_000, destination_items=50_000)
+    assert "[████████████████████] 100%, 0 s left" in whole
+
+
+def test_items_of_an_earlier_run_do_not_count_for_the_speed() -> None:
+    shown = line(SCAN, resumed_items=20_000)
+    assert shown == (
+        "scanning [████░░░░░░░░░░░░░░░░] 22%, 13 min left, 22,000 items (20,000 from an earlier run), "
+        "100 items/s, 2,000 read units"
+    )
+    assert "items/s" not in line(SCAN, resumed_items=22_000)
+
+
+def test_matching() -> None:
+    assert line(SCAN, stage="match", candidates=1) == (
+        "matching items, 22,000 items, 1 candidate so far, 2,000 read units"
+    )
+
+
+def test_a_recheck() -> None:
+    recheck = dataclasses.replace(SCAN, stage="recheck", generation=2, candidates=300, rechecked=100)
+    assert line(recheck) == ("recheck 2 [██████░░░░░░░░░░░░░░] 33%, 100 of 300 candidates, 2,000 read units")
+    assert "100%, 300 of 300" in line(recheck, rechecked=301)
+    assert line(recheck, candidates=0, rechecked=0).startswith("rechecking, 0 of 0 candidates")
+
+
+def test_waiting() -> None:
+    waiting = Progress("wait", generation=2, candidates=3, wait_seconds=4.0)
+    assert line(waiting) == "recheck 2 in 4 s, 3 candidates may be changes in progress"
+
+
+def test_the_encoding_is_that_of_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Latin:
+        encoding = "latin-1"
+
+    monkeypatch.setattr("sys.stderr", Latin())
+    assert "[####....." in progress_text(SCAN)

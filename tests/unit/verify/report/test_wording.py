@@ -1,4 +1,4 @@
-"""What every report says: the headline of each verdict, what was left out, what to do next."""
+"""The words that every report shares: headlines, restrictions, times, attribute paths and changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from tests.unit.verify.report.comparisons import (
     EQUAL,
     NOON,
+    PATHS,
     SAMPLE,
+    VALUES,
     expired,
     key,
     letter,
@@ -17,14 +19,19 @@ from tests.unit.verify.report.comparisons import (
 )
 from verify.comparison.results import Comparison, Difference, Sample
 from verify.report.wording import (
+    change_text,
     dead_letter_text,
     expiry_text,
     headline,
     how_read,
-    place,
+    location,
+    path_text,
     restrictions,
     sample_text,
     seen_text,
+    share_text,
+    what_changed,
+    where_text,
 )
 
 MISSING = Difference("missing", key(1))
@@ -32,18 +39,17 @@ MOVING = Difference("extra", key(2), standing=False)
 STOPPED = dataclasses.replace(EQUAL, writes_stopped=True)
 
 
-def said(comparison: Comparison) -> str:
-    sentence = headline(comparison)
-    return f"{sentence.word}: {sentence.text}"
-
-
 @pytest.mark.parametrize(
     ("comparison", "sentence"),
     [
         (EQUAL, "Equal: all 33,421 items match."),
         (
+            dataclasses.replace(EQUAL, source=dataclasses.replace(EQUAL.source, items=1)),
+            "Equal: the only item matches.",
+        ),
+        (
             with_differences(expired(1)),
-            "Equal: all 33,421 items match, 1 expired item on one side only not counted.",
+            "Equal: all 33,421 items match. Not counted: 1 expired item on one side only.",
         ),
         (
             dataclasses.replace(EQUAL, ignored=("name",)),
@@ -55,11 +61,11 @@ def said(comparison: Comparison) -> str:
         ),
         (
             dataclasses.replace(EQUAL, filter_expression="a = :a"),
-            "Equal within the filter: 33,421 filtered items compared, all match.",
+            "Equal within the filter: all 33,421 filtered items match.",
         ),
         (
-            dataclasses.replace(EQUAL, filter_expression="a = :a", ignored=("b", "c")),
-            'Equal except "b", "c", within the filter: 33,421 filtered items compared, all match.',
+            dataclasses.replace(EQUAL, filter_expression="a = :a", ignored=("b", "c\x1b")),
+            'Equal except "b" and "c\\x1b", within the filter: all 33,421 filtered items match.',
         ),
         (
             with_differences(MISSING, filter_expression="a = :a", ignored=("b",)),
@@ -67,19 +73,20 @@ def said(comparison: Comparison) -> str:
         ),
         (
             dataclasses.replace(EQUAL, sample=SAMPLE, ignored=("b",)),
-            'Sample except "b": 10% (51 of 512 segments): all 33,421 items match. The rest was not read.',
+            'Sample except "b": 10% (51 of 512 segments) was read and all 33,421 items match. '
+            "The rest was not read.",
         ),
-        (with_differences(MISSING, MISSING, expired(3)), "Different: 2 missing."),
+        (
+            with_differences(MISSING, MISSING, Difference("changed", key(1)), expired(3)),
+            "Different: 2 missing, 1 changed.",
+        ),
         (with_differences(MISSING, MOVING), "Different: 1 missing, 1 extra (1 still changing)."),
-        (with_differences(MOVING), "Unsettled: 1 extra, still changing."),
+        (with_differences(MOVING), "Still changing: 1 extra."),
+        (with_differences(MOVING, writes_stopped=True), "Different: 1 extra (1 still changing)."),
         (
             dataclasses.replace(STOPPED, settled=2),
-            "Unsettled: no difference is left, but 2 items changed during the comparison, "
-            "although writes should have stopped.",
-        ),
-        (
-            dataclasses.replace(EQUAL, sample=SAMPLE),
-            "Sample: 10% (51 of 512 segments): all 33,421 items match. The rest was not read.",
+            "Still changing: no difference is left, but 2 items changed after you declared that writes "
+            "had stopped.",
         ),
         (
             with_differences(MISSING, sample=SAMPLE),
@@ -87,12 +94,36 @@ def said(comparison: Comparison) -> str:
         ),
         (
             with_differences(MOVING, sample=SAMPLE),
-            "Unsettled: in a sample of 10% (51 of 512 segments), 1 extra, still changing.",
+            "Still changing: in a sample of 10% (51 of 512 segments), 1 extra.",
         ),
     ],
 )
 def test_every_verdict_has_its_sentence(comparison: Comparison, sentence: str) -> None:
-    assert said(comparison) == sentence
+    assert str(headline(comparison)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("items", "counts", "text"),
+    [
+        ((33_055, 33_055), {"changed": 12, "missing": 3, "expired": 9}, "15 of 33,055 items differ (0.045%)"),
+        ((9, 10), {"extra": 1}, "1 of 10 items differs (10%)"),
+        ((3, 0), {"missing": 3}, "3 of 3 items differ (100%)"),
+        ((1, 1), {"changed": 1}, "1 of 1 item differs (100%)"),
+        ((10_000_000, 10_000_000), {"changed": 1}, "1 of 10,000,000 items differs (less than 0.001%)"),
+        ((100_000, 1), {"missing": 99_999}, "99,999 of 100,000 items differ (more than 99.9%)"),
+        ((800, 800), {"changed": 101}, "101 of 800 items differ (12.6%)"),
+        # The table grew after the scan.
+        ((0, 0), {"extra": 2}, "2 of 2 items differ (100%)"),
+        ((0, 0), {}, "0 of 0 items differ (0%)"),
+    ],
+)
+def test_the_share_of_items_that_differ(items: tuple[int, int], counts: dict[str, int], text: str) -> None:
+    source, destination = (
+        dataclasses.replace(side, items=count)
+        for side, count in zip((EQUAL.source, EQUAL.destination), items, strict=True)
+    )
+    comparison = dataclasses.replace(EQUAL, source=source, destination=destination, counts=counts)
+    assert share_text(comparison) == text
 
 
 def test_what_was_left_out_is_named() -> None:
@@ -113,11 +144,11 @@ def test_fractions_are_percent(fraction: float, text: str) -> None:
 
 
 def test_when_and_how_the_tables_were_read() -> None:
-    assert how_read(EQUAL) == "2026-11-23T12:00:00Z, 12 s"
-    assert how_read(dataclasses.replace(EQUAL, generations=1)).endswith("12 s, rechecked once")
+    assert how_read(EQUAL) == "Started 2026-11-23T12:00:00Z, took 12 s."
+    assert how_read(dataclasses.replace(EQUAL, generations=1)).endswith("took 12 s. Rechecked once.")
     assert how_read(dataclasses.replace(EQUAL, generations=3, settled=1)) == (
-        "2026-11-23T12:00:00Z, 12 s, rechecked 3 times at least 5 s apart; 1 item differed in the scan "
-        "and no longer did when read again (changes underway)"
+        "Started 2026-11-23T12:00:00Z, took 12 s. Rechecked 3 times, at least 5 s apart. "
+        "1 item differed in the scan but matched when read again."
     )
 
 
@@ -127,27 +158,62 @@ def test_when_and_how_the_tables_were_read() -> None:
         (NOON, 0, ""),
         (NOON, 1, "seen 2026-11-23T12:00:00Z, read again once"),
         (NOON + 12, 2, "seen 2026-11-23T12:00:00Z to 2026-11-23T12:00:12Z, read again 2 times"),
-        (NOON + 86_400, 2, "seen 2026-11-23T12:00:00Z to 2026-11-24T12:00:00Z, read again 2 times"),
     ],
 )
 def test_when_a_difference_was_seen(last: float, checks: int, text: str) -> None:
     assert seen_text(Difference("missing", key(1), first_seen=NOON, last_seen=last, checks=checks)) == text
 
 
-def test_an_expired_item_says_since_when_and_where_it_still_is() -> None:
+def test_an_expired_item_has_its_time_and_its_table() -> None:
     item = expired(1)
-    assert expiry_text(item) == "expired 2026-11-23T11:00:00Z, only at the source"
+    assert expiry_text(item) == "expired 2026-11-23T11:00:00Z, only in the source"
     other = dataclasses.replace(item, source_digest=None, destination_digest="00")
-    assert expiry_text(other) == "expired 2026-11-23T11:00:00Z, only at the destination"
+    assert expiry_text(other) == "expired 2026-11-23T11:00:00Z, only in the destination"
     assert expiry_text(MISSING) == ""
 
 
-def test_a_letter_says_what_is_refused_and_why() -> None:
+def test_the_table_that_has_the_item() -> None:
+    assert where_text(MISSING) == "only in the source"
+    assert where_text(MOVING) == "only in the destination"
+    assert where_text(Difference("changed", key(1))) == ""
+
+
+def test_a_dead_letter_has_its_error() -> None:
     assert dead_letter_text(letter()) == (
-        "ValidationException: Type mismatch for Index Key (put refused 3 times since 2026-11-23T11:59:00Z)"
+        "ValidationException: Type mismatch for Index Key (put rejected 3 times since 2026-11-23T11:59:00Z)"
     )
-    assert "delete refused once since" in dead_letter_text(letter(action="delete", attempts=1))
+    assert "delete rejected once since" in dead_letter_text(letter(action="delete", attempts=1))
 
 
-def test_an_arn_is_taken_apart() -> None:
-    assert place(EQUAL.destination.arn) == ("cities-new", "222222222222", "eu-central-1")
+def test_an_arn_is_split() -> None:
+    assert location(EQUAL.destination.arn) == ("cities-new", "222222222222", "eu-central-1")
+
+
+def test_paths_are_unambiguous() -> None:
+    assert path_text(("a", "b", 0, "c.d", 'e"f')) == 'a.b[0]["c.d"]["e\\"f"]'
+    assert path_text(("a.b",)) != path_text(("a", "b"))
+
+
+def test_every_change_has_its_words() -> None:
+    words = [
+        "value changed",
+        "only in the destination",
+        "type changed (N in the source, S in the destination)",
+        "only in the source",
+        "set changed (2 only in the source, 1 only in the destination)",
+    ]
+    assert [what_changed(path) for path in PATHS] == words
+    assert [change_text(path) for path in PATHS] == words
+
+
+def test_values_where_there_are_any() -> None:
+    assert [change_text(path) for path in VALUES] == [
+        'value changed: "x\\u001b" -> "y"',
+        'only in the destination: {"L": [{"N": "1"}, {"B": "MQ=="}]}',
+        "only in the source: 1",
+    ]
+    assert [what_changed(path) for path in VALUES] == [
+        "value changed",
+        "only in the destination",
+        "only in the source",
+    ]
