@@ -5,7 +5,7 @@ docs/cutover.md has the same steps in the same order; a test compares them.
 """
 
 from tablecopy_cli.advice.commands import Commands, Step, step_lines
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, phase_name, phase_text
 from tablecopy_cli.advice.steps import (
     CUTOVER,
     before_apply,
@@ -27,6 +27,8 @@ __all__ = [
     "cutover_steps",
     "is_go_ahead",
     "next_steps",
+    "phase_name",
+    "phase_text",
     "proof_text",
     "settle_letters",
     "step_lines",

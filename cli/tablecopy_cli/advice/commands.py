@@ -81,17 +81,19 @@ def tablecopy_step(commands: Commands, text: str, *words: str) -> Step:
     return Step(text, command)
 
 
-def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None) -> Commands:
-    """How commands are written after ``tablecopy``.
+def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None, copy: str | None = None) -> Commands:
+    """Return how commands are written after ``tablecopy``.
 
     Parameters
     ----------
     options
         What its parser returned.
     outputs
-        The Terraform output ``commands`` where it was read.
+        The Terraform output ``commands`` if it was read.
+    copy
+        Value of ``--copy`` if there are several copies.
     """
-    flags = tuple(_flags(options, ("source",)))
+    flags = tuple(_flags(options, ("source",), copy=copy))
     # What knows the control function does not need to know the tables.
     knows_tables = bool(options.from_terraform or not options.control_function)
     return Commands(flags, flags if knows_tables else None, outputs)
@@ -115,11 +117,13 @@ def of_verify(options: Any, control_function: str | None, outputs: Mapping[str, 
     return Commands(tuple(_flags(options, ("source",), table=False)), verify, outputs)
 
 
-def _flags(options: Any, sides: Sequence[str], *, table: bool = True) -> Iterator[str]:
+def _flags(
+    options: Any, sides: Sequence[str], *, table: bool = True, copy: str | None = None
+) -> Iterator[str]:
     if options.from_terraform:
         yield from ("--from-terraform", options.from_terraform)
-    if options.copy:
-        yield from ("--copy", options.copy)
+    if name := copy or options.copy:
+        yield from ("--copy", name)
     if options.control_function:
         yield from ("--control-function", options.control_function)
     for side in sides:

@@ -14,6 +14,42 @@ Status: TypeAlias = Mapping[str, Any]
 Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
 
 
+_NAMES = {
+    "none": "no run yet",
+    "preflight": "checking both tables",
+    "pausing": "copying",
+    "slice": "copying",
+    "resuming": "copying",
+    "draining": "applying changes",
+    "ready": "ready for cutover",
+    "sealing": "sealing",
+    "sealed": "sealed",
+    "stopped": "stopped",
+}
+
+
+def phase_name(run: Status) -> str:
+    """Return the phase as people read it: ``copying``, ``in sync``, ``ready for cutover``."""
+    return "in sync" if run["phase"] == "draining" and is_in_sync(run) else _NAMES[run["phase"]]
+
+
+def phase_text(run: Status) -> str:
+    """Return the phase with how much is copied: ``copying (12 of 16 segments)``, ``in sync``."""
+    name = phase_name(run)
+    if name not in {"copying", "applying changes"}:
+        return name
+    return f"{name} ({run['segments_done']} of {run['segments']} segments{' copied' * (name != 'copying')})"
+
+
+def is_in_sync(run: Status | None) -> bool:
+    """Whether all segments are copied and changes are being applied."""
+    return (
+        run is not None
+        and run["phase"] in {"draining", "ready"}
+        and bool(run["segments_done"] >= run["segments"])
+    )
+
+
 @dataclass(frozen=True)
 class Compared:
     """What a comparison of the tables found.

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from tablecopy.text import count_text
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status, is_in_sync
 
 CutoverStep: TypeAlias = Literal["stop", "ready", "verify", "seal", "rollback", "ttl", "switch"]
 CUTOVER: tuple[CutoverStep, ...] = get_args(CutoverStep)
@@ -114,7 +114,7 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
         return [Step(text), _watch(commands)]
     if run.get("blocked") and not run.get("redrive"):
         return [Step("Fix what the note says."), _watch(commands)]
-    if _in_sync(run):
+    if is_in_sync(run):
         return [
             verify_step(commands, "The copy is in sync. Compare both tables while it runs."),
             Step("Stop the writers when you are ready to cut over."),
@@ -196,7 +196,7 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
             return [*wait, *cutover_steps(commands, begin="rollback")]
         text = "Compare both tables while nothing writes, before you switch the writers."
         return [*wait, verify_step(commands, text, "--writes-stopped")]
-    if phase in _COPYING or (phase == "draining" and not _in_sync(run)):
+    if phase in _COPYING or (phase == "draining" and not is_in_sync(run)):
         return [_watch(commands)]
     if not found.writes_stopped:
         return cutover_steps(commands)
@@ -222,7 +222,7 @@ def _different(found: Compared, run: Status | None, commands: Commands) -> list[
         return [tablecopy_step(commands, "No run has copied the table yet. Start the copy.", "start")]
     if phase == "stopped" and run is not None and run.get("resumable", True):
         return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
-    if phase in _COPYING or (phase == "draining" and not _in_sync(run)):
+    if phase in _COPYING or (phase == "draining" and not is_in_sync(run)):
         text = "The run is still copying, so differences are expected. Wait until it is in sync."
         return [tablecopy_step(commands, text, "watch"), _again(found, run, commands)]
     if phase == "sealing":
@@ -410,15 +410,6 @@ def _stopped(run: Status) -> str:
     """What to fix before a stopped run continues, where the run itself is not shown."""
     reason = run.get("reason")
     return f"Fix what stopped the run: {reason.rstrip('.')}." if reason else "Find out why the run stopped."
-
-
-def _in_sync(run: Status | None) -> bool:
-    """Whether all segments are copied and changes are being applied."""
-    return bool(
-        run is not None
-        and run.get("phase") in {"draining", "ready"}
-        and run.get("segments_done", 0) >= run.get("segments", 1)
-    )
 
 
 def _as_before(found: Compared) -> list[str]:

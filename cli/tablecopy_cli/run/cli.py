@@ -1,33 +1,31 @@
-"""``tablecopy``: the operator's command."""
+"""``tablecopy``: the command line."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+import re
 from collections.abc import Callable, Sequence
 
-from tablecopy_cli.advice import Commands, Situation, next_steps, settle_letters, step_lines
-from tablecopy_cli.advice.commands import of_tablecopy
-from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
-from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, UserError, run
-from tablecopy_cli.common.options import (
-    add_output_options,
-    add_side_options,
-    add_terraform_option,
-    side_from_options,
-)
-from tablecopy_cli.common.terminal import Style, print_json
-from tablecopy_cli.common.terraform import Copy, read_copy
-from tablecopy_cli.common.text import wrapped
-from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.dead_letters import letter_lines, records
-from tablecopy_cli.run.outcome import lacks_changes
+from tablecopy.clock import Clock
+from tablecopy_cli.common.errors import run
+from tablecopy_cli.common.options import add_output_options, add_side_options, add_terraform_option
+from tablecopy_cli.run.actions import letters, redrive, seal, start, status, watch
 from tablecopy_cli.run.preflight import add_commands
-from tablecopy_cli.run.seal import check_answerable, confirmed, sealed
-from tablecopy_cli.run.start import started
-from tablecopy_cli.run.status_text import lines, redrive_line
-from tablecopy_cli.run.watch_command import EPILOG, add_watch_options, watch
+from tablecopy_cli.run.status_text import UNTIL
+
+EPILOG = """\
+exit codes:
+  0    the phase was reached, or a later one
+  1    the run has stopped and does not go on by itself, or was sealed before all changes had come
+  2    trouble: bad input, access denied, no such function, no answer for ten minutes
+  3    timed out: the run goes on
+  4    held up: all is copied and applied but for dead letters, or batches in the failure queue
+  130  interrupted: the run goes on
+"""
+
+_DEFAULT_INTERVAL = 5.0
+_SHORTEST_INTERVAL = 1.0
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,65 +75,56 @@ def _command(argv: Sequence[str]) -> int:
     if "run" in options:
         code: int = options.run(options)
         return code
-    if options.command == "seal":
-        check_answerable(options.yes, sys.stdin)
-    side, name, copy = _place(options)
-    copy_commands = of_tablecopy(options, copy.commands if copy else None)
-    if options.command == "watch":
-        return watch(options, lambda: ControlFunction(side, name), Clock(), copy_commands)
-    function = ControlFunction(side, name)
-    if options.command == "letters":
-        _show_letters(function, options, copy_commands)
-        return EXIT_OK
-    actions: dict[str, Callable[[], Status]] = {
-        "start": lambda: started(function),
-        "status": function.status,
-        "redrive": function.redrive,
-        "seal": lambda: _seal(function, name, copy, options),
+    actions: dict[str, Callable[[argparse.Namespace, Clock], int]] = {
+        "start": start,
+        "status": status,
+        "watch": watch,
+        "letters": letters,
+        "redrive": redrive,
+        "seal": seal,
     }
-    status = actions[options.command]()
-    exit_code = EXIT_DIFFERENT if options.command == "seal" and lacks_changes(status) else EXIT_OK
-    steps = next_steps(Situation(copy_commands, run=status))
-    if options.format == "jsonl":
-        print_json({"type": "status", **status, "next": [step.record() for step in steps]})
-        return exit_code
-    shown = list(lines(status, steps, Style(sys.stdout)))
-    if options.command == "redrive":
-        shown.insert(0, redrive_line(status))
-    print(*wrapped(shown, sys.stdout), sep="\n")
-    return exit_code
+    return actions[options.command](options, Clock())
 
 
-def _seal(function: ControlFunction, name: str, copy: Copy | None, options: argparse.Namespace) -> Status:
-    if not options.yes:
-        already = confirmed(function, name, copy.sides() if copy else None)
-        if already and already["phase"] == "sealed":
-            return already
-    return sealed(function)
+def add_watch_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--until``, ``--interval`` and ``--timeout``."""
+    parser.add_argument(
+        "--until",
+        choices=UNTIL,
+        default="ready",
+        help="phase to wait for; a later one counts: slice (copying has begun), ready (for cutover), sealed "
+        "(default: ready)",
+    )
+    parser.add_argument(
+        "--interval",
+        type=_interval,
+        default=_DEFAULT_INTERVAL,
+        metavar="SECONDS",
+        help=f"between two looks, each of which invokes the control function; at least "
+        f"{_SHORTEST_INTERVAL:g} (default: {_DEFAULT_INTERVAL:g})",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_duration,
+        default=float("inf"),
+        metavar="DURATION",
+        help="give up after this long: seconds, or a number with s, m, h or d such as 6h; 0 looks once "
+        "(default: never)",
+    )
 
 
-def _show_letters(function: ControlFunction, options: argparse.Namespace, commands: Commands) -> None:
-    count, letters = function.letters(values=options.show_values)
-    if options.format == "jsonl":
-        for record in records(count, letters):
-            print_json(record)
-    else:
-        style = Style(sys.stdout)
-        shown = list(letter_lines(count, letters, style))
-        if count:
-            shown += ["", *step_lines(settle_letters(commands), style)]
-        print(*wrapped(shown, sys.stdout), sep="\n")
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if not _SHORTEST_INTERVAL <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from {_SHORTEST_INTERVAL:g}")
+    return seconds
 
 
-def _place(options: argparse.Namespace) -> tuple[Side, str, Copy | None]:
-    """The source side, the control function there, and the copy if Terraform's outputs were read for it."""
-    if options.control_function and not options.from_terraform:
-        if options.copy:
-            raise UserError(
-                "--copy names a copy in Terraform's outputs. Pass --from-terraform, too, or remove it"
-            )
-        return side_from_options(options, "source"), options.control_function, None
-    copy = read_copy(options.from_terraform or ".", options.copy)
-    name = options.control_function or copy.control_function
-    source, _ = copy.sides()
-    return side_from_options(options, "source", source), name, copy
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90, 90s, 30m, 6h or 2d")
+    return float(found[1]) * _UNITS[found[2]]

@@ -1,4 +1,4 @@
-"""How fast a run is, and how long it will take, from what control has said of it."""
+"""How fast a run is, and how long it still takes, calculated from the statuses that control returned."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from tablecopy_cli.common.control_function import Status
 
 _WINDOW_SECONDS = 60.0
 
-# Progress is noted page by page: a shorter time says little.
+# Workers report progress page by page, so a shorter time says little.
 _MEASURED_SECONDS = 3.0
 
 _COPYING = frozenset({"slice"})
 _APPLYING = frozenset({"draining", "ready"})
 
-# Before that the copying has not found its speed: connections are made, and without a budget it rises.
+# Copying reaches its speed after that: connections are made, and without a budget the rate rises.
 _SETTLING_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How fast a run is; None where that is not known yet.
+class Rates:
+    """How fast a run is; ``None`` until a rate is measured.
 
     Attributes
     ----------
     items_per_second, bytes_per_second
-        What the backfill copied of late.
+        What the backfill copied in the last minute of copying.
     changes_per_second
-        What the replicator applied of late.
+        What the replicator applied in the last minute of applying changes.
     """
 
     items_per_second: float | None = None
@@ -36,46 +36,46 @@ class Pace:
     changes_per_second: float | None = None
 
 
-class Measure:
+class RateTracker:
     """Measures what was copied in the last minute of slices, and applied in the last minute of drains.
 
-    The two take turns, so the time of one says nothing of the other. What a look finds in another phase than
-    the one before is counted to both.
+    Slices and drains alternate, so the time of one is left out of the rate of the other. The time between two
+    statuses of different phases counts for both.
     """
 
     def __init__(self) -> None:
         self._run: object = None
-        self._copied = _Meter()
-        self._applied = _Meter()
+        self._copied = _Counters()
+        self._applied = _Counters()
 
-    def see(self, status: Status) -> Pace:
-        """Take what control says into account."""
-        if status.get("run") != self._run:
-            self._run = status.get("run")
-            self._copied, self._applied = _Meter(), _Meter()
+    def update(self, status: Status) -> Rates:
+        """Add a status and return the rates."""
         if status["phase"] == "none":
-            return Pace()
+            return Rates()
+        if status["run"] != self._run:
+            self._run = status["run"]
+            self._copied, self._applied = _Counters(), _Counters()
         phase, now = status["phase"], status["now"]
-        copied = self._copied.see(now, (status["items"], status["bytes"]), counts=phase in _COPYING)
-        applied = self._applied.see(now, (status["changes"],), counts=phase in _APPLYING)
-        return Pace(*(copied or (None, None)), *(applied or (None,)))
+        copied = self._copied.update(now, (status["items"], status["bytes"]), counts=phase in _COPYING)
+        applied = self._applied.update(now, (status["changes"],), counts=phase in _APPLYING)
+        return Rates(*(copied or (None, None)), *(applied or (None,)))
 
 
-class _Meter:
-    """Rates of counters that only move, and only count, at times."""
+class _Counters:
+    """Rates of counters that grow, and whose time counts, in some phases only."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
         self._counted = False
         self._now = 0.0
-        # By seconds that counted.
+        # The seconds that counted until then, and the counters.
         self._samples: deque[tuple[float, tuple[int, ...]]] = deque()
 
-    def see(self, now: float, values: tuple[int, ...], *, counts: bool) -> tuple[float, ...] | None:
+    def update(self, now: float, values: tuple[int, ...], *, counts: bool) -> tuple[float, ...] | None:
         if self._samples and (counts or self._counted):
             self._seconds += now - self._now
             self._samples.append((self._seconds, values))
-            # One that is older than the window stays, so that the window is covered by seldom looks, too.
+            # One sample older than the window stays, so that rare statuses cover the window as well.
             while self._samples[1][0] <= self._seconds - _WINDOW_SECONDS:
                 self._samples.popleft()
         elif not self._samples:
@@ -89,57 +89,59 @@ class _Meter:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What is left to wait for.
+class TimeLeft:
+    """How long a run still takes.
 
     Attributes
     ----------
     seconds
-        About how long it takes; None while that is not known.
+        An estimate; ``None`` while it is not known.
     text
-        The same for people, or why it is not known.
+        What the seconds cover, or why they are not known.
     """
 
     seconds: float | None
     text: str
 
 
-def left(status: Status) -> Left:
-    """How long a run still takes, as far as that depends on the run.
+def time_left(status: Status) -> TimeLeft:
+    """Estimate how long a run still takes, as far as that depends on the run.
 
-    While segments are left: the items left, at the pace since the copying began. That pace has the drains
-    between the slices in it, so it is slower than what a slice shows, and truer. Afterwards: until the
-    replicator is in step with the source, at the rates that control has measured in the latest drain. With
-    ``arriving`` changes a second (w) and ``applying`` (r), what is ``age`` seconds behind is w * age changes,
-    worked off, with those that arrive meanwhile, in w * age / (r - w) seconds.
+    While segments are left: the items left, at the rate since copying began. That rate includes the drains
+    between the slices, so it is lower than the rate within a slice. Afterwards: until the replicator has
+    caught up with the source, at the rates that control measured in the latest drain. With ``arriving``
+    changes a second (w) and ``applying`` (r), a replicator that is ``age`` seconds behind has w * age changes
+    to apply while more arrive, which takes w * age / (r - w) seconds.
     """
     phase = status["phase"]
+    if phase == "none":
+        return TimeLeft(None, "unknown")
     if phase in {"ready", "sealing", "sealed"}:
-        return Left(0.0, "nothing")
-    if phase in {"none", "preflight", "stopped"} or status.get("blocked"):
-        return Left(None, "unknown: it does not go on by itself" if phase != "none" else "unknown")
+        return TimeLeft(0.0, "nothing")
+    if phase in {"preflight", "stopped"} or status["blocked"]:
+        return TimeLeft(None, "unknown: the run waits for you")
     if status["segments_done"] < status["segments"]:
         return _copying(status)
     return _catching_up(status)
 
 
-def _copying(status: Status) -> Left:
+def _copying(status: Status) -> TimeLeft:
     items, estimate = status["items"], status["estimate"]
     if not estimate:
-        return Left(None, "unknown: there is no estimate")
+        return TimeLeft(None, "unknown: there is no estimate")
     if items >= estimate["items"]:
-        return Left(None, "unknown: there are more items than estimated")
-    since = status.get("rate_measured_since", 0.0)
-    took, copied = status["now"] - since, items - status.get("rate_measured_from", 0)
+        return TimeLeft(None, "unknown: there are more items than estimated")
+    since = status["rate_measured_since"]
+    took, copied = status["now"] - since, items - status["rate_measured_from"]
     if not since or took < _SETTLING_SECONDS or copied <= 0:
-        return Left(None, "unknown: nothing is measured yet")
+        return TimeLeft(None, "unknown: nothing is measured yet")
     seconds = (estimate["items"] - items) * took / copied
     first = status["slice"] == 1 and status["phase"] == "slice"
-    return Left(seconds, "copying, drains not reckoned in" if first else "copying and drains")
+    return TimeLeft(seconds, "copying only" if first else "copying and applying changes")
 
 
-def _catching_up(status: Status) -> Left:
+def _catching_up(status: Status) -> TimeLeft:
     age, arriving, applying = status["oldest_unapplied_age"], status["arriving"], status["applying"]
     if age and applying > arriving > 0:
-        return Left(age * arriving / (applying - arriving), "until it is in step")
-    return Left(None, "unknown: it depends on the writers")
+        return TimeLeft(age * arriving / (applying - arriving), "until changes are caught up")
+    return TimeLeft(None, "unknown: it depends on your writers")

@@ -1,106 +1,162 @@
-"""A run's status for people."""
+"""What a run's status means: the lines and figures for people, and how it ends a watch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import Any
 
-from tablecopy.text import count_text, duration_text, size_text, timestamp
-from tablecopy_cli.advice import Step, step_lines
-from tablecopy_cli.common.control_function import Status
+from tablecopy.text import count_text, duration_text, size_text, times_text, timestamp
+from tablecopy_cli.advice import Step, phase_text, step_lines
+from tablecopy_cli.common.control_function import Letter, Status
+from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, EXIT_UNSETTLED
+from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
-from tablecopy_cli.run.outcome import lacks_changes
+from tablecopy_cli.run.progress import Rates, TimeLeft
 
 _MEANING = {
-    "none": "no run yet",
-    "preflight": "checking whether the copy can begin",
-    "pausing": "stopping the replicator before the next slice",
-    "slice": "copying segments, replicator paused",
-    "resuming": "the slice has ended, waiting for its last writes",
-    "draining": "applying changes",
-    "ready": "everything is copied and applied; ready for cutover",
+    "preflight": "copying starts when every check passes",
+    "pausing": "the replicator is being paused",
+    "slice": "the replicator is paused",
+    "resuming": "waiting for the workers' last writes",
+    "draining": "copying continues when the replicator has caught up",
+    "ready": "everything is copied and applied",
     "sealing": "waiting for the replicator's last writes",
-    "sealed": "the copy has ended, later changes in the source table are not copied",
-    "stopped": "the run cannot continue by itself",
+    "sealed": "later changes in the source table are not copied",
+    "stopped": "the run does not continue by itself",
 }
 
 # How control's reason begins while nothing but changes keeps a run from being ready.
 _APPLYING = "changes are still being applied"
-_IN_SYNC = "in sync, applying changes as they arrive"
 
 
-def lines(status: Status, steps: Sequence[Step], style: Style) -> Iterator[str]:
-    """The lines that show ``status``: a headline, the figures, what it waits for, and the next steps."""
+def status_lines(status: Status, steps: Sequence[Step], style: Style) -> Iterator[str]:
+    """Yield the lines that show ``status``: a headline, figures, problems, and the next steps."""
     yield from state_lines(status, style)
     yield ""
     yield from step_lines(steps, style)
 
 
 def state_lines(status: Status, style: Style) -> Iterator[str]:
-    """The lines that show ``status``, without the next steps."""
-    yield in_colour(status, style)(headline(status))
+    """Yield the lines that show ``status``, without the next steps."""
+    paint = getattr(style, tone(status))
+    yield paint(headline(status))
     if status["phase"] != "none":
         yield from _figures(status)
-    if status.get("dead_letters"):
-        letters = count_text(status["dead_letters"], "dead letter")
-        when = ", tried again in the next slice" if status["redrive"] else ""
-        yield style.yellow("  rejected   ") + f"{letters}{when}"
-    for problem in status.get("problems", []):
-        yield style.yellow("  waits for  ") + escaped(problem)
-    note = note_of(status)
-    if note:
-        yield style.yellow("  note       ") + escaped(note)
+    for label, text in warnings(status):
+        yield style.yellow(f"  {label:<11}") + text
 
 
 def headline(status: Status) -> str:
-    """The phase and what it means."""
-    phase = status["phase"]
-    if phase == "draining" and status["segments_done"] >= status["segments"]:
-        return f"{phase}: {_IN_SYNC}"
-    # Control may be of another version than this command.
-    return f"{phase}: {_MEANING[phase]}" if phase in _MEANING else str(phase)
+    """Return the phase and what it means."""
+    if status["phase"] == "none":
+        return phase_text(status)
+    meaning = _MEANING[status["phase"]]
+    if status["phase"] == "draining" and status["segments_done"] >= status["segments"]:
+        meaning = "changes are applied as they arrive"
+    return f"{phase_text(status)}: {meaning}"
 
 
-def note_of(status: Status) -> str:
-    """What a person has to know of the run; empty if there is nothing to say.
+def tone(status: Status) -> str:
+    """Return the method of `Style` that paints the headline: ``"red"``, ``"green"`` or ``"bold"``."""
+    if status["phase"] == "stopped" or lacks_changes(status):
+        return "red"
+    return "green" if status["phase"] in {"ready", "sealed"} else "bold"
 
-    A run that is quiet but not yet for long enough waits for nothing but time, so this is said in place of
-    control's reason that changes are being applied. Any other reason is something to settle.
-    """
-    reason = str(status.get("reason") or "")
-    quiet, needed = status.get("quiet_for"), status.get("quiet_needed")
+
+def warnings(status: Status) -> Iterator[tuple[str, str]]:
+    """Yield a label and a text for everything that needs attention; nothing in them steers a terminal."""
+    if status["phase"] == "none":
+        return
+    if status["dead_letters"]:
+        when = ", retried in the next slice" if status["redrive"] else ""
+        yield "rejected", f"{count_text(status['dead_letters'], 'dead letter')}{when}"
+    for problem in status["problems"]:
+        yield "problem", escaped(problem)
+    note = _note(status)
+    if note:
+        yield "note", escaped(note)
+
+
+def _note(status: Status) -> str:
+    # A run that is quiet, but not yet for long enough, waits for time only. Any other reason needs a person.
+    quiet, needed, reason = status["quiet_for"], status["quiet_needed"], str(status["reason"])
     if quiet is None or not needed or not reason.startswith(_APPLYING):
         return reason
-    return f"quiet for {min(quiet, needed):.0f} of {needed:.0f} s, then the run is ready for cutover"
+    return f"no changes for {min(quiet, needed):.0f} s; ready for cutover after {needed:.0f} s"
 
 
-def in_colour(status: Status, style: Style) -> Callable[[str], str]:
-    """What paints the headline."""
-    if status["phase"] == "stopped" or lacks_changes(status):
-        return style.red
-    return style.green if status["phase"] in {"ready", "sealed"} else style.bold
+# Figures
 
 
-def redrive_line(status: Status) -> str:
-    """What a redrive that was just asked for will do."""
-    return (
-        f"{count_text(status['dead_letters'], 'dead letter')} will be tried again in a slice: the replicator "
-        "pauses, each key is read from the source again, and what the destination accepts is settled."
-    )
+def items_text(status: Status) -> str:
+    """Return how many items are copied, of how many if the estimate is of use, and their size."""
+    copied, estimate = status["items"], status["estimate"]
+    megabytes = transferred(status["bytes"])
+    if not estimate:
+        return f"{copied:,}, {megabytes}"
+    if estimate["items"] < copied:
+        return f"{copied:,}, more than the {estimate['items']:,} estimated, {megabytes}"
+    return f"{copied:,} of about {estimate['items']:,}, {megabytes}"
+
+
+def rate_text(status: Status, rates: Rates) -> str:
+    """Return how fast the run copies or applies changes."""
+    if status["phase"] in {"slice", "resuming"}:
+        if rates.items_per_second is None or rates.bytes_per_second is None:
+            return "not measured yet"
+        return f"{rates.items_per_second:,.0f} items/s, {size_text(rates.bytes_per_second)}/s"
+    if status["phase"] in {"draining", "ready"}:
+        if rates.changes_per_second is None:
+            return "not measured yet"
+        return f"{rates.changes_per_second:,.0f} changes/s applied"
+    return "nothing is written in this phase"
+
+
+def left_text(left: TimeLeft) -> str:
+    """Return how long the run still takes, or why that is not known."""
+    return left.text if not left.seconds else f"about {duration_text(left.seconds)} ({left.text})"
+
+
+def changes_text(status: Status) -> str:
+    """Return how many changes are applied, and the lag."""
+    return f"{status['changes']:,} applied, oldest unapplied {age_text(status['oldest_unapplied_age'])}"
+
+
+def slice_text(status: Status) -> str:
+    """Return ``, slice 2`` with its length and what is left of it; empty before the first slice."""
+    if not status["slice"]:
+        return ""
+    if status["phase"] != "slice":
+        return f", slice {status['slice']}"
+    length = status["slice_ends"] - status["phase_since"]
+    left = max(0.0, status["slice_ends"] - status["now"])
+    return f", slice {status['slice']} ({duration_text(left)} left of {duration_text(length)})"
+
+
+def transferred(size: float) -> str:
+    """Return bytes as they crossed the network in DynamoDB's JSON, which are more than the table's size."""
+    return f"{size_text(size)} transferred"
+
+
+def age_text(seconds: float) -> str:
+    """Return the age of a change; ``none`` for 0."""
+    return f"{duration_text(seconds)} ago" if seconds else "none"
 
 
 def _figures(status: Status) -> Iterator[str]:
     yield f"  run        {status['run']}, since {timestamp(status['started'])}"
-    if status.get("estimate"):
+    if status["estimate"]:
         yield from _estimate(status["estimate"])
     yield (
         f"  backfill   {status['segments_done']} of {status['segments']} segments{slice_text(status)}, "
-        f"{status['items']:,} items, {transferred(status['bytes'])}"
+        f"{count_text(status['items'], 'item')}, {transferred(status['bytes'])}"
     )
     yield (
-        f"  changes    {status['changes']:,} applied as {status['puts']:,} puts and {status['deletes']:,} "
-        f"deletes, oldest unapplied {age_text(status['oldest_unapplied_age'])}"
+        f"  changes    {status['changes']:,} applied as {count_text(status['puts'], 'put')} and "
+        f"{count_text(status['deletes'], 'delete')}, "
+        f"oldest unapplied {age_text(status['oldest_unapplied_age'])}"
     )
 
 
@@ -115,24 +171,118 @@ def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
     yield f"             {copying} of copying; the limit is {escaped(estimate['limit_reason'])}"
 
 
-def slice_text(status: Status) -> str:
-    """Which slice, how long it is and what is left of it; begins with a comma, empty before the first one."""
-    if not status["slice"]:
-        return ""
-    if status["phase"] != "slice":
-        return f", slice {status['slice']}"
-    length = status["slice_ends"] - status["phase_since"]
-    left = max(0.0, status["slice_ends"] - status["now"])
-    return f", slice {status['slice']} ({duration_text(left)} left of {duration_text(length)})"
+# Dead letters
 
 
-def transferred(size: float) -> str:
-    """Bytes as they crossed the network in DynamoDB's JSON, which are more than those of the table's size."""
-    return f"{size_text(size)} transferred"
+def redrive_line(status: Status) -> str:
+    """Return what a redrive that was just requested will do."""
+    letters = count_text(status["dead_letters"], "dead letter")
+    return (
+        f"The next slice retries {letters}: the replicator pauses, each "
+        "key is read from the source again, and a dead letter whose item the destination accepts is closed."
+    )
 
 
-def age_text(seconds: float) -> str:
-    """An age of a change for people; ``none`` for 0."""
-    if not seconds:
-        return "none"
-    return f"{duration_text(seconds)} ago"
+def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterator[str]:
+    """Yield the lines that show dead letters: how many, and what was rejected and why.
+
+    Parameters
+    ----------
+    count
+        How many dead letters there are in all.
+    letters
+        Those that fit into control's answer; their images are shown if it has them.
+    style
+        Colours of the stream.
+    """
+    if not count:
+        yield style.green("no dead letters")
+        return
+    yield style.red(f"{count_text(count, 'dead letter')}: the destination rejects these items")
+    for letter in letters:
+        yield f"  {key_text(letter['key'])}"
+        since = timestamp(letter["first_seen"])
+        number = f", sequence number {letter['sequence_number']}" if letter["sequence_number"] else ""
+        what = escaped(f"{letter['action']} from the {letter['origin']}{number}")
+        yield f"      {what}, rejected {times_text(letter['attempts'])} since {since}"
+        yield f"      {escaped(letter['code'])}: {escaped(letter['message'])}"
+        if "image" in letter:
+            yield f"      {quoted(letter['image'])}"
+    if len(letters) < count:
+        yield style.dim(f"  ... and {count - len(letters):,} more. Fix these first.")
+
+
+def letter_records(count: int, letters: Sequence[Letter]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of the JSON Lines: each dead letter, the summary last."""
+    for letter in letters:
+        yield {"type": "letter", **letter}
+    yield {"type": "summary", "letters": count, "listed": len(letters)}
+
+
+# The end of a watch
+
+
+class Outcome(Enum):
+    """How a watch ended: a word for programs, and the exit code. The worst comes first.
+
+    The codes are those of ``verify`` where they mean the same: 1 is a definite no, and 3 means that a later
+    look may show more. 4 is neither: nothing has failed, but time alone does not help.
+    """
+
+    FAILED = ("failed", EXIT_ERROR)
+    """The control function of one of several copies cannot be asked."""
+    STOPPED = ("stopped", EXIT_DIFFERENT)
+    """The run has stopped and does not continue by itself."""
+    LATE = ("late", EXIT_DIFFERENT)
+    """The run is sealed, but the source changed after it was ready: the destination lacks these changes."""
+    HELD = ("held", 4)
+    """Everything is copied and applied except dead letters or batches in the failure queue."""
+    TIMED_OUT = ("timed_out", EXIT_UNSETTLED)
+    """The run continues, but the phase was not reached in time."""
+    REACHED = ("reached", EXIT_OK)
+    """The phase was reached."""
+
+    def __init__(self, word: str, exit_code: int) -> None:
+        self.word = word
+        self.exit_code = exit_code
+
+
+UNTIL = ("slice", "ready", "sealed")
+"""The phases to wait for: a run passes each of them, or stays in it, once."""
+
+
+def outcome_of(status: Status, until: str) -> Outcome | None:
+    """Return how a watch ends with ``status``; ``None`` while it continues.
+
+    Parameters
+    ----------
+    status
+        The run, as control describes it.
+    until
+        One of `UNTIL`; a later phase counts as well.
+    """
+    if status["phase"] == "none":
+        return None
+    if status["phase"] == "stopped":
+        return Outcome.STOPPED
+    if lacks_changes(status):
+        return Outcome.LATE
+    if _is_reached(status, until):
+        return Outcome.REACHED
+    # A redrive that was requested is about to retry them.
+    return Outcome.HELD if status["blocked"] and not status["redrive"] else None
+
+
+def lacks_changes(status: Status) -> bool:
+    """Whether the run was sealed too early: control gives a sealed run no other reason."""
+    return bool(status["phase"] == "sealed" and status["reason"])
+
+
+def _is_reached(status: Status, until: str) -> bool:
+    phase = status["phase"]
+    if until == "slice":
+        return bool(status["slice"])
+    if phase == "sealed" or until == "sealed":
+        return bool(phase == "sealed")
+    # A dead letter that was recorded since then ends ready; control is about to notice.
+    return bool(phase == "sealing" or (phase == "ready" and not status["dead_letters"]))

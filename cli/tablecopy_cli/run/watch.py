@@ -1,51 +1,53 @@
-"""Watching a run: look at it again and again until there is nothing more to wait for."""
+"""``tablecopy watch``: polls one copy or several until there is nothing to wait for, and prints the end."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from tablecopy.clock import Clock
 from tablecopy.text import duration_text
 from tablecopy_cli.common.control_function import Status, Throttled
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.clock import Clock
-from tablecopy_cli.run.outcome import Outcome, outcome_of
-from tablecopy_cli.run.progress import Left, Measure, Pace, left
+from tablecopy_cli.run.progress import Rates, RateTracker, TimeLeft, time_left
+from tablecopy_cli.run.status_text import Outcome, outcome_of
 
 PATIENCE_SECONDS = 600.0
-"""For how long control may give no answer, once it has given one."""
+"""How long control may fail to answer after its last answer."""
 
 _LONGEST_PAUSE_SECONDS = 60.0
+_AT_THE_SAME_TIME = 8
 
 
 class Function(Protocol):
-    """What is asked: a `tablecopy_cli.common.control_function.ControlFunction`, or a test's."""
+    """What is polled: a `tablecopy_cli.common.control_function.ControlFunction`, or a test's."""
 
     def status(self) -> Status:
-        """The run as the journal has it."""
+        """Return the run as the journal has it."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What is known of the run after a look at it."""
+class Snapshot:
+    """A run after a poll."""
 
     status: Status
-    pace: Pace
-    left: Left
+    rates: Rates
+    left: TimeLeft
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A look that got no answer, and is tried again.
+class FailedPoll:
+    """A poll without an answer, which is repeated.
 
     Attributes
     ----------
     message
         One line.
     since
-        Seconds since control has answered last.
+        Seconds since control's last answer.
     """
 
     message: str
@@ -53,113 +55,183 @@ class Trouble:
 
 
 class View(Protocol):
-    """Where the run is shown."""
+    """Where runs are shown. ``copy`` is the name of the copy, ``None`` for the only one."""
 
     tick_seconds: float
-    """How often `tick` is wanted between looks; infinite for never."""
+    """How often to call `tick` between polls; infinite for never."""
 
-    def show(self, picture: Picture) -> None:
-        """Control has answered."""
+    def show(self, copy: str | None, snapshot: Snapshot) -> None:
+        """Show an answer of control."""
 
-    def fail(self, trouble: Trouble) -> None:
-        """Control has not answered."""
+    def fail(self, copy: str | None, failed: FailedPoll) -> None:
+        """Show that control did not answer."""
 
     def tick(self) -> None:
-        """Nothing has happened; time has passed, or the terminal has another size."""
+        """Refresh: time has passed, or the terminal has another size."""
 
 
-class Watch:
-    """Looks at a run until a phase is reached, or until it cannot be.
+@dataclass(frozen=True)
+class Watched:
+    """How the watch of one copy ended.
+
+    Attributes
+    ----------
+    copy
+        Its name, or ``None``.
+    outcome
+        How it ended.
+    snapshot
+        The latest; ``None`` if there was no answer.
+    error
+        Why it failed, in one line; empty otherwise.
+    """
+
+    copy: str | None
+    outcome: Outcome
+    snapshot: Snapshot | None
+    error: str = ""
+
+
+class RunWatcher:
+    """Polls runs until all reach a phase, or until they cannot.
 
     Parameters
     ----------
     connect
-        Makes the control function's client. It is made anew after every failed look, so that credentials
-        that were renewed elsewhere are picked up.
+        Makes the client of each copy's control function, by the copy's name; ``None`` for the only copy. It
+        is called again after a failed poll, so that credentials renewed elsewhere are picked up.
     view
-        Where the run is shown.
+        Where the runs are shown.
     clock
-        Tells time and waits.
+        Tells the time and waits.
     interval
-        Seconds from an answer to the next look. While looks fail it doubles, up to a minute.
+        Seconds from an answer to the next poll. It doubles while polls fail, up to a minute.
     timeout
-        Seconds after which to give up; there is a last look then. Infinite for never.
+        Seconds until a last poll. Infinite for never.
     """
 
     def __init__(
-        self, connect: Callable[[], Function], view: View, clock: Clock, interval: float, timeout: float
+        self,
+        connect: Mapping[str | None, Callable[[], Function]],
+        view: View,
+        clock: Clock,
+        interval: float,
+        timeout: float,
     ) -> None:
-        self._connect = connect
         self._view = view
         self._clock = clock
-        self._interval = interval
         self._timeout = timeout
-        self._measure = Measure()
+        self._pollers = [_Poller(name, each, clock, interval) for name, each in connect.items()]
 
-    def until(self, phase: str) -> tuple[Outcome, Picture]:
-        """Watch until ``phase`` (see `tablecopy_cli.run.outcome.UNTIL`); how it ended, and with what.
+    def until(self, phase: str) -> list[Watched]:
+        """Watch until ``phase`` (see `status_text.UNTIL`) and return how it ended for each copy.
+
+        Several copies are watched until each of them has an outcome at the same time.
 
         Raises
         ------
         UserError
-            The first look failed for another reason than throttling, a later one in a way that does not
-            pass by itself, or all for `PATIENCE_SECONDS`.
+            There is one copy, and its first poll failed except by throttling, a later one failed permanently,
+            or all failed for `PATIENCE_SECONDS`. Among several copies that is the outcome of the one that
+            failed.
         """
         deadline = self._clock.now() + self._timeout
-        function = self._connect()
-        picture = self._first_picture(function, deadline)
-        answered = self._clock.now()
-        failures = 0
         while True:
-            outcome = outcome_of(picture.status, phase)
-            if outcome or self._clock.now() >= deadline:
-                return outcome or Outcome.TIMED_OUT, picture
-            self._wait(min(self._pause(failures), deadline - self._clock.now()))
-            try:
-                if failures:
-                    function = self._connect()
-                status = function.status()
-            except UserError as error:
-                failures += 1
-                self._view.fail(self._trouble(error, self._clock.now() - answered))
+            is_last = self._clock.now() >= deadline
+            self._poll([each for each in self._pollers if each.is_due or (is_last and each.fatal is None)])
+            ended = [each.outcome(phase) for each in self._pollers]
+            if is_last or all(ended):
+                if len(self._pollers) == 1 and (error := self._pollers[0].unanswered):
+                    raise error
+                return [each.watched(phase) for each in self._pollers]
+            self._wait(min(deadline, *(each.due for each in self._pollers)) - self._clock.now())
+
+    def _poll(self, due: Sequence[_Poller]) -> None:
+        if len(self._pollers) == 1:
+            found = [each.poll() for each in due]
+        else:
+            with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
+                found = list(pool.map(_Poller.poll, due))
+        for poller, result in zip(due, found, strict=True):
+            if isinstance(result, Snapshot):
+                self._view.show(poller.copy, result)
             else:
-                picture, answered, failures = self._picture(status), self._clock.now(), 0
-
-    def _first_picture(self, function: Function, deadline: float) -> Picture:
-        """The first look. Lambda may throttle it; any other error is most likely a mistake in the flags."""
-        began = self._clock.now()
-        failures = 0
-        while True:
-            try:
-                return self._picture(function.status())
-            except Throttled as error:
-                if self._clock.now() >= deadline:
-                    raise
-                failures += 1
-                self._view.fail(self._trouble(error, self._clock.now() - began))
-            self._wait(min(self._pause(failures), deadline - self._clock.now()))
-
-    def _picture(self, status: Status) -> Picture:
-        picture = Picture(status, self._measure.see(status), left(status))
-        self._view.show(picture)
-        return picture
-
-    def _trouble(self, error: UserError, since: float) -> Trouble:
-        if not error.transient:
-            raise error
-        if since >= PATIENCE_SECONDS:
-            raise UserError(
-                f"{error}; control has not answered for {duration_text(since)}", error.side
-            ) from error
-        return Trouble(str(error), since)
-
-    def _pause(self, failures: int) -> float:
-        longest = max(self._interval, _LONGEST_PAUSE_SECONDS)
-        # Two to the power of anything larger is more than any pause.
-        return min(longest, self._interval * math.ldexp(1, min(failures, 10)))
+                if poller.fatal and len(self._pollers) == 1:
+                    raise poller.fatal
+                self._view.fail(poller.copy, result)
 
     def _wait(self, seconds: float) -> None:
         until = self._clock.now() + seconds
         while (left := until - self._clock.now()) > 0:
             self._clock.sleep(min(left, self._view.tick_seconds))
             self._view.tick()
+
+
+class _Poller:
+    """Polls the control function of one copy."""
+
+    def __init__(
+        self, copy: str | None, connect: Callable[[], Function], clock: Clock, interval: float
+    ) -> None:
+        self.copy = copy
+        self.due = clock.now()
+        self.fatal: UserError | None = None
+        self.unanswered: UserError | None = None
+        self._connect = connect
+        self._function: Function | None = None
+        self._clock = clock
+        self._interval = interval
+        self._tracker = RateTracker()
+        self._latest: Snapshot | None = None
+        self._answered = clock.now()
+        self._failures = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for the next poll."""
+        return self.due <= self._clock.now()
+
+    def poll(self) -> Snapshot | FailedPoll:
+        """Ask once. An error that does not pass is kept in ``fatal``, and nothing is due any more."""
+        try:
+            self._function = self._function or self._connect()
+            status = self._function.status()
+        except UserError as error:
+            self._function = None
+            return self._failed(error)
+        self._answered, self._failures, self.unanswered = self._clock.now(), 0, None
+        self.due = self._answered + self._interval
+        self._latest = Snapshot(status, self._tracker.update(status), time_left(status))
+        return self._latest
+
+    def outcome(self, phase: str) -> Outcome | None:
+        """How the watch of this copy ends now; ``None`` while it continues."""
+        if self.fatal:
+            return Outcome.FAILED
+        return outcome_of(self._latest.status, phase) if self._latest else None
+
+    def watched(self, phase: str) -> Watched:
+        """How it has ended, at the latest because time is up."""
+        late = Outcome.FAILED if self.unanswered else Outcome.TIMED_OUT
+        error = str(self.fatal or self.unanswered or "")
+        return Watched(self.copy, self.outcome(phase) or late, self._latest, error)
+
+    def _failed(self, error: UserError) -> FailedPoll:
+        since = self._clock.now() - self._answered
+        # The first poll fails most likely by a mistake in the flags, except that Lambda may throttle it.
+        is_first = self._latest is None
+        self.unanswered = error if is_first else None
+        if not error.transient or (is_first and not isinstance(error, Throttled)):
+            self._give_up(error)
+        elif since >= PATIENCE_SECONDS:
+            message = f"{error}; control has not answered for {duration_text(since)}"
+            self._give_up(UserError(message, error.side))
+        else:
+            self._failures += 1
+            # Two to the power of anything larger is more than any pause.
+            pause = self._interval * math.ldexp(1, min(self._failures, 10))
+            self.due = self._clock.now() + min(pause, max(self._interval, _LONGEST_PAUSE_SECONDS))
+        return FailedPoll(str(error), since)
+
+    def _give_up(self, error: UserError) -> None:
+        self.fatal, self.due = error, math.inf

@@ -1,13 +1,13 @@
-"""A control function that answers by a script, and a clock that ticks by hand."""
+"""A control function that answers by a script, and a clock that a test advances."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from tablecopy.clock import Clock
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction, Status
-from tablecopy_cli.run.clock import Clock
 
 BEGAN = 1_795_424_400.0
 """2026-11-23T09:00:00Z."""
@@ -33,6 +33,8 @@ def status(phase: str = "slice", **changes: Any) -> Status:
         "arriving": 0.0,
         "applying": 0.0,
         "dead_letters": 0,
+        "empty_slices": 0,
+        "failed_workers": 0,
         "redrive": False,
         "workers": 4,
         "estimate": {
@@ -40,8 +42,8 @@ def status(phase: str = "slice", **changes: Any) -> Status:
             "bytes": 5_000_000,
             "read_units": 1_300,
             "write_units": 10_000,
-            "cost": 0.01,
-            "currency": "USD",
+            "cost": 0.0256,
+            "currency": "EUR",
             "seconds": 250.0,
             "limit": "workers",
             "limit_reason": "4 worker(s) at the same time",
@@ -65,7 +67,7 @@ NO_RUN: Status = {"phase": "none", "now": BEGAN}
 
 
 class HandClock(Clock):
-    """Ticks when somebody sleeps."""
+    """Advances when something sleeps."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -79,9 +81,9 @@ class HandClock(Clock):
 
 
 class Control(ControlFunction):
-    """Answers in order, the last one again and again; raises what is an error.
+    """Answers in order, the last one again and again; raises an answer that is an error.
 
-    Every answer tells the moment of the clock as its own, unless it has one.
+    The time of every answer is that of the clock.
     """
 
     def __init__(self, clock: HandClock, answers: Iterable[Status | BaseException]) -> None:

@@ -26,7 +26,9 @@ from tests.unit.cli.run.control import status
 
 ROOT = Path(__file__).parents[4]
 NOTE = "as of 0 s ago"
-LEFT_AS_IT_WAS = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+# How the cursor and the screen come back, and what takes them away.
+BACK = (("\x1b[?25h", "l"), ("\x1b[?1049l", "h"))
+HOME = "\x1b[H"
 
 _PATIENCE_SECONDS = 30.0
 
@@ -154,33 +156,43 @@ def terminal(endpoint: Endpoint) -> Iterator[Callable[..., Terminal]]:
         each.close()
 
 
+def is_left_as_it_was(shown: str) -> bool:
+    """Whether the cursor and the screen from before are back, and nothing hides them after that."""
+    return all(shown.rfind(back) > shown.rfind(back[:-1] + there) for back, there in BACK) and all(
+        back in shown for back, _ in BACK
+    )
+
+
 def test_it_draws_in_place_follows_the_size_and_ends_with_the_result(
     endpoint: Endpoint, terminal: Callable[..., Terminal]
 ) -> None:
     watched = terminal()
     first = watched.until(lambda text: NOTE in text)
-    assert first.startswith("\x1b[?1049h\x1b[?25l\x1b[?7l")
-    assert "\x1b[1mslice: copying segments, replicator paused\x1b[0m" in first
+    assert first.startswith("\x1b[?1049h")
+    assert "\x1b[?25l" in first
+    assert "\x1b[1m" in first
     watched.resize(40, 10)
-    drawn = watched.until(lambda text: "\x1b[1mpaused\x1b[0m" in text and text.endswith("\x1b[?2026l"))
-    assert drawn.rpartition("\x1b[H")[2].count("\r\n") < 10
+    # Without bars, for which it is too narrow now; the last drawing may not be complete.
+    drawn = watched.until(lambda text: text.count(HOME) > 2 and "━" not in text.split(HOME)[-2])
+    assert drawn.split(HOME)[-2].count("\r\n") < 10
     endpoint.status = status("ready")
     code, out, shown = watched.ended()
     assert code == 0
-    assert out.startswith("ready: everything is copied and applied; ready for cutover\n")
+    assert out.startswith("ready for cutover")
     assert "\x1b" not in out
-    assert shown.endswith(LEFT_AS_IT_WAS)
+    assert is_left_as_it_was(shown)
 
 
 def test_ctrl_c_gives_the_terminal_back(terminal: Callable[..., Terminal]) -> None:
     watched = terminal(NO_COLOR="1")
     first = watched.until(lambda text: NOTE in text)
-    assert "slice: copying segments, replicator paused\x1b[K" in first
+    assert "copying (4 of 16 segments)" in first
     assert "\x1b[1m" not in first
     watched.type("\x03")
     code, out, shown = watched.ended()
     assert (code, out) == (130, "")
-    assert shown.endswith(f"{LEFT_AS_IT_WAS}tablecopy: interrupted\r\n")
+    assert is_left_as_it_was(shown)
+    assert shown.endswith("tablecopy: interrupted\r\n")
 
 
 def test_so_does_being_terminated(terminal: Callable[..., Terminal]) -> None:
@@ -189,10 +201,10 @@ def test_so_does_being_terminated(terminal: Callable[..., Terminal]) -> None:
     watched.process.terminate()
     code, _, shown = watched.ended()
     assert code == 128 + signal.SIGTERM
-    assert shown.endswith(LEFT_AS_IT_WAS)
+    assert is_left_as_it_was(shown)
 
 
-def test_an_error_is_told_on_the_screen_as_it_was(
+def test_an_error_is_shown_on_the_screen_as_it_was(
     endpoint: Endpoint, terminal: Callable[..., Terminal]
 ) -> None:
     watched = terminal()
@@ -200,12 +212,14 @@ def test_an_error_is_told_on_the_screen_as_it_was(
     endpoint.status = {}
     code, _, shown = watched.ended()
     assert code == 2
-    assert f"{LEFT_AS_IT_WAS}tablecopy: error: " in shown
+    before, _, after = shown.rpartition("tablecopy: error: ")
+    assert is_left_as_it_was(before)
+    assert "\x1b" not in after
 
 
 def test_a_dumb_terminal_gets_lines(terminal: Callable[..., Terminal]) -> None:
     watched = terminal("--timeout", "0", TERM="dumb")
     code, _, shown = watched.ended()
     assert code == 3
-    assert "Z  slice 2: 4 of 16 segments" in shown
+    assert "4 of 16 segments" in shown
     assert "\x1b" not in shown

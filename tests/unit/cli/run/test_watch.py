@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.control_function import Status, Throttled
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.outcome import Outcome
-from tablecopy_cli.run.watch import PATIENCE_SECONDS, Picture, Trouble, Watch
+from tablecopy_cli.run.status_text import Outcome
+from tablecopy_cli.run.watch import PATIENCE_SECONDS, FailedPoll, RunWatcher, Snapshot, Watched
 from tests.unit.cli.run.control import SIDE, Control, HandClock, status
 
 
@@ -31,22 +31,22 @@ class Kept:
 
     def __init__(self, tick_seconds: float = math.inf) -> None:
         self.tick_seconds = tick_seconds
-        self.pictures: list[Picture] = []
-        self.troubles: list[Trouble] = []
+        self.snapshots: list[Snapshot] = []
+        self.failed: list[FailedPoll] = []
         self.ticks = 0
 
-    def show(self, picture: Picture) -> None:
-        self.pictures.append(picture)
+    def show(self, copy: str | None, snapshot: Snapshot) -> None:
+        self.snapshots.append(snapshot)
 
-    def fail(self, trouble: Trouble) -> None:
-        self.troubles.append(trouble)
+    def fail(self, copy: str | None, failed: FailedPoll) -> None:
+        self.failed.append(failed)
 
     def tick(self) -> None:
         self.ticks += 1
 
     @property
     def phases(self) -> list[str]:
-        return [picture.status["phase"] for picture in self.pictures]
+        return [snapshot.status["phase"] for snapshot in self.snapshots]
 
 
 class Scene:
@@ -56,11 +56,11 @@ class Scene:
         self.clock = HandClock()
         self.control = Control(self.clock, answers)
         self.view = Kept(tick)
-        self.watch = Watch(self.control.connect, self.view, self.clock, 5.0, timeout)
+        self.watch = RunWatcher({None: self.control.connect}, self.view, self.clock, 5.0, timeout)
 
     def until(self, phase: str = "ready") -> Outcome:
-        outcome, self.last = self.watch.until(phase)
-        return outcome
+        [self.last] = self.watch.until(phase)
+        return self.last.outcome
 
 
 def test_it_looks_until_the_phase_is_reached() -> None:
@@ -68,14 +68,15 @@ def test_it_looks_until_the_phase_is_reached() -> None:
     assert scene.until() is Outcome.REACHED
     assert scene.view.phases == ["slice", "draining", "ready"]
     assert scene.control.asked == [0, 5, 10]
-    assert scene.last.status["phase"] == "ready"
+    assert scene.last.snapshot is not None
+    assert scene.last.snapshot.status["phase"] == "ready"
 
 
 def test_a_throttled_first_look_is_made_again() -> None:
     busy = Throttled("no execution left", transient=True)
     scene = Scene(busy, busy, status("ready"))
     assert scene.until() is Outcome.REACHED
-    assert [trouble.message for trouble in scene.view.troubles] == ["no execution left"] * 2
+    assert [failed.message for failed in scene.view.failed] == ["no execution left"] * 2
     assert scene.control.asked == [0, 10, 30]
 
 
@@ -147,8 +148,8 @@ def test_a_definite_error_ends_it_at_any_time(code: str) -> None:
 def test_an_error_that_passes_is_told_and_passes() -> None:
     scene = Scene(status("slice"), THROTTLED, THROTTLED, status("slice"), status("ready"))
     assert scene.until() is Outcome.REACHED
-    assert [trouble.since for trouble in scene.view.troubles] == [5, 15]
-    assert "throttled" in scene.view.troubles[0].message
+    assert [failed.since for failed in scene.view.failed] == [5, 15]
+    assert "throttled" in scene.view.failed[0].message
     # Gently: each pause is twice the one before, until there is an answer again.
     assert scene.control.asked == [0, 5, 15, 35, 40]
 
@@ -184,3 +185,59 @@ def test_time_is_up_without_an_answer_too() -> None:
     scene = Scene(status("slice"), THROTTLED, timeout=60.0)
     assert scene.until() is Outcome.TIMED_OUT
     assert scene.clock.now() == 60
+
+
+class TestSeveral:
+    """Several copies in one state."""
+
+    def watch(
+        self, answers: dict[str, list[Status | BaseException]], timeout: float = math.inf
+    ) -> dict[str | None, Watched]:
+        self.clock = HandClock()
+        self.controls = {name: Control(self.clock, each) for name, each in answers.items()}
+        connect = {name: control.connect for name, control in self.controls.items()}
+        watcher = RunWatcher({**connect}, Kept(), self.clock, 5.0, timeout)
+        return {each.copy: each for each in watcher.until("ready")}
+
+    def outcomes(self, ended: dict[str | None, Watched]) -> dict[str | None, Outcome]:
+        return {name: each.outcome for name, each in ended.items()}
+
+    def test_it_ends_when_each_has_an_outcome_at_the_same_time(self) -> None:
+        ended = self.watch(
+            {
+                "carts": [status("ready"), status("draining"), status("ready")],
+                "orders": [status("slice"), status("stopped", reason="why")],
+            }
+        )
+        assert self.outcomes(ended) == {"carts": Outcome.REACHED, "orders": Outcome.STOPPED}
+        assert self.controls["carts"].asked == self.controls["orders"].asked == [0, 5, 10]
+
+    def test_one_that_cannot_be_asked_does_not_end_the_others(self) -> None:
+        refused = error("AccessDeniedException")
+        ended = self.watch({"carts": [refused], "orders": [status("slice"), status("ready")]})
+        assert self.outcomes(ended) == {"carts": Outcome.FAILED, "orders": Outcome.REACHED}
+        assert ended["carts"].error == str(refused)
+        assert self.controls["carts"].asked == [0]
+
+    def test_each_waits_longer_after_its_own_failures(self) -> None:
+        ended = self.watch(
+            {
+                "carts": [status("slice"), THROTTLED, status("ready")],
+                "orders": [status("slice"), status("slice"), status("ready")],
+            }
+        )
+        assert set(self.outcomes(ended).values()) == {Outcome.REACHED}
+        assert self.controls["carts"].asked == [0, 5, 15]
+        assert self.controls["orders"].asked == [0, 5, 10, 15]
+
+    def test_time_is_up_for_each(self) -> None:
+        busy = Throttled("no execution left", transient=True)
+        ended = self.watch(
+            {"carts": [busy], "orders": [status("slice")], "users": [status("ready")]}, timeout=12.0
+        )
+        assert self.outcomes(ended) == {
+            "carts": Outcome.FAILED,
+            "orders": Outcome.TIMED_OUT,
+            "users": Outcome.REACHED,
+        }
+        assert self.controls["orders"].asked == [0, 5, 10, 12]

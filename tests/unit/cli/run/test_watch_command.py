@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from tablecopy_cli.advice import Situation, next_steps
+from tablecopy_cli.advice import Situation, next_steps, step_lines
 from tablecopy_cli.advice.commands import of_tablecopy
+from tablecopy_cli.common import terraform
 from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run import cli
-from tablecopy_cli.run.watch_command import EPILOG, watch
+from tablecopy_cli.common.terminal import Style
+from tablecopy_cli.run import actions, cli, copies
+from tablecopy_cli.run.cli import EPILOG
 from tests.unit.cli.run.control import BEGAN, NO_RUN, Control, HandClock, status
 
 DOCUMENTATION = Path(__file__).parents[4] / "docs" / "commands.md"
+RECORDED = Path(__file__).parent / "many_tables.json"
 PLACE = ["--control-function", "copy-control", "--source-region", "eu-west-1"]
 HELD = status("draining", segments_done=16, dead_letters=2, blocked=True, reason="2 dead letter(s) are open")
 
 
-def run(
-    answers: list[Status],
-    *flags: str,
-    place: list[str] = PLACE,
-) -> int:
-    options = cli.parser().parse_args(["watch", *place, *flags])
-    clock = HandClock()
-    control = Control(clock, answers)
-    return watch(options, control.connect, clock, of_tablecopy(options, None))
+class Watching:
+    """``tablecopy watch`` with control functions that answer by a script."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, answers: list[Any], *flags: str, place: list[str] = PLACE) -> int:
+        return self.several({"copy-control": answers}, *flags, place=place)
+
+    def several(self, answers: dict[str, list[Any]], *flags: str, place: list[str]) -> int:
+        """Watch copies whose control functions have these names."""
+        clock = HandClock()
+        controls = {name: Control(clock, each) for name, each in answers.items()}
+        self._monkeypatch.setattr(copies, "ControlFunction", lambda side, name: controls[name])
+        options = cli.parser().parse_args(["watch", *place, *flags])
+        return actions.watch(options, clock)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Watching:
+    return Watching(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -46,31 +62,21 @@ def run(
     ],
 )
 @pytest.mark.parametrize("format_", ["text", "jsonl"])
-def test_the_exit_code_tells_how_it_ended(
-    answers: list[Status], flags: list[str], code: int, format_: str
+def test_the_exit_code_is_how_it_ended(
+    run: Watching, answers: list[Status], flags: list[str], code: int, format_: str
 ) -> None:
     assert run(answers, *flags, "--format", format_) == code
 
 
-def test_ready_with_the_next_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    run([status("slice"), status("ready")], place=["--from-terraform", "infra/my copy"])
+def test_ready_with_the_next_steps(run: Watching, capsys: pytest.CaptureFixture[str]) -> None:
+    run([status("slice"), status("ready")])
     out, err = capsys.readouterr()
-    assert out.startswith("ready: everything is copied and applied; ready for cutover\n")
-    assert out.endswith(
-        "\nNext:\n"
-        "  1. Stop the writers.\n"
-        "  2. Wait until the run is ready for cutover.\n"
-        "     tablecopy watch --until ready --from-terraform 'infra/my copy'\n"
-        "  3. Compare both tables while nothing writes.\n"
-        "     verify --writes-stopped --from-terraform 'infra/my copy'\n"
-        "  4. Seal the copy.\n"
-        "     tablecopy seal --from-terraform 'infra/my copy'\n"
-        "  5. Set up the rollback now if you want one. After the switch it is too late.\n"
-        "  6. Turn on TTL on the destination table if the source has it. "
-        "The command is in the Terraform output commands.time_to_live.\n"
-        "  7. Switch the writers to the destination table.\n"
+    assert out.startswith("ready for cutover")
+    steps = next_steps(
+        Situation(of_tablecopy(cli.parser().parse_args(["watch", *PLACE]), None), run=status("ready"))
     )
-    # What goes on before is no result.
+    assert out.endswith("\n".join(["", *step_lines(steps, Style(io.StringIO())), ""]))
+    # What is shown before is not the result.
     assert "slice 2" in err
     assert "\x1b" not in out + err
 
@@ -90,7 +96,7 @@ def test_ready_with_the_next_steps(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_the_next_steps_are_the_advisers(
-    answers: list[Status], flags: list[str], capsys: pytest.CaptureFixture[str]
+    run: Watching, answers: list[Status], flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = cli.parser().parse_args(["watch", *PLACE])
     steps = next_steps(Situation(of_tablecopy(options, None), run=answers[-1]))
@@ -105,12 +111,12 @@ def test_the_next_steps_are_the_advisers(
     assert out[-1].endswith(steps[-1].command or steps[-1].text)
 
 
-def test_time_is_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_time_is_up(run: Watching, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([status("slice")], "--timeout", "1m") == 3
-    assert "  gave up    not ready within 1 min; the run continues\n" in capsys.readouterr().out
+    assert "not ready within 1 min; the run continues\n" in capsys.readouterr().out
 
 
-def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines(run: Watching, capsys: pytest.CaptureFixture[str]) -> None:
     answers = [status("slice"), status("slice", items=4_500), status("ready", items=10_000)]
     assert run(answers, "--format", "jsonl", "--interval", "10") == 0
     out, err = capsys.readouterr()
@@ -133,7 +139,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_each_json_line_is_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_json_line_is_flushed(run: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
     class Pipe:
         def __init__(self) -> None:
             self.lines: list[str] = []
@@ -152,7 +158,7 @@ def test_each_json_line_is_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.count("\n") for line in pipe.lines[:2]] == [1, 1]
 
 
-def test_an_error_leaves_the_summary_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_leaves_the_summary_out(run: Watching, capsys: pytest.CaptureFixture[str]) -> None:
     answers: list[Any] = [status("slice"), UserError("Invoke is not allowed")]
     with pytest.raises(UserError, match="not allowed"):
         run(answers, "--format", "jsonl")
@@ -192,3 +198,69 @@ def test_the_exit_codes_of_the_help_are_those_of_the_documentation() -> None:
     section = DOCUMENTATION.read_text().partition("\n## watch\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| (\d+) \|", section, re.MULTILINE)) == helped
     assert helped == {"0", "1", "2", "3", "4", "130"}
+
+
+class TestSeveral:
+    """All copies of one Terraform state, as its outputs were recorded."""
+
+    OUTPUTS: ClassVar[dict[str, Any]] = json.loads(RECORDED.read_text())
+
+    @pytest.fixture
+    def outputs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        values = {name: output["value"] for name, output in self.OUTPUTS.items()}
+        monkeypatch.setattr(terraform, "read_outputs", lambda directory: values)
+
+    @pytest.mark.parametrize(
+        ("carts", "orders", "code"),
+        [
+            ([status("ready")], [status("slice"), status("ready")], 0),
+            ([status("ready")], [status("stopped")], 1),
+            ([HELD], [status("slice")], 4),
+            ([HELD], [status("stopped")], 1),
+            ([status("ready")], [UserError("no such function")], 2),
+            ([status("stopped")], [UserError("no such function")], 2),
+            ([status("ready")], [status("slice")], 3),
+        ],
+    )
+    @pytest.mark.usefixtures("outputs")
+    def test_the_exit_code_is_the_worst(self, run: Watching, carts: Any, orders: Any, code: int) -> None:
+        answers = {"carts-control": carts, "orders-control": orders}
+        assert run.several(answers, "--timeout", "1m", place=[]) == code
+
+    @pytest.mark.usefixtures("outputs")
+    def test_all_are_shown_at_the_end(self, run: Watching, capsys: pytest.CaptureFixture[str]) -> None:
+        answers = {"carts-control": [status("ready", dead_letters=2)], "orders-control": [status("slice")]}
+        run.several(answers, "--timeout", "1m", place=[])
+        out, err = capsys.readouterr()
+        rows = {line.split()[0]: line for line in out.splitlines() if line}
+        assert all(fact in rows["carts"] for fact in ("ready for cutover", "16 of 16", "3 s", " 2 "))
+        assert all(fact in rows["orders"] for fact in ("copying", "4 of 16"))
+        assert "disabled" in rows["users"]
+        assert "tablecopy status --copy carts" in out
+        assert err.startswith("carts: ")
+
+    @pytest.mark.usefixtures("outputs")
+    def test_each_has_a_summary_with_its_name(
+        self, run: Watching, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answers = {"carts-control": [status("ready")], "orders-control": [status("stopped", reason="why")]}
+        run.several(answers, "--format", "jsonl", place=[])
+        records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(each["type"], each["copy"]) for each in records] == [
+            ("status", "carts"),
+            ("status", "orders"),
+            ("summary", "carts"),
+            ("summary", "orders"),
+        ]
+        assert [each["exit_code"] for each in records[2:]] == [0, 1]
+        assert records[3]["next"][-1]["command"] == "tablecopy start --copy orders"
+
+    @pytest.mark.usefixtures("outputs")
+    def test_one_is_watched_by_name(self, run: Watching, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run.several({"orders-control": [status("ready")]}, "--copy", "orders", place=[]) == 0
+        assert "tablecopy seal --copy orders" in capsys.readouterr().out
+
+    @pytest.mark.usefixtures("outputs")
+    def test_a_disabled_one_cannot_be_watched(self, run: Watching) -> None:
+        with pytest.raises(UserError, match=r'copy "users" .* is disabled'):
+            run.several({}, "--copy", "users", place=[])

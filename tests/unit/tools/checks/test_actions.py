@@ -44,12 +44,7 @@ WITH_SETTINGS = {
 
 # Parts of the code by the policies of docs/policies that say what its user needs.
 PEOPLE = {
-    "operator": (
-        "cli/tablecopy_cli/run/watch.py",
-        "cli/tablecopy_cli/run/start.py",
-        "cli/tablecopy_cli/run/seal.py",
-        "cli/tablecopy_cli/run/dead_letters.py",
-    ),
+    "operator": ("cli/tablecopy_cli/run/actions.py",),
     "preflight": ("cli/tablecopy_cli/run/preflight.py",),
     "verify": ("verify/cli.py", "verify/repair/cli.py"),
 }
