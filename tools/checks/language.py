@@ -82,7 +82,6 @@ class Allowed(NamedTuple):
 
 
 ALLOWED: tuple[Allowed, ...] = (
-    Allowed("CONTRIBUTING.md", "*", "it names the words that the lint looks for"),
     Allowed("*", "letter", "the older name of the command, kept as a hidden alias"),
 )
 

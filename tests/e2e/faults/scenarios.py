@@ -26,13 +26,13 @@ JOURNAL = "(run|segment|lease|mark|numbers|shard|letter|letter-image) .*"
 
 # Rows of what is done to a run by hand.
 STATE_MACHINE_STOPPED = "state machine's execution stopped by hand"
-TWO_STARTS = "two runs started at once"
+TWO_STARTS = "two runs started at the same time"
 DELIVERED_AGAIN = "old batches delivered again, as they were and recut"
 DESTINATION_DELETED = "destination table deleted under a run"
 STREAM_SWITCHED = "stream switched off and on under a run"
-ITEM_REFUSED = "item of the backfill refused for good"
-RECORD_REFUSED = "record of the stream refused for good"
-LETTERS_REDRIVEN = "letters redriven once the refusal is lifted"
+ITEM_REFUSED = "item of the backfill permanently rejected"
+RECORD_REFUSED = "record of the stream permanently rejected"
+LETTERS_REDRIVEN = "dead letters redriven after the table accepts them"
 BY_HAND = (
     STATE_MACHINE_STOPPED,
     TWO_STARTS,

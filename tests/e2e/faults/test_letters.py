@@ -1,4 +1,4 @@
-"""Dead letters: what the destination refuses for good holds nothing up, and is settled by a redrive."""
+"""Dead letters: what the destination permanently rejects blocks nothing, and a redrive resolves it."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def test_refused_items_and_records(faults: Stand, table: FaultTable) -> None:
 
     waiting = faults.wait_for("word of the letters", waits_for_letters)
     for rule in (of_item, of_change):
-        table.add(rule.name, rule.injected, f"dead letter, shard goes on; {waiting['reason']}")
+        table.add(rule.name, rule.injected, f"dead letter, shard continues; {waiting['reason']}")
 
     faults.set_rules([])
     assert tablecopy(["redrive", "--from-terraform", str(faults.copy.terraform.directory)]) == 0
     faults.wait_for("ready for cutover", is_ready)
     assert faults.journal_items("letter") == []
     faults.assert_equal()
-    table.add(LETTERS_REDRIVEN, 1, "letters settled; ready, equal")
+    table.add(LETTERS_REDRIVEN, 1, "dead letters resolved; ready, equal")
