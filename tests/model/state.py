@@ -21,7 +21,7 @@ Place = Literal[
     "doomed",  # executes no more, but the write it sent may still land
     "dead",  # gone, only its lease is left
 ]
-Letter = Literal["none", "open", "settled"]
+DeadLetter = Literal["none", "open", "settled"]
 
 ABSENT = 0
 
@@ -166,7 +166,7 @@ class State(NamedTuple):
     """Slices whose executions run."""
     passed: bool
     """The segment's checkpoint is behind the key."""
-    letter: Letter
+    letter: DeadLetter
     """The dead letter of the refused record."""
     workers: tuple[Worker, ...]
     controls: tuple[Control, ...]

@@ -10,8 +10,8 @@ from dataclasses import replace
 from tablecopy.clock import Clock
 from tablecopy.control.status import DeadLetterList, DeadLetterStatus, Status
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.dead_letters import Letter, Letters
-from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters
+from tablecopy.journal.run import DEAD_LETTER_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.text import compact_timestamp, timestamp
@@ -33,7 +33,7 @@ class Commands:
         run: RunRecord,
         segments: Segments,
         shards: Shards,
-        letters: Letters,
+        letters: DeadLetters,
         clock: Clock,
         stream_arn: str,
         total_segments: int,
@@ -91,13 +91,13 @@ class Commands:
             Phase.RESUMING,
             self._clock.now(),
             reason="",
-            barren_slices=0,
+            empty_slices=0,
             failed_workers=0,
             slice_began=0.0,
             arriving=0.0,
             applying=0.0,
-            paced_since=0.0,
-            letters_limit=self._letters.count() + LETTERS_LIMIT,
+            rate_measured_since=0.0,
+            dead_letter_limit=self._letters.count() + DEAD_LETTER_LIMIT,
         )
 
     def begin(self) -> bool:
@@ -187,7 +187,7 @@ class Commands:
             self._add_images(found, listed)
         return DeadLetterList(count=len(found), dead_letters=listed)
 
-    def _add_images(self, found: Sequence[Letter], listed: Sequence[DeadLetterStatus]) -> None:
+    def _add_images(self, found: Sequence[DeadLetter], listed: Sequence[DeadLetterStatus]) -> None:
         room = _IMAGES_BYTES
         for letter, answer in zip(found, listed, strict=False):
             image = self._image(letter.token)
@@ -235,18 +235,18 @@ class Commands:
             quiet_for=_quiet_for(shards, now),
             quiet_needed=self._drained_after,
             dead_letters=self._letters.count(),
-            empty_slices=run.barren_slices,
+            empty_slices=run.empty_slices,
             failed_workers=run.failed_workers,
             redrive=run.redrive,
             workers=run.workers,
             estimate=json.loads(run.estimate) if run.estimate else None,
-            rate_measured_since=run.paced_since,
-            rate_measured_from=run.paced_from,
+            rate_measured_since=run.rate_measured_since,
+            rate_measured_from=run.rate_measured_from,
             seal_requested=run.seal_requested,
             checked=run.checked,
             problems=list(run.problems),
             reason=run.reason,
-            blocked=run.held,
+            blocked=run.blocked,
             resumable=run.resumable,
             now=now,
         )

@@ -89,14 +89,14 @@ class Pace:
 
     def is_measured(self, run: Run, now: float) -> bool:
         """Whether a stretch of a drain has been long enough to judge it."""
-        return now - run.judged_since >= self._window
+        return now - run.window_since >= self._window
 
     def measured(self, run: Run, backlog: Backlog, now: float) -> dict[str, Any]:
         """The rates of the present stretch of a drain, as fields of the run; none if it tells nothing."""
-        took = now - run.judged_since
-        worked_off = took + run.judged_age - backlog.oldest_age
-        applied = backlog.records - run.judged_records
-        if run.judged_age < self.useful or took <= 0 or worked_off <= 0:
+        took = now - run.window_since
+        worked_off = took + run.window_age - backlog.oldest_age
+        applied = backlog.records - run.window_records
+        if run.window_age < self.useful or took <= 0 or worked_off <= 0:
             # Nothing had piled up: that little was applied says that little was there.
             return {}
         if applied <= 0:
@@ -114,7 +114,7 @@ class Pace:
             f"get older than {_hours(self.promise)}. To go on, {_RAISE}"
         )
 
-    def hopeless(self, run: Run, backlog: Backlog, now: float, *, slices_left: bool) -> str:
+    def cannot_catch_up(self, run: Run, backlog: Backlog, now: float, *, slices_left: bool) -> str:
         """Why a drain will not be in time; empty as long as it may be.
 
         It is given up shortly before the promise breaks, if the oldest change has got older than it was at
@@ -123,15 +123,15 @@ class Pace:
         """
         near = self.promise - self._window / 4
         age = backlog.oldest_age
-        if age < run.judged_age:
+        if age < run.window_age:
             return ""
-        breaks = age >= near and (run.judged_age < near or self.is_measured(run, now))
+        breaks = age >= near and (run.window_age < near or self.is_measured(run, now))
         too_long = slices_left and now - run.phase_since >= self.promise and self.is_measured(run, now)
         if not breaks and not too_long:
             return ""
-        took = max(now - run.judged_since, 1.0)
-        applied = backlog.records - run.judged_records
-        worked_off = took + run.judged_age - age
+        took = max(now - run.window_since, 1.0)
+        applied = backlog.records - run.window_records
+        worked_off = took + run.window_age - age
         minutes = f"in the last {took / 60:.0f} minutes"
         if applied <= 0:
             what = f"the replicator applied nothing {minutes}; its log group says why"
@@ -157,9 +157,9 @@ class Pace:
         return min(_WINDOW_SECONDS, self.promise / 24)
 
 
-def begin_stretch(backlog: Backlog, now: float, age: float) -> dict[str, Any]:
+def begin_window(backlog: Backlog, now: float, age: float) -> dict[str, Any]:
     """The fields of the run with which a stretch of a drain begins, ``age`` seconds behind the source."""
-    return {"judged_since": now, "judged_age": age, "judged_records": backlog.records}
+    return {"window_since": now, "window_age": age, "window_records": backlog.records}
 
 
 def _hours(seconds: float) -> str:

@@ -17,14 +17,14 @@ from botocore.exceptions import ClientError
 from tablecopy.clock import Clock
 from tablecopy.control.executions import Executions
 from tablecopy.control.mapping import Mapping as SourceMapping
-from tablecopy.control.pace import Pace, begin_stretch
+from tablecopy.control.pace import Pace, begin_window
 from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reach import OUT_OF_REACH, out_of_reach
 from tablecopy.control.stream.expiry import RecordsExpired
 from tablecopy.control.stream.progress import Backlog, Stream, StreamGone
 from tablecopy.control.table_checks import Watch
 from tablecopy.control.work import Work
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
@@ -36,7 +36,7 @@ _IN_STEP_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 1.0
 
 # A slice that copies nothing is tried again; that many in a row need a person.
-_BARREN_SLICES = 3
+_EMPTY_SLICES = 3
 
 _CHANGES = "changes are still being applied; stop the writers to become ready for cutover"
 
@@ -64,7 +64,7 @@ class Parts:
     run: RunRecord
     segments: Segments
     leases: Leases
-    letters: Letters
+    letters: DeadLetters
     mapping: SourceMapping
     executions: Executions
     stream: Stream
@@ -184,8 +184,8 @@ class Reconciler:
             scan_began=run.scan_began or now,
             failed_workers=0,
             copied_before_slice=work.copied,
-            paced_since=run.paced_since or now,
-            paced_from=run.paced_from if run.paced_since else work.copied,
+            rate_measured_since=run.rate_measured_since or now,
+            rate_measured_from=run.rate_measured_from if run.rate_measured_since else work.copied,
             workers=work.workers(self._concurrency),
         )
 
@@ -206,7 +206,7 @@ class Reconciler:
         return self._enter(
             run,
             Phase.RESUMING,
-            barren_slices=run.barren_slices + 1 if barren else 0,
+            empty_slices=run.empty_slices + 1 if barren else 0,
             # The execution is over and time is left: its workers have used up their retries. The one for dead
             # letters is left out: whether it has done its work, the letters tell.
             failed_workers=len(work.segments) if in_time else 0,
@@ -216,21 +216,21 @@ class Reconciler:
     def _resuming(self, run: Run, backlog: Backlog) -> Outcome:
         if self._parts.leases.alive(BACKFILL):
             return Outcome.WAITING
-        if run.barren_slices >= _BARREN_SLICES:
+        if run.empty_slices >= _EMPTY_SLICES:
             return self._stop(
                 run,
-                f"{run.barren_slices} slices in a row copied nothing; the log group of the backfill function "
+                f"{run.empty_slices} slices in a row copied nothing; the log group of the backfill function "
                 "says why. Mend it and start the run again: it carries on where it was",
             )
         now = self._clock.now()
         # All that was changed since the slice began is to be applied now, if nothing older is.
         behind = max(backlog.oldest_age, now - run.slice_began if run.slice_began else 0.0)
-        return self._enter(run, Phase.DRAINING, **begin_stretch(backlog, now, behind))
+        return self._enter(run, Phase.DRAINING, **begin_window(backlog, now, behind))
 
     def _draining(self, run: Run, backlog: Backlog) -> Outcome:
         now = self._clock.now()
         slices_left = run.redrive or bool(self._work(run).segments)
-        late = self._pace.hopeless(run, backlog, now, slices_left=slices_left)
+        late = self._pace.cannot_catch_up(run, backlog, now, slices_left=slices_left)
         if late:
             return self._stop(run, late)
         if not self._parts.mapping.switch(on=True):
@@ -243,13 +243,13 @@ class Reconciler:
                 return self._finish(run, Phase.READY, reason="")
         else:
             waits_for = self._parts.mapping.complaint() or ("" if slices_left else _CHANGES)
-        held = backlog.drained
-        if (waits_for, held) != (run.reason, run.held):
-            run = self._parts.run.save(replace(run, reason=waits_for, held=held)) or run
+        blocked = backlog.drained
+        if (waits_for, blocked) != (run.reason, run.blocked):
+            run = self._parts.run.save(replace(run, reason=waits_for, blocked=blocked)) or run
         if self._pace.is_measured(run, now):
             stretch = {
                 **self._pace.measured(run, backlog, now),
-                **begin_stretch(backlog, now, backlog.oldest_age),
+                **begin_window(backlog, now, backlog.oldest_age),
             }
             self._parts.run.save(replace(run, **stretch))
         return Outcome.WAITING
@@ -267,7 +267,7 @@ class Reconciler:
         waits_for = _CHANGES if backlog.changed else self._obstacle()
         if waits_for:
             now = self._clock.now()
-            stretch = begin_stretch(backlog, now, backlog.oldest_age)
+            stretch = begin_window(backlog, now, backlog.oldest_age)
             return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False, **stretch)
         if not backlog.drained:
             # Nothing speaks against it, but this look proves nothing: a shard has just ended.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import Run
 from tablecopy.metrics import log
 
@@ -33,7 +33,9 @@ class Watch:
         What is wrong with the tables for good, one sentence each.
     """
 
-    def __init__(self, clock: Clock, checks: Sequence[Callable[[Run], list[str]]], letters: Letters) -> None:
+    def __init__(
+        self, clock: Clock, checks: Sequence[Callable[[Run], list[str]]], letters: DeadLetters
+    ) -> None:
         self._clock = clock
         self._checks = checks
         self._letters = letters
@@ -53,7 +55,7 @@ class Watch:
         if lost:
             return Halt("; ".join(lost), resumable=False)
         count = self._letters.count()
-        if count <= run.letters_limit:
+        if count <= run.dead_letter_limit:
             return None
         [(code, times)] = Counter(letter.code for letter in self._letters.read_all()).most_common(1)
         return Halt(

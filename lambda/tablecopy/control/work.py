@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tablecopy.journal.dead_letters import LETTERS
+from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT
 from tablecopy.journal.run import Run
 from tablecopy.journal.segments import Segment
 
@@ -41,7 +41,7 @@ class Work:
     @property
     def parts(self) -> list[int | str]:
         """What the state machine hands to one worker each."""
-        return [*([LETTERS] if self.letters else []), *self.segments]
+        return [*([DEAD_LETTER_SEGMENT] if self.letters else []), *self.segments]
 
     def workers(self, concurrency: int) -> int:
         """How many workers there are at the same time, and so share the budgets; at least 1."""

@@ -18,7 +18,7 @@ from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
-from tablecopy.journal.dead_letters import Letters, Origin
+from tablecopy.journal.dead_letters import DeadLetters, Origin
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -77,7 +77,7 @@ class Worker:
         run: RunRecord,
         leases: Leases,
         segments: Segments,
-        letters: Letters,
+        letters: DeadLetters,
         source: DynamoDBClient,
         table: str,
         limits: WorkerLimits,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tablecopy.data.writer import Refused
 from tablecopy.dynamodb.requests import item_of, key_of, key_token
-from tablecopy.journal.dead_letters import Letter, Letters, Origin
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.metrics import log
 
 
@@ -21,7 +21,7 @@ class Letterbox:
 
     def __init__(
         self,
-        letters: Letters,
+        letters: DeadLetters,
         origin: Origin,
         key_names: Sequence[str],
         sequence_numbers: Mapping[bytes, str] | None = None,
@@ -39,7 +39,7 @@ class Letterbox:
             image = item_of(request)
             token = key_token(key)
             self._letters.put(
-                Letter(
+                DeadLetter(
                     token,
                     key,
                     self._origin,

@@ -13,7 +13,7 @@ from tablecopy.data.backfill import Next, is_in_slice
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter, Refused, WriterFactory
 from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import delete, put
-from tablecopy.journal.dead_letters import LETTERS, Letter, Letters
+from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetter, DeadLetters
 from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.metrics import log
@@ -36,7 +36,7 @@ class Redrive:
         self,
         run: RunRecord,
         leases: Leases,
-        letters: Letters,
+        letters: DeadLetters,
         source: DynamoDBClient,
         table: str,
         limits: WorkerLimits,
@@ -66,7 +66,7 @@ class Redrive:
             A write may land yet; the lease stays until the function's deadline.
         """
         try:
-            with self._leases.hold(BACKFILL, LETTERS, owner, deadline):
+            with self._leases.hold(BACKFILL, DEAD_LETTER_SEGMENT, owner, deadline):
                 run = self._run.read()
                 if run is None or not is_in_slice(run, slice_):
                     return Next.STOP
@@ -94,7 +94,7 @@ class Redrive:
             log.event("redrive", letters=len(due), settled=settled)
         return Next.DONE
 
-    def _settle(self, letter: Letter, writer: BatchWriter) -> bool:
+    def _settle(self, letter: DeadLetter, writer: BatchWriter) -> bool:
         answer = self._source.call(
             "get_item",
             {

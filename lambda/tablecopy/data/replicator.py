@@ -10,8 +10,8 @@ from tablecopy.data.pool import WRITERS, Delivery
 from tablecopy.data.records import Change, coalesce
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.applied_batches import Mark, Marks
-from tablecopy.journal.dead_letters import Letters, Origin, name
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
+from tablecopy.journal.dead_letters import DeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Run, RunRecord
 from tablecopy.metrics import log
@@ -38,8 +38,8 @@ class Replicator:
         self,
         run: RunRecord,
         leases: Leases,
-        marks: Marks,
-        letters: Letters,
+        marks: AppliedBatches,
+        letters: DeadLetters,
         writer_for: WriterFactory,
         metrics: MetricsBuffer,
         writers: int = WRITERS,
@@ -92,7 +92,7 @@ class Replicator:
             self._metrics.add(DELETES_APPLIED, mark.deletes)
         return len(applied)
 
-    def _applied_before(self, records: Sequence[Json], mark: Mark) -> int:
+    def _applied_before(self, records: Sequence[Json], mark: AppliedBatch) -> int:
         last = _sequence_number(records[-1])
         if int(last) < int(mark.last):
             self._marks.split(mark, last)
@@ -110,7 +110,7 @@ class Replicator:
         try:
             with Delivery(writer, letterbox.put, self._writers) as delivery:
                 parts = delivery.begin(list(by_request))
-                self._marks.keep([_sequence_number(record) for record in records])
+                self._marks.record_numbers([_sequence_number(record) for record in records])
                 left = [request for part in parts for request in part.result()]
         finally:
             writer.settle(deadline)
@@ -146,12 +146,12 @@ def _answer(records: Sequence[Json], applied: int) -> Json:
     return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[applied])}]}
 
 
-def _mark(applied: Sequence[Json], changes: Sequence[Change]) -> Mark:
+def _mark(applied: Sequence[Json], changes: Sequence[Change]) -> AppliedBatch:
     last = _sequence_number(applied[-1])
     written = [change for change in changes if int(change.first) <= int(last)]
     deletes = sum(change.is_delete for change in written)
     first = _sequence_number(applied[0])
-    return Mark(first, last, records=len(applied), puts=len(written) - deletes, deletes=deletes)
+    return AppliedBatch(first, last, records=len(applied), puts=len(written) - deletes, deletes=deletes)
 
 
 def _sequence_number(record: Json) -> str:

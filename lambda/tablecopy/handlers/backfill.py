@@ -12,7 +12,7 @@ from tablecopy.data.pool import WRITERS
 from tablecopy.data.redrive import Redrive
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
-from tablecopy.journal.dead_letters import LETTERS, Letters
+from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetters
 from tablecopy.journal.leases import Leases
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
@@ -28,7 +28,7 @@ def build(
     settings = BackfillSettings.from_environment(environ)
     aws = aws or Aws()
     store, source, table = aws.journal(settings.journal_table), aws.source(), settings.source_table
-    run, leases, letters = RunRecord(store), Leases(store, clock), Letters(store, clock)
+    run, leases, letters = RunRecord(store), Leases(store, clock), DeadLetters(store, clock)
     metrics = MetricsBuffer(clock, settings.copy_name)
     limits = WorkerLimits(clock, settings.read_capacity, settings.write_capacity)
     writer_for = writer_factory(
@@ -47,7 +47,7 @@ def build(
         """
         until = deadline(context, clock)
         try:
-            if event["segment"] == LETTERS:
+            if event["segment"] == DEAD_LETTER_SEGMENT:
                 result = redrive.settle(event["slice"], context.aws_request_id, until)
             else:
                 result = worker.copy(event["segment"], event["slice"], context.aws_request_id, until)

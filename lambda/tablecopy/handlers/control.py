@@ -11,7 +11,7 @@ from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.status import Status
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
@@ -28,7 +28,7 @@ _COMMANDS = Commands(
     RunRecord(_STORE),
     Segments(_STORE),
     Shards(_STORE),
-    Letters(_STORE, _CLOCK),
+    DeadLetters(_STORE, _CLOCK),
     _CLOCK,
     _SETTINGS.stream_arn,
     _SETTINGS.total_segments,
@@ -40,7 +40,7 @@ def handle(event: Json, context: Context) -> Json:
     """Do what ``{"action": ...}`` says: start, status, seal, redrive or letters.
 
     Commands are written to the journal, and the reconciler is called to carry them out; none is waited for.
-    A start may come with a ``"request"`` of its own, so that sending it again is no second start. Letters
+    A start may come with a ``"request"`` of its own, so that sending it again is no second start. DeadLetters
     come with the items' images only if the event says ``"values": true`` as well.
 
     Returns ``{"status": {...}}`` (see Commands.status), for letters ``{"letters": [...], "count": n}`` (see

@@ -22,13 +22,12 @@ from tablecopy.control.table_checks import Watch
 from tablecopy.control.tables import destination_lost, source_problems
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context
-from tablecopy.journal.applied_batches import Marks
-from tablecopy.journal.dead_letters import Letters
-from tablecopy.journal.leases import Leases
+from tablecopy.journal.applied_batches import AppliedBatches
+from tablecopy.journal.dead_letters import DeadLetters
+from tablecopy.journal.leases import Leases, Turn
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
-from tablecopy.journal.turn import Turn
 from tablecopy.metrics import log
 from tablecopy.settings import ReconcilerSettings
 
@@ -44,7 +43,7 @@ _DESTINATION = _AWS.destination(_SETTINGS, "reconciler")
 _RUN = RunRecord(_STORE)
 _SEGMENTS = Segments(_STORE)
 _SHARDS = Shards(_STORE)
-_LETTERS = Letters(_STORE, _CLOCK)
+_LETTERS = DeadLetters(_STORE, _CLOCK)
 _LAMBDA = _AWS.lambda_()
 _STATES = _AWS.states()
 _STREAMS = _AWS.streams()
@@ -117,7 +116,12 @@ def _reconciler() -> Reconciler:
         mapping=mapping,
         executions=executions,
         stream=Stream(
-            _STREAMS, stream_arn, _SHARDS, Marks(_STORE, _CLOCK), _CLOCK, _SETTINGS.drained_after_seconds
+            _STREAMS,
+            stream_arn,
+            _SHARDS,
+            AppliedBatches(_STORE, _CLOCK),
+            _CLOCK,
+            _SETTINGS.drained_after_seconds,
         ),
         queue=_QUEUE,
         watch=Watch(

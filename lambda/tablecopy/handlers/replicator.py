@@ -11,8 +11,8 @@ from tablecopy.data.pool import WRITERS
 from tablecopy.data.replicator import Replicator
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
-from tablecopy.journal.applied_batches import Marks
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.applied_batches import AppliedBatches
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import Leases
 from tablecopy.journal.run import RunRecord
 from tablecopy.metrics.log import MetricsBuffer
@@ -31,8 +31,8 @@ def build(
     replicator = Replicator(
         RunRecord(store),
         Leases(store, clock),
-        Marks(store, clock),
-        Letters(store, clock),
+        AppliedBatches(store, clock),
+        DeadLetters(store, clock),
         # Changes are not limited. What they wait for, they wait for in a stream that keeps them for a day.
         writer_factory(
             aws.destination(settings, "replicator"),

@@ -1,23 +1,29 @@
-"""Leases: who may still be writing to the destination.
+"""Leases: which invocation may write to the destination, and which invocation reconciles.
 
-A function puts its lease before it reads the phase, and control writes the phase before it reads the
-leases; so either the function sees the new phase or control sees the lease. A lease ends when its holder
-says so, or with the holder's Lambda deadline, at which Lambda ends the function whatever it is doing.
+A function writes its lease before it reads the phase, and control writes the phase before it reads the
+leases. So either the function sees the new phase or control sees the lease. A lease ends when its holder
+releases it, or with the holder's Lambda deadline, at which Lambda ends the function whatever it is doing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from tablecopy.clock import Clock
-from tablecopy.journal.store import Conflict, Store, number, text
+from tablecopy.dynamodb.client import Json
+from tablecopy.journal.codec import decode, encode, number, stored_as, text
+from tablecopy.journal.store import Conflict, Store
 
-# Past the deadline a last request may be on its way still, and clocks differ a little. Writers stop
-# issuing requests well before their deadline as well (see writer.WRITE_MARGIN).
 GRACE_SECONDS = 5.0
+"""How long after its deadline a lease still counts.
 
-# Leases that their holders could not clear are swept by the journal's time to live after this.
+A last request may still be on its way, and clocks differ a little. Writers also stop sending well before
+their deadline (see writer.WRITE_MARGIN).
+"""
+
+# The journal's TTL removes leases that their holders could not clear.
 _SWEEP_AFTER_SECONDS = 86_400
 
 REPLICATOR = "replicator"
@@ -29,10 +35,19 @@ class LeaseTaken(Exception):
 
 
 class UnsettledWrite(Exception):
-    """A write to the destination may yet take effect, so its lease must not be given back early.
+    """A write to the destination may yet take effect, so its lease must not be released early.
 
-    Raised with the error that left the write open as its cause.
+    Raised from the error that left the write open.
     """
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The lease of the invocation ``owner``. Times are seconds since the epoch."""
+
+    deadline: float
+    expires_at: int
+    owner: str = stored_as("lease_owner", "")
 
 
 class Leases:
@@ -53,8 +68,8 @@ class Leases:
         kind
             REPLICATOR or BACKFILL.
         what
-            What is being written: the batch's first sequence number, or the segment. A second holder of
-            the same is refused while the first may live, so that an invocation that was given up on
+            What is written: the batch's first sequence number, or the segment. Another holder of the same
+            lease is rejected while the first one may be running, so that an invocation that was given up
             cannot write after its successor.
         owner
             The invocation's request id.
@@ -67,20 +82,17 @@ class Leases:
             Another owner's lease has not ended.
         """
         name = f"{kind}#{what}"
+        lease = Lease(deadline, int(deadline) + _SWEEP_AFTER_SECONDS, owner)
         try:
             self._store.put(
                 self._PK,
                 name,
-                {
-                    "lease_owner": text(owner),
-                    "deadline": number(deadline),
-                    "expires_at": number(int(deadline) + _SWEEP_AFTER_SECONDS),
-                },
+                encode(lease),
                 condition="attribute_not_exists(pk) OR deadline < :ended OR lease_owner = :me",
                 values={":ended": number(self._clock.now() - GRACE_SECONDS), ":me": text(owner)},
             )
         except Conflict as conflict:
-            raise LeaseTaken(f"{name} is held by an invocation that may still be writing") from conflict
+            raise LeaseTaken(f"an invocation that may still be writing holds lease {name}") from conflict
         try:
             yield
         except UnsettledWrite:
@@ -91,14 +103,69 @@ class Leases:
         self._clear(name, owner)
 
     def alive(self, kind: str) -> list[str]:
-        """Names of the leases of ``kind`` whose holders may still write."""
+        """Return the names of the leases of ``kind`` whose holders may still write."""
         ended = self._clock.now() - GRACE_SECONDS
         return [
             item["sk"]["S"]
             for item in self._store.query(self._PK, first=f"{kind}#", last=f"{kind}#~")
-            if float(item["deadline"]["N"]) >= ended
+            if decode(Lease, item).deadline >= ended
         ]
 
     def _clear(self, name: str, owner: str) -> None:
         with suppress(Conflict):
             self._store.delete(self._PK, name, condition="lease_owner = :me", values={":me": text(owner)})
+
+
+# Shorter than an invocation may last, so that the next one can follow one that was killed. The holder renews
+# it before it ends.
+_TURN_SECONDS = 15.0
+_RENEW_AFTER_SECONDS = 5.0
+
+
+class Turn:
+    """One invocation's claim to be the only running reconciler.
+
+    Two at once do no harm, because the journal lets only one of them change the run. They would double the
+    calls to Lambda, Step Functions and the stream, which all copies of an account share.
+
+    Parameters
+    ----------
+    owner
+        The invocation's request id.
+    """
+
+    _KEY = ("turn", "reconciler")
+
+    def __init__(self, store: Store, clock: Clock, owner: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self._taken: float | None = None
+
+    def take(self) -> bool:
+        """Take the turn or keep it. Returns False while another invocation has it."""
+        now = self._clock.now()
+        if self._taken is not None and now - self._taken < _RENEW_AFTER_SECONDS:
+            return True
+        self._taken = None
+        with suppress(Conflict):
+            self._put(
+                now + _TURN_SECONDS,
+                "attribute_not_exists(pk) OR turn_ends < :now OR turn_owner = :me",
+                {":now": number(now)},
+            )
+            self._taken = now
+        return self._taken is not None
+
+    def give_back(self) -> None:
+        """Let the next invocation take the turn immediately."""
+        with suppress(Conflict):
+            self._put(0, "turn_owner = :me", {})
+
+    def _put(self, ends: float, condition: str, values: Json) -> None:
+        self._store.put(
+            *self._KEY,
+            {"turn_owner": text(self._owner), "turn_ends": number(ends)},
+            condition=condition,
+            values={":me": text(self._owner), **values},
+        )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
-from tablecopy.dynamodb.client import Json
-from tablecopy.journal.store import Conflict, Store, number, text
+from tablecopy.journal.codec import decode, encode, stored_as
+from tablecopy.journal.store import Conflict, Store, Versioned
 
 
 class Phase(StrEnum):
@@ -27,12 +26,12 @@ class Phase(StrEnum):
 REPLICATING = frozenset({Phase.DRAINING, Phase.READY})
 """The phases in which the replicator may write to the destination."""
 
-LETTERS_LIMIT = 1_000
+DEAD_LETTER_LIMIT = 1_000
 """So many open dead letters are taken for a fault of the destination, not of single items."""
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Versioned):
     """State of a run. Times are seconds since the epoch.
 
     Attributes
@@ -51,13 +50,13 @@ class Run:
         When the first slice began; 0 before it. Everything read by the backfill was read after it.
     phase_since
         When this phase began.
-    barren_slices
+    empty_slices
         Slices in a row that copied nothing.
     failed_workers
         Workers of the latest slice that gave up before it ended: each of their segments is unfinished.
     copied_before_slice
         Items copied when the latest slice began, to tell whether it got anywhere.
-    paced_since, paced_from
+    rate_measured_since, rate_measured_from
         Since when the pace of the copying is reckoned, pauses included, and how many items had been copied by
         then. 0 before the first slice, and from when a stopped run is started again until its next one.
     seal_requested
@@ -72,7 +71,7 @@ class Run:
         What preflight waits for.
     reason
         Why the run is stopped, or what it waits for.
-    held
+    blocked
         Everything is copied and applied, and only a person can settle ``reason``. No other phase inherits it.
     resumable
         Whether a stopped run may be continued by ``start``.
@@ -85,7 +84,7 @@ class Run:
         An operator asked for the dead letters to be tried again, and the slice for it has not ended yet.
     redrive_slice
         The slice whose execution settles dead letters; 0 before the first one.
-    letters_limit
+    dead_letter_limit
         The run stops when more dead letters than this are open.
     destination_id
         ``TableId`` of the destination as preflight saw it.
@@ -94,11 +93,9 @@ class Run:
     arriving, applying
         Changes per second, as measured in the latest drain: made at the source, and applied by the
         replicator at full speed. ``applying`` is 0 as long as nothing was measured.
-    judged_since, judged_age, judged_records
+    window_since, window_age, window_records
         Where the present measurement of a drain began: when, how old the oldest unapplied change was
         (seconds), and how many changes had been applied by then.
-    version
-        Raised by every write; a write that does not know the latest one is refused.
     """
 
     run_id: str
@@ -112,7 +109,7 @@ class Run:
     slice_began: float = 0.0
     slice_ends: float = 0.0
     scan_began: float = 0.0
-    barren_slices: int = 0
+    empty_slices: int = stored_as("empty_slices", 0)
     failed_workers: int = 0
     copied_before_slice: int = 0
     seal_requested: bool = False
@@ -126,22 +123,21 @@ class Run:
     read_ceiling: float = 0.0
     redrive: bool = False
     redrive_slice: int = 0
-    letters_limit: int = LETTERS_LIMIT
+    dead_letter_limit: int = stored_as("dead_letter_limit", DEAD_LETTER_LIMIT)
     destination_id: str = ""
     estimate: str = ""
     arriving: float = 0.0
     applying: float = 0.0
-    judged_since: float = 0.0
-    judged_age: float = 0.0
-    judged_records: int = 0
-    held: bool = False
-    paced_since: float = 0.0
-    paced_from: int = 0
-    version: int = 0
+    window_since: float = stored_as("window_since", 0.0)
+    window_age: float = stored_as("window_age", 0.0)
+    window_records: int = stored_as("window_records", 0)
+    blocked: bool = stored_as("held", False)
+    rate_measured_since: float = stored_as("rate_measured_since", 0.0)
+    rate_measured_from: int = stored_as("rate_measured_from", 0)
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
         """This run in ``phase`` from ``at`` on."""
-        return replace(self, **{"held": False, **changes}, phase=phase, phase_since=at)  # type: ignore[arg-type]
+        return replace(self, **{"blocked": False, **changes}, phase=phase, phase_since=at)  # type: ignore[arg-type]
 
 
 class RunRecord:
@@ -155,61 +151,16 @@ class RunRecord:
     def read(self) -> Run | None:
         """The run as of all acknowledged writes, or None before the first start."""
         item = self._store.get(*self._KEY)
-        return None if item is None else _decode(item)
+        return None if item is None else decode(Run, item)
 
     def create(self, run: Run) -> bool:
         """Write the first state. False if there is a run already."""
         try:
-            self._store.put(*self._KEY, _encode(run), condition="attribute_not_exists(pk)")
+            self._store.put(*self._KEY, encode(run), condition="attribute_not_exists(pk)")
         except Conflict:
             return False
         return True
 
     def save(self, run: Run) -> Run | None:
         """Replace the state that ``run`` was derived from; None if somebody else has done so first."""
-        following = replace(run, version=run.version + 1)
-        try:
-            self._store.put(
-                *self._KEY,
-                _encode(following),
-                condition="#version = :known",
-                names={"#version": "version"},
-                values={":known": number(run.version)},
-            )
-        except Conflict:
-            return None
-        return following
-
-
-def _encode(run: Run) -> Json:
-    item: Json = {}
-    for name, value in asdict(run).items():
-        if isinstance(value, bool):
-            item[name] = {"BOOL": value}
-        elif isinstance(value, int | float):
-            item[name] = number(value)
-        elif isinstance(value, tuple):
-            item[name] = {"L": [text(element) for element in value]}
-        else:
-            item[name] = text(str(value))
-    return item
-
-
-def _decode(item: Json) -> Run:
-    """The run in ``item``. A field that an earlier release did not write has its default."""
-    return Run(**{each.name: _value(each.type, item[each.name]) for each in fields(Run) if each.name in item})
-
-
-def _value(type_: object, attribute: Json) -> Any:
-    match type_:
-        case "int":
-            return int(attribute["N"])
-        case "float":
-            return float(attribute["N"])
-        case "bool":
-            return attribute["BOOL"]
-        case "Phase":
-            return Phase(attribute["S"])
-        case "tuple[str, ...]":
-            return tuple(element["S"] for element in attribute["L"])
-    return attribute["S"]
+        return self._store.save(*self._KEY, run)

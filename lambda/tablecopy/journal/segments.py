@@ -5,17 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.store import Store, number
+from tablecopy.journal.codec import decode, encode
+from tablecopy.journal.store import Store
 
 
 @dataclass(frozen=True)
 class Segment:
     """Progress of one segment.
 
-    ``checkpoint`` is the key of the last item whose write was acknowledged together with all before it,
-    in DynamoDB JSON, or None at the beginning. ``wire_bytes`` counts what was sent, not what DynamoDB
-    bills. ``pace`` is how many items a second the last worker has written, by which the next one chooses
-    the size of its pages.
+    Attributes
+    ----------
+    number
+        Number of the segment, from 0.
+    checkpoint
+        Key in DynamoDB JSON of the last item whose write was acknowledged together with all before it;
+        ``None`` at the beginning.
+    items, wire_bytes
+        What was written. Bytes are those of the requests, not what DynamoDB bills.
+    done
+        The segment is copied.
+    pace
+        Items per second that the last worker has written. The next worker takes its page size from it.
     """
 
     number: int
@@ -27,7 +37,7 @@ class Segment:
 
 
 class Segments:
-    """The segment items of the journal. One worker at a time writes to one: it holds the segment's lease."""
+    """The segment items of the journal. One worker at a time writes one: it holds the segment's lease."""
 
     _PK = "segment"
 
@@ -35,26 +45,18 @@ class Segments:
         self._store = store
 
     def read(self, segment: int) -> Segment:
-        """The segment's progress; one that was never written to is at its beginning."""
+        """Return the segment's progress; a segment that was never saved is at its beginning."""
         item = self._store.get(self._PK, _name(segment))
         return Segment(segment) if item is None else _decode(item)
 
     def read_all(self, total: int) -> list[Segment]:
-        """The progress of all segments of a scan over ``total``."""
+        """Return the progress of all segments of a scan with ``total`` segments."""
         known = {segment.number: segment for segment in map(_decode, self._store.query(self._PK))}
-        return [known.get(number_, Segment(number_)) for number_ in range(total)]
+        return [known.get(number, Segment(number)) for number in range(total)]
 
     def save(self, segment: Segment) -> None:
         """Write the segment's progress."""
-        attributes: Json = {
-            "items": number(segment.items),
-            "wire_bytes": number(segment.wire_bytes),
-            "done": {"BOOL": segment.done},
-            "pace": number(segment.pace),
-        }
-        if segment.checkpoint is not None:
-            attributes["checkpoint"] = {"M": segment.checkpoint}
-        self._store.put(self._PK, _name(segment.number), attributes)
+        self._store.put(self._PK, _name(segment.number), encode(segment, without={"number"}))
 
 
 def _name(segment: int) -> str:
@@ -63,11 +65,4 @@ def _name(segment: int) -> str:
 
 
 def _decode(item: Json) -> Segment:
-    return Segment(
-        number=int(item["sk"]["S"]),
-        checkpoint=item["checkpoint"]["M"] if "checkpoint" in item else None,
-        items=int(item["items"]["N"]),
-        wire_bytes=int(item["wire_bytes"]["N"]),
-        done=item["done"]["BOOL"],
-        pace=float(item["pace"]["N"]),
-    )
+    return decode(Segment, item, number=int(item["sk"]["S"]))

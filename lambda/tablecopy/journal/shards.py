@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.store import Conflict, Store, number, text
+from tablecopy.journal.codec import decode
+from tablecopy.journal.store import Store, Versioned
 
 
 @dataclass(frozen=True)
-class Shard:
+class Shard(Versioned):
     """What is known of one shard. Times are seconds since the epoch.
 
     Attributes
@@ -24,8 +25,6 @@ class Shard:
         The shard is closed and applied to its end.
     records, puts, deletes
         What the replicator has done for this shard so far.
-    version
-        Raised by every write; a write that does not know the latest one is refused.
     batch_first
         First sequence number of the batch that led to ``position``.
     parent
@@ -46,7 +45,6 @@ class Shard:
     records: int = 0
     puts: int = 0
     deletes: int = 0
-    version: int = 0
     batch_first: str = ""
     parent: str = ""
     iterator: str = ""
@@ -73,55 +71,10 @@ class Shards:
 
     def save(self, shard: Shard) -> Shard | None:
         """Replace the state that ``shard`` was derived from; None if somebody else has done so first."""
-        following = replace(shard, version=shard.version + 1)
-        attributes: Json = {
-            "position": text(shard.position),
-            "batch_first": text(shard.batch_first),
-            "applied_to": number(shard.applied_to),
-            "finished": {"BOOL": shard.finished},
-            "records": number(shard.records),
-            "puts": number(shard.puts),
-            "deletes": number(shard.deletes),
-            "version": number(following.version),
-            "parent": text(shard.parent),
-            "iterator": text(shard.iterator),
-            "counted_to": text(shard.counted_to),
-            "waiting": number(shard.waiting),
-        }
-        if shard.empty_since is not None:
-            attributes["empty_since"] = number(shard.empty_since)
-        try:
-            if shard.version == 0:
-                self._store.put(self._PK, shard.shard_id, attributes, condition="attribute_not_exists(pk)")
-            else:
-                self._store.put(
-                    self._PK,
-                    shard.shard_id,
-                    attributes,
-                    condition="#version = :known",
-                    names={"#version": "version"},
-                    values={":known": number(shard.version)},
-                )
-        except Conflict:
-            return None
-        return following
+        return self._store.save(
+            self._PK, shard.shard_id, shard, is_new=shard.version == 0, without={"shard_id"}
+        )
 
 
 def _decode(item: Json) -> Shard:
-    return Shard(
-        shard_id=item["sk"]["S"],
-        position=item["position"]["S"],
-        batch_first=item["batch_first"]["S"],
-        applied_to=float(item["applied_to"]["N"]),
-        empty_since=float(item["empty_since"]["N"]) if "empty_since" in item else None,
-        finished=item["finished"]["BOOL"],
-        records=int(item["records"]["N"]),
-        puts=int(item["puts"]["N"]),
-        deletes=int(item["deletes"]["N"]),
-        version=int(item["version"]["N"]),
-        # Of an earlier release: without the following.
-        parent=item.get("parent", text(""))["S"],
-        iterator=item.get("iterator", text(""))["S"],
-        counted_to=item.get("counted_to", text(""))["S"],
-        waiting=int(item.get("waiting", number(0))["N"]),
-    )
+    return decode(Shard, item, shard_id=item["sk"]["S"])

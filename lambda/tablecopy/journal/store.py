@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import BadPage
+from tablecopy.journal.codec import encode, number, text
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A record that several writers may replace.
+
+    Attributes
+    ----------
+    version
+        Raised by 1 by every write. A write that does not know the latest version is rejected.
+    """
+
+    version: int = field(default=0, kw_only=True)
+
+
+V = TypeVar("V", bound=Versioned)
 
 
 class Conflict(Exception):
     """A conditional write found the item in another state than expected."""
-
-
-def text(value: str) -> Json:
-    """``value`` as a DynamoDB string."""
-    return {"S": value}
-
-
-def number(value: float) -> Json:
-    """``value`` as a DynamoDB number."""
-    return {"N": repr(value)}
 
 
 class Store:
@@ -60,6 +68,43 @@ class Store:
             values,
             names,
         )
+
+    def save(
+        self, pk: str, sk: str, record: V, *, is_new: bool = False, without: Collection[str] = ()
+    ) -> V | None:
+        """Replace the item that ``record`` was derived from by its version.
+
+        Parameters
+        ----------
+        record
+            A dataclass instance with a ``version``, which every write raises by 1.
+        is_new
+            There is no such item yet.
+        without
+            Fields that are not attributes of the item.
+
+        Returns
+        -------
+        record or None
+            The record as written; ``None`` if another writer was first.
+        """
+        updated = replace(record, version=record.version + 1)
+        attributes = encode(updated, without=without)
+        try:
+            if is_new:
+                self.put(pk, sk, attributes, condition="attribute_not_exists(pk)")
+            else:
+                self.put(
+                    pk,
+                    sk,
+                    attributes,
+                    condition="#version = :known",
+                    names={"#version": "version"},
+                    values={":known": number(record.version)},
+                )
+        except Conflict:
+            return None
+        return updated
 
     def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
         """Remove the item. Raises Conflict when ``condition`` does not hold."""

@@ -18,7 +18,7 @@ import botocore.session
 from tablecopy.clock import Clock
 from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.requests import key_token
-from tablecopy.journal.dead_letters import Letter, Letters, Origin, name
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
@@ -171,8 +171,8 @@ class Stage:
     def put_letter(self, item: Item) -> str:
         """A dead letter for this item, refused before any run; what it is called in the journal."""
         token = key_token(key_of(item))
-        letters = Letters(self._store, _Yesterday())
-        letters.put(Letter(token, key_of(item), Origin.BACKFILL, "put", "ValidationException", "refused"))
+        letters = DeadLetters(self._store, _Yesterday())
+        letters.put(DeadLetter(token, key_of(item), Origin.BACKFILL, "put", "ValidationException", "refused"))
         return name(token)
 
     def reconcile(self, is_reached: Callable[[], bool]) -> str:

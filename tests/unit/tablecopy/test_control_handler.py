@@ -15,7 +15,7 @@ from botocore.exceptions import ConnectTimeoutError
 from tablecopy.control.commands import Commands
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Context
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
@@ -52,7 +52,7 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def run(handler: ModuleType, monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> RunRecord:
     store = MemoryStore()
     record = RunRecord(store)
-    letters = Letters(store, clock)
+    letters = DeadLetters(store, clock)
     commands = Commands(record, Segments(store), Shards(store), letters, clock, STREAM_ARN, 4, 60)
     monkeypatch.setattr(handler, "_COMMANDS", commands)
     return record

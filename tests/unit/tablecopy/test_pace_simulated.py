@@ -21,8 +21,8 @@ from tablecopy.control.queue import FailureQueue
 from tablecopy.control.reconciler import Parts, Reconciler
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.table_checks import Watch
-from tablecopy.journal.applied_batches import Mark, Marks
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import Leases
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -80,8 +80,8 @@ class World:
         self.queue = FakeQueue()
         self.run = RunRecord(self.store)
         self.segments = Segments(self.store)
-        self.marks = Marks(self.store, self.clock)
-        self.letters = Letters(self.store, self.clock)
+        self.marks = AppliedBatches(self.store, self.clock)
+        self.letters = DeadLetters(self.store, self.clock)
         self.commands = Commands(
             self.run, self.segments, Shards(self.store), self.letters, self.clock, STREAM_ARN, 1, 60
         )
@@ -182,7 +182,7 @@ class World:
         lane.credit -= len(batch)
         lane.applied += len(batch)
         self.oldest_applied = max(self.oldest_applied, self.clock.time - batch[0][1])
-        self.marks.put(Mark(batch[0][0], batch[-1][0], len(batch), len(batch), 0))
+        self.marks.put(AppliedBatch(batch[0][0], batch[-1][0], len(batch), len(batch), 0))
 
 
 def constant(rate: float) -> Rate:

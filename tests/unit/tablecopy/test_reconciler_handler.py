@@ -17,11 +17,11 @@ from tablecopy.control.metrics import Pulse
 from tablecopy.control.reconciler import Outcome
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Context
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import DeadLetters
+from tablecopy.journal.leases import Turn
 from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
-from tablecopy.journal.turn import Turn
 from tests.unit.tablecopy.fakes import STREAM_ARN, FakeClock, MemoryStore, client_error
 from tests.unit.tablecopy.functions import COMMON, ENVIRONMENT, OWN
 from tests.unit.tablecopy.published import Published, published
@@ -82,7 +82,7 @@ def run(
     handler: ModuleType, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> RunRecord:
     record = RunRecord(store)
-    letters = Letters(store, clock)
+    letters = DeadLetters(store, clock)
     commands = Commands(record, Segments(store), Shards(store), letters, clock, STREAM_ARN, 4, 60)
     monkeypatch.setattr(handler, "_COMMANDS", commands)
     return record

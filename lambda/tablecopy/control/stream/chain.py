@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tablecopy.control.stream.reader import Reader, Seen
-from tablecopy.journal.applied_batches import Mark, Marks, sortable
+from tablecopy.control.stream.reader import Reader, StreamRecord
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches, sortable
 from tablecopy.journal.shards import Shard
 
 
-def advance(shard: Shard, reader: Reader, marks: Marks, expired_to: float) -> Shard:
+def advance(shard: Shard, reader: Reader, marks: AppliedBatches, expired_to: float) -> Shard:
     """Follow the marks over the records that ``reader`` has ahead, and drop these.
 
     Records made before ``expired_to`` (seconds since the epoch) at the beginning of a shard may have left
@@ -23,7 +23,7 @@ def advance(shard: Shard, reader: Reader, marks: Marks, expired_to: float) -> Sh
     known = marks.between(begin, reader.ahead[-1].sequence_number)
     if not shard.position:
         _skip_expired(known, reader, expired_to)
-    chain: list[Mark] = []
+    chain: list[AppliedBatch] = []
     records = 0
     while reader.ahead and (mark := _leading_on(known, reader.ahead)):
         chain.append(mark)
@@ -45,7 +45,7 @@ def advance(shard: Shard, reader: Reader, marks: Marks, expired_to: float) -> Sh
     )
 
 
-def _leading_on(marks: Mapping[str, Mark], ahead: deque[Seen]) -> Mark | None:
+def _leading_on(marks: Mapping[str, AppliedBatch], ahead: deque[StreamRecord]) -> AppliedBatch | None:
     """The mark that covers the first record ahead.
 
     Mostly it is that record's own. But a batch that was applied and not acknowledged may be delivered again
@@ -60,7 +60,7 @@ def _leading_on(marks: Mapping[str, Mark], ahead: deque[Seen]) -> Mark | None:
     return next((mark for mark in marks.values() if int(mark.first) < start and mark.last in here), None)
 
 
-def _skip_expired(marks: Mapping[str, Mark], reader: Reader, expired_to: float) -> None:
+def _skip_expired(marks: Mapping[str, AppliedBatch], reader: Reader, expired_to: float) -> None:
     before = ""
     for seen in reader.ahead:
         if sortable(seen.sequence_number) in marks:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from tablecopy.clock import Clock
 from tablecopy.control.stream.chain import advance
 from tablecopy.control.stream.expiry import RETENTION_SECONDS, check_not_expired, is_touched
-from tablecopy.control.stream.reader import PAGE_RECORDS, PlaceLost, Reader
-from tablecopy.journal.applied_batches import Marks
+from tablecopy.control.stream.reader import PAGE_RECORDS, IteratorExpired, Reader
+from tablecopy.journal.applied_batches import AppliedBatches
 from tablecopy.journal.shards import Shard, Shards
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Stream:
         client: DynamoDBStreamsClient,
         stream_arn: str,
         shards: Shards,
-        marks: Marks,
+        marks: AppliedBatches,
         clock: Clock,
         drained_after: float,
     ) -> None:
@@ -147,7 +147,7 @@ class Stream:
             before = known.get(shard_id) or Shard(shard_id, applied_to=now, parent=parent)
             try:
                 shard = self._follow(before, covered_to, shards, count=count)
-            except PlaceLost:
+            except IteratorExpired:
                 self._readers.pop(shard_id, None)
                 self._check_there()
                 shard = self._follow(replace(before, iterator=""), covered_to, shards, count=count)
@@ -220,7 +220,7 @@ class Stream:
             shard = advance(shard, reader, self._marks, expired_to)
             if reader.ahead or not more:
                 break
-        shard = replace(shard, iterator=reader.place)
+        shard = replace(shard, iterator=reader.resume_iterator)
         if reader.ahead:
             oldest = reader.ahead[0]
             check_not_expired(

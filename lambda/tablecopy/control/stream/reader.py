@@ -19,12 +19,12 @@ PAGE_RECORDS = 1_000
 _EMPTY_PAGES_AT_FIRST = 3
 
 
-class PlaceLost(Exception):
+class IteratorExpired(Exception):
     """An iterator, or what it points at, is too old to be read on: begin again at the position."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class StreamRecord:
     """A record, as far as control looks at it; ``created`` in seconds since the epoch."""
 
     sequence_number: str
@@ -49,12 +49,12 @@ class Reader:
         self._stream_arn = stream_arn
         self._shard_id = shard.shard_id
         self.from_horizon = False
-        self.ahead: deque[Seen] = deque()
+        self.ahead: deque[StreamRecord] = deque()
         self.saved = now
         self._iterator = shard.iterator or self._open(shard.position)
-        self._place = ""
+        self._first_unapplied_page = ""
         self._patience = _EMPTY_PAGES_AT_FIRST
-        self._tail: _Tail | None = None
+        self._backlog_count: _BacklogCount | None = None
 
     @property
     def at_closed_end(self) -> bool:
@@ -62,22 +62,22 @@ class Reader:
         return self._iterator is None
 
     @property
-    def place(self) -> str:
+    def resume_iterator(self) -> str:
         """Where another reader may read on: it finds what is ahead, and no empty pages before that."""
-        return self._place if self.ahead else self._iterator or ""
+        return self._first_unapplied_page if self.ahead else self._iterator or ""
 
     def read(self, enough: int) -> bool:
         """Read pages until ``enough`` records are ahead or nothing comes. True if any record came.
 
         Raises
         ------
-        PlaceLost
+        IteratorExpired
             This reader is of no more use.
         """
         brought = False
         while self._iterator is not None and len(self.ahead) < enough:
             if not self.ahead:
-                self._place = self._iterator
+                self._first_unapplied_page = self._iterator
             records, self._iterator = _page(self._client, self._iterator)
             self.ahead += records
             if records:
@@ -95,10 +95,10 @@ class Reader:
             self.ahead.popleft()
             dropped += 1
         if dropped:
-            self._tail = None
+            self._backlog_count = None
         return dropped
 
-    def is_gone(self, record: Seen) -> bool:
+    def is_gone(self, record: StreamRecord) -> bool:
         """Whether a record that was read has left the stream since."""
         try:
             self._iterator_at("AT_SEQUENCE_NUMBER", record.sequence_number)
@@ -113,20 +113,22 @@ class Reader:
         """
         if len(self.ahead) < enough:
             return "", len(self.ahead)
-        if self._tail is None:
+        if self._backlog_count is None:
             known = (shard.counted_to, shard.waiting) if shard.counted_to else None
-            self._tail = _Tail(*(known or (self.ahead[-1].sequence_number, len(self.ahead))))
-        if self._tail.iterator == "":
-            self._tail.iterator = self._iterator_at("AFTER_SEQUENCE_NUMBER", self._tail.counted_to)
+            self._backlog_count = _BacklogCount(*(known or (self.ahead[-1].sequence_number, len(self.ahead))))
+        if self._backlog_count.iterator == "":
+            self._backlog_count.iterator = self._iterator_at(
+                "AFTER_SEQUENCE_NUMBER", self._backlog_count.counted_to
+            )
         for _ in range(pages):
-            if self._tail.iterator is None:
+            if self._backlog_count.iterator is None:
                 break
-            records, self._tail.iterator = _page(self._client, self._tail.iterator)
+            records, self._backlog_count.iterator = _page(self._client, self._backlog_count.iterator)
             if not records:
                 break
-            self._tail.counted_to = records[-1].sequence_number
-            self._tail.count += len(records)
-        return self._tail.counted_to, self._tail.count
+            self._backlog_count.counted_to = records[-1].sequence_number
+            self._backlog_count.count += len(records)
+        return self._backlog_count.counted_to, self._backlog_count.count
 
     @property
     def _gone(self) -> type[Exception]:
@@ -158,7 +160,7 @@ class Reader:
 
 
 @dataclass
-class _Tail:
+class _BacklogCount:
     """How far records were counted. ``iterator`` is empty before the first page, None at a closed end."""
 
     counted_to: str
@@ -166,7 +168,7 @@ class _Tail:
     iterator: str | None = ""
 
 
-def _page(client: DynamoDBStreamsClient, iterator: str) -> tuple[list[Seen], str | None]:
+def _page(client: DynamoDBStreamsClient, iterator: str) -> tuple[list[StreamRecord], str | None]:
     try:
         page = client.get_records(ShardIterator=iterator, Limit=PAGE_RECORDS)
     except (
@@ -174,7 +176,10 @@ def _page(client: DynamoDBStreamsClient, iterator: str) -> tuple[list[Seen], str
         client.exceptions.TrimmedDataAccessException,
         client.exceptions.ResourceNotFoundException,
     ) as error:
-        raise PlaceLost from error
+        raise IteratorExpired from error
     changes = (record["dynamodb"] for record in page["Records"])
-    seen = [Seen(each["SequenceNumber"], each["ApproximateCreationDateTime"].timestamp()) for each in changes]
+    seen = [
+        StreamRecord(each["SequenceNumber"], each["ApproximateCreationDateTime"].timestamp())
+        for each in changes
+    ]
     return seen, page.get("NextShardIterator")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tablecopy.control.commands import Commands, NotPossible
-from tablecopy.journal.dead_letters import Letter, Letters, Origin
-from tablecopy.journal.run import LETTERS_LIMIT, Phase, Run, RunRecord
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
+from tablecopy.journal.run import DEAD_LETTER_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
@@ -20,8 +20,8 @@ from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore
 UNDER_WAY = set(Phase) - {Phase.STOPPED, Phase.SEALING, Phase.SEALED}
 
 
-def letter(key: str, size: int = 1) -> Letter:
-    return Letter(
+def letter(key: str, size: int = 1) -> DeadLetter:
+    return DeadLetter(
         token=key,
         key={"pk": {"S": key}},
         origin=Origin.STREAM,
@@ -39,7 +39,7 @@ class Scene:
         self.run = RunRecord(store)
         self.segments = Segments(store)
         self.shards = Shards(store)
-        self.letters = Letters(store, clock)
+        self.letters = DeadLetters(store, clock)
         self.commands = self.another(self.run)
 
     def another(self, run: RunRecord) -> Commands:
@@ -134,19 +134,19 @@ class TestStart:
         assert scene.now().version == (2 if stopped else 0)
 
     def test_a_stopped_one_goes_on_where_workers_may_still_write(self, scene: Scene) -> None:
-        scene.at(Phase.STOPPED, reason="why", barren_slices=3)
+        scene.at(Phase.STOPPED, reason="why", empty_slices=3)
         scene.commands.start()
         run = scene.now()
-        assert (run.phase, run.reason, run.barren_slices) == (Phase.RESUMING, "", 0)
+        assert (run.phase, run.reason, run.empty_slices) == (Phase.RESUMING, "", 0)
 
     def test_a_stopped_one_is_judged_by_what_is_measured_from_then_on(self, scene: Scene) -> None:
-        scene.at(Phase.STOPPED, arriving=9.0, applying=9.0, slice_began=NOON, paced_since=NOON)
+        scene.at(Phase.STOPPED, arriving=9.0, applying=9.0, slice_began=NOON, rate_measured_since=NOON)
         scene.letters.put(letter("a"))
         scene.commands.start()
         run = scene.now()
-        assert (run.arriving, run.applying, run.slice_began, run.paced_since) == (0, 0, 0, 0)
+        assert (run.arriving, run.applying, run.slice_began, run.rate_measured_since) == (0, 0, 0, 0)
         # It does not stop again for the dead letters it stopped for.
-        assert run.letters_limit == LETTERS_LIMIT + 1
+        assert run.dead_letter_limit == DEAD_LETTER_LIMIT + 1
 
     @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.SEALING, Phase.SEALED])
     def test_one_that_has_ended_is_not_started_again(self, scene: Scene, phase: Phase) -> None:
@@ -273,8 +273,8 @@ class TestStatus:
 
     def test_it_adds_up(self, scene: Scene) -> None:
         figures = {"arriving": 1.5, "applying": 20.0, "workers": 3, "estimate": '{"items": 5}'}
-        pace = {"paced_since": NOON - 60, "paced_from": 4}
-        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", held=True, **figures, **pace)
+        pace = {"rate_measured_since": NOON - 60, "rate_measured_from": 4}
+        scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", blocked=True, **figures, **pace)
         scene.letters.put(letter("a"))
         scene.segments.save(Segment(0, None, 10, 1000, done=True))
         scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tablecopy.control.pace import Pace, begin_stretch
+from tablecopy.control.pace import Pace, begin_window
 from tablecopy.control.stream.progress import Backlog
 from tablecopy.journal.run import Phase, Run
 from tests.unit.tablecopy.fakes import NOON
@@ -21,7 +21,7 @@ def backlog(age: float = 0.0, records: int = 0, waiting: int = 0) -> Backlog:
 
 
 def judged(age: float, records: int = 0, since: float = NOON) -> Run:
-    return replace(RUN, judged_since=since, judged_age=age, judged_records=records)
+    return replace(RUN, window_since=since, window_age=age, window_records=records)
 
 
 class TestLength:
@@ -78,8 +78,8 @@ class TestMeasured:
         assert PACE.measured(run, backlog(records=50), now) == {}
 
     def test_a_stretch_begins_where_the_last_one_ended(self) -> None:
-        run = replace(RUN, **begin_stretch(backlog(records=7), NOON + 5, 600))
-        assert (run.judged_since, run.judged_age, run.judged_records) == (NOON + 5, 600, 7)
+        run = replace(RUN, **begin_window(backlog(records=7), NOON + 5, 600))
+        assert (run.window_since, run.window_age, run.window_records) == (NOON + 5, 600, 7)
 
 
 class TestOver:
@@ -105,7 +105,7 @@ class TestOver:
 
 class TestHopeless:
     def late(self, run: Run, age: float, now: float, *, slices_left: bool = True) -> bool:
-        return bool(PACE.hopeless(run, backlog(age), now, slices_left=slices_left))
+        return bool(PACE.cannot_catch_up(run, backlog(age), now, slices_left=slices_left))
 
     def test_it_stops_shortly_before_the_promise_breaks(self) -> None:
         run = judged(11.8 * HOUR)
@@ -129,12 +129,12 @@ class TestHopeless:
         assert not self.late(run, HOUR, at, slices_left=False)
 
     def test_a_replicator_that_does_nothing_is_told(self) -> None:
-        says = PACE.hopeless(judged(11.5 * HOUR), backlog(12 * HOUR), NOON + 1_800, slices_left=True)
+        says = PACE.cannot_catch_up(judged(11.5 * HOUR), backlog(12 * HOUR), NOON + 1_800, slices_left=True)
         assert "applied nothing in the last 30 minutes; its log group says why" in says
 
     def test_the_numbers_are_told(self) -> None:
         run = judged(11.8 * HOUR)
-        says = PACE.hopeless(run, backlog(11.9 * HOUR, records=3_600), NOON + 720, slices_left=True)
+        says = PACE.cannot_catch_up(run, backlog(11.9 * HOUR, records=3_600), NOON + 720, slices_left=True)
         assert "applied 5.0 changes a second in the last 12 minutes" in says
         assert "the source made 10.0 a second" in says
         assert "11.9 hours old and does not get younger, and none may get older than 12.0 hours" in says

@@ -27,8 +27,8 @@ from tablecopy.control.reach import out_of_reach
 from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.table_checks import Watch
-from tablecopy.journal.applied_batches import Mark, Marks
-from tablecopy.journal.dead_letters import Letter, Letters, Origin
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -89,8 +89,8 @@ class Scene:
         self.run = RunRecord(quiet)
         self.leases = Leases(quiet, self.clock)
         self.segments = Segments(quiet)
-        self.marks = Marks(quiet, self.clock)
-        self.letters = Letters(quiet, self.clock)
+        self.marks = AppliedBatches(quiet, self.clock)
+        self.letters = DeadLetters(quiet, self.clock)
         self.commands = Commands(
             self.run, self.segments, Shards(quiet), self.letters, self.clock, STREAM_ARN, 2, drained_after
         )
@@ -109,7 +109,7 @@ class Scene:
                 cast(DynamoDBStreamsClient, self.streams),
                 STREAM_ARN,
                 Shards(self._store),
-                Marks(self._store, self.clock),
+                AppliedBatches(self._store, self.clock),
                 self.clock,
                 self.drained_after,
             ),
@@ -292,7 +292,7 @@ class TestWatch:
         assert not scene.now().resumable
 
     def test_too_many_dead_letters_stop_it_until_it_is_started_again(self, scene: Scene) -> None:
-        scene.at(Phase.DRAINING, letters_limit=2)
+        scene.at(Phase.DRAINING, dead_letter_limit=2)
         for index in range(3):
             scene.letters.put(dead(index, code="AccessDenied" if index else "ValidationException"))
         scene.step()
@@ -361,16 +361,16 @@ class TestPausing:
         scene.at(Phase.PAUSING)
         scene.segments.save(Segment(0, None, 7))
         scene.step()
-        began = (scene.now().paced_since, scene.now().paced_from)
+        began = (scene.now().rate_measured_since, scene.now().rate_measured_from)
         assert began == (scene.clock.time, 7)
         scene.clock.tick(HOUR)
         scene.segments.save(Segment(0, None, 9))
         scene.at(Phase.PAUSING)
         scene.step()
-        assert (scene.now().paced_since, scene.now().paced_from) == began
-        scene.at(Phase.PAUSING, paced_since=0.0)
+        assert (scene.now().rate_measured_since, scene.now().rate_measured_from) == began
+        scene.at(Phase.PAUSING, rate_measured_since=0.0)
         scene.step()
-        assert (scene.now().paced_since, scene.now().paced_from) == (scene.clock.time, 9)
+        assert (scene.now().rate_measured_since, scene.now().rate_measured_from) == (scene.clock.time, 9)
 
     def test_the_slice_is_as_long_as_the_rates_allow(self, scene: Scene) -> None:
         scene.at(Phase.PAUSING, slice=1, arriving=9.54, applying=10.0)
@@ -441,17 +441,17 @@ class TestSlice:
         scene.step()
         assert scene.now().phase is Phase.RESUMING
         # That it copied nothing is not its workers' fault.
-        assert scene.now().barren_slices == 0
+        assert scene.now().empty_slices == 0
 
     def test_slices_that_copy_nothing_are_counted_until_one_does(self, scene: Scene) -> None:
         for slice_ in (1, 2):
             scene.at(Phase.SLICE, slice=slice_, slice_ends=scene.clock.time)
             scene.step()
-            assert scene.now().barren_slices == slice_
+            assert scene.now().empty_slices == slice_
         scene.segments.save(Segment(0, items=1))
         scene.at(Phase.SLICE, slice=3, slice_ends=scene.clock.time)
         scene.step()
-        assert scene.now().barren_slices == 0
+        assert scene.now().empty_slices == 0
         # The slice lasted until its end, so nobody gave up.
         assert scene.now().failed_workers == 0
 
@@ -494,10 +494,10 @@ class TestResuming:
         scene.at(Phase.RESUMING, slice_began=began, scan_began=NOON - HOUR)
         scene.step()
         run = scene.now()
-        assert (run.judged_since, run.judged_age, run.judged_records) == (NOON, behind, 0)
+        assert (run.window_since, run.window_age, run.window_records) == (NOON, behind, 0)
 
     def test_three_barren_slices_stop_the_run_until_it_is_started_again(self, scene: Scene) -> None:
-        scene.at(Phase.RESUMING, barren_slices=3)
+        scene.at(Phase.RESUMING, empty_slices=3)
         scene.step()
         assert scene.now().phase is Phase.STOPPED
         assert scene.now().resumable
@@ -532,7 +532,7 @@ class TestRedrive:
         assert refused.now().phase is Phase.DRAINING
         assert "1 dead letter(s) are open" in refused.now().reason
         assert "tablecopy redrive" in refused.now().reason
-        assert refused.now().held
+        assert refused.now().blocked
         self.settle(refused)
         refused.step()
         assert refused.now().phase is Phase.READY
@@ -560,7 +560,7 @@ class TestRedrive:
         assert refused.now().failed_workers == 0
         self.until(refused, Phase.DRAINING)
         assert not refused.now().redrive
-        assert refused.now().barren_slices == 0
+        assert refused.now().empty_slices == 0
         refused.step()
         refused.settle_mapping()
         refused.step_for(DRAINED_AFTER)
@@ -596,14 +596,14 @@ class TestRedrive:
         assert not refused.now().redrive
 
 
-def dead(index: int, code: str = "ValidationException") -> Letter:
+def dead(index: int, code: str = "ValidationException") -> DeadLetter:
     key = {"pk": {"S": f"{index}"}}
-    return Letter(f"{index}", key, Origin.STREAM, "put", code, "why")
+    return DeadLetter(f"{index}", key, Origin.STREAM, "put", code, "why")
 
 
-def _mark(first: int, last: int) -> Mark:
+def _mark(first: int, last: int) -> AppliedBatch:
     """The mark of the batch from one write of the scene to another."""
-    return Mark(str(10**24 + first), str(10**24 + last), records=last - first + 1, puts=1, deletes=0)
+    return AppliedBatch(str(10**24 + first), str(10**24 + last), records=last - first + 1, puts=1, deletes=0)
 
 
 class TestDraining:
@@ -630,7 +630,7 @@ class TestDraining:
         scene.step_for(DRAINED_AFTER - 1)
         assert scene.now().phase is Phase.DRAINING
         assert "stop the writers" in scene.now().reason
-        assert not scene.now().held
+        assert not scene.now().blocked
         scene.step_for(1)
         assert scene.now().phase is Phase.READY
         assert scene.now().reason == ""
@@ -642,10 +642,10 @@ class TestDraining:
         scene.step_for(DRAINED_AFTER)
         assert scene.now().phase is Phase.DRAINING
         assert "2 message(s)" in scene.now().reason
-        assert scene.now().held
+        assert scene.now().blocked
         scene.queue.messages = 0
         scene.step()
-        assert (scene.now().phase, scene.now().held) == (Phase.READY, False)
+        assert (scene.now().phase, scene.now().blocked) == (Phase.READY, False)
 
     @pytest.mark.parametrize("segments_left", [True, False])
     def test_it_says_why_lambda_hands_no_changes_over(self, scene: Scene, segments_left: bool) -> None:
@@ -657,7 +657,7 @@ class TestDraining:
         scene.lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
         scene.step()
         assert scene.now().reason.endswith("PROBLEM: Cannot access stream")
-        assert not scene.now().held
+        assert not scene.now().blocked
         scene.lambda_.mapping["LastProcessingResult"] = "OK"
         scene.clock.tick(60)
         scene.step()
@@ -665,9 +665,9 @@ class TestDraining:
 
     def test_a_run_is_not_held_while_changes_come(self, scene: Scene) -> None:
         scene.finish_segments()
-        scene.at(Phase.DRAINING, held=True, reason="2 message(s)")
+        scene.at(Phase.DRAINING, blocked=True, reason="2 message(s)")
         scene.step()
-        assert not scene.now().held
+        assert not scene.now().blocked
 
     def test_ready_needs_the_same_tables(self, scene: Scene) -> None:
         scene.finish_segments()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tablecopy.control.table_checks import Halt, Watch
-from tablecopy.journal.dead_letters import Letters
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import Phase, Run
 from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
 
@@ -15,7 +15,7 @@ RUN = Run("run", "arn", 4, NOON, Phase.SLICE, NOON, destination_id="id")
 
 
 def watch(clock: FakeClock, *checks: Callable[[Run], list[str]]) -> Watch:
-    return Watch(clock, checks, Letters(MemoryStore(), clock))
+    return Watch(clock, checks, DeadLetters(MemoryStore(), clock))
 
 
 def test_nothing_wrong_stops_nothing(clock: FakeClock) -> None:

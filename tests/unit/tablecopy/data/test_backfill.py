@@ -21,7 +21,7 @@ from tablecopy.data.backfill import Next, Worker
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import key_token
-from tablecopy.journal.dead_letters import Letters, Origin
+from tablecopy.journal.dead_letters import DeadLetters, Origin
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, Leases, UnsettledWrite
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -73,7 +73,7 @@ class Scene:
         self.run = RunRecord(store)
         self.run.create(run)
         self.leases = Leases(store, self.clock)
-        self.letters = Letters(store, self.clock)
+        self.letters = DeadLetters(store, self.clock)
         self.segments = Segments(store)
         self.limits = WorkerLimits(self.clock, 1e6, 1e6)
         self.writers = writers
@@ -398,7 +398,7 @@ class TestErrors:
         scene = Scene(store, items(3))
         scene.destination.refuses = {key_token({"pk": items(3)[1]["pk"]})}
 
-        class Full(Letters):
+        class Full(DeadLetters):
             def put(self, letter: Any) -> None:
                 raise Killed
 

@@ -11,7 +11,7 @@ from tablecopy.data.dead_letters import Letterbox
 from tablecopy.data.writer import Refused
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import delete, key_token, put
-from tablecopy.journal.dead_letters import Letters, Origin
+from tablecopy.journal.dead_letters import DeadLetters, Origin
 from tablecopy.journal.store import Store
 from tests.unit.tablecopy.fakes import FakeClock
 
@@ -21,15 +21,15 @@ GONE = {"pk": {"S": "gone"}, "sk": {"N": "2"}}
 
 
 @pytest.fixture
-def letters(store: Store, clock: FakeClock) -> Letters:
-    return Letters(store, clock)
+def letters(store: Store, clock: FakeClock) -> DeadLetters:
+    return DeadLetters(store, clock)
 
 
 def refused(*requests: bytes) -> Refused:
     return Refused(frozenset(requests), "ValidationException", "Type mismatch for Index Key")
 
 
-def test_each_request_becomes_a_letter(letters: Letters) -> None:
+def test_each_request_becomes_a_letter(letters: DeadLetters) -> None:
     requests = [put(encode(ITEM)), delete(GONE)]
     numbers = {requests[0]: "17", requests[1]: "18"}
     letterbox = Letterbox(letters, Origin.STREAM, ["pk", "sk"], numbers)
@@ -44,13 +44,13 @@ def test_each_request_becomes_a_letter(letters: Letters) -> None:
     assert letters.image(other.token) == ""
 
 
-def test_an_item_of_the_backfill_has_no_sequence_number(letters: Letters) -> None:
+def test_an_item_of_the_backfill_has_no_sequence_number(letters: DeadLetters) -> None:
     Letterbox(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
     [letter] = letters.read_all()
     assert (letter.origin, letter.sequence_number) == (Origin.BACKFILL, "")
 
 
-def test_no_value_is_logged(letters: Letters, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_value_is_logged(letters: DeadLetters, capsys: pytest.CaptureFixture[str]) -> None:
     Letterbox(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
     out = capsys.readouterr().out
     assert json.loads(out) == {
@@ -61,7 +61,7 @@ def test_no_value_is_logged(letters: Letters, capsys: pytest.CaptureFixture[str]
     }
 
 
-def test_several_threads_may_put(letters: Letters) -> None:
+def test_several_threads_may_put(letters: DeadLetters) -> None:
     requests = [put(encode({**ITEM, "sk": {"N": str(index)}})) for index in range(20)]
     letterbox = Letterbox(letters, Origin.BACKFILL, ["pk", "sk"])
     with ThreadPoolExecutor(8) as pool:

@@ -15,7 +15,7 @@ from tablecopy.data.redrive import Redrive
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import key_token
-from tablecopy.journal.dead_letters import LETTERS, Letter, Letters, Origin
+from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import BACKFILL, Leases, UnsettledWrite
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
@@ -50,12 +50,12 @@ class Scene:
         self.run = RunRecord(store)
         self.run.create(RUN)
         self.leases = Leases(store, self.clock)
-        self.letters = Letters(store, self.clock)
+        self.letters = DeadLetters(store, self.clock)
         self.limits = WorkerLimits(self.clock, None, 1000.0)
         for key in letters:
             old = encode({"pk": {"S": key}, "v": {"S": "old"}}).decode()
             self.letters.put(
-                Letter(token(key), {"pk": {"S": key}}, Origin.STREAM, "put", "old", "old", "17", old)
+                DeadLetter(token(key), {"pk": {"S": key}}, Origin.STREAM, "put", "old", "old", "17", old)
             )
         self.clock.time = NOON + 10
 
@@ -177,7 +177,7 @@ def test_nor_in_another_slice(store: Store, slice_: int) -> None:
 
 def test_two_redrives_take_turns(store: Store) -> None:
     scene = Scene(store, [item("a")], ["a"])
-    with scene.leases.hold(BACKFILL, LETTERS, "other", NOON + TIMEOUT):
+    with scene.leases.hold(BACKFILL, DEAD_LETTER_SEGMENT, "other", NOON + TIMEOUT):
         assert scene.settle() is Next.WAIT
     assert scene.destination.calls == []
 

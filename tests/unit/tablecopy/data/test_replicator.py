@@ -19,8 +19,8 @@ from tablecopy.data.replicator import Replicator
 from tablecopy.data.writer import SETTLE_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.requests import key_token
-from tablecopy.journal.applied_batches import Mark, Marks
-from tablecopy.journal.dead_letters import Letter, Letters, Origin
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
@@ -59,8 +59,8 @@ class Scene:
         self.destination = destination or FakeDestination()
         self.run = RunRecord(store)
         self.leases = Leases(store, self.clock)
-        self.marks = Marks(store, self.clock)
-        self.letters = Letters(store, self.clock)
+        self.marks = AppliedBatches(store, self.clock)
+        self.letters = DeadLetters(store, self.clock)
         self.writers = writers
         self.run.create(RUN)
         self.invocations = 0
@@ -95,7 +95,7 @@ class Scene:
             self.run, self.leases, self.marks, self.letters, self.writer, self.metrics, self.writers
         )
 
-    def marked(self) -> list[Mark]:
+    def marked(self) -> list[AppliedBatch]:
         return list(self.marks.between("0", "9" * 40).values())
 
 
@@ -121,7 +121,7 @@ class TestApplying:
         assert value(scene, "k1") == {"S": "new"}
         assert len(scene.destination.items) == 29
         assert scene.marked() == [
-            Mark(sequence_number(0), sequence_number(31), records=32, puts=29, deletes=1)
+            AppliedBatch(sequence_number(0), sequence_number(31), records=32, puts=29, deletes=1)
         ]
         assert scene.leases.alive(REPLICATOR) == []
 
@@ -169,7 +169,9 @@ class TestPartialFailure:
         scene.destination.faults = [_throttle_key("late")] * 1000
         assert scene.apply(batch) == sequence_number(1)
         assert value(scene, "a") == {"N": "2"}
-        assert scene.marked() == [Mark(sequence_number(0), sequence_number(0), records=1, puts=1, deletes=0)]
+        assert scene.marked() == [
+            AppliedBatch(sequence_number(0), sequence_number(0), records=1, puts=1, deletes=0)
+        ]
 
     def test_nothing_is_marked_when_the_first_record_fails(self, scene: Scene) -> None:
         scene.destination.faults = [_throttle_key("k0")] * 1000
@@ -205,7 +207,7 @@ class TestLetters:
         assert scene.apply(records(60)) is None
         assert len(scene.destination.items) == 59
         [letter] = scene.letters.read_all()
-        assert letter == Letter(
+        assert letter == DeadLetter(
             token("k1"),
             {"pk": {"S": "k1"}},
             Origin.STREAM,
@@ -261,12 +263,12 @@ class TestLetters:
     def test_the_letter_is_there_before_the_batch_is_marked(self, scene: Scene) -> None:
         class Killed(BaseException): ...
 
-        class Dying(Marks):
-            def put(self, mark: Mark) -> None:
+        class Dying(AppliedBatches):
+            def put(self, mark: AppliedBatch) -> None:
                 raise Killed
 
         marks, scene.marks = scene.marks, Dying(None, scene.clock)  # type: ignore[arg-type]
-        scene.marks.keep = marks.keep  # type: ignore[method-assign]
+        scene.marks.record_numbers = marks.record_numbers  # type: ignore[method-assign]
         scene.marks.get = marks.get  # type: ignore[method-assign]
         scene.destination.refuses = {token("k1")}
         with pytest.raises(Killed):
@@ -276,8 +278,8 @@ class TestLetters:
     def test_a_batch_whose_letter_cannot_be_kept_is_not_marked(self, scene: Scene) -> None:
         class Killed(BaseException): ...
 
-        class Full(Letters):
-            def put(self, letter: Letter) -> None:
+        class Full(DeadLetters):
+            def put(self, letter: DeadLetter) -> None:
                 raise Killed
 
         scene.letters = Full(scene.letters._store, scene.clock)

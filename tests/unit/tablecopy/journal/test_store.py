@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import BadPage
-from tablecopy.journal.store import Conflict, Store, number, text
+from tablecopy.journal.codec import number, text
+from tablecopy.journal.store import Conflict, Store
 from tests.unit.tablecopy.fakes import moto_client
 
 

@@ -11,7 +11,7 @@ from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 from tablecopy.control.stream.expiry import RETENTION_SECONDS, RecordsExpired
 from tablecopy.control.stream.progress import Backlog, Stream, StreamGone
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.applied_batches import Mark, Marks
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore
@@ -31,7 +31,7 @@ class Scene:
         self.clock = clock
         self.streams = FakeStreams()
         self.shards = Shards(store)
-        self.marks = Marks(store, clock)
+        self.marks = AppliedBatches(store, clock)
         # The first slice of the run began before anything that these tests do.
         self.covered_to = clock.time - 1
         self.stream = self.invocation()
@@ -55,9 +55,9 @@ class Scene:
     def apply(
         self, last: int, records: int = 1, puts: int = 1, deletes: int = 0, *, first: int | None = None
     ) -> None:
-        """Mark a batch that ends with ``last``; its first record is ``records`` numbers back unless given."""
+        """Record a batch that ends with ``last``; its first record is ``records`` numbers back."""
         start = last - records + 1 if first is None else first
-        self.marks.put(Mark(number(start), number(last), records, puts, deletes))
+        self.marks.put(AppliedBatch(number(start), number(last), records, puts, deletes))
 
     def look(self, stream: Stream | None = None) -> Backlog:
         return (stream or self.stream).observe(self.covered_to)
