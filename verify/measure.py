@@ -14,7 +14,6 @@ from typing import Any
 
 from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
-from verify.scan.calls import Unlimited
 from verify.scan.decode import BadPage
 from verify.scan.pages import Page, Reader
 from verify.scan.segment import PAGE_BYTES, UNIT_BYTES
@@ -134,14 +133,15 @@ def measure(
         for side in SIDES
     }
     stop = threading.Event()
+    tables = {side: table.bound(None, stop) for side, table in tables.items()}
 
     def read_pages(read: _Read, request: dict[str, Any]) -> None:
         table = tables[read.side]
         # Opens the connection, which the scan does once as well.
-        _fetch(table, {**request, "Limit": 1}, stop)
+        _fetch(table, {**request, "Limit": 1})
         began = clock()
         limit = limits[read.side]
-        read.pages.append(_fetch(table, request if limit is None else {**request, "Limit": limit}, stop))
+        read.pages.append(_fetch(table, request if limit is None else {**request, "Limit": limit}))
         read.seconds = clock() - began
 
     cpu = time.process_time()
@@ -190,10 +190,8 @@ def _page_items(table: Table, capacity: float | None, segments: int, *, consiste
     return max(1, int(page / max(1.0, size)))
 
 
-def _fetch(table: Table, request: dict[str, Any], stop: threading.Event) -> bytes:
-    return table.calls.answer(
-        "Scan", json.dumps(request).encode("ascii"), lambda body: (body, 0.0), budget=Unlimited(), stop=stop
-    )
+def _fetch(table: Table, request: dict[str, Any]) -> bytes:
+    return table.calls.answer("Scan", json.dumps(request).encode("ascii"), lambda body: (body, 0.0))
 
 
 def _decode(table: Table, reads: Sequence[_Read], clock: Callable[[], float]) -> tuple[float, float]:

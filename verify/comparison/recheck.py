@@ -21,7 +21,6 @@ import msgspec
 from tablecopy_cli.common.items import Item
 from verify.comparison.differences import changed_paths
 from verify.comparison.results import Difference, Kind
-from verify.scan.calls import Budget
 from verify.scan.canonical import canonical, digest
 from verify.scan.pages import Reader
 from verify.scan.table import BATCH_KEYS, Found, Table
@@ -112,8 +111,8 @@ class Generation:
 
     Parameters
     ----------
-    tables, budgets
-        Of each side.
+    tables
+        The table of each side.
     rules
         How to judge.
     path
@@ -125,13 +124,11 @@ class Generation:
     def __init__(
         self,
         tables: Mapping[SideName, Table],
-        budgets: Mapping[SideName, Budget],
         rules: Rules,
         path: Path,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._tables = tables
-        self._budgets = budgets
         self._rules = rules
         self._path = path
         self._now = now
@@ -151,7 +148,7 @@ class Generation:
 
         Raises
         ------
-        budget.Stopped, UserError, OSError
+        calls.Stopped, UserError, OSError
             See `scan.SegmentScan.run`.
         """
         blocks = BlockFile(self._path)
@@ -172,7 +169,7 @@ class Generation:
                         return
                     if number in done:
                         continue
-                    found, checkpoint = self._judged(batch, readers, stop)
+                    found, checkpoint = self._judged(batch, readers)
                     checkpoint["batch"] = number
                     with self._lock:
                         blocks.append(found, checkpoint)
@@ -189,7 +186,7 @@ class Generation:
         )
 
     def _judged(
-        self, batch: Sequence[Candidate], readers: Mapping[SideName, Reader], stop: threading.Event
+        self, batch: Sequence[Candidate], readers: Mapping[SideName, Reader]
     ) -> tuple[bytes, dict[str, Any]]:
         schema = self._tables["source"].keys
         units: dict[str, float] = dict.fromkeys(SIDES, 0.0)
@@ -209,9 +206,7 @@ class Generation:
         def get(side: SideName) -> dict[str, Found]:
             if not keys:
                 return {}
-            found, consumed = self._tables[side].get(
-                list(keys.values()), readers[side], budget=self._budgets[side], stop=stop
-            )
+            found, consumed = self._tables[side].get(list(keys.values()), readers[side])
             units[side] += consumed
             return found
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tablecopy.clock import Clock
+from tablecopy.throughput.rate import TokenBucket
 from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
 from verify.comparison.dead_letters import DeadLetters
@@ -37,7 +38,7 @@ from verify.comparison.results import (
     SideResult,
     Stage,
 )
-from verify.scan.calls import Budget, ReadCapacity, Unlimited
+from verify.scan.calls import read_limit
 from verify.scan.identity import check_two_tables
 from verify.scan.segment import Reached, ScanPlan, reached_by
 from verify.scan.table import Table
@@ -175,7 +176,11 @@ class _Run:
         on_progress: Callable[[Progress], None],
         clock: Clock,
     ) -> None:
-        self._tables = tables
+        self._stop = threading.Event()
+        self._tables = {
+            side: table.bound(_limit(options.read_capacity.get(side)), self._stop)
+            for side, table in tables.items()
+        }
         self._options = options
         self._dead_letters = dead_letters
         self._lag = lag
@@ -183,10 +188,6 @@ class _Run:
         self._on_progress = on_progress
         self._clock = clock
         self._began = time.monotonic()
-        self._stop = threading.Event()
-        self._budgets: dict[SideName, Budget] = {
-            side: _budget(options.read_capacity.get(side)) for side in SIDES
-        }
         self._sample = self._sampled()
         self._plan = self._planned()
         self._jobs = [
@@ -203,7 +204,7 @@ class _Run:
         self._scan()
         counts, unsettled = self._recheck(self._pair())
         for table in self._tables.values():
-            table.check_identity(self._stop)
+            table.check_identity()
         source, destination = (self._side_result(side) for side in SIDES)
         differences = Differences(
             self._work.file(_DIFFERENCES), sum(counts.values()), self._dead_letters, tempdir or self._work
@@ -258,20 +259,19 @@ class _Run:
             self._resumed = sum(self._reached(side).items for side in SIDES)
         if self._work.marked("scan"):
             return
-        plan, jobs, shared, budgets = self._plan, self._jobs, self._shared, self._budgets
+        plan, jobs, shared = self._plan, self._jobs, self._shared
         if self._options.processes > 1:
             scan_in_processes(
                 self._tables,
                 plan,
                 jobs,
                 shared,
-                budgets,
                 processes=min(self._options.processes, len(jobs)),
                 tick=lambda: self._report("scan"),
             )
         else:
             scan_in_threads(
-                self._tables, plan, jobs, shared, budgets, stop=self._stop, tick=lambda: self._report("scan")
+                self._tables, plan, jobs, shared, stop=self._stop, tick=lambda: self._report("scan")
             )
         self._work.mark("scan")
 
@@ -317,7 +317,7 @@ class _Run:
             expiry=self._plan.expiry,
             seed=self._plan.seed,
         )
-        generation = Generation(self._tables, self._budgets, rules, path, self._clock.now)
+        generation = Generation(self._tables, rules, path, self._clock.now)
         self._generations.append(
             generation.run(
                 candidates,
@@ -400,8 +400,8 @@ class _Run:
         )
 
 
-def _budget(rate: float | None) -> Budget:
-    return Unlimited() if rate is None else ReadCapacity(rate)
+def _limit(rate: float | None) -> TokenBucket | None:
+    return None if rate is None else read_limit(rate)
 
 
 def _reached(path: Path) -> Reached:

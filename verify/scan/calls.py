@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tablecopy.clock import Clock
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDBClient
+from tablecopy.throughput.rate import FixedRate, TokenBucket
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
@@ -31,6 +34,9 @@ _READ_SECONDS = 60.0
 # Kept to a proxy; without one there are as many as calls under way.
 _CONNECTIONS = 64
 
+# What a call is expected to cost before the first answer.
+_GUESS_UNITS = 1.0
+
 _Found = TypeVar("_Found")
 
 Send = Callable[[str, bytes], bytes]
@@ -38,89 +44,29 @@ Send = Callable[[str, bytes], bytes]
 
 
 class Stopped(Exception):
-    """The comparison is being ended; nothing more is to be read."""
+    """The comparison is ending, and nothing more may be read."""
 
 
-class Budget(Protocol):
-    """Says when a call may be made."""
+class _SteadyClock(Clock):
+    """A clock that never jumps and that is the same for every process of the machine."""
 
-    def take(self, stop: threading.Event) -> float:
-        """Wait for a call's turn, and return the units taken for it, to be given to ``settle``.
-
-        Raises
-        ------
-        Stopped
-            ``stop`` was set meanwhile.
-        """
-
-    def settle(self, taken: float, consumed: float | None) -> None:
-        """A call that took ``taken`` units has consumed ``consumed``, or nobody knows what (``None``)."""
+    def now(self) -> float:
+        """Seconds since an arbitrary moment."""
+        return time.monotonic()
 
 
-class Unlimited:
-    """As much as there is."""
+def read_limit(rate: float, clock: Clock | None = None) -> TokenBucket:
+    """Limit the read capacity units per second of a side, over all threads and processes that read it.
 
-    def take(self, stop: threading.Event) -> float:
-        """Take nothing."""
-        if stop.is_set():
-            raise Stopped
-        return 0.0
-
-    def settle(self, taken: float, consumed: float | None) -> None:
-        """Change nothing."""
-
-
-class ReadCapacity:
-    """A bucket of read capacity units that fills at a fixed rate and may go negative.
-
-    A call takes what such calls have cost so far, and corrects that when its answer says what it did cost.
-    Nothing is saved up: after a pause the rate is what it was. The bucket is in shared memory, so that the
-    processes of a scan keep one budget together.
-
-    Parameters
-    ----------
-    rate
-        Units a second.
-    clock
-        Monotonic seconds, the same for every process.
+    Unused capacity is not kept, so that the rate after a pause is what it was before. Its state is in memory
+    that processes share.
     """
-
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate = rate
-        self._clock = clock
-        # Level, when it was filled, and what a call is expected to cost.
-        self._state: Any = multiprocessing.get_context("spawn").Array("d", [0.0, clock(), 1.0])
-
-    def take(self, stop: threading.Event) -> float:
-        """Take what such calls have cost so far, once the bucket is not in debt."""
-        while True:
-            with self._state.get_lock():
-                self._fill()
-                level, guess = self._state[0], self._state[2]
-                if level >= 0:
-                    self._state[0] = level - guess
-                    if stop.is_set():
-                        raise Stopped
-                    return float(guess)
-            if stop.wait(-level / self.rate):
-                raise Stopped
-
-    def settle(self, taken: float, consumed: float | None) -> None:
-        """Correct what was taken; of an answer that never came it stays taken."""
-        if consumed is None:
-            return
-        with self._state.get_lock():
-            self._state[0] += taken - consumed
-            self._state[2] += (consumed - self._state[2]) / 4
-
-    def _fill(self) -> None:
-        now = self._clock()
-        self._state[0] = min(0.0, self._state[0] + (now - self._state[1]) * self.rate)
-        self._state[1] = now
+    shared = multiprocessing.get_context("spawn").Array("d", 3)
+    return FixedRate(clock or _SteadyClock(), rate, _GUESS_UNITS, saved_seconds=0.0, shared=shared)
 
 
-def sender(side: Side) -> tuple[Send, str]:
-    """Sign in on a side: how to send calls to its DynamoDB, and the endpoint they go to."""
+def sender(side: Side) -> Send:
+    """Sign in on a side, and return what sends calls to its DynamoDB."""
     session = side.session()
     with user_errors(side), SIGN_INS.lock:
         # boto3 hides the session that has the credentials; its own clients are made of it as well.
@@ -135,45 +81,61 @@ def sender(side: Side) -> tuple[Send, str]:
             ),
             table=side.table_name,
         )
-    return client.send, client.endpoint_url
+    return client.send
 
 
 class Calls:
-    """Calls on one side. Safe to use from several threads."""
+    """Calls on one side. Safe to use from several threads.
 
-    def __init__(self, side: Side, send: Send) -> None:
+    Parameters
+    ----------
+    side
+        Where the calls go; errors name it.
+    send
+        Sends one call.
+    limit
+        Read capacity that the calls keep to; ``None`` for no limit.
+    stop
+        Ends every wait when it is set.
+    """
+
+    def __init__(
+        self, side: Side, send: Send, limit: TokenBucket | None = None, stop: threading.Event | None = None
+    ) -> None:
+        self.limit = limit
         self._side = side
         self._send = send
+        self._stop = stop or threading.Event()
         self._jitter = random.Random()
 
-    def answer(
-        self,
-        operation: str,
-        body: bytes,
-        read: Callable[[bytes], tuple[_Found, float]],
-        *,
-        budget: Budget,
-        stop: threading.Event,
-    ) -> _Found:
+    def bound(self, limit: TokenBucket | None, stop: threading.Event) -> Calls:
+        """Return the same calls with another limit and another event that ends them."""
+        return Calls(self._side, self._send, limit, stop)
+
+    def answer(self, operation: str, body: bytes, read: Callable[[bytes], tuple[_Found, float]]) -> _Found:
         """Send ``body`` until an answer comes that ``read`` can read.
 
         Parameters
         ----------
+        operation
+            Name of the operation, such as ``"Scan"``.
+        body
+            The request as JSON.
         read
-            Turns the answer's body into what is returned and the read units it has cost; raises `BadPage`
-            for one that is not whole.
+            Turns the answer's body into the result and the read units it has cost. Raises `BadPage` for an
+            incomplete answer.
 
         Raises
         ------
         UserError
-            The call is refused, or was not answered often enough.
+            The call is rejected, or stays unanswered.
         Stopped
-            ``stop`` was set.
+            The comparison is ending.
         """
         backoff = errors.Backoff(self._jitter)
         failures = throttles = 0
         while True:
-            taken = budget.take(stop)
+            taken = self._acquire()
             units: float | None = None
             try:
                 found, units = read(self._send(operation, body))
@@ -202,11 +164,21 @@ class Calls:
                 failures += 1
                 if failures >= _ATTEMPTS:
                     raise UserError(
-                        f"{self._side.name}: {operation} is answered with something else than DynamoDB's "
-                        f"JSON ({error}); check --{self._side.name}-endpoint-url",
+                        f"{self._side.name}: the answer of {operation} is not DynamoDB's ({error}). "
+                        f"Check --{self._side.name}-endpoint-url",
                         self._side.name,
                     ) from error
             finally:
-                budget.settle(taken, units)
-            if stop.wait(backoff.next()):
-                raise Stopped
+                # Without an answer, the units stay taken: the call may have been carried out.
+                if self.limit and units is not None:
+                    self.limit.settle(taken, units)
+            self._wait(backoff.next())
+
+    def _acquire(self) -> float:
+        if self._stop.is_set():
+            raise Stopped
+        return self.limit.acquire(math.inf, self._wait) if self.limit else 0.0
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tablecopy_cli.common.errors import UserError
-from verify.scan.calls import Budget, ReadCapacity
 from verify.scan.table import Filter, Table
 from verify.scan.work import BlockFile
 
@@ -74,24 +72,21 @@ class SegmentScan:
         Which part.
     path
         The file of rows.
-    budget
-        The side's read capacity.
     """
 
-    def __init__(self, table: Table, plan: ScanPlan, segment: int, path: Path, budget: Budget) -> None:
+    def __init__(self, table: Table, plan: ScanPlan, segment: int, path: Path) -> None:
         self._table = table
         self._plan = plan
         self._segment = segment
         self._path = path
-        self._budget = budget
 
-    def run(self, stop: threading.Event, on_page: Callable[[Reached], None]) -> None:
+    def run(self, on_page: Callable[[Reached], None]) -> None:
         """Read the segment to its end.
 
         Raises
         ------
-        budget.Stopped
-            ``stop`` was set; the file holds all that was read.
+        calls.Stopped
+            The comparison is ending; the file holds all that was read.
         UserError
             The table cannot be read.
         OSError
@@ -99,11 +94,11 @@ class SegmentScan:
         """
         blocks = BlockFile(self._path)
         try:
-            self._read(blocks, stop, on_page)
+            self._read(blocks, on_page)
         finally:
             blocks.close()
 
-    def _read(self, blocks: BlockFile, stop: threading.Event, on_page: Callable[[Reached], None]) -> None:
+    def _read(self, blocks: BlockFile, on_page: Callable[[Reached], None]) -> None:
         reached = reached_by(blocks)
         on_page(reached)
         last: str | None = blocks.checkpoints[-1]["last_key"] if blocks.checkpoints else None
@@ -113,7 +108,7 @@ class SegmentScan:
         head = self._request()
         while True:
             start = b"" if last is None else b',"ExclusiveStartKey":' + last.encode()
-            page = self._table.page(head + start + b"}", reader, budget=self._budget, stop=stop)
+            page = self._table.page(head + start + b"}", reader)
             previous, last = last, None if page.last_key is None else page.last_key.decode()
             if last is not None and last == previous:
                 side = self._table.side.name
@@ -154,10 +149,11 @@ class SegmentScan:
 
     def _page_items(self) -> int | None:
         """Items of a page that a budget can bear; ``None`` where a whole page is not too much."""
-        if not isinstance(self._budget, ReadCapacity) or not self._table.items:
+        limit = self._table.calls.limit
+        if limit is None or not self._table.items:
             return None
         unit = UNIT_BYTES if self._plan.consistent else 2 * UNIT_BYTES
-        page_bytes = max(unit, self._budget.rate * _PAGE_SHARE * unit)
+        page_bytes = max(unit, limit.rate * _PAGE_SHARE * unit)
         if page_bytes >= PAGE_BYTES:
             return None
         return max(1, int(page_bytes / max(1.0, self._table.size / self._table.items)))

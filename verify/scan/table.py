@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +13,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb.identity import Identity
+from tablecopy.throughput.rate import TokenBucket
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
-from verify.scan.calls import Budget, Calls, Send, Unlimited, sender
+from verify.scan.calls import Calls, Send, sender
 from verify.scan.decode import BadPage, PageDecoder
 from verify.scan.identity import KeySchema, check_identity, describe
 from verify.scan.pages import Page, Reader
@@ -79,25 +81,26 @@ class Table:
         Where the table is; errors name it.
     send
         Sends calls there.
-    endpoint_url
-        Where `send` sends them to.
     description
         ``Table`` of DescribeTable, as it was on the wire.
     definition
-        What else the table is set to, if it is to be compared.
+        Its settings, if they are to be compared.
+    limit, stop
+        As for `Calls`.
     """
 
     def __init__(
         self,
         side: Side,
         send: Send,
-        endpoint_url: str,
         description: Mapping[str, Any],
         definition: Definition | None = None,
+        *,
+        limit: TokenBucket | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self.side = side
-        self.calls = Calls(side, send)
-        self.endpoint_url = endpoint_url
+        self.calls = Calls(side, send, limit, stop)
         self.description = description
         self.definition = definition
         self.arn: str = description["TableArn"]
@@ -120,7 +123,7 @@ class Table:
             raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
         client = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
         description = describe(client, side)
-        return cls(side, *sender(side), description, read_definition(client, side, description))
+        return cls(side, sender(side), description, read_definition(client, side, description))
 
     @property
     def items(self) -> int:
@@ -143,7 +146,13 @@ class Table:
         found = self.definition.time_to_live if self.definition else None
         return found if isinstance(found, str) else None
 
-    def check_identity(self, stop: threading.Event) -> None:
+    def bound(self, limit: TokenBucket | None, stop: threading.Event) -> Table:
+        """Return the same table, read within ``limit`` until ``stop`` is set."""
+        other = copy.copy(self)
+        other.calls = self.calls.bound(limit, stop)
+        return other
+
+    def check_identity(self) -> None:
         """Check that the table is still the one that was described.
 
         Raises
@@ -152,14 +161,14 @@ class Table:
             It was deleted, or deleted and created again.
         """
         request = json.dumps({"TableName": self.address}).encode("ascii")
-        now = self.calls.answer("DescribeTable", request, _described, budget=Unlimited(), stop=stop)
+        now = self.calls.answer("DescribeTable", request, _described)
         check_identity(self.identity, now, self.side)
 
     def reader(self, ignored: Iterable[str] = (), expiry: str | None = None, seed: int = 0) -> Reader:
         """What reads pages of this table, for one thread; see `Reader`."""
         return Reader(self.keys, ignored, expiry, self._decoder, seed)
 
-    def page(self, request: bytes, reader: Reader, *, budget: Budget, stop: threading.Event) -> Page:
+    def page(self, request: bytes, reader: Reader) -> Page:
         """Read one page of a scan.
 
         Parameters
@@ -174,11 +183,9 @@ class Table:
             page = reader.page(body)
             return page, page.units
 
-        return self.calls.answer("Scan", request, read, budget=budget, stop=stop)
+        return self.calls.answer("Scan", request, read)
 
-    def get(
-        self, keys: Sequence[Item], reader: Reader, *, budget: Budget, stop: threading.Event
-    ) -> tuple[dict[str, Found], float]:
+    def get(self, keys: Sequence[Item], reader: Reader) -> tuple[dict[str, Found], float]:
         """Read single items, strongly consistent.
 
         Parameters
@@ -201,7 +208,7 @@ class Table:
                 "ReturnConsumedCapacity": "TOTAL",
             }
             answer, consumed, wanted = self.calls.answer(
-                "BatchGetItem", json.dumps(request).encode("ascii"), read, budget=budget, stop=stop
+                "BatchGetItem", json.dumps(request).encode("ascii"), read
             )
             found |= answer
             units += consumed

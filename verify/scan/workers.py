@@ -17,10 +17,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from tablecopy.throughput.rate import TokenBucket
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.credentials import SIGN_INS, lend
 from tablecopy_cli.common.errors import UserError
-from verify.scan.calls import Budget, Stopped, sender
+from verify.scan.calls import Stopped, sender
 from verify.scan.segment import Reached, ScanPlan, SegmentScan
 from verify.scan.table import Table
 from verify.scan.work import join
@@ -82,7 +83,6 @@ def scan_in_threads(
     plan: ScanPlan,
     jobs: Sequence[Job],
     progress: SharedProgress,
-    budgets: Mapping[SideName, Budget],
     *,
     stop: threading.Event,
     tick: Callable[[], None],
@@ -93,15 +93,15 @@ def scan_in_threads(
     ------
     UserError, OSError
         The first failure of a job.
-    budget.Stopped
+    calls.Stopped
         ``stop`` was set.
     """
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(jobs)):
         numbers.put(number)
-    work = _Share(tables, plan, jobs, progress, budgets)
+    work = _Share(tables, plan, jobs, progress)
     threads = min(len(jobs), THREADS_EACH)
-    run_all([lambda: work.run(numbers.get_nowait, stop)] * threads, stop=stop, tick=tick)
+    run_all([lambda: work.run(numbers.get_nowait)] * threads, stop=stop, tick=tick)
 
 
 def scan_in_processes(
@@ -109,7 +109,6 @@ def scan_in_processes(
     plan: ScanPlan,
     jobs: Sequence[Job],
     progress: SharedProgress,
-    budgets: Mapping[SideName, Budget],
     *,
     processes: int,
     tick: Callable[[], None],
@@ -124,7 +123,7 @@ def scan_in_processes(
         As raised by ``tick`` or while waiting; the processes end before it is passed on.
     """
     context = multiprocessing.get_context("spawn")
-    origins = {side: (table.side, table.description) for side, table in tables.items()}
+    origins = {side: (table.side, table.description, table.calls.limit) for side, table in tables.items()}
     # Nothing is ever sent: that the first process closes its end, or is gone, is what the others wait for.
     told, telling = context.Pipe(duplex=False)
     failures = context.Queue()
@@ -134,7 +133,7 @@ def scan_in_processes(
     workers = [
         context.Process(
             target=_work,
-            args=(origins, plan, jobs, progress, budgets, numbers, threads, told, failures, loan),
+            args=(origins, plan, jobs, progress, numbers, threads, told, failures, loan),
             daemon=True,
         )
         for loan in loans
@@ -160,15 +159,13 @@ class _Share:
         plan: ScanPlan,
         jobs: Sequence[Job],
         progress: SharedProgress,
-        budgets: Mapping[SideName, Budget],
     ) -> None:
         self._tables = tables
         self._plan = plan
         self._jobs = jobs
         self._tally = progress
-        self._budgets = budgets
 
-    def run(self, take: Callable[[], int], stop: threading.Event) -> None:
+    def run(self, take: Callable[[], int]) -> None:
         """Do jobs until ``take`` has no more (queue.Empty)."""
         while True:
             try:
@@ -176,10 +173,8 @@ class _Share:
             except queue.Empty:
                 return
             job = self._jobs[number]
-            scan = SegmentScan(
-                self._tables[job.side], self._plan, job.segment, job.path, self._budgets[job.side]
-            )
-            scan.run(stop, lambda reached, number=number: self._tally.set(number, reached))  # type: ignore[misc]
+            scan = SegmentScan(self._tables[job.side], self._plan, job.segment, job.path)
+            scan.run(lambda reached, number=number: self._tally.set(number, reached))  # type: ignore[misc]
 
 
 @contextmanager
@@ -225,11 +220,10 @@ def _failure(failures: Any, exit_code: int) -> Exception:
 
 
 def _work(
-    origins: Mapping[SideName, tuple[Side, Mapping[str, Any]]],
+    origins: Mapping[SideName, tuple[Side, Mapping[str, Any], TokenBucket | None]],
     plan: ScanPlan,
     jobs: Sequence[Job],
     progress: SharedProgress,
-    budgets: Mapping[SideName, Budget],
     numbers: Any,
     threads: int,
     told: Connection,
@@ -255,16 +249,17 @@ def _work(
     try:
         SIGN_INS.borrow(loan)
         tables = {
-            name: Table(side, *sender(side), description) for name, (side, description) in origins.items()
+            name: Table(side, sender(side), description, limit=limit, stop=stop)
+            for name, (side, description, limit) in origins.items()
         }
-        share = _Share(tables, plan, jobs, progress, budgets)
+        share = _Share(tables, plan, jobs, progress)
         # Pages make no garbage in cycles, and looking for some costs a tenth of the time.
         gc.freeze()
         gc.disable()
         # A thread is done with a page in some milliseconds; turns shorter than that cost another tenth.
         sys.setswitchinterval(_TURN_SECONDS)
         threads = min(threads, THREADS_EACH)
-        run_all([lambda: share.run(take, stop)] * threads, stop=stop)
+        run_all([lambda: share.run(take)] * threads, stop=stop)
     except Stopped:
         return
     except UserError as error:

@@ -174,7 +174,7 @@ class FakeTable:
         if self.expiry:
             client: Any = _Describing(self)
             definition = read_definition(client, Side(side), self.description())
-        return Table(Side(side, table_name=self.name), self.send, "memory://", self.description(), definition)
+        return Table(Side(side, table_name=self.name), self.send, self.description(), definition)
 
     def _scan(self, request: dict[str, Any]) -> dict[str, Any]:
         seen = self._items if request["ConsistentRead"] else {**self._items, **self.older()}

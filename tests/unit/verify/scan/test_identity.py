@@ -27,7 +27,7 @@ from verify.comparison.options import Options
 from verify.comparison.run import compare
 from verify.repair import cli as repair_cli
 from verify.repair.live_table import LiveTable, check_repairable
-from verify.scan.calls import Stopped, Unlimited
+from verify.scan.calls import Stopped
 from verify.scan.identity import KeySchema, describe
 from verify.scan.table import Table
 
@@ -145,9 +145,9 @@ def test_an_answer_for_another_table_is_no_answer(accounts: Accounts) -> None:
         stop.set()
         return json.dumps({"Responses": {"other": []}, "UnprocessedKeys": {}}).encode()
 
-    table = Table(Side("source", "orders"), send, "memory://", accounts.mine.description())
+    table = Table(Side("source", "orders"), send, accounts.mine.description(), stop=stop)
     with pytest.raises(Stopped):
-        table.get([item("mine", 1)], table.reader(), budget=Unlimited(), stop=stop)
+        table.get([item("mine", 1)], table.reader())
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.world import ROOT, World
-from verify.scan.calls import ReadCapacity, Unlimited
+from verify.scan.calls import read_limit
 from verify.scan.segment import ScanPlan
 from verify.scan.table import Table
 from verify.scan.work import rows
@@ -38,7 +38,6 @@ class Scan:
             for side in SIDES
         ]
         self.progress = SharedProgress(len(self.jobs))
-        self.budgets: dict[Any, Any] = {side: Unlimited() for side in SIDES}
         self.plan = ScanPlan(tuple(range(SEGMENTS)), SEGMENTS, consistent=True)
         self.tables = {
             name: Table.connect(Side(name, table.name, "eu-west-1", endpoint_url=world.served.url))
@@ -51,7 +50,6 @@ class Scan:
             self.plan,
             self.jobs,
             self.progress,
-            self.budgets,
             processes=2,
             tick=tick,
         )
@@ -141,12 +139,16 @@ def test_an_interrupt_ends_all_processes_and_is_passed_on(world: World, scan: Sc
         scan.run(interrupt)
 
 
-def test_processes_keep_one_budget(world: World, scan: Scan) -> None:
-    scan.budgets = {"source": ReadCapacity(1_000.0), "destination": ReadCapacity(1_000.0)}
+def test_processes_keep_one_limit(world: World, scan: Scan) -> None:
+    for table in (world.source, world.destination):
+        table.units_per_page = 5.0
+    limits = {side: read_limit(1_000.0) for side in SIDES}
+    scan.tables = {side: scan.tables[side].bound(limits[side], threading.Event()) for side in SIDES}
     # What a page costs is entered where all see it.
     scan.run()
-    for budget in scan.budgets.values():
-        assert budget._state[0] < 0 or budget._state[2] != 1.0
+    for limit in limits.values():
+        # The first guess was 1.
+        assert limit.acquire(math.inf) > 1.0
 
 
 def test_threads_do_the_same(world: World, scan: Scan) -> None:
@@ -155,7 +157,6 @@ def test_threads_do_the_same(world: World, scan: Scan) -> None:
         scan.plan,
         scan.jobs,
         scan.progress,
-        scan.budgets,
         stop=threading.Event(),
         tick=lambda: None,
     )
@@ -185,7 +186,7 @@ def late(gate, directory):
     job = workers.Job("source", 0, Path(directory) / "rows")
     (Path(directory) / "began").touch()
     number = multiprocessing.Value("i", 0)
-    workers._work({"source": (None, None)}, None, [job], None, None, number, 1, told, None, None)
+    workers._work({"source": (None, None, None)}, None, [job], None, number, 1, told, None, None)
 
 
 if __name__ == "__main__":
