@@ -70,11 +70,24 @@ class Decoded:
         """Each item as JSON with all names and sets in order: equal items have equal texts."""
         return ENCODER.encode_lines(self.items).splitlines()
 
-    def column(self, name: str, kind: str) -> Iterable[Any]:
-        """The JSON of an attribute of this type that every item has."""
-        if self.fields is None:
-            return [getattr(item[name], kind) for item in self.items]
-        return map(attrgetter(f"{self.fields[name]}.{kind}"), self.items)
+    def key_column(self, name: str, kind: str) -> list[Any]:
+        """Return the JSON of a key attribute of every item.
+
+        Raises
+        ------
+        BadPage
+            An item does not have the attribute in this type.
+        """
+        try:
+            if self.fields is None:
+                column = [getattr(item[name], kind) for item in self.items]
+            else:
+                column = list(map(attrgetter(f"{self.fields[name]}.{kind}"), self.items))
+        except (KeyError, AttributeError):
+            column = [None]
+        if not all(column):
+            raise BadPage(f"an item has no key attribute {name} of type {kind}")
+        return column
 
     def values(self, name: str) -> Iterable[Any]:
         """The values of an attribute; UNSET where an item does not have it."""

@@ -133,7 +133,7 @@ class Reader:
             decoded.take_out(name)
         seed = self._seed
         digests = [hexlify(xxh3_128_digest(text, seed)) for text in decoded.texts()]
-        columns: list[Iterable[Any]] = [decoded.column(name, kind) for name, kind in self._keys]
+        columns: list[Iterable[Any]] = [decoded.key_column(name, kind) for name, kind in self._keys]
         if len(columns) == 1:
             columns.append([b"-"] * len(digests))
         return b"\n".join(map(b"\t".join, zip(*columns, digests, expiries, strict=True))) + b"\n"
