@@ -17,7 +17,7 @@ from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED,
 from tablecopy_cli.common.files import check_outputs
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import escaped, wrapped
-from verify.comparison.dead_letters import DeadLetters, lag_of, read_dead_letters, status_of
+from verify.comparison.dead_letters import DeadLetters, lag_of, read_dead_letters, read_status
 from verify.comparison.options import Options
 from verify.comparison.results import Comparison, Verdict
 from verify.comparison.run import check_comparable, compare
@@ -135,7 +135,7 @@ def _next_steps(
     too_many = plan is None and not given.no_repair_plan and comparison.differing > UNASKED
     compared = comparison.compared(plan=str(plan) if plan else None, too_many=too_many)
     # What did not answer for the letters is not waited for again.
-    run = None if compared.letters is None else status_of(places.source, places.control_function)
+    run = None if compared.letters is None else read_status(places.source, places.control_function)
     commands = of_verify(given, places.control_function, places.commands)
     return next_steps(Situation(commands, run=run, compared=compared))
 

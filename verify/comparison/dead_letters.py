@@ -1,4 +1,7 @@
-"""The open dead letters of the copy, found by key."""
+"""What the copy's control function adds to a comparison: open dead letters, the run's status, and its lag.
+
+A comparison needs no run. If the control function does not answer, the tables are compared without it.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,21 @@ from verify.scan.canonical import number
 
 _Token: TypeAlias = tuple[tuple[str, str, str], ...]
 
-# An age is of the moment of control's last look, at most a minute ago.
+# The age of the oldest change is that of control's last look at the stream, up to a minute ago.
 _LOOK_SECONDS = 60.0
 
 
 class DeadLetters:
-    """Dead letters by key, numbers by value; remembers which were asked for.
+    """Open dead letters by key, with numbers compared by value. Remembers which keys were asked for.
 
     Parameters
     ----------
     letters
-        As the control function tells them: ``key`` in DynamoDB JSON, and what was refused why.
+        As the control function returns them: ``key`` in DynamoDB JSON, and the rejected write.
     note
-        One line, where not all open letters are known: why.
+        If not all open dead letters are known: the reason, in one line.
     count
-        How many are open; ``None`` if that is not known. As many as there are ``letters`` unless given.
-
-    Attributes
-    ----------
-    count
-        The same.
+        How many are open; ``None`` if that is not known. At least as many as there are ``letters``.
     """
 
     def __init__(
@@ -45,7 +43,7 @@ class DeadLetters:
         self._asked: set[_Token] = set()
 
     def of(self, key: Item) -> DeadLetter | None:
-        """Return the open letter of a key, if it is known."""
+        """Return the open dead letter of a key, if there is one."""
         token = _token(key)
         letter = self._by_key.get(token)
         if letter is not None:
@@ -53,54 +51,12 @@ class DeadLetters:
         return letter
 
     def others(self) -> list[DeadLetter]:
-        """Return the letters that `of` has not returned, in control's order."""
+        """Return the dead letters that `of` has not returned, in control's order."""
         return [letter for token, letter in self._by_key.items() if token not in self._asked]
 
 
 def read_dead_letters(side: Side, control_function: str | None) -> DeadLetters:
-    """Ask the control function of a copy for its open dead letters.
-
-    A comparison needs no letters: where they cannot be had there are none, and the note says why.
-
-    Parameters
-    ----------
-    side
-        The source side, in whose account the function is.
-    control_function
-        Its name or ARN; ``None`` where the tables belong to no copy that is known. Nothing is asked then.
-    """
-    if control_function is None:
-        return DeadLetters()
-    try:
-        count, letters = ControlFunction(side, control_function).letters(values=False)
-        known = DeadLetters(letters, count=count)
-    except UserError as error:
-        return DeadLetters(note=f"open dead letters are not known: {error}", count=None)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return DeadLetters(
-            note=f"open dead letters are not known: {control_function} does not answer as a control function",
-            count=None,
-        )
-    if count > len(letters):
-        known.note = f"{count:,} dead letters are open, of which control tells the first {len(letters):,}"
-    return known
-
-
-def _token(key: Item) -> _Token:
-    # A key holds strings, numbers and binary values only, and base64 has one spelling.
-    return tuple(
-        sorted(
-            (name, kind, number(content) if kind == "N" else content)
-            for name, value in to_json(key).items()
-            for kind, content in value.items()
-        )
-    )
-
-
-def status_of(side: Side, control_function: str | None) -> Status | None:
-    """The run's status, for the next step; ``None`` if there is no one to ask, or no answer.
-
-    A comparison needs no run: that it cannot be asked changes the advice and nothing else.
+    """Ask the control function for the open dead letters. If it does not answer, the note says why.
 
     Parameters
     ----------
@@ -110,38 +66,61 @@ def status_of(side: Side, control_function: str | None) -> Status | None:
         Its name or ARN; ``None`` if the tables belong to no known copy.
     """
     if control_function is None:
+        return DeadLetters()
+    try:
+        count, letters = ControlFunction(side, control_function).letters(values=False)
+    except UserError as error:
+        return DeadLetters(note=f"Cannot read the open dead letters: {error}", count=None)
+    note = None
+    if count > len(letters):
+        note = f"{count:,} dead letters are open. The control function returned the first {len(letters):,}."
+    return DeadLetters(letters, note, count)
+
+
+def read_status(side: Side, control_function: str | None) -> Status | None:
+    """Return the run's status, for the next step; ``None`` if the function is not known or does not answer.
+
+    Parameters
+    ----------
+    side, control_function
+        As for `read_dead_letters`.
+    """
+    if control_function is None:
         return None
     try:
-        status = ControlFunction(side, control_function).status()
-        return status if isinstance(status.get("phase"), str) else None
-    except (UserError, ValueError, LookupError, TypeError, AttributeError):
+        return ControlFunction(side, control_function).status()
+    except UserError:
         return None
 
 
 def lag_of(side: Side, control_function: str | None) -> Callable[[], float]:
-    """How to ask how far behind the source the destination is.
+    """Return a function that asks how far the destination is behind the source.
 
     Parameters
     ----------
-    side
-        The source side, in whose account the function is.
-    control_function
-        Its name or ARN; ``None`` where the tables belong to no copy that is known.
+    side, control_function
+        As for `read_dead_letters`.
 
     Returns
     -------
     callable
-        Returns seconds: 0 while there is nothing to apply, or nobody to ask.
+        Returns seconds: 0 if there is nothing to apply, or if the lag is not known.
     """
-    if control_function is None:
-        return lambda: 0.0
-    name = control_function
 
     def lag() -> float:
-        try:
-            age = float(ControlFunction(side, name).status().get("oldest_unapplied_age", 0.0))
-        except (UserError, ValueError, LookupError, TypeError, AttributeError):
-            return 0.0
+        status = read_status(side, control_function)
+        age = status.get("oldest_unapplied_age", 0.0) if status else 0.0
         return age + _LOOK_SECONDS if age else 0.0
 
     return lag
+
+
+def _token(key: Item) -> _Token:
+    # A key holds only strings, numbers and binary values, and base64 has one spelling.
+    return tuple(
+        sorted(
+            (name, kind, number(content) if kind == "N" else content)
+            for name, value in to_json(key).items()
+            for kind, content in value.items()
+        )
+    )

@@ -16,7 +16,7 @@ from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import escaped, wrapped
 from verify.flags import add_limit_option
 from verify.repair.apply import THREADS, Outcome, Repair
-from verify.repair.guard import ControlGuard, Guard, Moved, SourceGuard
+from verify.repair.guard import ControlGuard, Guard, SourceGuard, StateChanged
 from verify.repair.live_table import LiveTable, check_repairable
 from verify.repair.output import Summary, TextReport, progress_text
 from verify.repair.plan import Plan, read_plan
@@ -91,7 +91,7 @@ def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
             print(f"{PROGRAM}: making sure that nothing else writes (up to two minutes) ...", file=sys.stderr)
             try:
                 guard.before()
-            except Moved as moved:
+            except StateChanged as moved:
                 reason = escaped(str(moved))
                 print(f"{PROGRAM}: nothing was written: {reason}; verify again", file=sys.stderr)
                 return EXIT_UNSETTLED
@@ -133,7 +133,7 @@ def _go(
             progress.update("checking that nothing else has written")
             try:
                 guard.after()
-            except Moved as moved:
+            except StateChanged as moved:
                 summary.moved = str(moved)
     except BaseException:
         # What was written so far is worth knowing, all the more when something went wrong.
@@ -174,7 +174,7 @@ def _obstacle(guard: Guard) -> str | None:
     """Why ``--apply`` would be refused now; also a note on stderr. ``None`` if it would not be."""
     try:
         guard.look()
-    except (UserError, Moved) as error:
+    except (UserError, StateChanged) as error:
         print(f"{PROGRAM}: note: --apply would be refused now: {escaped(str(error))}", file=sys.stderr)
         return str(error)
     return None

@@ -1,33 +1,33 @@
-"""When a repair may write: only where nothing else writes to the destination.
+"""When a repair may write: only while nothing else writes to the destination.
 
-A repair reads the source and writes what it read a moment later. If in that moment the source's item is
-deleted and the replicator applies the deletion, the repair brings the item back, and nothing takes it away
-again. Where the replicator is held, it applies such a deletion after the repair, and all is well. So the
-phase of the run decides:
+A repair reads an item of the source and writes it a moment later. Suppose that the source's item is deleted
+in that moment and that the replicator applies the deletion. The repair then brings the item back, and nothing
+removes it again. While the replicator is held, it applies such a deletion after the repair. So the phase of
+the run decides:
 
 ==============  ==============================  ===========================================================
 phase           who writes to the destination   a repair
 ==============  ==============================  ===========================================================
-``none``        nobody, until a person starts   with ``--writes-stopped``: the run that begins later does not
-                the run                         learn of deletions older than the stream
-``preflight``   nobody, but the first slice     refused
-                follows by itself
-``pausing``     as above                        refused
-``slice``       the backfill                    refused
-``resuming``    the last of the backfill        refused
-``draining``    the replicator                  refused
+``none``        no one until an operator        with ``--writes-stopped``: a run that begins later does not
+                starts the run                  see deletions older than the stream
+``preflight``   no one, but the first slice     rejected
+                follows automatically
+``pausing``     as above                        rejected
+``slice``       the backfill                    rejected
+``resuming``    the end of the backfill         rejected
+``draining``    the replicator                  rejected
 ``ready``       the replicator, as soon as      with ``--writes-stopped``, if two looks find nothing
                 there is a change               unapplied, nothing applied between them, and no redrive
-``sealing``     the last of the replicator      refused
-``sealed``      nobody of the copy; the         with ``--writes-stopped``
-                application, perhaps
-``stopped``     nobody, until a person starts   allowed once the phase is older than any function that began
-                the run again; it then          before it could be
-                applies what has changed since
+``sealing``     the end of the replicator       rejected
+``sealed``      no part of the copy; perhaps    with ``--writes-stopped``
+                the application
+``stopped``     no one until an operator        allowed once the run has been stopped for longer than any
+                starts the run again, which     function runs
+                then applies later changes
 ==============  ==============================  ===========================================================
 
-Without a control function nothing tells who writes. ``--writes-stopped`` has to be given, and two looks at
-every source item of the plan have to find it as the comparison saw it.
+Without a control function the phase is not known. Then ``--writes-stopped`` is required, and two looks at every
+source item of the plan must find it as the comparison saw it.
 """
 
 from __future__ import annotations
@@ -36,75 +36,76 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from tablecopy.text import count_text
 from tablecopy_cli.common.control_function import ControlFunction, Status
 from tablecopy_cli.common.errors import UserError
 
-# In `ready` control looks at the stream once a minute and its look may take a while; only then does its
-# status know of a change. Two looks that are further apart have one of control's between them.
+# In `ready` control looks at the stream once a minute, and one look may take a while. Only then does its
+# status include a change. Two looks of ours that are this far apart have one of control's between them.
 CONTROL_SECONDS = 90.0
 
 # Between two looks at the items themselves.
 SOURCE_SECONDS = 10.0
 
-# A function that began before the run stopped may go on to its timeout, which Lambda limits to 15 minutes
-# (Lambda quotas), and a request it sent last may take a moment longer.
+# A function that began before the run stopped may continue to its timeout, which Lambda limits to 15 minutes
+# (Lambda quotas), and its last request may take a moment longer.
 _LAST_WRITE_SECONDS = 905.0
 
-# An age is of the moment of control's look; less than this is only the time since.
+# An age is that of control's look. Less than this is only the time since.
 _QUIET_SECONDS = 5.0
 
-_REFUSED = {
-    "preflight": "the run is about to begin, and copies everything itself; wait until it is ready",
-    "pausing": "the backfill is about to write; wait until the run is ready",
-    "slice": "the backfill writes; wait until the run is ready",
-    "resuming": "the backfill may still be writing; wait until the run is ready",
-    "draining": "the replicator is applying changes; stop the writers and wait until the run is ready",
-    "sealing": "the replicator may still be writing; wait until the run is sealed",
+_REJECTED = {
+    "preflight": "The run is about to begin, and copies everything itself. Wait until it is ready.",
+    "pausing": "The backfill is about to write. Wait until the run is ready.",
+    "slice": "The backfill is writing. Wait until the run is ready.",
+    "resuming": "The backfill may still be writing. Wait until the run is ready.",
+    "draining": "The replicator is applying changes. Stop the writers and wait until the run is ready.",
+    "sealing": "The replicator may still be writing. Wait until the run is sealed.",
 }
 
 _NEEDS_WRITES_STOPPED = {
-    "none": "no run has begun",
-    "ready": "the replicator writes whatever happens at the source",
-    "sealed": "the destination may be in use",
+    "none": "No run has started.",
+    "ready": "The replicator writes every change of the source.",
+    "sealed": "The destination may be in use.",
 }
 
 
-class Moved(Exception):
-    """What a repair relies upon has changed. The message says what, in one line."""
+class StateChanged(Exception):
+    """Something that a repair relies on has changed. The message names it, in one line."""
 
 
 class Guard(Protocol):
-    """Says whether a repair may write.
+    """Decides whether a repair may write.
 
     Attributes
     ----------
     run
-        The run's status as of the last look; ``None`` if there is no control function to ask.
+        The run's status as of the last look; ``None`` without a control function.
     """
 
     run: Status | None
 
     def look(self) -> None:
-        """Look once. Raises `UserError` or `Moved` where a repair must not write."""
+        """Look once. Raises `UserError` or `StateChanged` if a repair must not write."""
 
     def before(self) -> None:
-        """Look as often as it takes to be sure. Raises what `look` raises."""
+        """Look as often as needed to be sure. Raises as `look` does."""
 
     def after(self) -> None:
-        """Look again after the repair. Raises `Moved` where something has changed since `before`."""
+        """Look again after the repair. Raises `StateChanged` if something has changed since `before`."""
 
 
 class ControlGuard:
-    """Goes by the status that the control function tells.
+    """Uses the status that the control function returns.
 
     Parameters
     ----------
     function
-        Of the copy that the plan's tables belong to.
+        Control function of the copy that the plan's tables belong to.
     writes_stopped
-        The operator's word that nothing writes to either table.
+        The operator has confirmed that nothing writes to either table.
     pause
-        Waits that many seconds.
+        Waits for a number of seconds.
     """
 
     def __init__(
@@ -121,68 +122,61 @@ class ControlGuard:
         self.run: Status | None = None
 
     def look(self) -> None:
-        """Raise `UserError` where the phase forbids a repair."""
+        """Raise `UserError` if the phase forbids a repair."""
         self._seen = self._look()
 
     def before(self) -> None:
-        """Look once, and in `ready` again when control has looked at the stream anew.
+        """Look once, and in ``ready`` a second time after control has looked at the stream again.
 
         Raises
         ------
         UserError
             The phase forbids a repair, or there are changes to apply.
-        Moved
+        StateChanged
             Something was applied between the two looks.
         """
         self.look()
         self._compare()
 
     def after(self) -> None:
-        """Raise `Moved` where the phase has changed since, or the replicator has applied something."""
+        """Raise `StateChanged` if the phase has changed since, or if the replicator has applied something."""
         try:
             self._compare()
         except UserError as error:
-            raise Moved(f"after the repair: {error}") from error
+            raise StateChanged(f"after the repair: {error}") from error
 
     def _compare(self) -> None:
         if self._seen["phase"] == "ready":
             self._pause(CONTROL_SECONDS)
         now = self._look()
         for name, what in (
-            ("run", "another run has begun"),
+            ("run", "another run has started"),
             ("phase", f"the run is {now['phase']} now"),
             ("phase_since", f"the run was not {now['phase']} all the time"),
-            ("changes", "the replicator has applied changes meanwhile"),
+            ("changes", "the replicator has applied changes"),
         ):
             if now[name] != self._seen[name]:
-                raise Moved(what)
+                raise StateChanged(what)
 
     def _look(self) -> dict[str, Any]:
-        try:
-            status = self._function.status()
-            self.run = status
-            seen = {name: status.get(name) for name in ("run", "phase", "phase_since", "changes")}
-            refusal = _refusal(status, self._writes_stopped)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                "what --control-function names does not answer as a control function; check the name"
-            ) from error
-        if refusal:
-            raise UserError(f"the run is {seen['phase']}: {refusal}")
-        return seen
+        self.run = status = self._function.status()
+        rejection = _rejection(status, self._writes_stopped)
+        if rejection:
+            raise UserError(f"The run is in phase {status['phase']}. {rejection}")
+        return {name: status.get(name) for name in ("run", "phase", "phase_since", "changes")}
 
 
 class SourceGuard:
-    """Goes by the source's items, where no control function is known.
+    """Uses the source's items, where no control function is known.
 
     Parameters
     ----------
     changed
-        Reads every source item of the plan and yields, for each, whether it is another than in the plan.
+        Reads every source item of the plan and yields, for each, whether it differs from the plan.
     writes_stopped
-        The operator's word that nothing writes to either table.
+        The operator has confirmed that nothing writes to either table.
     pause
-        Waits that many seconds.
+        Waits for a number of seconds.
     """
 
     def __init__(
@@ -198,15 +192,15 @@ class SourceGuard:
         self._pause = pause
 
     def look(self) -> None:
-        """Raise `UserError` without the operator's word."""
+        """Raise `UserError` without the operator's confirmation."""
         if not self._writes_stopped:
             raise UserError(
-                "nothing says that the replicator is held: name the --control-function of the copy, "
-                "or stop all writers and give --writes-stopped"
+                "Cannot tell whether the replicator is held. Pass the copy's --control-function, or stop all "
+                "writers and pass --writes-stopped."
             )
 
     def before(self) -> None:
-        """Read the source's items twice. Raises `Moved` where one is another than in the plan."""
+        """Read the source's items twice. Raises `StateChanged` if one differs from the plan."""
         self.look()
         self._compare()
         self._pause(SOURCE_SECONDS)
@@ -219,25 +213,25 @@ class SourceGuard:
     def _compare(self) -> None:
         count = sum(self._changed())
         if count:
-            items = "1 item has" if count == 1 else f"{count:,} items have"
-            raise Moved(f"{items} changed at the source since the plan was made")
+            items = count_text(count, "source item has", "source items have")
+            raise StateChanged(f"{items} changed since the plan was made")
 
 
-def _refusal(status: Status, writes_stopped: bool) -> str:
-    """Why a repair must not write now; empty where it may."""
+def _rejection(status: Status, writes_stopped: bool) -> str:
+    """Return why a repair must not write now; an empty text if it may."""
     phase = status["phase"]
-    if phase in _REFUSED:
-        return _REFUSED[phase]
+    if phase in _REJECTED:
+        return _REJECTED[phase]
     if phase == "stopped":
         left = status["phase_since"] + _LAST_WRITE_SECONDS - status["now"]
-        return f"a function may still be writing for {left:.0f} s; try again then" if left > 0 else ""
+        return f"A function may still be writing for {left:.0f} s. Try again after that." if left > 0 else ""
     if phase not in _NEEDS_WRITES_STOPPED:
-        return "this verify does not know that phase"
+        return "This version of verify does not know that phase."
     if not writes_stopped:
-        return f"{_NEEDS_WRITES_STOPPED[phase]}; stop all writers and give --writes-stopped"
+        return f"{_NEEDS_WRITES_STOPPED[phase]} Stop all writers and pass --writes-stopped."
     if phase == "ready":
         if status["redrive"]:
-            return "a redrive was asked for, so that the backfill is about to write; wait until it is over"
+            return "A redrive was requested, so the backfill is about to write. Wait until it has finished."
         if status["oldest_unapplied_age"] > _QUIET_SECONDS:
-            return "changes are waiting to be applied; wait a minute and try again"
+            return "Changes are waiting to be applied. Wait a minute and try again."
     return ""

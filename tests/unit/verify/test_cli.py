@@ -577,12 +577,12 @@ STATUS = {"phase": "draining", "oldest_unapplied_age": 40.0}
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        (None, "open dead letters are not known: source: Invoke failed (ResourceNotFoundException"),
+        (None, "source: Invoke failed (ResourceNotFoundException"),
         ({}, "does not answer as control does"),
         ({"status": {}}, "does not answer as control does"),
         ({"status": None}, "does not answer as control does"),
         ([], "does not answer as control does"),
-        ({"error": f"no run {EVIL}"}, "open dead letters are not known: no run x"),
+        ({"error": f"no run {EVIL}"}, "open dead letters: no run x"),
     ],
 )
 def test_without_the_control_functions_word_tables_are_compared_all_the_same(
@@ -651,7 +651,7 @@ def test_the_control_function_from_the_terraform_outputs(
     assert main(given) == 1
     assert "dead letter" in capsys.readouterr().out
     assert main([*given, "--control-function", "another"]) == 1
-    assert "open dead letters are not known" in capsys.readouterr().err
+    assert "Cannot read the open dead letters" in capsys.readouterr().err
 
 
 def test_flags_win_over_the_terraform_outputs(

@@ -136,10 +136,9 @@ def test_without_apply_nothing_is_written(world: World, capsys: pytest.CaptureFi
         "  2. Apply the repair plan.\n"
         f"     verify repair {world.path} --writes-stopped --apply {' '.join(TABLES)}\n"
     )
-    assert err == (
-        "verify repair: note: --apply would be refused now: nothing says that the replicator is held: name "
-        "the --control-function of the copy, or stop all writers and give --writes-stopped\n"
-    )
+    for fact in ("note: ", "--apply", "replicator", "--control-function", "--writes-stopped"):
+        assert fact in err
+    assert err.count("\n") == 1
     assert world.pauses == []
     assert world.run("--writes-stopped") == 0
     assert capsys.readouterr().err == ""
@@ -150,7 +149,7 @@ def test_apply_needs_to_know_that_nothing_else_writes(
 ) -> None:
     assert world.run("--apply") == 2
     assert world.stored(1) == DESTINATION
-    assert "verify repair: error: nothing says that the replicator is held" in capsys.readouterr().err
+    assert "verify repair: error: Cannot tell whether the replicator is held" in capsys.readouterr().err
 
 
 def test_apply_makes_the_destination_what_the_source_is(
@@ -235,10 +234,7 @@ def test_a_source_that_changes_is_not_repaired_from(
     assert world.stored(1) == DESTINATION
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith(
-        "verify repair: nothing was written: 1 item has changed at the source since the plan was made; "
-        "verify again\n"
-    )
+    assert "nothing was written: 1 source item has changed since the plan was made" in err
 
 
 def test_an_item_that_fails_exits_2(
@@ -399,9 +395,11 @@ def test_a_phase_that_forbids_it(world: World, control: Any, capsys: pytest.Capt
     control.status_now["phase"] = "slice"
     assert world.run(*APPLY, *CONTROL) == 2
     assert world.stored(1) == DESTINATION
-    assert "error: the run is slice: the backfill writes" in capsys.readouterr().err
+    assert "error: The run is in phase slice. The backfill is writing." in capsys.readouterr().err
     assert world.run(*CONTROL) == 0
-    assert "note: --apply would be refused now: the run is slice: " in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "note: --apply" in err
+    assert "phase slice" in err
 
 
 def test_changes_during_the_repair_exit_3(
@@ -415,7 +413,7 @@ def test_changes_during_the_repair_exit_3(
     assert world.run(*APPLY, *CONTROL) == 3
     assert world.stored(1) == SOURCE
     shown = capsys.readouterr().out
-    assert "Compare again: the replicator has applied changes meanwhile.\n" in shown
+    assert "Compare again: the replicator has applied changes.\n" in shown
     assert "Equal:" not in shown
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tablecopy_cli.common.errors import UserError
 from verify.repair import guard as module
-from verify.repair.guard import CONTROL_SECONDS, SOURCE_SECONDS, ControlGuard, Moved, SourceGuard
+from verify.repair.guard import CONTROL_SECONDS, SOURCE_SECONDS, ControlGuard, SourceGuard, StateChanged
 
 ROOT = Path(__file__).parents[4]
 NOW = 1_795_424_500.0
@@ -60,8 +60,8 @@ def test_the_phases_are_those_of_a_run() -> None:
     from tablecopy.journal.run import Phase
 
     known = {phase.value for phase in Phase} | {"none"}
-    assert set(module._REFUSED) | set(ALLOWED) == known
-    assert not set(module._REFUSED) & set(ALLOWED)
+    assert set(module._REJECTED) | set(ALLOWED) == known
+    assert not set(module._REJECTED) & set(ALLOWED)
     assert all(f"``{phase}``" in (module.__doc__ or "") for phase in known)
 
 
@@ -69,7 +69,7 @@ def test_the_phases_are_those_of_a_run() -> None:
 @pytest.mark.parametrize("writes_stopped", [True, False])
 def test_refused_phases(phase: str, writes_stopped: bool) -> None:
     control = Control(status(phase))
-    with pytest.raises(UserError, match=f"^the run is {phase}: "):
+    with pytest.raises(UserError, match=f"{phase}. .*"):
         control.guard(writes_stopped=writes_stopped).before()
     assert control.log == ["look"]
 
@@ -87,14 +87,14 @@ def test_allowed_phases_without_the_operators_word(phase: str, needs: bool) -> N
     if not needs:
         guard.before()
         return
-    with pytest.raises(UserError, match="stop all writers and give --writes-stopped"):
+    with pytest.raises(UserError, match="--writes-stopped"):
         guard.before()
 
 
 @pytest.mark.parametrize(("age", "left"), [(0.0, 905), (904.0, 1)])
 def test_a_run_that_has_just_stopped_may_still_be_writing(age: float, left: int) -> None:
     control = Control(status("stopped", phase_since=NOW - age))
-    with pytest.raises(UserError, match=f"a function may still be writing for {left} s"):
+    with pytest.raises(UserError, match=f"may still be writing for {left} s"):
         control.guard().before()
 
 
@@ -119,8 +119,8 @@ def test_in_ready_control_looks_between_two_looks() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"oldest_unapplied_age": 5.1}, "changes are waiting to be applied"),
-        ({"redrive": True}, "a redrive was asked for"),
+        ({"oldest_unapplied_age": 5.1}, "waiting to be applied"),
+        ({"redrive": True}, "redrive"),
     ],
 )
 def test_ready_but_not_quiet(changes: dict[str, Any], reason: str) -> None:
@@ -135,15 +135,15 @@ def test_ready_with_the_time_since_controls_look() -> None:
 
 
 MOVES = [
-    ({"changes": 11}, "the replicator has applied changes meanwhile"),
+    ({"changes": 11}, "the replicator has applied changes"),
     ({"phase_since": NOW - 1}, "the run was not ready all the time"),
-    ({"run": "another"}, "another run has begun"),
+    ({"run": "another"}, "another run has started"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "reason"), MOVES)
 def test_what_moves_between_two_looks(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Moved, match=reason):
+    with pytest.raises(StateChanged, match=reason):
         Control(status("ready"), status("ready", **changes)).guard().before()
 
 
@@ -151,14 +151,14 @@ def test_what_moves_between_two_looks(changes: dict[str, Any], reason: str) -> N
 def test_what_moves_during_the_repair(changes: dict[str, Any], reason: str) -> None:
     guard = Control(status("ready"), status("ready"), status("ready", **changes)).guard()
     guard.before()
-    with pytest.raises(Moved, match=reason):
+    with pytest.raises(StateChanged, match=reason):
         guard.after()
 
 
 @pytest.mark.parametrize(
     ("later", "reason"),
     [
-        (status("draining"), "after the repair: the run is draining: "),
+        (status("draining"), "after the repair: .*draining"),
         (status("sealed"), "the run is sealed now"),
         (UserError("source: Invoke is not allowed"), "after the repair: source: Invoke is not allowed"),
     ],
@@ -166,14 +166,8 @@ def test_what_moves_during_the_repair(changes: dict[str, Any], reason: str) -> N
 def test_a_phase_that_changes_during_the_repair(later: Any, reason: str) -> None:
     guard = Control(status("ready"), status("ready"), later).guard()
     guard.before()
-    with pytest.raises(Moved, match=reason):
+    with pytest.raises(StateChanged, match=reason):
         guard.after()
-
-
-@pytest.mark.parametrize("answer", [KeyError("status"), None, {}, {"phase": "ready"}, {"phase": []}])
-def test_a_function_that_is_no_control_function(answer: Any) -> None:
-    with pytest.raises(UserError, match="does not answer as a control function; check the name"):
-        Control(answer).guard().before()
 
 
 def test_a_control_function_that_cannot_be_asked() -> None:
@@ -207,21 +201,21 @@ def test_without_a_control_function_the_source_is_read_twice() -> None:
 
 def test_without_a_control_function_the_operators_word_is_needed() -> None:
     items = Items([])
-    with pytest.raises(UserError, match="name the --control-function of the copy, or stop all writers"):
+    with pytest.raises(UserError, match="--control-function.*--writes-stopped"):
         items.guard(writes_stopped=False).before()
     assert items.log == []
 
 
 @pytest.mark.parametrize(
-    ("counts", "text"), [([1], "1 item has changed"), ([0, 1234], "1,234 items have changed")]
+    ("counts", "text"), [([1], "1 source item has changed"), ([0, 1234], "1,234 source items have changed")]
 )
 def test_items_that_change_before_the_repair(counts: list[int], text: str) -> None:
-    with pytest.raises(Moved, match=text):
+    with pytest.raises(StateChanged, match=text):
         Items(counts).guard().before()
 
 
 def test_items_that_change_during_the_repair() -> None:
     guard = Items([0, 0, 1]).guard()
     guard.before()
-    with pytest.raises(Moved, match="1 item has changed"):
+    with pytest.raises(StateChanged, match="1 source item has changed"):
         guard.after()
