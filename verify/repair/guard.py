@@ -26,8 +26,8 @@ phase           who writes to the destination   a repair
                 then applies later changes
 ==============  ==============================  ===========================================================
 
-Without a control function the phase is not known. Then ``--writes-stopped`` is required, and two looks at every
-source item of the plan must find it as the comparison saw it.
+Without a control function the phase is not known. Then ``--writes-stopped`` is required, and two looks at
+every source item of the plan must find it as the comparison saw it.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ def read_limit(rate: float, clock: Clock | None = None) -> TokenBucket:
     return FixedRate(clock or _SteadyClock(), rate, _GUESS_UNITS, saved_seconds=0.0, shared=shared)
 
 
-def sender(side: Side) -> Send:
-    """Sign in on a side, and return what sends calls to its DynamoDB."""
+def sender(side: Side) -> tuple[Send, str]:
+    """Sign in on a side, and return what sends calls to its DynamoDB, and the endpoint's URL."""
     session = side.session()
     with user_errors(side), SIGN_INS.lock:
         # boto3 hides the session that has the credentials; its own clients are made of it as well.
@@ -81,7 +81,7 @@ def sender(side: Side) -> Send:
             ),
             table=side.table_name,
         )
-    return client.send
+    return client.send, client.endpoint_url
 
 
 class Calls:

@@ -123,7 +123,8 @@ class Table:
             raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
         client = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
         description = describe(client, side)
-        return cls(side, sender(side), description, read_definition(client, side, description))
+        send, _ = sender(side)
+        return cls(side, send, description, read_definition(client, side, description))
 
     @property
     def items(self) -> int:

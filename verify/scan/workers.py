@@ -249,7 +249,7 @@ def _work(
     try:
         SIGN_INS.borrow(loan)
         tables = {
-            name: Table(side, sender(side), description, limit=limit, stop=stop)
+            name: Table(side, sender(side)[0], description, limit=limit, stop=stop)
             for name, (side, description, limit) in origins.items()
         }
         share = _Share(tables, plan, jobs, progress)

@@ -201,7 +201,7 @@ def test_without_a_control_function_the_source_is_read_twice() -> None:
 
 def test_without_a_control_function_the_operators_word_is_needed() -> None:
     items = Items([])
-    with pytest.raises(UserError, match="--control-function.*--writes-stopped"):
+    with pytest.raises(UserError, match=r"--control-function.*--writes-stopped"):
         items.guard(writes_stopped=False).before()
     assert items.log == []
 

@@ -204,7 +204,8 @@ def test_over_http_a_spoilt_answer_is_asked_for_again(monkeypatch: pytest.Monkey
     monkeypatch.setattr("tablecopy.dynamodb.errors.Backoff.next", lambda self: 0.0)
     table = FakeTable([item("a", n) for n in range(3)])
     with serving(table) as served:
-        send = sender(Side("source", region="eu-west-1", endpoint_url=served.url))
+        send, url = sender(Side("source", region="eu-west-1", endpoint_url=served.url))
+        assert url == served.url
         spoilt: list[str] = []
 
         def instead(operation: str, body: bytes) -> tuple[int, bytes] | None:
