@@ -1,58 +1,39 @@
-"""The backfill: copies one segment of the source, from its checkpoint on."""
+"""The backfill: copies one segment of the source table, starting at its checkpoint."""
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TypeVar
 
 from tablecopy.clock import Clock, OutOfTime
-from tablecopy.data.dead_letters import Letterbox
-from tablecopy.data.pool import WRITERS, Delivery, Part
+from tablecopy.data.dead_letters import DeadLetterSink
+from tablecopy.data.pool import WRITERS, WriterPool
 from tablecopy.data.scan import Scan
-from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
+from tablecopy.data.slices import CHECK_SECONDS, OpenSlice, SliceGuard, SliceMonitor, SliceOver, WorkerResult
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
-from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
-from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.leases import LeaseTaken
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.metrics import log
 from tablecopy.metrics.definitions import BYTES_COPIED, ITEMS_COPIED
 from tablecopy.metrics.log import MetricsBuffer
-from tablecopy.throughput.limits import WorkerLimits, read_usage
+from tablecopy.throughput.limits import read_usage
 from tablecopy.throughput.rate import TokenBucket
-
-# How often a worker looks whether its slice goes on, and how large its share is.
-_LOOK_SECONDS = 5.0
 
 # A page is as large as DynamoDB makes it, 1 MB, but never more than can be written in this time, nor in this
 # part of the time that is left: what is read and not written when time is up is read again. An invocation
-# that could not finish a single page leaves this much of its pace to the next one, for smaller pages.
+# that could not finish a single page leaves this part of its pace to the next one, for smaller pages.
 _PAGE_SECONDS = 10.0
 _PAGE_PART = 0.25
 _PACE_AFTER_NONE = 0.25
 
-
 T = TypeVar("T")
-
-
-class Next(StrEnum):
-    """What the state machine does after a worker's invocation."""
-
-    CONTINUE = "continue"
-    """Invoke again: this function's time was up, the slice's was not."""
-    WAIT = "wait"
-    """Invoke again in a moment: another invocation may still be writing this segment."""
-    DONE = "done"
-    """The segment is copied."""
-    STOP = "stop"
-    """The slice is over; the rest of the segment is for the next one."""
 
 
 class Worker:
@@ -63,138 +44,121 @@ class Worker:
     source
         Client of the source account.
     table
-        The source table.
-    limits
-        What this worker may use of both tables' throughput.
-    writer_for
-        Makes the writer to the destination for a table's key attributes that sends nothing after a moment.
+        Name of the source table.
     writers
-        How many calls to the destination are made at once.
+        Number of calls to the destination that are made at the same time.
     """
 
     def __init__(
         self,
-        run: RunRecord,
-        leases: Leases,
+        guard: SliceGuard,
         segments: Segments,
         letters: DeadLetters,
         source: DynamoDBClient,
         table: str,
-        limits: WorkerLimits,
-        writer_for: WriterFactory,
         metrics: MetricsBuffer,
         clock: Clock,
         writers: int = WRITERS,
     ) -> None:
-        self._run = run
-        self._leases = leases
+        self._guard = guard
         self._segments = segments
         self._letters = letters
         self._source = source
         self._table = table
-        self._limits = limits
-        self._writer_for = writer_for
         self._metrics = metrics
         self._usage = read_usage(metrics, table)
         self._clock = clock
         self._writers = writers
 
-    def copy(self, segment: int, slice_: int, owner: str, deadline: float) -> Next:
-        """Copy until the segment or the slice ends, or the function's time is up.
+    def copy(self, segment: int, slice_number: int, owner: str, deadline: float) -> WorkerResult:
+        """Copy until the segment or the slice ends, or until the function's time is up.
 
-        ``owner`` is the invocation's request id, ``deadline`` its Lambda deadline in seconds since the epoch.
+        ``owner`` is the invocation's request ID, and ``deadline`` its Lambda deadline in seconds since the
+        epoch.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            The source or the destination cannot be used at all.
+            The source or the destination cannot be used.
         UnsettledWrite
-            A write may land yet; the lease stays until the function's deadline.
+            A write may still take effect; the lease stays until the function's deadline.
         """
         try:
-            with self._leases.hold(BACKFILL, f"{segment:07d}", owner, deadline):
-                run = self._run.read()
-                if run is None or not is_in_slice(run, slice_):
-                    return Next.STOP
+            with self._guard.enter(f"{segment:07d}", slice_number, owner, deadline) as entered:
                 progress = self._segments.read(segment)
-                if progress.done:
-                    return Next.DONE
-                return self._copy(progress, run, deadline)
+                return WorkerResult.DONE if progress.done else self._copy(progress, entered)
         except LeaseTaken:
-            return Next.WAIT
+            return WorkerResult.WAIT
+        except SliceOver:
+            return WorkerResult.STOP
 
-    def _copy(self, segment: Segment, run: Run, deadline: float) -> Next:
-        until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
-        writer = self._writer_for(run.key_names, until)
-        letterbox = Letterbox(self._letters, Origin.BACKFILL, run.key_names)
+    def _copy(self, segment: Segment, entered: OpenSlice) -> WorkerResult:
+        run, writer, limits = entered.run, entered.writer, self._guard.limits
+        sink = DeadLetterSink(self._letters, Origin.BACKFILL, run.key_names)
         scan = Scan(
             self._source,
             self._table,
             segment.number,
             run.total_segments,
-            self._limits.read,
+            limits.read,
             self._usage,
             self._clock,
-            until,
+            entered.until,
             random.Random(),
         )
-        try:
-            # Whatever happens, both wait for the calls they have started.
-            with Delivery(writer, letterbox.put, self._writers) as delivery, ThreadPoolExecutor(1) as ahead:
-                watch = _Watch(self._run, run, self._limits, [writer.end_by, scan.end_by], self._clock)
-                passage = _Passage(
-                    segment, self._segments, watch, self._limits.write, self._metrics, self._clock, until
-                )
-                try:
-                    self._pages(passage, scan, ahead, delivery)
-                except OutOfTime:
-                    passage.end_early()
-                    over = watch.over or self._clock.now() >= run.slice_ends
-                    return Next.STOP if over else Next.CONTINUE
-                finally:
-                    passage.log()
-        finally:
-            writer.settle(deadline)
-        return Next.DONE
+        # In every case, both wait for the calls they have started.
+        with WriterPool(writer, sink.put, self._writers) as pool, ThreadPoolExecutor(1) as ahead:
+            monitor = self._guard.monitor(entered, [writer.end_by, scan.end_by])
+            pages = InFlightPages(
+                segment, self._segments, monitor, limits.write, self._metrics, self._clock, entered.until
+            )
+            try:
+                self._pages(pages, scan, ahead, pool)
+            except OutOfTime:
+                pages.end_early()
+                return WorkerResult.STOP if monitor.over else self._guard.result(entered)
+            finally:
+                pages.log()
+        return WorkerResult.DONE
 
     @staticmethod
-    def _pages(passage: _Passage, scan: Scan, ahead: ThreadPoolExecutor, delivery: Delivery) -> None:
-        """While a page is written, the next one is read; two are written at a time."""
-        start = passage.segment.checkpoint
-        coming: Future[Page] | None = ahead.submit(scan.read, start, passage.limit())
+    def _pages(pages: InFlightPages, scan: Scan, ahead: ThreadPoolExecutor, pool: WriterPool) -> None:
+        """Read the next page while a page is written. Two pages are written at a time."""
+        start = pages.segment.checkpoint
+        coming: Future[Page] | None = ahead.submit(scan.read, start, pages.limit())
         try:
             while coming is not None:
-                [page] = passage.await_([coming])
+                [page] = pages.results([coming])
                 start = page.last_key
-                coming = ahead.submit(scan.read, start, passage.limit()) if start is not None else None
-                passage.begin(page, delivery)
-                passage.land(leave=1)
+                coming = ahead.submit(scan.read, start, pages.limit()) if start is not None else None
+                pages.submit(page, pool)
+                pages.wait_for(leave=1)
         except OutOfTime:
-            # No time to read on; what has been read may get written yet.
-            passage.land()
+            # There is no time to read more. What has been read may still be written.
+            pages.wait_for()
             raise
-        passage.land()
+        pages.wait_for()
 
 
 @dataclass(frozen=True)
-class _Flight:
+class _InFlightPage:
     """A page whose items are being written."""
 
     items: int
     wire_bytes: int
     last_key: Json | None
-    parts: list[Part]
+    writes: list[Future[frozenset[bytes]]]
     began: float
 
 
-class _Passage:
-    """A segment's way through its pages: what is under way, and what is acknowledged and noted."""
+class InFlightPages:
+    """The pages of a segment that are being written, and the checkpoint behind those that are written."""
 
     def __init__(
         self,
         segment: Segment,
         segments: Segments,
-        watch: _Watch,
+        monitor: SliceMonitor,
         capacity: TokenBucket,
         metrics: MetricsBuffer,
         clock: Clock,
@@ -204,109 +168,70 @@ class _Passage:
         self._until = until
         self._capacity = capacity
         self._metrics = metrics
-        self._landed = False
+        self._any_written = False
         self._segments = segments
-        self._watch = watch
+        self._monitor = monitor
         self._clock = clock
-        self._flights: deque[_Flight] = deque()
+        self._pages: deque[_InFlightPage] = deque()
 
-    def await_(self, futures: Sequence[Future[T]]) -> list[T]:
-        """The results of ``futures``, looking at the run from time to time."""
-        while wait(futures, timeout=_LOOK_SECONDS).not_done:
-            self._watch.look()
+    def results(self, futures: Sequence[Future[T]]) -> list[T]:
+        """Return the results of ``futures``, and check the run while waiting for them."""
+        while wait(futures, timeout=CHECK_SECONDS).not_done:
+            self._monitor.check()
             self._metrics.publish_if_due()
         return [future.result() for future in futures]
 
-    def begin(self, page: Page, delivery: Delivery) -> None:
-        """Start writing a page."""
-        self._watch.look_if_due()
+    def submit(self, page: Page, pool: WriterPool) -> None:
+        """Start to write a page."""
+        self._monitor.check_if_due()
         began = self._clock.now()
-        parts = delivery.begin([put(item) for item in page.items])
+        writes = pool.submit([put(item) for item in page.items])
         size = sum(map(len, page.items))
-        self._flights.append(_Flight(len(page.items), size, page.last_key, parts, began))
+        self._pages.append(_InFlightPage(len(page.items), size, page.last_key, writes, began))
 
-    def land(self, leave: int = 0) -> None:
-        """Wait until all pages but the last ``leave`` are written, and note each.
+    def wait_for(self, leave: int = 0) -> None:
+        """Wait until all pages but the last ``leave`` are written, and save a checkpoint behind each.
 
-        Raises OutOfTime when a page cannot be finished: it and those behind it are read again. It stays the
-        first, so that none of them is ever noted.
+        Raises
+        ------
+        OutOfTime
+            A page cannot be finished. It and the pages behind it are read again: it stays the first, so that
+            no checkpoint is ever saved behind it.
         """
-        while len(self._flights) > leave:
-            flight = self._flights[0]
-            unwritten = self.await_(flight.parts)
+        while len(self._pages) > leave:
+            page = self._pages[0]
+            unwritten = self.results(page.writes)
             if any(unwritten):
                 raise OutOfTime
             self.segment = replace(
                 self.segment,
-                checkpoint=flight.last_key or self.segment.checkpoint,
-                items=self.segment.items + flight.items,
-                wire_bytes=self.segment.wire_bytes + flight.wire_bytes,
-                done=flight.last_key is None,
-                pace=self._pace(flight),
+                checkpoint=page.last_key or self.segment.checkpoint,
+                items=self.segment.items + page.items,
+                wire_bytes=self.segment.wire_bytes + page.wire_bytes,
+                done=page.last_key is None,
+                pace=self._pace(page),
             )
             self._segments.save(self.segment)
-            self._flights.popleft()
-            self._landed = True
-            self._metrics.add(ITEMS_COPIED, flight.items)
-            self._metrics.add(BYTES_COPIED, flight.wire_bytes)
+            self._pages.popleft()
+            self._any_written = True
+            self._metrics.add(ITEMS_COPIED, page.items)
+            self._metrics.add(BYTES_COPIED, page.wire_bytes)
             self._metrics.publish_if_due()
 
     def log(self) -> None:
-        """Say how far the segment has come."""
+        """Log the segment's progress."""
         log.event("segment", segment=self.segment.number, items=self.segment.items, done=self.segment.done)
 
     def limit(self) -> int:
-        """How many items the next page may have. An item costs one unit to write at least."""
+        """Return how many items the next page may have. Each costs at least one unit to write."""
         seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._until - self._clock.now()))
         return max(BATCH_REQUESTS, int(seconds * min(self.segment.pace, self._capacity.rate)))
 
     def end_early(self) -> None:
-        """Time is up. When no page was finished, note that the next worker has to read smaller ones."""
-        if not self._landed:
+        """Note that time is up. If no page was finished, the next worker reads smaller pages."""
+        if not self._any_written:
             self._segments.save(replace(self.segment, pace=self.segment.pace * _PACE_AFTER_NONE))
 
-    def _pace(self, flight: _Flight) -> float:
-        took = self._clock.now() - flight.began
-        return flight.items / took if flight.items and took > 0 else self.segment.pace
-
-
-class _Watch:
-    """Looks at the run while a slice goes on: control may end it early, and changes the limits."""
-
-    def __init__(
-        self,
-        record: RunRecord,
-        run: Run,
-        limits: WorkerLimits,
-        ends: Sequence[Callable[[float], None]],
-        clock: Clock,
-    ) -> None:
-        self._record = record
-        self._slice = run.slice
-        self._limits = limits
-        self._ends = ends
-        self._clock = clock
-        self._looked = clock.now()
-        self.over = False
-        limits.update(run.workers, run.read_ceiling)
-
-    def look_if_due(self) -> None:
-        """Look, unless that was done a moment ago. Raises OutOfTime when the slice is over."""
-        if self._clock.now() - self._looked >= _LOOK_SECONDS:
-            self.look()
-
-    def look(self) -> None:
-        """Look at the run. Raises OutOfTime when the slice is over."""
-        self._looked = self._clock.now()
-        run = self._record.read()
-        if run is None or not is_in_slice(run, self._slice):
-            self.over = True
-            for end_by in self._ends:
-                end_by(self._looked)
-            raise OutOfTime
-        self._limits.update(run.workers, run.read_ceiling)
-
-
-def is_in_slice(run: Run, slice_: int) -> bool:
-    """Whether workers of ``slice_`` may write to the destination."""
-    return run.phase is Phase.SLICE and run.slice == slice_
+    def _pace(self, page: _InFlightPage) -> float:
+        seconds = self._clock.now() - page.began
+        return page.items / seconds if page.items and seconds > 0 else self.segment.pace

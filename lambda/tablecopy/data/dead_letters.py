@@ -1,22 +1,22 @@
-"""Where a function puts what the destination refuses for good."""
+"""Records what the destination permanently rejects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tablecopy.data.writer import Refused
+from tablecopy.data.writer import Rejected
 from tablecopy.dynamodb.requests import item_of, key_of, key_token
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.metrics import log
 
 
-class Letterbox:
-    """Makes dead letters of refused requests. Safe to use from several threads.
+class DeadLetterSink:
+    """Turns rejected requests into dead letters. Safe to use from several threads.
 
     Parameters
     ----------
     sequence_numbers
-        Of the stream records that the requests stand for, by request; nothing for a backfill's.
+        Sequence number of the stream record behind each request; none for a backfill's requests.
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class Letterbox:
         self._sequence_numbers = sequence_numbers or {}
         self.tokens: set[str] = set()
 
-    def put(self, refused: Refused) -> None:
-        """Keep each of the refused requests as a dead letter."""
-        for request in refused.requests:
+    def put(self, rejected: Rejected) -> None:
+        """Save a dead letter for each of the rejected requests."""
+        for request in rejected.requests:
             key = key_of(request, self._key_names)
             image = item_of(request)
             token = key_token(key)
@@ -44,11 +44,11 @@ class Letterbox:
                     key,
                     self._origin,
                     "put" if image else "delete",
-                    refused.code,
-                    refused.message,
+                    rejected.code,
+                    rejected.message,
                     self._sequence_numbers.get(request, ""),
                     image,
                 )
             )
             self.tokens.add(token)
-        log.event("dead_letter", origin=self._origin, code=refused.code, writes=len(refused.requests))
+        log.event("dead_letter", origin=self._origin, code=rejected.code, writes=len(rejected.requests))

@@ -1,4 +1,4 @@
-"""Delivers write requests with several calls at once, and puts what is refused aside."""
+"""A pool of threads that write, so that several calls to the destination are made at the same time."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-from tablecopy.data.writer import BatchWriter, Refused, Unwritten
+from tablecopy.data.writer import BatchWriter, Rejected, Unwritten
 from tablecopy.dynamodb.requests import batches
 
-# With 5 ms a call this many calls keep one core busy (docs/benchmarks.md, figure backfill_overlap).
+# With 5 ms a call, this many calls keep one core busy (docs/benchmarks.md, figure backfill_overlap).
 WRITERS = 24
 
-Part = Future[frozenset[bytes]]
-"""A part of some requests under way; its result is what of it was not written in time."""
 
-
-class Delivery:
-    """A pool of threads that write. Leaving it waits until every call it has started has ended.
+class WriterPool:
+    """Writes requests with several threads. Leaving it waits for every call it has started.
 
     Parameters
     ----------
-    put_aside
-        Called with what the destination refuses for good. It counts as written once this has returned.
+    on_rejected
+        Called with what the destination permanently rejects. It counts as written once this has returned.
     writers
-        How many calls are made at once.
+        Number of calls that are made at the same time.
     """
 
-    def __init__(self, writer: BatchWriter, put_aside: Callable[[Refused], None], writers: int) -> None:
+    def __init__(self, writer: BatchWriter, on_rejected: Callable[[Rejected], None], writers: int) -> None:
         self._writer = writer
-        self._put_aside = put_aside
+        self._on_rejected = on_rejected
         self._writers = writers
         self._left = False
         self._pool = ThreadPoolExecutor(writers)
 
-    def __enter__(self) -> Delivery:
+    def __enter__(self) -> WriterPool:
         return self
 
     def __exit__(
@@ -44,12 +41,15 @@ class Delivery:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Left early, for an error: nobody asks any more what was written.
+        # If an error ends it early, the caller no longer needs to know what was written.
         self._left = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def begin(self, requests: Sequence[bytes]) -> list[Part]:
-        """Start writing ``requests``, each key of which occurs once."""
+    def submit(self, requests: Sequence[bytes]) -> list[Future[frozenset[bytes]]]:
+        """Start to write ``requests``, in which each key occurs once.
+
+        Together, the results of the futures are the requests that were not written in time.
+        """
         waiting = deque(batches(requests))
         # Threads take the next batch themselves: a future for each would cost more than a tenth of its call.
         return [self._pool.submit(self._write_all, waiting) for _ in range(min(self._writers, len(waiting)))]
@@ -67,8 +67,8 @@ class Delivery:
     def _write(self, batch: Sequence[bytes]) -> frozenset[bytes]:
         try:
             self._writer.write(batch)
-        except Refused as refused:
-            self._put_aside(refused)
+        except Rejected as rejected:
+            self._on_rejected(rejected)
         except Unwritten as late:
             return late.unwritten
         return frozenset()

@@ -1,4 +1,4 @@
-"""Stream records, and what of them has to be written."""
+"""Stream records, and the writes that they require."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tablecopy.dynamodb.requests import delete, key_token, put
 
 
 class UnusableRecord(Exception):
-    """A record that says that an item changed but not to what."""
+    """A record that an item changed, without the new item."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Change:
     Attributes
     ----------
     token
-        Names the key.
+        Text that identifies the key (see `requests.key_token`).
     request
-        The write request for it (see writes).
+        The write request (see `requests`).
     first
-        Sequence number of the key's first record in the batch: as long as the change is not written, nothing
-        from there on may count as applied.
+        Sequence number of the key's first record in the batch. Until the change is written, no record from
+        there on may count as applied.
     last
-        Sequence number of the record that this change is.
+        Sequence number of this change's record.
     """
 
     token: str
@@ -38,10 +38,10 @@ class Change:
 
 
 def coalesce(records: Sequence[Json]) -> list[Change]:
-    """The last change of each key in ``records``, which are in the order of their shard.
+    """Return the last change of each key in ``records``, which are in the order of their shard.
 
-    ``records`` are those of a Lambda event: ``eventName`` INSERT, MODIFY or REMOVE (by a person or by time
-    to live alike) and ``dynamodb`` with ``Keys``, ``SequenceNumber`` and, unless removed, ``NewImage``.
+    ``records`` are those of a Lambda event: ``eventName`` INSERT, MODIFY or REMOVE (by a caller
+    or by TTL) and ``dynamodb`` with ``Keys``, ``SequenceNumber`` and, unless removed, ``NewImage``.
 
     Raises
     ------

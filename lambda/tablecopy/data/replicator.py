@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tablecopy.data.dead_letters import Letterbox
-from tablecopy.data.pool import WRITERS, Delivery
+from tablecopy.data.dead_letters import DeadLetterSink
+from tablecopy.data.pool import WRITERS, WriterPool
 from tablecopy.data.records import Change, coalesce
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
 from tablecopy.dynamodb.client import Json
@@ -18,7 +18,7 @@ from tablecopy.metrics import log
 from tablecopy.metrics.definitions import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
 from tablecopy.metrics.log import MetricsBuffer
 
-# What is looked up in the journal at once: run, mark, letters.
+# The run, the mark and the dead letters are read from the journal at the same time.
 _READERS = 3
 
 
@@ -27,11 +27,10 @@ class NotReplicating(Exception):
 
 
 class Replicator:
-    """Applies batches of one shard each, in their order.
+    """Applies batches of stream records, each from one shard, in the order of the shard.
 
-    A batch may be delivered more than once: one that is marked as applied is not written again. The
-    mapping must have ReportBatchItemFailures, or a partial failure would count as success; preflight checks
-    it.
+    A batch may be delivered more than once. One that is marked as applied is not written again. The mapping
+    must have ReportBatchItemFailures, or a partial failure would count as success; preflight checks that.
     """
 
     def __init__(
@@ -53,14 +52,14 @@ class Replicator:
         self._writers = writers
 
     def apply(self, records: Sequence[Json], owner: str, deadline: float) -> Json:
-        """Write the last image of each key in ``records`` and say what is to be delivered again.
+        """Write the last image of each key in ``records``, and return what Lambda must deliver again.
 
         Returns
         -------
         dict
             ``{"batchItemFailures": [{"itemIdentifier": sequence number}]}`` with the first record that
-            has not been applied, or an empty list. When nothing may be written now, that is the first record:
-            after an error Lambda might cut the batch, and would count it as one of the function.
+            has not been applied, or an empty list. If nothing may be written now, that is the first record:
+            after an error, Lambda might split the batch, and would count the error as the function's.
         """
         try:
             with self._leases.hold(REPLICATOR, _sequence_number(records[0]), owner, deadline):
@@ -70,20 +69,20 @@ class Replicator:
             return _answer(records, 0)
 
     def _apply(self, records: Sequence[Json], deadline: float) -> int:
-        """How many records from the first one on have been applied."""
+        """Return how many records, counted from the first one, have been applied."""
         with ThreadPoolExecutor(_READERS) as reading:
             run = reading.submit(self._run.read)
             marking = reading.submit(self._marks.get, _sequence_number(records[0]))
             letters = reading.submit(self._letters.names)
             changes = coalesce(records)
         _check_replicating(run.result(), records)
-        # This invocation may be late: given up on, its batch applied by another, and later ones as well.
+        # This invocation may be late: another one may have applied its batch, and later batches as well.
         marked = marking.result()
         if marked is not None:
             return self._applied_before(records, marked)
         unwritten = self._write(records, changes, letters.result(), deadline)
         applied = _applied(records, changes, unwritten)
-        # Before the lease is given back: a mark that came later could come too late.
+        # Before the lease is released: a later mark could come too late.
         if applied:
             mark = _mark(applied, changes)
             self._marks.put(mark)
@@ -101,22 +100,22 @@ class Replicator:
     def _write(
         self, records: Sequence[Json], changes: Sequence[Change], letters: set[str], deadline: float
     ) -> set[str]:
-        """Write everything that can be written; the tokens of what could not."""
+        """Write everything that can be written; return the tokens of the keys that are not written."""
         by_request = {change.request: change for change in changes}
         key_names = list(records[0]["dynamodb"]["Keys"])
         writer = self._writer_for(key_names, deadline - WRITE_MARGIN_SECONDS)
         numbers = {change.request: change.last for change in changes}
-        letterbox = Letterbox(self._letters, Origin.STREAM, key_names, numbers)
+        sink = DeadLetterSink(self._letters, Origin.STREAM, key_names, numbers)
         try:
-            with Delivery(writer, letterbox.put, self._writers) as delivery:
-                parts = delivery.begin(list(by_request))
+            with WriterPool(writer, sink.put, self._writers) as pool:
+                writes = pool.submit(list(by_request))
                 self._marks.record_numbers([_sequence_number(record) for record in records])
-                left = [request for part in parts for request in part.result()]
+                left = [request for write in writes for request in write.result()]
         finally:
             writer.settle(deadline)
         unwritten = {by_request[request].token for request in left}
         if letters:
-            for token in {change.token for change in changes} - unwritten - letterbox.tokens:
+            for token in {change.token for change in changes} - unwritten - sink.tokens:
                 if name(token) in letters:
                     self._letters.settle(token)
         return unwritten
@@ -125,13 +124,15 @@ class Replicator:
 def _check_replicating(run: Run | None, records: Sequence[Json]) -> None:
     phase = run.phase if run else "none"
     if run is None or run.phase not in REPLICATING:
-        raise NotReplicating(f"the run is in phase {phase}; these records are applied later")
+        raise NotReplicating(f'the run is in phase "{phase}"; these records are applied later')
     if records[0].get("eventSourceARN") != run.stream_arn:
-        raise NotReplicating(f"these records are not of the stream that this run replays, {run.stream_arn}")
+        raise NotReplicating(
+            f"these records do not come from the stream that this run replays ({run.stream_arn})"
+        )
 
 
 def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: set[str]) -> Sequence[Json]:
-    """The records before the first one whose key has not been written."""
+    """Return the records before the first one whose key has not been written."""
     firsts = {change.first for change in changes if change.token in unwritten}
     for index, record in enumerate(records):
         if _sequence_number(record) in firsts:
@@ -140,7 +141,7 @@ def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: set[
 
 
 def _answer(records: Sequence[Json], applied: int) -> Json:
-    """What Lambda is told when the first ``applied`` records have been applied."""
+    """Return the answer to Lambda when the first ``applied`` records have been applied."""
     if applied == len(records):
         return {"batchItemFailures": []}
     return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[applied])}]}

@@ -1,4 +1,4 @@
-"""Reads the pages of a segment, each as soon as the capacity allows."""
+"""Reads the pages of a segment, each as soon as the read limit allows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Scan:
     client
         Client of the source.
     table, segment, total_segments
-        What is scanned.
+        Table name, segment number, and number of segments of the scan.
     capacity
-        How much of the table's throughput may be used.
+        Limit on the table's throughput.
     usage
-        Is told what was used of it.
+        Counts what was used.
     until
-        Seconds since the epoch after which nothing is read any more.
+        Seconds since the epoch after which nothing is read.
     """
 
     def __init__(
@@ -59,18 +59,18 @@ class Scan:
         self._jitter = jitter
 
     def end_by(self, moment: float) -> None:
-        """Read nothing any more after ``moment`` (seconds since the epoch), if that is sooner."""
+        """Read nothing after ``moment`` (seconds since the epoch), if that is sooner."""
         self._until = min(self._until, moment)
 
     def read(self, start: Json | None, limit: int) -> Page:
-        """The page that begins behind the key ``start``, of ``limit`` items at most.
+        """Return the page that begins after the key ``start``, with at most ``limit`` items.
 
         Raises
         ------
         OutOfTime
-            ``until`` came before a page did.
+            ``until`` came before a page.
         botocore.exceptions.ClientError
-            The source cannot be read at all.
+            The source cannot be read.
         """
         request = self._request | {"Limit": limit}
         if start is not None:
@@ -94,7 +94,7 @@ class Scan:
                     self._usage.throttled(error)
                 log.event("source_retry", code=errors.code(error))
             except (*errors.NO_ANSWER, BadPage) as error:
-                # It has been read, most likely, and nobody says at what cost.
+                # It has most likely been read, at an unknown cost.
                 consumed = taken
                 log.event("source_no_answer", error=type(error).__name__)
             finally:

@@ -1,4 +1,4 @@
-"""Writes batches to the destination until they are acknowledged, refused, or time is up."""
+"""Writes batches to the destination until they are acknowledged, rejected, or time is up."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from tablecopy.metrics import log
 from tablecopy.throughput.limits import Usage
 from tablecopy.throughput.rate import RateLimit
 
-# One request takes at most its connect and read timeouts. Nothing is sent later than this before the
-# function's deadline, so that nothing is under way when Lambda ends the function.
+# One request takes at most its connect and read timeouts. Nothing is sent in this time before the function's
+# deadline, so that no request is under way when Lambda ends the function.
 WRITE_TIMEOUT_SECONDS = 10.0
 WRITE_MARGIN_SECONDS = 15.0
 
-# How long after a call without an answer its writes are held to be still able to land.
+# How long an unanswered write may still take effect.
 SETTLE_SECONDS = 10.0
 
 
 class Unwritten(OutOfTime):
-    """The deadline came before everything was acknowledged. ``unwritten`` holds the requests left over."""
+    """The deadline came before everything was acknowledged. ``unwritten`` holds the other requests."""
 
     def __init__(self, unwritten: frozenset[bytes]) -> None:
         super().__init__(f"{len(unwritten)} write(s) were not acknowledged before the deadline")
         self.unwritten = unwritten
 
 
-class Refused(Exception):
-    """The destination refuses ``requests`` for good. ``code`` and ``message`` are its answer."""
+class Rejected(Exception):
+    """The destination permanently rejects ``requests``. ``code`` and ``message`` are its error."""
 
     def __init__(self, requests: frozenset[bytes], code: str, message: str) -> None:
-        super().__init__(f"the destination refuses {len(requests)} write(s): {code}: {message}")
+        super().__init__(f"the destination rejects {len(requests)} write(s): {code}: {message}")
         self.requests = requests
         self.code = code
         self.message = message
 
 
 WriterFactory = Callable[[Sequence[str], float], "BatchWriter"]
-"""Makes a writer from the table's key attributes and the moment after which it sends nothing."""
+"""Makes a writer from the table's key attributes and the epoch time after which it sends nothing."""
 
 
 class BatchWriter:
@@ -57,13 +57,13 @@ class BatchWriter:
     client
         Client of the destination.
     table, key_names
-        The table and its key attributes, to recognise what comes back as unprocessed.
+        The table and its key attributes, to recognize requests that come back as unprocessed.
     capacity
-        How much of the table's throughput may be used.
+        Limit on the table's throughput.
     usage
-        Is told what was used of it, and what is refused.
+        Counts what was used, and what is rejected.
     deadline
-        Seconds since the epoch after which nothing is sent any more.
+        Seconds since the epoch after which nothing is sent.
     """
 
     def __init__(
@@ -91,20 +91,20 @@ class BatchWriter:
         self._lock = threading.Lock()
 
     def end_by(self, moment: float) -> None:
-        """Send nothing any more after ``moment`` (seconds since the epoch), if that is sooner."""
+        """Send nothing after ``moment`` (seconds since the epoch), if that is sooner."""
         self._deadline = min(self._deadline, moment)
 
     def write(self, batch: Sequence[bytes]) -> None:
-        """Write a batch that BatchWriteItem accepts (writes.batches makes them).
+        """Write a batch that BatchWriteItem accepts (see `requests.batches`).
 
         Raises
         ------
         Unwritten
             Some writes were not acknowledged; each may or may not have been applied.
-        Refused
+        Rejected
             Some writes can never succeed. All others of the batch were acknowledged.
         botocore.exceptions.ClientError
-            The destination cannot be written at all: no permission, no such table.
+            The destination cannot be written: a permission or the table is missing.
         """
         pending = batch
         backoff = errors.Backoff(self._jitter)
@@ -128,7 +128,7 @@ class BatchWriter:
                 self._note(error, len(pending))
             except errors.NO_ANSWER as error:
                 self._leave_open()
-                # It may have been written, and nobody says at what cost.
+                # It may have been written, at an unknown cost.
                 consumed = taken
                 log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
             finally:
@@ -140,7 +140,7 @@ class BatchWriter:
             pending = left
 
     def settle(self, deadline: float) -> None:
-        """Wait until no write that went unanswered can land any more.
+        """Wait until no unanswered write can still take effect.
 
         Raises
         ------
@@ -151,17 +151,17 @@ class BatchWriter:
         if wait <= 0:
             return
         if self._open_until > deadline:
-            raise UnsettledWrite("a write got no answer and the function's time is up")
+            raise UnsettledWrite("a write was not answered, and the function's time is up")
         self._clock.sleep(wait)
 
     def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
-        """Send once; what was not processed, and the units consumed. Raises OutOfTime past the deadline."""
-        # Assuming the role may take as long as it likes, so that the deadline is looked at behind it again.
+        """Send once; return the unprocessed requests and the units. Raises OutOfTime past the deadline."""
+        # To assume the role may take long, so the deadline is checked again after it.
         credentials = self._client.credentials()
         if self._clock.now() >= self._deadline:
             raise OutOfTime
         answer = self._client.send("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
-        # Read as success, an answer cut short would hide the unprocessed items it was about to name.
+        # Read as success, an answer that is cut short would hide the unprocessed items in its missing part.
         response = document(answer)
         consumed = self._usage.consumed(response.get("ConsumedCapacity", ()))
         unprocessed = response.get("UnprocessedItems", {}).get(self._table, [])
@@ -169,7 +169,7 @@ class BatchWriter:
             return (), consumed
         self._capacity.throttled()
         self._usage.throttled()
-        # As they were sent, not as they come back: nothing is to be spelt in another way.
+        # Resend our own bytes, so that no value is re-encoded.
         left = {key_token(key_of(encode(request), self._key_names)) for request in unprocessed}
         return [request for request in pending if self._token(request) in left], consumed
 
@@ -186,30 +186,30 @@ class BatchWriter:
             self._open_until = max(self._open_until, self._clock.now() + SETTLE_SECONDS)
 
     def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
-        """One bad write fails its whole batch with a ValidationException: find it, write the others."""
+        """Find the write that makes the whole batch invalid, and write the others."""
         if len(pending) == 1:
             self._usage.rejected()
             answer = error.response["Error"]
-            raise Refused(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
+            raise Rejected(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
         middle = len(pending) // 2
-        refused: frozenset[bytes] = frozenset()
-        last: Refused | None = None
+        rejected: frozenset[bytes] = frozenset()
+        last: Rejected | None = None
         for half, rest in ((pending[:middle], pending[middle:]), (pending[middle:], ())):
             try:
                 self.write(half)
-            except Refused as found:
-                refused |= found.requests
+            except Rejected as found:
+                rejected |= found.requests
                 last = found
             except Unwritten as late:
-                raise Unwritten(late.unwritten | refused | frozenset(rest)) from late
+                raise Unwritten(late.unwritten | rejected | frozenset(rest)) from late
         if last is not None:
-            raise Refused(refused, last.code, last.message) from error
+            raise Rejected(rejected, last.code, last.message) from error
 
     def _token(self, request: bytes) -> str:
         return key_token(key_of(request, self._key_names))
 
 
 def _reasons(error: ClientError) -> Json:
-    """What was throttled, the table or an index of it, where DynamoDB says so."""
+    """Return what was throttled, the table or one of its indexes, if DynamoDB names it."""
     reasons = error.response.get("ThrottlingReasons")
     return {"reasons": reasons} if reasons else {}

@@ -10,6 +10,7 @@ from tablecopy.clock import Clock
 from tablecopy.data.backfill import Worker
 from tablecopy.data.pool import WRITERS
 from tablecopy.data.redrive import Redrive
+from tablecopy.data.slices import SliceGuard
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
 from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetters
@@ -28,20 +29,18 @@ def build(
     settings = BackfillSettings.from_environment(environ)
     aws = aws or Aws()
     store, source, table = aws.journal(settings.journal_table), aws.source(), settings.source_table
-    run, leases, letters = RunRecord(store), Leases(store, clock), DeadLetters(store, clock)
+    letters = DeadLetters(store, clock)
     metrics = MetricsBuffer(clock, settings.copy_name)
     limits = WorkerLimits(clock, settings.read_capacity, settings.write_capacity)
     writer_for = writer_factory(
         aws.destination(settings, "backfill"), settings.destination_table, limits.write, metrics, clock
     )
-    segments = Segments(store)
-    worker = Worker(
-        run, leases, segments, letters, source, table, limits, writer_for, metrics, clock, writers
-    )
-    redrive = Redrive(run, leases, letters, source, table, limits, writer_for, metrics, clock)
+    guard = SliceGuard(RunRecord(store), Leases(store, clock), limits, writer_for, clock)
+    worker = Worker(guard, Segments(store), letters, source, table, metrics, clock, writers)
+    redrive = Redrive(guard, letters, source, table, metrics, clock)
 
     def handle(event: Json, context: Context) -> Json:
-        """Copy a part of a segment, or redrive dead letters; return ``{"next": ...}`` (backfill.Next).
+        """Copy a part of a segment, or redrive dead letters; return ``{"next": ...}`` (slices.WorkerResult).
 
         ``event`` is ``{"slice": n, "segment": n}``, or ``{"slice": n, "segment": "letters"}``.
         """

@@ -18,7 +18,7 @@ from tablecopy.control.cost import (
     costs,
 )
 from tablecopy.control.estimate import estimate
-from tablecopy.data.backfill import Next
+from tablecopy.data.slices import WorkerResult
 from tablecopy.journal.store import Store
 from tablecopy.settings import CopySettings, Prices
 from tests.unit.tablecopy.control.test_estimate import destination, source
@@ -65,7 +65,7 @@ def test_a_page_and_an_invocation_take_that_many(store: Store, pages: int) -> No
     counting = Counting(store)
     scene = test_backfill.Scene(counting, test_backfill.items(25 * pages), page_size=25)
     before = counting.writes
-    assert scene.copy() is Next.DONE
+    assert scene.copy() is WorkerResult.DONE
     # Read to its end, a table has a last page, which may be empty.
     assert counting.writes - before in {
         JOURNAL_WRITES_PER_INVOCATION + JOURNAL_WRITES_PER_PAGE * (pages + last) for last in (0, 1)

@@ -17,7 +17,8 @@ from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from tablecopy.data.backfill import Next, Worker
+from tablecopy.data.backfill import Worker
+from tablecopy.data.slices import SliceGuard, WorkerResult
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import key_token
@@ -92,21 +93,19 @@ class Scene:
             random.Random(1),
         )
 
-    def copy(self, segment: int = 0, slice_: int = 2, timeout: float = TIMEOUT) -> Next:
+    def copy(self, segment: int = 0, slice_number: int = 2, timeout: float = TIMEOUT) -> WorkerResult:
         """One invocation."""
         self.invocations += 1
-        return self.worker().copy(segment, slice_, f"r{self.invocations}", self.clock.now() + timeout)
+        return self.worker().copy(segment, slice_number, f"r{self.invocations}", self.clock.now() + timeout)
 
     def worker(self) -> Worker:
+        guard = SliceGuard(self.run, self.leases, self.limits, self.writer, self.clock)
         return Worker(
-            self.run,
-            self.leases,
+            guard,
             self.segments,
             self.letters,
             self.source,
             "source",
-            self.limits,
-            self.writer,
             self.metrics,
             self.clock,
             self.writers,
@@ -139,7 +138,7 @@ class TestCopying:
     @pytest.mark.parametrize("count", [0, 1, 3, 7, 9])
     def test_a_segment_is_copied_to_its_end(self, store: Store, count: int) -> None:
         scene = Scene(store, items(count))
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(count)
         segment = scene.segments.read(0)
         assert segment.done
@@ -148,13 +147,13 @@ class TestCopying:
 
     def test_pages_larger_than_a_batch(self, store: Store) -> None:
         scene = Scene(store, items(110), page_size=60)
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(110)
         assert [len(call) for call in scene.destination.calls] == [20, 20, 20, 25, 25]
 
     def test_segments_share_the_table(self, store: Store) -> None:
         scene = Scene(store, items(20), replace(RUN, total_segments=3))
-        assert [scene.copy(segment) for segment in range(3)] == [Next.DONE] * 3
+        assert [scene.copy(segment) for segment in range(3)] == [WorkerResult.DONE] * 3
         assert scene.copied() == items(20)
         assert {(scan["Segment"], scan["TotalSegments"]) for scan in scene.source.scans} == {
             (0, 3),
@@ -166,7 +165,7 @@ class TestCopying:
         scene = Scene(store, items(3))
         scene.copy()
         scene.source.scans.clear()
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.source.scans == []
 
     def test_the_next_page_is_read_while_one_is_written(self, store: Store) -> None:
@@ -181,7 +180,7 @@ class TestCopying:
         # Does not return before the second page is being read.
         scene.destination.on_call = lambda: overlapped.append(second_is_read.wait(10))
         overlapped: list[bool] = []
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert overlapped == [True] * 3
 
     def test_no_more_than_two_pages_are_written_at_a_time(self, store: Store) -> None:
@@ -193,7 +192,7 @@ class TestCopying:
                 ahead.append(len(scene.source.scans) * 3 - len(scene.destination.items))
 
         scene.source.on_scan = on_scan
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         # Two being written, and the one being read.
         assert max(ahead) <= 9
 
@@ -201,7 +200,7 @@ class TestCopying:
         scene = Scene(store, items(1000), page_size=1000)
         scene.segments.save(replace(Segment(0), pace=5.0))
         scene.destination.on_call = takes(scene.clock, 2)
-        assert scene.copy(timeout=3000) is Next.DONE
+        assert scene.copy(timeout=3000) is WorkerResult.DONE
         limits = [scan["Limit"] for scan in scene.source.scans]
         # Three are asked for before the first one is written; after that a call of 2 s has written 25.
         assert limits[:3] == [50] * 3
@@ -229,7 +228,7 @@ class TestCopying:
         scene = Scene(store, items(2000), page_size=2000)
         scene.destination.on_call = takes(scene.clock, 10)
         limits = []
-        while scene.copy() is Next.CONTINUE:
+        while scene.copy() is WorkerResult.CONTINUE:
             limits.append(scene.source.scans[0]["Limit"])
             scene.source.scans.clear()
         # Calls of 10 s write 2.5 a second: pages of 10,000 and 2,500 are not finished in time, one of 625 is.
@@ -242,28 +241,28 @@ class TestFencing:
     def test_nothing_is_read_or_written_in_another_phase(self, store: Store, phase: Phase) -> None:
         scene = Scene(store, items(3))
         scene.enter(phase)
-        assert scene.copy() is Next.STOP
+        assert scene.copy() is WorkerResult.STOP
         assert scene.source.scans == []
         assert scene.destination.calls == []
         assert scene.leases.alive(BACKFILL) == []
 
-    @pytest.mark.parametrize("slice_", [1, 3])
-    def test_nor_in_another_slice(self, store: Store, slice_: int) -> None:
+    @pytest.mark.parametrize("slice_number", [1, 3])
+    def test_nor_in_another_slice(self, store: Store, slice_number: int) -> None:
         scene = Scene(store, items(3))
-        assert scene.copy(slice_=slice_) is Next.STOP
+        assert scene.copy(slice_number=slice_number) is WorkerResult.STOP
         assert scene.destination.calls == []
 
     def test_nor_without_a_run(self, store: Store) -> None:
         scene = Scene(store, items(3))
         store.delete("run", "state")
-        assert scene.copy() is Next.STOP
+        assert scene.copy() is WorkerResult.STOP
 
     def test_a_segment_that_another_may_still_write_waits(self, store: Store) -> None:
         scene = Scene(store, items(3))
         with scene.leases.hold(BACKFILL, "0000000", "other", NOON + TIMEOUT):
-            assert scene.copy() is Next.WAIT
+            assert scene.copy() is WorkerResult.WAIT
         assert scene.destination.calls == []
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
 
     def test_the_lease_is_there_before_the_phase_is_read_and_until_all_is_written(self, store: Store) -> None:
         scene = Scene(store, items(3))
@@ -291,25 +290,25 @@ class TestFencing:
         with pytest.raises(UnsettledWrite):
             scene.copy()
         assert scene.leases.alive(BACKFILL) == ["backfill#0000000"]
-        assert scene.copy() is Next.WAIT
+        assert scene.copy() is WorkerResult.WAIT
 
 
 class TestTime:
     def test_it_hands_over_before_the_function_ends(self, store: Store) -> None:
         scene = Scene(store, items(30))
         scene.destination.on_call = takes(scene.clock, 60)
-        assert scene.copy() is Next.CONTINUE
+        assert scene.copy() is WorkerResult.CONTINUE
         # Five calls of a minute each would be all of the function's time; the last starts before its margin.
         assert [len(call) for call in scene.destination.calls] == [3] * 5
         assert scene.segments.read(0).checkpoint == {"pk": {"S": "é0014"}}
         scene.destination.on_call = lambda: None
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(30)
         assert scene.segments.read(0).items == 30
 
     def test_nothing_is_sent_within_the_margin(self, store: Store) -> None:
         scene = Scene(store, items(3))
-        assert scene.copy(timeout=WRITE_MARGIN_SECONDS) is Next.CONTINUE
+        assert scene.copy(timeout=WRITE_MARGIN_SECONDS) is WorkerResult.CONTINUE
         assert scene.destination.calls == []
         assert scene.source.scans == []
 
@@ -317,7 +316,7 @@ class TestTime:
         scene = Scene(store, items(9))
         scene.clock.time = NOON + SLICE - 1
         scene.destination.on_call = takes(scene.clock, 1)
-        assert scene.copy() is Next.STOP
+        assert scene.copy() is WorkerResult.STOP
         assert len(scene.destination.calls) == 1
         assert scene.segments.read(0) == replace(
             Segment(0),
@@ -331,11 +330,11 @@ class TestTime:
         scene = Scene(store, items(60), page_size=60)
         scene.destination.on_call = takes(scene.clock, TIMEOUT / 2)
         # Two of the page's three batches get written.
-        assert scene.copy() is Next.CONTINUE
+        assert scene.copy() is WorkerResult.CONTINUE
         assert len(scene.destination.items) == 40
         assert scene.segments.read(0) == replace(Segment(0), pace=250.0)
         scene.destination.on_call = lambda: None
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(60)
         assert scene.segments.read(0).items == 60
         assert "ExclusiveStartKey" not in scene.source.scans[-2]
@@ -355,11 +354,11 @@ class TestTime:
 
         scene = Scene(store, items(6), writers=2)
         scene.destination = Slow()
-        assert scene.copy() is Next.CONTINUE
+        assert scene.copy() is WorkerResult.CONTINUE
         assert scene.copied() == items(6)[3:]
         assert scene.segments.read(0).checkpoint is None
         scene.destination = FakeDestination()
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(6)
 
 
@@ -368,7 +367,7 @@ class TestErrors:
         scene = Scene(store, items(9))
         refused = items(9)[4]
         scene.destination.refuses = {key_token({"pk": refused["pk"]})}
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == [item for item in items(9) if item != refused]
         segment = scene.segments.read(0)
         assert segment.done
@@ -437,13 +436,13 @@ class TestLooking:
                 scene.enter(**{"phase": Phase.SLICE, **changes})
 
         scene.destination.on_call = move_on
-        assert scene.copy() is Next.STOP
+        assert scene.copy() is WorkerResult.STOP
         # What was under way, and what was begun before the next look, may still be written.
         assert 3 <= len(scene.destination.calls) <= 5
         assert scene.leases.alive(BACKFILL) == []
         written = len(scene.destination.calls)
         _assert_checkpoint_passes_nothing(scene, 0, 1)
-        assert scene.copy() is Next.STOP
+        assert scene.copy() is WorkerResult.STOP
         assert len(scene.destination.calls) == written
 
     def test_what_is_under_way_is_given_up_when_the_slice_is_over(self, store: Store) -> None:
@@ -463,7 +462,7 @@ class TestLooking:
                 scene.enter(Phase.RESUMING)
 
         scene.source.on_scan = move_on
-        assert scene.copy() is Next.STOP
+        assert scene.copy() is WorkerResult.STOP
         assert len(ends) == 1
         assert NOON + 6 <= ends[0] < NOON + 7
         assert len(scene.source.scans) <= 4
@@ -478,7 +477,7 @@ class TestLooking:
 
         scene = Scene(store, items(60))
         scene.run = Counting(store)
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert len(reads) == 1
 
     def test_the_limits_follow_the_number_of_workers(self, store: Store) -> None:
@@ -493,7 +492,7 @@ class TestLooking:
                 scene.enter(Phase.SLICE, workers=2)
 
         scene.destination.on_call = on_call
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert rates[0] == (250_000, 500_000)
         assert rates[-1] == (500_000, 1_000_000)
 
@@ -502,7 +501,7 @@ class TestManyCalls:
     @pytest.mark.parametrize("count", [0, 1, 99, 1234])
     def test_everything_lands(self, store: Store, count: int) -> None:
         scene = Scene(store, items(count), page_size=300, writers=16)
-        assert scene.copy() is Next.DONE
+        assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(count)
         assert scene.segments.read(0).items == count
 
@@ -574,7 +573,7 @@ def test_killed_after_any_number_of_writes_it_resumes_and_ends_equal(
                 except Killed:
                     # Its lease stays behind, and holds up the next one until it has ended.
                     _leave_lease_behind(scene, segment)
-                    assert scene.copy(segment) is Next.WAIT
+                    assert scene.copy(segment) is WorkerResult.WAIT
                     scene.clock.tick(TIMEOUT + GRACE_SECONDS + 1)
                     continue
                 except (ClientError, UnsettledWrite):
@@ -582,9 +581,9 @@ def test_killed_after_any_number_of_writes_it_resumes_and_ends_equal(
                     continue
                 finally:
                     _assert_checkpoint_passes_nothing(scene, segment, segments)
-                if following is Next.DONE:
+                if following is WorkerResult.DONE:
                     break
-                assert following in {Next.CONTINUE, Next.WAIT}
+                assert following in {WorkerResult.CONTINUE, WorkerResult.WAIT}
         letters = {letter.token for letter in scene.letters.read_all()}
         assert letters == scene.destination.refuses
         assert scene.copied() == [

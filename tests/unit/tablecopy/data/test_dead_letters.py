@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tablecopy.data.dead_letters import Letterbox
-from tablecopy.data.writer import Refused
+from tablecopy.data.dead_letters import DeadLetterSink
+from tablecopy.data.writer import Rejected
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import delete, key_token, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
@@ -25,17 +25,17 @@ def letters(store: Store, clock: FakeClock) -> DeadLetters:
     return DeadLetters(store, clock)
 
 
-def refused(*requests: bytes) -> Refused:
-    return Refused(frozenset(requests), "ValidationException", "Type mismatch for Index Key")
+def refused(*requests: bytes) -> Rejected:
+    return Rejected(frozenset(requests), "ValidationException", "Type mismatch for Index Key")
 
 
 def test_each_request_becomes_a_letter(letters: DeadLetters) -> None:
     requests = [put(encode(ITEM)), delete(GONE)]
     numbers = {requests[0]: "17", requests[1]: "18"}
-    letterbox = Letterbox(letters, Origin.STREAM, ["pk", "sk"], numbers)
-    letterbox.put(refused(*requests))
+    sink = DeadLetterSink(letters, Origin.STREAM, ["pk", "sk"], numbers)
+    sink.put(refused(*requests))
     kept = {letter.token: letter for letter in letters.read_all()}
-    assert kept.keys() == letterbox.tokens == {key_token(KEY), key_token(GONE)}
+    assert kept.keys() == sink.tokens == {key_token(KEY), key_token(GONE)}
     one, other = kept[key_token(KEY)], kept[key_token(GONE)]
     assert (one.key, one.action, one.sequence_number) == (KEY, "put", "17")
     assert (other.key, other.action, other.sequence_number) == (GONE, "delete", "18")
@@ -45,13 +45,13 @@ def test_each_request_becomes_a_letter(letters: DeadLetters) -> None:
 
 
 def test_an_item_of_the_backfill_has_no_sequence_number(letters: DeadLetters) -> None:
-    Letterbox(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
+    DeadLetterSink(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
     [letter] = letters.read_all()
     assert (letter.origin, letter.sequence_number) == (Origin.BACKFILL, "")
 
 
 def test_no_value_is_logged(letters: DeadLetters, capsys: pytest.CaptureFixture[str]) -> None:
-    Letterbox(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
+    DeadLetterSink(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
     out = capsys.readouterr().out
     assert json.loads(out) == {
         "event": "dead_letter",
@@ -63,7 +63,7 @@ def test_no_value_is_logged(letters: DeadLetters, capsys: pytest.CaptureFixture[
 
 def test_several_threads_may_put(letters: DeadLetters) -> None:
     requests = [put(encode({**ITEM, "sk": {"N": str(index)}})) for index in range(20)]
-    letterbox = Letterbox(letters, Origin.BACKFILL, ["pk", "sk"])
+    sink = DeadLetterSink(letters, Origin.BACKFILL, ["pk", "sk"])
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda request: letterbox.put(refused(request)), requests))
-    assert letters.count() == len(letterbox.tokens) == 20
+        list(pool.map(lambda request: sink.put(refused(request)), requests))
+    assert letters.count() == len(sink.tokens) == 20

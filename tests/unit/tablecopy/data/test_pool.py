@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.data.pool import Delivery
-from tablecopy.data.writer import BatchWriter, Refused
+from tablecopy.data.pool import WriterPool
+from tablecopy.data.writer import BatchWriter, Rejected
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import key_token, put
 from tablecopy.metrics.log import MetricsBuffer
@@ -36,13 +36,13 @@ def writer_to(destination: FakeDestination, clock: FakeClock, deadline: float) -
 
 def deliver(
     destination: FakeDestination, count: int, writers: int, deadline: float = NOON + 60
-) -> tuple[list[frozenset[bytes]], list[Refused]]:
+) -> tuple[list[frozenset[bytes]], list[Rejected]]:
     """What was not written, and what was put aside."""
     clock = FakeClock()
     writer = writer_to(destination, clock, deadline)
-    aside: list[Refused] = []
-    with Delivery(writer, aside.append, writers) as delivery:
-        return [part.result() for part in delivery.begin(requests(count))], aside
+    aside: list[Rejected] = []
+    with WriterPool(writer, aside.append, writers) as pool:
+        return [part.result() for part in pool.submit(requests(count))], aside
 
 
 def test_as_many_calls_are_under_way_as_there_are_writers() -> None:
@@ -78,11 +78,11 @@ def test_what_cannot_be_put_aside_is_an_error() -> None:
     clock = FakeClock()
     writer = writer_to(destination, clock, NOON + 60)
 
-    def fail(refused: Refused) -> None:
+    def fail(refused: Rejected) -> None:
         raise client_error("ThrottlingException")
 
-    with Delivery(writer, fail, 2) as delivery, pytest.raises(ClientError):
-        delivery.begin(requests(1))[0].result()
+    with WriterPool(writer, fail, 2) as pool, pytest.raises(ClientError):
+        pool.submit(requests(1))[0].result()
 
 
 def test_what_time_did_not_allow_is_named() -> None:
@@ -106,9 +106,9 @@ def test_leaving_waits_for_what_is_under_way_and_starts_nothing_more() -> None:
     clock = FakeClock()
     writer = writer_to(destination, clock, NOON + 60)
     before = set(threading.enumerate())
-    with suppress(Left), Delivery(writer, lambda refused: None, 1) as delivery:
-        [under_way] = delivery.begin(requests(100))
-        [behind] = delivery.begin(requests(200)[100:])
+    with suppress(Left), WriterPool(writer, lambda refused: None, 1) as pool:
+        [under_way] = pool.submit(requests(100))
+        [behind] = pool.submit(requests(200)[100:])
         # The call under way ends when what is behind it has been called off.
         behind.add_done_callback(lambda part: go_on.set())
         assert begun.wait(20)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.data.backfill import Next
 from tablecopy.data.redrive import Redrive
+from tablecopy.data.slices import SliceGuard, WorkerResult
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import key_token
@@ -72,21 +72,12 @@ class Scene:
             random.Random(1),
         )
 
-    def settle(self, slice_: int = 2, timeout: float = TIMEOUT) -> Next:
-        return self.redrive().settle(slice_, "r", self.clock.now() + timeout)
+    def settle(self, slice_number: int = 2, timeout: float = TIMEOUT) -> WorkerResult:
+        return self.redrive().settle(slice_number, "r", self.clock.now() + timeout)
 
     def redrive(self) -> Redrive:
-        return Redrive(
-            self.run,
-            self.leases,
-            self.letters,
-            self.source,
-            "source",
-            self.limits,
-            self.writer,
-            self.metrics,
-            self.clock,
-        )
+        guard = SliceGuard(self.run, self.leases, self.limits, self.writer, self.clock)
+        return Redrive(guard, self.letters, self.source, "source", self.metrics, self.clock)
 
     def enter(self, **changes: Any) -> None:
         run = self.run.read()
@@ -110,7 +101,7 @@ def token(key: str) -> str:
 
 def test_what_the_source_holds_is_written_and_the_letter_is_settled(store: Store) -> None:
     scene = Scene(store, [item("a"), item("b")], ["a"])
-    assert scene.settle() is Next.DONE
+    assert scene.settle() is WorkerResult.DONE
     assert scene.copied() == [item("a")]
     assert scene.open() == set()
     assert scene.leases.alive(BACKFILL) == []
@@ -119,7 +110,7 @@ def test_what_the_source_holds_is_written_and_the_letter_is_settled(store: Store
 def test_what_the_source_no_longer_holds_is_deleted(store: Store) -> None:
     scene = Scene(store, [], ["a"])
     scene.destination.apply({"PutRequest": {"Item": {**item("a"), "v": {"S": "old"}}}})
-    assert scene.settle() is Next.DONE
+    assert scene.settle() is WorkerResult.DONE
     assert scene.copied() == []
     assert scene.open() == set()
 
@@ -127,7 +118,7 @@ def test_what_the_source_no_longer_holds_is_deleted(store: Store) -> None:
 def test_what_is_refused_again_stays_with_one_attempt_more(store: Store) -> None:
     scene = Scene(store, [item("a"), item("b")], ["a", "b"])
     scene.destination.refuses = {token("a")}
-    assert scene.settle() is Next.DONE
+    assert scene.settle() is WorkerResult.DONE
     assert scene.copied() == [item("b")]
     [letter] = scene.letters.read_all()
     assert letter.attempts == 2
@@ -139,7 +130,7 @@ def test_what_is_refused_again_stays_with_one_attempt_more(store: Store) -> None
 def test_a_delete_that_is_refused_stays_as_one(store: Store) -> None:
     scene = Scene(store, [], ["a"])
     scene.destination.refuses = {token("a")}
-    assert scene.settle() is Next.DONE
+    assert scene.settle() is WorkerResult.DONE
     [letter] = scene.letters.read_all()
     assert letter.action == "delete"
     assert scene.letters.image(letter.token) == ""
@@ -150,11 +141,11 @@ def test_each_letter_is_tried_once_a_slice(store: Store) -> None:
     scene.destination.refuses = {token("a")}
     scene.settle()
     calls = len(scene.destination.calls)
-    assert scene.settle() is Next.DONE
+    assert scene.settle() is WorkerResult.DONE
     assert len(scene.destination.calls) == calls
     scene.clock.tick(1000)
     scene.enter(slice=3, phase_since=scene.clock.now())
-    assert scene.settle(slice_=3) is Next.DONE
+    assert scene.settle(slice_number=3) is WorkerResult.DONE
     assert len(scene.destination.calls) == calls + 1
 
 
@@ -162,23 +153,23 @@ def test_each_letter_is_tried_once_a_slice(store: Store) -> None:
 def test_nothing_is_written_in_another_phase(store: Store, phase: Phase) -> None:
     scene = Scene(store, [item("a")], ["a"])
     scene.enter(phase=phase)
-    assert scene.settle() is Next.STOP
+    assert scene.settle() is WorkerResult.STOP
     assert scene.destination.calls == []
     assert scene.open() == {"a"}
     assert scene.leases.alive(BACKFILL) == []
 
 
-@pytest.mark.parametrize("slice_", [1, 3])
-def test_nor_in_another_slice(store: Store, slice_: int) -> None:
+@pytest.mark.parametrize("slice_number", [1, 3])
+def test_nor_in_another_slice(store: Store, slice_number: int) -> None:
     scene = Scene(store, [item("a")], ["a"])
-    assert scene.settle(slice_=slice_) is Next.STOP
+    assert scene.settle(slice_number=slice_number) is WorkerResult.STOP
     assert scene.destination.calls == []
 
 
 def test_two_redrives_take_turns(store: Store) -> None:
     scene = Scene(store, [item("a")], ["a"])
     with scene.leases.hold(BACKFILL, DEAD_LETTER_SEGMENT, "other", NOON + TIMEOUT):
-        assert scene.settle() is Next.WAIT
+        assert scene.settle() is WorkerResult.WAIT
     assert scene.destination.calls == []
 
 
@@ -208,18 +199,18 @@ def test_it_hands_over_before_the_function_ends_and_goes_on_with_the_rest(store:
     keys = ["a", "b", "c", "d", "e"]
     scene = Scene(store, [item(key) for key in keys], keys)
     scene.destination.on_call = lambda: scene.clock.tick(100)
-    assert scene.settle() is Next.CONTINUE
+    assert scene.settle() is WorkerResult.CONTINUE
     assert len(scene.open()) == 2
-    assert scene.settle() is Next.DONE
+    assert scene.settle() is WorkerResult.DONE
     assert scene.open() == set()
     assert len(scene.destination.calls) == 5
 
 
 def test_nothing_is_sent_after_the_slice_or_within_the_margin(store: Store) -> None:
     scene = Scene(store, [item("a")], ["a"])
-    assert scene.settle(timeout=WRITE_MARGIN_SECONDS) is Next.CONTINUE
+    assert scene.settle(timeout=WRITE_MARGIN_SECONDS) is WorkerResult.CONTINUE
     scene.clock.time = RUN.slice_ends
-    assert scene.settle() is Next.STOP
+    assert scene.settle() is WorkerResult.STOP
     assert scene.destination.calls == []
     assert scene.open() == {"a"}
 

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tablecopy.clock import OutOfTime
-from tablecopy.data.writer import SETTLE_SECONDS, BatchWriter, Refused, Unwritten
+from tablecopy.data.writer import SETTLE_SECONDS, BatchWriter, Rejected, Unwritten
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import batches, delete, key_of, key_token, put
 from tablecopy.journal.leases import UnsettledWrite
@@ -187,7 +187,7 @@ def test_denial_is_for_the_caller(clock: FakeClock) -> None:
 @pytest.mark.parametrize("code", ["ValidationException", "ItemCollectionSizeLimitExceededException"])
 def test_one_bad_write_is_found_and_the_others_are_written(clock: FakeClock, code: str) -> None:
     destination = FakeDestination(faults=[_refuse_any(1, code)] * 4)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         writer(destination, clock).write(puts(3))
     assert refused.value.requests == {puts(3)[1]}
     assert refused.value.code == code
@@ -196,7 +196,7 @@ def test_one_bad_write_is_found_and_the_others_are_written(clock: FakeClock, cod
 
 def test_a_bad_write_among_many_is_found_by_halves(clock: FakeClock) -> None:
     destination = FakeDestination(faults=[_refuse_any(7, "ValidationException")] * 100)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         writer(destination, clock).write(puts(25))
     assert refused.value.requests == {puts(25)[7]}
     assert len(destination.items) == 24
