@@ -1,4 +1,4 @@
-"""Real processes: two local accounts for all runs, and one stand for faults and permissions."""
+"""Real processes: two local accounts for all runs, and a stand each for faults and for permissions."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.stand import Stand, stand
+from tests.conftest import lane
+from tests.e2e.faults.stand import close_stand
 from tools.local.accounts import LocalAws
-
-# What it leaves behind is of no use to a test of the stand.
-_LAST = "test_taken_away.py"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that takes the stand's stream away comes after all others that use the stand."""
-    last = [item for item in items if item.path.name == _LAST]
-    others = [item for item in items if item not in last]
-    users = [place for place, item in enumerate(others) if "the_stand" in getattr(item, "fixturenames", ())]
-    behind = max(users, default=-1) + 1
-    items[:] = [*others[:behind], *last, *others[behind:]]
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +25,9 @@ def seed() -> int:
     return int(os.environ["FAULTS_SEED"])
 
 
-@pytest.fixture(scope="session")
-def the_stand(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        stand(tmp_path_factory.mktemp("faults"), seed, patch.setenv) as made,
-    ):
-        yield made
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End a lane's stand, and the environment it sets, before the process turns to another lane."""
+    yield
+    if nextitem is None or lane(nextitem.nodeid) != lane(item.nodeid):
+        close_stand(lane(item.nodeid))

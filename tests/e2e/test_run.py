@@ -26,7 +26,7 @@ from tools.local.demo.traffic import Writer, fill
 
 pytestmark = pytest.mark.terraform
 
-ITEMS = 12_000
+ITEMS = 6_000
 SEED = 7
 LATE_WRITE_SECONDS = 3.0
 

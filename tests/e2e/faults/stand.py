@@ -6,11 +6,13 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction, Status
@@ -272,6 +274,22 @@ def is_ready(status: Status) -> bool:
 def is_stopped(status: Status) -> bool:
     """Whether the run has stopped."""
     return bool(status["phase"] == "stopped")
+
+
+_OPEN: dict[str, ExitStack] = {}
+
+
+def open_stand(lane: str, directory: Path, seed: int) -> Stand:
+    """A stand that this process's environment leads to until `close_stand`."""
+    stack = _OPEN[lane] = ExitStack()
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    return stack.enter_context(stand(directory, seed, patch.setenv))
+
+
+def close_stand(lane: str) -> None:
+    """End the lane's stand if it has one."""
+    if lane in _OPEN:
+        _OPEN.pop(lane).close()
 
 
 @contextmanager
