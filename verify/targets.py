@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.accounts import Side, is_arn
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import quoted
 from tablecopy_cli.common.options import add_side_options, add_terraform_option, side_from_options
 from tablecopy_cli.common.terraform import Copy, read_copy
-from verify.scan.identity import is_arn
 
 _TABLE_ARN = re.compile(r"arn:[^:]+:dynamodb:([^:]+):[^:]+:table/[^/:]+")
 

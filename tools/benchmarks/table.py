@@ -24,7 +24,7 @@ _HEADINGS = (
     "the baseline's",
     "wall s",
     "peak MB",
-    "besides",
+    "more",
 )
 
 # Said in columns of their own, or only of use to a program.

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tablecopy.dynamodb.identity import Description, Identity
-from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.accounts import Side, is_arn
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
@@ -91,11 +91,6 @@ def check_two_tables(source: Description, destination: Description) -> None:
             f"source and destination are the same table, {source['TableArn']}. "
             "Check the table names, profiles and regions of both sides"
         )
-
-
-def is_arn(table_name: str | None) -> bool:
-    """Whether a table is given by its ARN rather than its name."""
-    return bool(table_name) and str(table_name).startswith("arn:")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
-from tablecopy_cli.common.accounts import Side
-from verify.scan.identity import is_arn
+from tablecopy_cli.common.accounts import Side, is_arn
 from verify.settings.findings import Unreadable, detail, optional
 
 if TYPE_CHECKING:

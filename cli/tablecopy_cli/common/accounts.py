@@ -17,6 +17,11 @@ _CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 
 
+def is_arn(table_name: str | None) -> bool:
+    """Return whether a table is named by its ARN."""
+    return bool(table_name) and str(table_name).startswith("arn:")
+
+
 @dataclass(frozen=True)
 class Side:
     """Where one table is and how to sign in there. What is ``None`` is left to the ordinary boto3 chain.

@@ -22,12 +22,11 @@ from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.description import uncopied_members
 from tablecopy.settings import CopySettings
 from tablecopy.text import size_text
-from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.accounts import Side, is_arn
 from tablecopy_cli.common.aws_errors import explain, user_errors
 from tablecopy_cli.common.endpoint import check_members
 from tablecopy_cli.common.errors import UserError
 from verify.scan.calls import sender
-from verify.scan.identity import is_arn
 
 Verdict: TypeAlias = Literal["pass", "warning", "problem", "not_checked"]
 

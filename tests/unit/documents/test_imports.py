@@ -21,7 +21,7 @@ ROOTS = {
 BOXES = frozenset(re.findall(r'data-package="([\w.]+)"', PICTURE))
 ARROWS = re.findall(r'data-from="([\w.]+)" data-to="([\w.]+)"', PICTURE)
 # To be dissolved.
-NOT_YET = {("verify.repair", "verify"), ("verify.settings", "verify.scan")}
+NOT_YET = {("verify.repair", "verify")}
 
 
 def sources() -> Iterator[tuple[str, Path]]:
