@@ -1,8 +1,8 @@
-"""Commands of the AWS CLI that fix a difference, ready to paste into a POSIX shell.
+"""AWS CLI commands that fix a difference, ready to paste into a POSIX shell.
 
-Names of tables, indexes, attributes and tags are data that others chose. Every word is quoted for the shell,
-and what is not a plain word is given as JSON, because the AWS CLI itself reads more into an argument: a comma
-separates, ``file://`` names a file, a leading dash begins an option.
+Names of tables, indexes, attributes and tags come from users. Each word is quoted for the shell. What is not
+a plain word is written as JSON, because the AWS CLI interprets arguments: a comma separates values,
+``file://`` names a file, and a leading dash starts an option.
 """
 
 from __future__ import annotations

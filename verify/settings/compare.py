@@ -1,4 +1,4 @@
-"""Comparing what two tables are like, apart from their items.
+"""Comparing the settings of two tables.
 
 >>> from tablecopy_cli.common.accounts import Side
 >>> from verify.settings.compare import compare_definitions, read_definition
@@ -36,7 +36,7 @@ _ENCRYPTION_NAMES: dict[KeyKind, str] = {
     "customer": "a customer managed key",
 }
 
-# What a consumer of the stream gets to see.
+# The images that a consumer of the stream receives.
 _IMAGES = {
     "KEYS_ONLY": frozenset[str](),
     "NEW_IMAGE": frozenset({"new"}),
@@ -46,21 +46,22 @@ _IMAGES = {
 
 
 def compare_definitions(source: Definition, destination: Definition) -> list[Finding]:
-    """Compare two tables' definitions; what could not be read is said to be unknown.
+    """Compare two tables' definitions. A setting that could not be read is reported as unknown.
 
-    The primary key is not compared here: tables with different keys cannot be compared at all. What no copy
-    gets is named (see `verify.settings.left_out`). Each severity follows from what the destination can do
-    once it is the table in use:
+    The primary key is not compared here, because tables with different keys cannot be compared at all. What
+    a copy leaves out is also reported (see `verify.settings.left_out`). The severity depends on what can
+    happen once the destination is in use:
 
-    * "data": an index missing or poorer, time to live that deletes what the source keeps, point-in-time
-      recovery or deletion protection off or shorter, a weaker encryption, a stream off or poorer, throughput
-      lower than the source's (see `verify.settings.throughput`), provisioned where the source is on demand;
-    * "cost": what is more than the source has and is paid for, another table class, and time to live that
-      is off while the source has it (so it must be until the cutover);
-    * "cosmetic": tags, what is unknown, and what the destination has beyond the source at no charge.
+    * "data": an index that is missing or has fewer attributes, TTL that deletes what the source keeps,
+      point-in-time recovery or deletion protection that is off or shorter, weaker encryption, a stream that
+      is off or has fewer images, lower throughput (see `verify.settings.throughput`), provisioned capacity
+      where the source is on demand;
+    * "cost": anything more than the source has that is charged, another table class, and TTL that is off
+      while the source has it (TTL must be off until the cutover);
+    * "cosmetic": tags, unknown settings, and anything more than the source has that is free.
 
-    No command makes the destination less safe than it is: what protects it beyond the source has no command,
-    and where it is free no finding.
+    No command makes the destination less safe. Protection beyond the source's has no command, and if it is
+    free, no finding.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def _billing(source: Definition, destination: Definition) -> Iterator[Finding]:
         return
     options: dict[str, Any] = {"billing_mode": source.billing_mode}
     severity: Severity = "cost"
-    text = "The destination is on demand, the source is provisioned: every request is paid for by itself."
+    text = "The destination is on demand and the source is provisioned. Each request is charged."
     if source.provisioned:
         options["provisioned_throughput"] = aws_cli.units(source.provisioned)
         # Every global index needs units of its own in the same call.
@@ -95,8 +96,8 @@ def _billing(source: Definition, destination: Definition) -> Iterator[Finding]:
     else:
         severity = "data"
         text = (
-            "The destination is provisioned, the source is on demand and grows with use: requests beyond "
-            "what is provisioned are throttled, and a writer that gives up loses what it writes."
+            "The destination is provisioned and the source is on demand. Requests beyond the provisioned "
+            "capacity are throttled, and an application that stops retrying loses its writes."
         )
     yield Finding(
         "billing_mode",
@@ -123,7 +124,7 @@ def _table_class(source: Definition, destination: Definition) -> Iterator[Findin
             "cost",
             source.table_class,
             destination.table_class,
-            "The table classes differ: the prices of storage and of requests are others.",
+            "The table classes differ. Storage and requests have other prices.",
             aws_cli.update_table(destination, table_class=source.table_class),
         )
 
@@ -137,7 +138,7 @@ def _deletion_protection(source: Definition, destination: Definition) -> Iterato
             "data",
             here,
             there,
-            "Deletion protection is off at the destination: one call deletes the table.",
+            "Deletion protection is off on the destination. One call can delete the table.",
             aws_cli.update_table(destination, deletion_protection_enabled=True),
         )
 
@@ -149,13 +150,13 @@ def _encryption(source: Definition, destination: Definition) -> Iterator[Finding
     elif here.kind != there.kind:
         weaker = _encryption_rank(there) < _encryption_rank(here)
         text = (
-            f"The destination is encrypted under {_ENCRYPTION_NAMES[there.kind]}, the source under "
-            f"{_ENCRYPTION_NAMES[here.kind]}: "
+            f"The destination is encrypted with {_ENCRYPTION_NAMES[there.kind]}, the source with "
+            f"{_ENCRYPTION_NAMES[here.kind]}. "
         )
         if weaker:
-            text += "less of who may read the data is in your hands."
+            text += "You have less control over who can read the data."
         else:
-            text += "KMS charges for its use, and readers and writers may need rights to the key."
+            text += "KMS charges for requests, and readers and writers may need permission to use the key."
         yield Finding(
             "encryption",
             "data" if weaker else "cost",
@@ -179,7 +180,7 @@ def _encryption_fix(wanted: KeyKind, destination: Definition) -> str:
         destination, sse_specification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "KEY"}
     )
     which = "a customer managed key" if wanted == "customer" else "a key like the source's"
-    return f"choose {which} of the destination's account and put its id in place of KEY: {own}"
+    return f"Choose {which} in the destination's account and replace KEY with its ID: {own}"
 
 
 def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
@@ -187,28 +188,27 @@ def _stream(source: Definition, destination: Definition) -> Iterator[Finding]:
     if here == there:
         return
     fix: str | None = (
-        "the view type of a stream is fixed: switch the destination's off, then on with the source's"
+        "The view type of a stream cannot be changed. Turn the destination's stream off, then on with the "
+        "source's view type."
     )
     severity: Severity = "data"
     if there is None:
         text = (
-            "The destination has no stream: its consumers miss changes from the cutover on (nothing to fix "
-            "if the source's stream is there for this copy only)."
+            "The destination has no stream. Stream consumers miss changes after the cutover. Ignore this if "
+            "only the copy reads the source's stream."
         )
         fix = aws_cli.update_table(
             destination, stream_specification={"StreamEnabled": True, "StreamViewType": here}
         )
     elif here is None:
         severity = "cosmetic"
-        text = "Only the destination has a stream: it costs nothing until something reads it."
+        text = "Only the destination has a stream. It is free until something reads it."
         fix = None
     elif _images(here) - _images(there):
-        text = f"The destination's stream has the view type {there}: consumers miss what {here} showed them."
+        text = f"The destination's stream has the view type {there}. Consumers miss images of {here}."
     else:
         severity = "cosmetic"
-        text = (
-            f"The destination's stream has the view type {there}: consumers see more than {here} showed them."
-        )
+        text = f"The destination's stream has the view type {there}. Consumers receive more than with {here}."
         fix = None
     yield Finding("stream", severity, here, there, text, fix)
 
@@ -229,20 +229,20 @@ def _time_to_live(source: Definition, destination: Definition) -> Iterator[Findi
             "cost",
             here,
             there,
-            "Time to live is off at the destination, where items no longer expire: so it must be until the "
-            "cutover, and from then on they cost storage.",
+            "TTL is off on the destination. This is correct until the cutover. After it, items that do not "
+            "expire cost storage.",
             f"at the cutover: {_time_to_live_command(destination, here, on=True)}",
         )
     else:
         instead = (
-            "while it is off at the source" if here is None else f"while the source goes by {_name(here)}"
+            "and TTL is off on the source" if here is None else f"and the source's TTL uses {_name(here)}"
         )
         yield Finding(
             "time_to_live",
             "data",
             here,
             there,
-            f"Time to live at the destination deletes items by {_name(there)}, {instead}.",
+            f"TTL on the destination deletes items by attribute {_name(there)}, {instead}.",
             _time_to_live_command(destination, there, on=False),
         )
 
@@ -264,13 +264,14 @@ def _recovery(source: Definition, destination: Definition) -> Iterator[Finding]:
     severity: Severity = "data"
     if there is None:
         text = (
-            "Point-in-time recovery is off at the destination: what is overwritten or deleted there is gone."
+            "Point-in-time recovery is off on the destination. Items that are overwritten or deleted there "
+            "are lost."
         )
     elif here is None:
         severity = "cost"
-        text = "Point-in-time recovery is on at the destination only: it is charged by the size of the table."
+        text = "Point-in-time recovery is on only on the destination. It is charged by table size."
     else:
-        text = f"The destination can be recovered for {there} days back, the source for {here}."
+        text = f"The destination can be restored to the last {there} days, the source to the last {here}."
     fix = None
     if here is not None:
         specification = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": here}
@@ -296,7 +297,7 @@ def _tags(source: Definition, destination: Definition) -> Iterator[Finding]:
             "cosmetic",
             lacking,
             {key: there.get(key) for key in lacking},
-            f"Tags of the source are missing at the destination, or have another value: {_names(lacking)}.",
+            f"Tags of the source are missing on the destination or have other values: {_names(lacking)}.",
             aws_cli.command(
                 destination,
                 "dynamodb",

@@ -1,4 +1,4 @@
-"""What differs between two tables besides their items."""
+"""Findings: settings on which two tables differ, or that could not be read."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _RANK: dict[Severity, int] = {"data": 0, "cost": 1, "cosmetic": 2}
 Reason: TypeAlias = Literal["denied", "not known", "failed", "by name only"]
 
 _WHY: dict[Reason, str] = {
-    "denied": "{permission} is not allowed at the {side}",
-    "not known": "the {side}'s endpoint does not know {permission}",
-    "failed": "{permission} failed at the {side}",
-    "by name only": "{permission} knows tables by name only, and the {side}'s was given by its ARN",
+    "denied": "{permission} is not allowed on the {side}",
+    "not known": "the {side}'s endpoint does not support {permission}",
+    "failed": "{permission} failed on the {side}",
+    "by name only": "{permission} accepts table names only, and the {side} is given by its ARN",
 }
 
 UNKNOWN = "unknown"
@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One setting on which the two tables do not agree, or that could not be compared.
+    """One setting on which the two tables differ, or that could not be compared.
 
     Nothing in `aspect`, `text` and `fix` can steer a terminal; `source` and `destination` are as AWS
     returned them.
@@ -40,16 +40,15 @@ class Finding:
     Parameters
     ----------
     aspect
-        What it is about: ``"point_in_time_recovery"``, ``"global_index orders-by-day: projection"``.
+        The setting: ``"point_in_time_recovery"``, ``"global_index orders-by-day: projection"``.
     severity
         ``"data"`` can lose or expose data, ``"cost"`` can cost money, ``"cosmetic"`` neither.
     source, destination
-        The setting on each side as JSON has it, ``None`` where there is none, ``"unknown"`` where it could
-        not be read.
+        The setting on each side in JSON; ``None`` if there is none, ``"unknown"`` if it could not be read.
     text
-        One sentence: what differs and what that can do.
+        What differs, and the consequence.
     fix
-        A command of the AWS CLI to paste, or what to do where no single call fixes it.
+        An AWS CLI command to paste, or what to do if no single call fixes it.
     """
 
     aspect: str
@@ -73,26 +72,26 @@ class Finding:
 
 
 def unknown(finding: Finding) -> bool:
-    """Whether the finding is that a setting could not be read, so that it was not compared."""
+    """Return whether the setting was not compared because it could not be read."""
     return UNKNOWN in (finding.source, finding.destination)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings: what endangers data first, then what costs money, then the rest; by aspect in each."""
+    """Sort findings: those that can lose data first, then those that cost money; by aspect within each."""
     return sorted(findings, key=lambda finding: (_RANK[finding.severity], finding.aspect))
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What stands for a setting that could not be read.
+    """Takes the place of a setting that could not be read.
 
     Parameters
     ----------
     permission
         The IAM action that reads it: ``"dynamodb:ListTagsOfResource"``.
     reason
-        ``"denied"``, ``"not known"`` where the endpoint lacks the operation, ``"failed"``, or
-        ``"by name only"`` where it cannot be asked of a table in another account.
+        ``"denied"``, ``"not known"`` if the endpoint lacks the operation, ``"failed"``, or ``"by name only"``
+        if the operation cannot be called for a table in another account.
     """
 
     permission: str
@@ -100,7 +99,7 @@ class Unreadable:
 
 
 def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
-    """Read what may be denied, or unknown to the endpoint; an `Unreadable` stands for it then.
+    """Read what may be denied, or not supported by the endpoint; return an `Unreadable` then.
 
     Parameters
     ----------
@@ -128,7 +127,7 @@ def optional(side: Side, permission: str, call: Callable[[], Any]) -> Any:
 
 
 def detail(side: Side, permission: str, call: Callable[[], Any]) -> Any:
-    """Read what is worth a finding and not the end of the comparison: like `optional`, but it may fail."""
+    """Read what deserves a finding but must not end the comparison: like `optional`, but it may also fail."""
     try:
         return optional(side, permission, call)
     except UserError as error:
@@ -140,25 +139,25 @@ def detail(side: Side, permission: str, call: Callable[[], Any]) -> Any:
 def unreadable_findings(
     aspect: str, source: Unreadable | None, destination: Unreadable | None, values: tuple[Any, Any]
 ) -> Iterator[Finding]:
-    """Say that `aspect` was not compared, and which permission is missing.
+    """Report that `aspect` was not compared, and which permission is missing.
 
     Parameters
     ----------
     aspect
         The setting.
     source, destination
-        Why it could not be read on that side; ``None`` where it could.
+        The reason why it could not be read on that side; ``None`` if it was read.
     values
-        What is known of it on both sides, as JSON has it.
+        What is known of it on both sides, in JSON.
     """
     unread = {"source": source, "destination": destination}
     missing = [(side, each) for side, each in unread.items() if each]
     reasons = [_WHY[each.reason].format(permission=each.permission, side=side) for side, each in missing]
-    grants = [f"{each.permission} at the {side}" for side, each in missing if each.reason == "denied"]
+    grants = [f"{each.permission} on the {side}" for side, each in missing if each.reason == "denied"]
     yield Finding(
         aspect,
         "cosmetic",
         *values,
         text=f"Not compared: {', and '.join(reasons)}.",
-        fix=f"allow {' and '.join(grants)}, then verify again" if grants else None,
+        fix=f"Allow {' and '.join(grants)}, then run verify again." if grants else None,
     )

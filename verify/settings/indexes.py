@@ -12,9 +12,9 @@ from verify.settings.describe import Definition, Index
 from verify.settings.findings import Finding
 from verify.settings.throughput import ThroughputFix, throughput_findings
 
-_AGAIN = "delete the index at the destination and make it again as the source has it"
+_AGAIN = "Delete the index on the destination and create it again with the source's definition."
 _LOCAL_AGAIN = (
-    "local indexes are made with their table: make the destination table again, and copy into it once more"
+    "A local index can only be created with its table. Create the destination table again and copy again."
 )
 
 
@@ -44,19 +44,19 @@ def _missing(aspect: str, index: Index, destination: Definition, *, local: bool)
         "data",
         _as_json(index),
         None,
-        "The destination lacks this index: queries of it fail, readers do not find what they found.",
+        "The destination lacks this index. Queries of the index fail.",
         _LOCAL_AGAIN if local else _creation(index, destination),
     )
 
 
 def _extra(aspect: str, index: Index, destination: Definition, *, local: bool) -> Finding:
     text = (
-        "Only the destination has this index: each write to it and what it stores cost, and items whose "
-        "attributes do not fit its key are refused."
+        "Only the destination has this index. Its writes and its storage are charged, and items whose "
+        "attributes do not match its key are rejected."
     )
     if local:
         # Developer Guide, Local secondary indexes, Item collection size limit.
-        text = text[:-1] + ", as is what goes beyond 10 GB under one partition key."
+        text += " Items beyond 10 GB with the same partition key are also rejected."
     removal = aws_cli.update_table(
         destination, global_secondary_index_updates=[{"Delete": {"IndexName": index.name}}]
     )
@@ -70,7 +70,7 @@ def _creation(index: Index, destination: Definition) -> str:
         "Projection": aws_cli.projection(index.projected),
     }
     if destination.provisioned:
-        # An index of a source on demand has no units of its own: those of the table are a beginning.
+        # An index of an on-demand source has no units of its own. The table's units are a start.
         create["ProvisionedThroughput"] = aws_cli.units(index.provisioned or destination.provisioned)
     elif index.maximum and (index.maximum.read is not None or index.maximum.write is not None):
         create["OnDemandThroughput"] = aws_cli.maximum(index.maximum)
@@ -88,16 +88,16 @@ def _key_and_projection(aspect: str, source: Index, destination: Index, again: s
             "data",
             _as_json(source)["key"],
             _as_json(destination)["key"],
-            "The key of the index is another one: queries of it fail or find something else.",
+            "The key of the index differs. Queries of the index fail or return other items.",
             again,
         )
     lacking, more = _beyond(source, destination), _beyond(destination, source)
     if not lacking and not more:
         return
     if lacking:
-        text = f"The index at the destination lacks {lacking}: its readers do not find what they found."
+        text = f"The index on the destination lacks {lacking}. Queries do not return them."
     else:
-        text = f"The index at the destination also holds {more}: more to store and to write."
+        text = f"The index on the destination also holds {more}. This costs more storage and writes."
     yield Finding(
         f"{aspect}: projection",
         "data" if lacking else "cost",
@@ -113,7 +113,7 @@ def _beyond(index: Index, other: Index) -> str:
     if other.projected is None:
         return ""
     if index.projected is None:
-        return "all attributes that the other side's does not name"
+        return "all other attributes"
     names = sorted(index.projected - other.projected)
     return ", ".join(name if is_plain(name) else quoted(name) for name in names)
 

@@ -1,4 +1,4 @@
-"""Findings about what a copy leaves out: named wherever a table has it, so that no one relies on it."""
+"""Findings about what a copy leaves out, so that no one relies on it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from verify.settings import aws_cli
 from verify.settings.describe import Definition
 from verify.settings.findings import UNKNOWN, Finding, Severity, Unreadable, unreadable_findings
 
-# Of an index, what says nothing about how it is defined.
+# Members of an index that are not part of its definition.
 _STATE = {"IndexArn", "IndexStatus", "Backfilling", "IndexSizeBytes", "ItemCount"}
 
 
 def uncopied_findings(source: Definition, destination: Definition) -> Iterator[Finding]:
-    """Name the members of DescribeTable that are neither copied nor compared, or not known."""
+    """Report members of DescribeTable that are neither copied nor compared, or that are not known."""
     here, there = ({_aspect(each): each for each in _uncopied(table)} for table in (source, destination))
     replicas = are_replicas(source.description, destination.description)
     for aspect in sorted({*here, *there}):
         mine, theirs = here.get(aspect), there.get(aspect)
         if aspect == "global_table" and replicas:
             text = (
-                "Both tables are replicas of one global table: DynamoDB copies what is written to one of "
-                "them to the other, and the destination is not a copy of its own."
+                "Both tables are replicas of one global table. DynamoDB copies each write between them, so "
+                "the destination is not an independent copy."
             )
             yield _finding(aspect, "data", source, destination, mine, theirs, text)
         elif mine and theirs:
@@ -41,7 +41,7 @@ def _on_both(
     if _defined(mine.value) == _defined(theirs.value):
         return
     label = escaped(mine.label)
-    text = f"Both tables have {label}, but not the same: it was not compared. Compare it by hand."
+    text = f"Both tables have {label}, and it differs. Compare it by hand."
     yield _finding(aspect, "data", source, destination, mine, theirs, text)
 
 
@@ -108,7 +108,7 @@ def _defined(value: Any) -> Any:
 
 
 def beside_findings(source: Definition, destination: Definition) -> Iterator[Finding]:
-    """Compare what belongs to a table and is not in its description."""
+    """Compare settings of a table that are not in its description."""
     yield from _resource_policy(source, destination)
     yield from _kinesis(source, destination)
     yield from _insights(source, destination)
@@ -122,11 +122,11 @@ def _resource_policy(source: Definition, destination: Definition) -> Iterator[Fi
     elif here != there:
         if there is None:
             text = (
-                "The source has a resource policy, which is not copied: the destination neither allows nor "
-                "denies what it does."
+                "The source has a resource policy, which is not copied. The destination does not have its "
+                "permissions and denials."
             )
         elif here is None:
-            text = "Only the destination has a resource policy: it may allow others to use the table."
+            text = "Only the destination has a resource policy. It may allow others to use the table."
         else:
             text = "The resource policies differ, apart from the tables' ARNs."
         shown = [table for table, policy in ((source, here), (destination, there)) if policy is not None]
@@ -156,9 +156,9 @@ def _kinesis(source: Definition, destination: Definition) -> Iterator[Finding]:
             "data",
             list(here),
             list(there),
-            "Changes of the source go to a Kinesis data stream, which is not copied: its consumers miss "
-            "changes from the cutover on.",
-            "create a stream in the destination's account, then: "
+            "The source sends its changes to a Kinesis data stream, which is not copied. Its consumers miss "
+            "changes after the cutover.",
+            "Create a stream in the destination's account, then run: "
             + aws_cli.table_command(
                 destination, "enable-kinesis-streaming-destination", stream_arn="STREAM_ARN"
             ),
@@ -169,7 +169,7 @@ def _kinesis(source: Definition, destination: Definition) -> Iterator[Finding]:
             "cost",
             list(here),
             list(there),
-            "Only the destination's changes go to a Kinesis data stream: it is charged by the change.",
+            "Only the destination sends its changes to a Kinesis data stream. Each change is charged.",
             None,
         )
 
@@ -187,7 +187,7 @@ def _insights(source: Definition, destination: Definition) -> Iterator[Finding]:
             "cosmetic",
             list(here),
             list(there),
-            "The source has CloudWatch Contributor Insights on, which is not copied.",
+            "CloudWatch Contributor Insights is on for the source. It is not copied.",
             aws_cli.table_command(
                 destination,
                 "update-contributor-insights",
@@ -201,7 +201,7 @@ def _insights(source: Definition, destination: Definition) -> Iterator[Finding]:
             "cost",
             list(here),
             list(there),
-            "Only the destination has CloudWatch Contributor Insights on: it is charged by the event.",
+            "CloudWatch Contributor Insights is on only for the destination. Each event is charged.",
             None,
         )
 
@@ -220,9 +220,9 @@ def _auto_scaling(source: Definition, destination: Definition) -> Iterator[Findi
             "data" if less else "cost",
             here,
             there,
-            "The destination's capacity does not grow as far as the source's: what is beyond it is throttled."
+            "The destination scales up to less capacity than the source. Requests beyond it are throttled."
             if less
-            else "Auto scaling differs: the destination's capacity may grow further than the source's.",
+            else "Auto scaling differs. The destination may scale up to more capacity than the source.",
             commands,
         )
 

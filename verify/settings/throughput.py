@@ -1,17 +1,17 @@
 """Differences of throughput, of a table or of an index.
 
-A difference has a direction, and the direction decides its severity:
+The direction of a difference decides its severity:
 
-* **lower at the destination, in reads or in writes: "data"**. After the cutover requests are throttled that
-  the source serves. A writer that gives up after its retries loses what it wrote, a reader does not find
-  what it found; too few write units of a global index throttle writes to the table itself.
-* **higher and not lower: "cost"**. Provisioned units are paid for whether used or not, and a higher maximum,
-  or none, bounds the bill less.
-* **warm throughput, higher and not lower: "cosmetic"**. It is charged once, when it is raised by hand, grows
+* **Lower on the destination, in reads or in writes: "data"**. After the cutover, requests are throttled that
+  the source serves. An application that stops retrying loses its writes. Too few write units of a global
+  index throttle writes to the table itself.
+* **Higher and not lower: "cost"**. Provisioned units are charged whether used or not, and a higher maximum,
+  or none, limits the bill less.
+* **Warm throughput, higher and not lower: "cosmetic"**. It is charged once, when someone raises it. It grows
   with use, as it does during the copy, and cannot be lowered.
 
-On demand against provisioned has no common unit: only the billing mode is then compared, and provisioned at
-the destination counts as lower, since on demand grows with use.
+On-demand and provisioned capacity have no common unit. If the billing modes differ, only they are compared,
+and a provisioned destination counts as lower.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from verify.settings import aws_cli
 from verify.settings.describe import Definition, Index, Throughput
 from verify.settings.findings import Finding, Severity
 
-_AUTO_SCALING = " (auto scaling, where it is on, moves these by itself)"
-_LOWER = "requests that the source serves are throttled, and a writer that gives up loses what it writes"
+_AUTO_SCALING = " (auto scaling changes these, if it is on)"
+_LOWER = (
+    "Requests that the source serves are throttled, and an application that stops retrying loses its writes."
+)
 
 
 def throughput_findings(
@@ -42,24 +44,24 @@ def throughput_findings(
     """
     if source.provisioned and destination.provisioned and source.provisioned != destination.provisioned:
         lower, higher = _directions(source.provisioned, destination.provisioned)
-        does = _LOWER if lower else "what is provisioned is paid for, used or not"
+        does = _LOWER if lower else "Provisioned units are charged whether used or not."
         yield Finding(
             f"{prefix}provisioned_throughput",
             "data" if lower else "cost",
             source.provisioned.as_json(),
             destination.provisioned.as_json(),
-            f"The destination has {_comparison(lower, higher)} units provisioned{_AUTO_SCALING}: {does}.",
+            f"The destination has {_comparison(lower, higher)} units provisioned{_AUTO_SCALING}. {does}",
             fix.provisioned(source.provisioned),
         )
     if source.maximum and destination.maximum and source.maximum != destination.maximum:
         lower, higher = _directions(source.maximum, destination.maximum)
-        does = _LOWER if lower else "nothing else bounds what requests on demand can cost"
+        does = _LOWER if lower else "Nothing else limits the cost of on-demand requests."
         yield Finding(
             f"{prefix}on_demand_maximum",
             "data" if lower else "cost",
             source.maximum.as_json(),
             destination.maximum.as_json(),
-            f"The destination has a {_comparison(lower, higher)} maximum of request units on demand: {does}.",
+            f"The destination has a {_comparison(lower, higher)} maximum of on-demand request units. {does}",
             fix.maximum(source.maximum),
         )
     if source.warm and destination.warm and source.warm != destination.warm:
@@ -71,17 +73,17 @@ def _warm_finding(source: Throughput, destination: Throughput, fix: ThroughputFi
     severity: Severity = "data" if lower else "cosmetic"
     if lower:
         does = (
-            f"until it has grown with use, {_LOWER}; raising it is charged once, and Terraform's AWS "
-            "provider 5.x cannot set it"
+            f"{_LOWER} It grows with use. Raising it is charged once, and Terraform's AWS provider 5.x "
+            "cannot set it."
         )
     else:
-        does = "it was paid for when it was raised, or came with use, and cannot be lowered"
+        does = "It was charged when it was raised, or grew with use. It cannot be lowered."
     return Finding(
         f"{prefix}warm_throughput",
         severity,
         source.as_json(),
         destination.as_json(),
-        f"The destination has {_comparison(lower, higher)} warm throughput: {does}.",
+        f"The destination has {_comparison(lower, higher)} warm throughput. {does}",
         # Warm throughput can only be raised (Developer Guide, Understanding warm throughput).
         fix.warm(Throughput(_larger(source.read, destination.read), _larger(source.write, destination.write)))
         if lower
@@ -90,14 +92,14 @@ def _warm_finding(source: Throughput, destination: Throughput, fix: ThroughputFi
 
 
 class ThroughputFix:
-    """Writes the commands that give the destination the source's throughput.
+    """Writes the commands that set the source's throughput on the destination.
 
     Parameters
     ----------
     destination
         The table.
     index
-        Name of its global index, where it is about an index.
+        Name of its global index, for an index.
     """
 
     def __init__(self, destination: Definition, index: str | None = None) -> None:

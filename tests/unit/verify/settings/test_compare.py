@@ -233,18 +233,18 @@ def test_findings_come_by_severity_then_by_aspect() -> None:
         (provisioned(5, 5), provisioned(4, 4), "lower read and write units", "aws "),
         (provisioned(5, 5), provisioned(5, 4), "throttled", "aws "),
         (provisioned(5, 5), provisioned(5, 6), "higher write units provisioned", "aws "),
-        (provisioned(5, 5), provisioned(5, 6), "paid for, used or not", "aws "),
+        (provisioned(5, 5), provisioned(5, 6), "charged whether used or not", "aws "),
         (described(), described(**maximum(5, 5)), "throttled", "aws "),
-        (described(**maximum(5, 5)), described(), "bounds what requests on demand can cost", "aws "),
-        (with_index(includes("a")), with_index(includes()), "lacks a:", "delete the index"),
-        (with_index(includes(), "Local"), with_index(includes("a b"), "Local"), '"a b"', "local indexes"),
-        (with_index(index()), with_index(includes("a")), "lacks all attributes that", "delete the index"),
-        (described(), with_index(index()), "are refused.", "aws "),
-        (described(), with_index(index(), "Local"), "are refused, as is what goes beyond 10 GB", "local"),
-        (described(DeletionProtectionEnabled=True), described(), "is off at the destination", "aws "),
-        (encrypted(), described(), "who may read", "choose a customer managed key"),
-        (encrypted(f"{KEY_ARN}-denied"), described(), "under a KMS key", "choose a key like the source's"),
-        (streaming("NEW_IMAGE"), streaming("OLD_IMAGE"), "miss what NEW_IMAGE", "the view type"),
+        (described(**maximum(5, 5)), described(), "limits the cost of on-demand requests", "aws "),
+        (with_index(includes("a")), with_index(includes()), "lacks a.", "Delete the index"),
+        (with_index(includes(), "Local"), with_index(includes("a b"), "Local"), '"a b"', "A local index"),
+        (with_index(index()), with_index(includes("a")), "lacks all other attributes", "Delete the index"),
+        (described(), with_index(index()), "are rejected.", "aws "),
+        (described(), with_index(index(), "Local"), "beyond 10 GB with the same partition key", "A local"),
+        (described(DeletionProtectionEnabled=True), described(), "is off on the destination", "aws "),
+        (encrypted(), described(), "who can read", "Choose a customer managed key"),
+        (encrypted(f"{KEY_ARN}-denied"), described(), "with a KMS key", "Choose a key like the source's"),
+        (streaming("NEW_IMAGE"), streaming("OLD_IMAGE"), "miss images of NEW_IMAGE", "The view type"),
     ],
 )
 def test_texts_say_what_it_does_and_what_fixes_it(source: Any, destination: Any, said: str, fix: str) -> None:
@@ -271,7 +271,7 @@ def test_what_may_not_be_read_is_unknown(argument: str, aspect: str, permission:
     assert (found.source, found.destination) == ("unknown", values[argument])
     assert permission in found.text
     assert "source" in found.text
-    denied = f"allow {permission} at the source, then verify again"
+    denied = f"Allow {permission} on the source, then run verify again."
     assert found.fix == (denied if code == "AccessDeniedException" else None)
     both = one({**known, argument: error(code)}, {**known, argument: error(code)})
     assert (both.source, both.destination) == ("unknown", "unknown")
@@ -284,7 +284,7 @@ def test_which_kind_of_kms_key_it_is_may_stay_unknown(key: str | None) -> None:
     assert (found.aspect, found.severity) == ("encryption", "cosmetic")
     assert (found.source, found.destination) == ("customer", "kms")
     assert "kms:DescribeKey" in found.text
-    denied = "allow kms:DescribeKey at the destination, then verify again"
+    denied = "Allow kms:DescribeKey on the destination, then run verify again."
     assert found.fix == (denied if key and key.endswith("denied") else None)
 
 
@@ -312,7 +312,7 @@ def test_time_to_live_stays_off_until_the_cutover() -> None:
 
 def test_warm_throughput_is_only_ever_raised() -> None:
     found = one(described(**warm(5, 6)), described(**warm(7, 5)))
-    assert "Terraform's AWS provider 5.x cannot set it" in found.text
+    assert "provider 5.x cannot set it" in found.text
     assert found.fix == (
         "aws dynamodb update-table --table-name orders "
         "--warm-throughput ReadUnitsPerSecond=7,WriteUnitsPerSecond=6 --region eu-west-1"

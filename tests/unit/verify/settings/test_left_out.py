@@ -29,7 +29,7 @@ from verify.settings.findings import Unreadable
 VECTOR = {"IndexName": "by-meaning", "Dimensions": 8, "IndexArn": "arn:1", "ItemCount": 5}
 REPLICATED = {"Replicas": [{"RegionName": "us-east-1"}], "GlobalTableVersion": "2019.11.21"}
 POLICY = {"Statement": [{"Effect": "Allow", "Resource": "TABLE"}]}
-NOT_COPIED = "which is not copied"
+NOT_COPIED = "not copied"
 DESCRIBE = "aws dynamodb describe-table --table-name orders --region eu-west-1"
 
 
@@ -155,9 +155,9 @@ READS = {
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("AccessDeniedException", "is not allowed at the source"),
-        ("UnknownOperationException", "the source's endpoint does not know"),
-        ("ValidationException", "failed at the source"),
+        ("AccessDeniedException", "is not allowed on the source"),
+        ("UnknownOperationException", "the source's endpoint does not support"),
+        ("ValidationException", "failed on the source"),
     ],
 )
 @pytest.mark.parametrize("argument", READS)
@@ -167,7 +167,7 @@ def test_what_cannot_be_read_is_said_and_no_error(argument: str, code: str, said
     assert (found.aspect, found.severity, found.source) == (aspect, "cosmetic", "unknown")
     assert said in found.text
     assert permission in found.text
-    granted = f"allow {permission} at the source, then verify again"
+    granted = f"Allow {permission} on the source, then run verify again."
     assert found.fix == (granted if code == "AccessDeniedException" else None)
 
 
@@ -220,8 +220,8 @@ def test_a_table_on_demand_misses_no_scaling(targets: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
-        (error("AccessDeniedException"), "is not allowed at the source"),
-        (EndpointConnectionError(endpoint_url="http://localhost"), "failed at the source"),
+        (error("AccessDeniedException"), "is not allowed on the source"),
+        (EndpointConnectionError(endpoint_url="http://localhost"), "failed on the source"),
     ],
 )
 def test_auto_scaling_that_cannot_be_read(targets: dict[str, Any], failure: Exception, said: str) -> None:
