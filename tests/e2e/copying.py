@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy.control.status import Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tests.e2e.processes import kill_function
 from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
 from tools.local.terraform import Terraform

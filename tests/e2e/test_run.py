@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tablecopy.control.status import Status
 from tablecopy.metrics.definitions import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.cli import main as tablecopy
 from tests.e2e.copying import Copy

@@ -36,8 +36,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from tablecopy.control.status import Status
 from tablecopy.text import count_text
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 
 # In `ready` control looks at the stream once a minute, and one look may take a while. Only then does its

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from tablecopy.control.status import RunPhase, Status
+from tablecopy.journal.run import Phase
 from tablecopy_cli.advice.commands import Commands
-
-Status: TypeAlias = Mapping[str, Any]
-"""The run as control describes it: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
 
 Verdict: TypeAlias = Literal["equal", "different", "unsettled", "sampled"]
 
 
-_NAMES = {
+_NAMES: Mapping[RunPhase, str] = {
     "none": "no run yet",
-    "preflight": "checking both tables",
-    "pausing": "copying",
-    "slice": "copying",
-    "resuming": "copying",
-    "draining": "applying changes",
-    "ready": "ready for cutover",
-    "sealing": "sealing",
-    "sealed": "sealed",
-    "stopped": "stopped",
+    Phase.PREFLIGHT: "checking both tables",
+    Phase.PAUSING: "copying",
+    Phase.SLICE: "copying",
+    Phase.RESUMING: "copying",
+    Phase.DRAINING: "applying changes",
+    Phase.READY: "ready for cutover",
+    Phase.SEALING: "sealing",
+    Phase.SEALED: "sealed",
+    Phase.STOPPED: "stopped",
 }
 
 
 def phase_name(run: Status) -> str:
     """Return the phase as people read it: ``copying``, ``in sync``, ``ready for cutover``."""
-    return "in sync" if run["phase"] == "draining" and is_in_sync(run) else _NAMES[run["phase"]]
+    return "in sync" if run["phase"] == Phase.DRAINING and is_in_sync(run) else _NAMES[run["phase"]]
 
 
 def phase_text(run: Status) -> str:
@@ -45,8 +44,8 @@ def is_in_sync(run: Status | None) -> bool:
     """Whether all segments are copied and changes are being applied."""
     return (
         run is not None
-        and run["phase"] in {"draining", "ready"}
-        and bool(run["segments_done"] >= run["segments"])
+        and run["phase"] in {Phase.DRAINING, Phase.READY}
+        and run["segments_done"] >= run["segments"]
     )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, get_args
 
+from tablecopy.control.status import RunPhase, Status
+from tablecopy.journal.run import Phase
 from tablecopy.text import count_text
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Status, is_in_sync
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, is_in_sync
 
 CutoverStep: TypeAlias = Literal["stop", "ready", "verify", "seal", "rollback", "ttl", "switch"]
 CUTOVER: tuple[CutoverStep, ...] = get_args(CutoverStep)
 """The steps of the cutover in their order."""
-_COPYING = frozenset({"preflight", "pausing", "slice", "resuming"})
+_COPYING = frozenset({Phase.PREFLIGHT, Phase.PAUSING, Phase.SLICE, Phase.RESUMING})
 
 
 def next_steps(situation: Situation) -> list[Step]:
@@ -99,20 +101,20 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
         return [tablecopy_step(commands, "Find out how the run is doing.", "status")]
     if phase == "none":
         return [tablecopy_step(commands, "Start the copy.", "start")]
-    if phase == "stopped":
+    if phase == Phase.STOPPED:
         return _restart(run, commands)
-    if phase == "sealing":
+    if phase == Phase.SEALING:
         return [_until_sealed(commands)]
-    if phase == "sealed":
-        return _of_late(commands) if run.get("reason") else cutover_steps(commands, begin="rollback")
-    if run.get("dead_letters") and not run.get("redrive"):
+    if phase == Phase.SEALED:
+        return _of_late(commands) if run["reason"] else cutover_steps(commands, begin="rollback")
+    if run["dead_letters"] and not run["redrive"]:
         return [*_letters(run["dead_letters"], run, commands), _watch(commands)]
-    if phase == "ready" and not run.get("dead_letters"):
+    if phase == Phase.READY and not run["dead_letters"]:
         return cutover_steps(commands)
-    if run.get("problems"):
+    if run["problems"]:
         text = "Fix what the run waits for. It checks again every minute."
         return [Step(text), _watch(commands)]
-    if run.get("blocked") and not run.get("redrive"):
+    if run["blocked"] and not run["redrive"]:
         return [Step("Fix what the note says."), _watch(commands)]
     if is_in_sync(run):
         return [
@@ -135,14 +137,14 @@ def _of_late(commands: Commands) -> list[Step]:
 
 
 def _restart(run: Status, commands: Commands, text: str = "Fix what the note says.") -> list[Step]:
-    if not run.get("resumable", True):
+    if not run["resumable"]:
         return [Step("This run cannot continue. Start over with a new copy (docs/cleanup.md, Start over).")]
     return [Step(text), tablecopy_step(commands, "Continue the run.", "start")]
 
 
 def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
     text = f"The destination rejects {count_text(count, 'item')}. List the dead letters and their errors."
-    stopped = [tablecopy_step(commands, "Continue the run.", "start")] if _phase(run) == "stopped" else []
+    stopped = [tablecopy_step(commands, "Continue the run.", "start")] if _phase(run) == Phase.STOPPED else []
     return [tablecopy_step(commands, text, "letters"), *stopped, *settle_letters(commands)]
 
 
@@ -151,7 +153,7 @@ def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
 
 def _after_comparison(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
     before = []
-    if found.letters and _phase(run) not in {"sealing", "sealed"}:
+    if found.letters and _phase(run) not in {Phase.SEALING, Phase.SEALED}:
         before += _letters(found.letters, run, commands)
     before += _settings(found.severe, found.unread)
     if found.verdict == "different":
@@ -188,19 +190,19 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
     if phase == "none":
         text = "No run keeps the tables in sync. Start one if the source is still in use."
         return [tablecopy_step(commands, text, "start")]
-    if phase == "stopped" and run is not None:
+    if phase == Phase.STOPPED and run is not None:
         return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
-    if phase in {"sealing", "sealed"}:
-        wait = [_until_sealed(commands)] if phase == "sealing" else []
+    if phase in {Phase.SEALING, Phase.SEALED}:
+        wait = [_until_sealed(commands)] if phase == Phase.SEALING else []
         if found.writes_stopped:
             return [*wait, *cutover_steps(commands, begin="rollback")]
         text = "Compare both tables while nothing writes, before you switch the writers."
         return [*wait, verify_step(commands, text, "--writes-stopped")]
-    if phase in _COPYING or (phase == "draining" and not is_in_sync(run)):
+    if phase in _COPYING or (phase == Phase.DRAINING and not is_in_sync(run)):
         return [_watch(commands)]
     if not found.writes_stopped:
         return cutover_steps(commands)
-    if phase == "draining":
+    if phase == Phase.DRAINING:
         text = "The run is not ready for cutover yet. Wait until it is."
         return [
             tablecopy_step(commands, text, "watch", "--until", "ready"),
@@ -208,7 +210,7 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
                 commands, "Compare again: changes may have arrived since this comparison.", "--writes-stopped"
             ),
         ]
-    if phase != "ready" and commands.tablecopy_flags is not None:
+    if phase != Phase.READY and commands.tablecopy_flags is not None:
         return [
             tablecopy_step(commands, "Check that the run is ready for cutover.", "status"),
             *cutover_steps(commands, begin="seal"),
@@ -220,14 +222,14 @@ def _different(found: Compared, run: Status | None, commands: Commands) -> list[
     phase = _phase(run)
     if phase == "none":
         return [tablecopy_step(commands, "No run has copied the table yet. Start the copy.", "start")]
-    if phase == "stopped" and run is not None and run.get("resumable", True):
+    if phase == Phase.STOPPED and run is not None and run["resumable"]:
         return [*_restart(run, commands, _stopped(run)), *_to_ready(commands)]
-    if phase in _COPYING or (phase == "draining" and not is_in_sync(run)):
+    if phase in _COPYING or (phase == Phase.DRAINING and not is_in_sync(run)):
         text = "The run is still copying, so differences are expected. Wait until it is in sync."
         return [tablecopy_step(commands, text, "watch"), _again(found, run, commands)]
-    if phase == "sealing":
+    if phase == Phase.SEALING:
         return [_until_sealed(commands), _again(found, run, commands)]
-    if found.writes_stopped and phase != "draining":
+    if found.writes_stopped and phase != Phase.DRAINING:
         return _repairs(found, run, commands)
     if found.writes_stopped:
         text = "The run is not ready for cutover yet. Wait until it is."
@@ -235,7 +237,7 @@ def _different(found: Compared, run: Status | None, commands: Commands) -> list[
             tablecopy_step(commands, text, "watch", "--until", "ready"),
             _again(found, run, commands),
         ]
-    if phase == "sealed":
+    if phase == Phase.SEALED:
         text = (
             "The copy is sealed, so later changes are not copied. Compare both tables while nothing writes."
         )
@@ -253,7 +255,7 @@ def _different(found: Compared, run: Status | None, commands: Commands) -> list[
 
 def _repairs(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
     steps = [Step("Do not cut over. Find out why these items differ.")]
-    if _phase(run) == "sealed":
+    if _phase(run) == Phase.SEALED:
         steps[0] = Step(
             "Do not repair if the application already writes to the destination: its changes are "
             "differences. Otherwise find out why these items differ before you switch the writers."
@@ -289,7 +291,7 @@ def _unsettled(found: Compared, run: Status | None, commands: Commands) -> list[
         )
         return [verify_step(commands, text, *_as_before(found), "--lag", lag)]
     steps = [Step("Find what still writes to the tables and stop it.")]
-    if _phase(run) not in {None, "none", "sealing", "sealed", "stopped"}:
+    if _phase(run) not in {None, "none", Phase.SEALING, Phase.SEALED, Phase.STOPPED}:
         text = "Wait until the run is ready for cutover."
         steps.append(tablecopy_step(commands, text, "watch", "--until", "ready"))
     return [*steps, verify_step(commands, "Compare again.", *_as_before(found))]
@@ -335,15 +337,15 @@ def _after_dry_run(found: Repaired, run: Status | None, commands: Commands) -> l
     if found.obstacle is None:
         return [apply]
     phase = _phase(run)
-    if phase in _COPYING or phase in {"draining", "sealing"}:
-        target = "sealed" if phase == "sealing" else "ready"
+    if phase in _COPYING or phase in {Phase.DRAINING, Phase.SEALING}:
+        target = "sealed" if phase == Phase.SEALING else "ready"
         text = f"--apply is refused now, because the run is {phase}. Wait until it is {target}."
         return [
-            *([] if phase == "sealing" else [Step("Stop the writers.")]),
+            *([] if phase == Phase.SEALING else [Step("Stop the writers.")]),
             tablecopy_step(commands, text, "watch", "--until", target),
             verify_step(commands, "Compare again to get a new plan.", "--writes-stopped"),
         ]
-    if not found.writes_stopped and phase != "stopped":
+    if not found.writes_stopped and phase != Phase.STOPPED:
         return [Step("Stop the writers. Without --writes-stopped, --apply is refused."), apply]
     return [Step(f"--apply is refused now: {found.obstacle.rstrip('.')}."), apply]
 
@@ -359,8 +361,7 @@ def _is_proof(found: Repaired, run: Status | None) -> bool:
         return False
     if run is None:
         return True
-    since = run.get("phase_since")
-    return _phase(run) in {"ready", "sealed"} and since is not None and since <= found.started
+    return run["phase"] in {Phase.READY, Phase.SEALED} and run["phase_since"] <= found.started
 
 
 # The cutover
@@ -402,13 +403,13 @@ _STEPS: Mapping[CutoverStep, Callable[[Commands], Step | None]] = {
 # What several of them say
 
 
-def _phase(run: Status | None) -> str | None:
-    return None if run is None else run.get("phase")
+def _phase(run: Status | None) -> RunPhase | None:
+    return None if run is None else run["phase"]
 
 
 def _stopped(run: Status) -> str:
     """What to fix before a stopped run continues, where the run itself is not shown."""
-    reason = run.get("reason")
+    reason = run["reason"]
     return f"Fix what stopped the run: {reason.rstrip('.')}." if reason else "Find out why the run stopped."
 
 

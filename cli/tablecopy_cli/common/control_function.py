@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from tablecopy.control.status import DeadLetterStatus, Status
 from tablecopy.dynamodb import errors
+from tablecopy.journal.run import Phase
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError
 
-Status = dict[str, Any]
-"""What control says of a run: see ``Commands.status`` in lambda/tablecopy/control/commands.py."""
-
-Letter = dict[str, Any]
-"""A dead letter as control tells it: see ``Commands.letters`` there."""
+_PHASES = frozenset({"none", *Phase})
 
 # Control answers within seconds; Lambda ends it after 30. Every call may be sent again after that: a start
 # bears an id by which control knows it, and the others change nothing when they are repeated.
@@ -67,7 +65,7 @@ class ControlFunction:
         """The run as the journal has it."""
         return self._status("status")
 
-    def letters(self, *, values: bool) -> tuple[int, list[Letter]]:
+    def letters(self, *, values: bool) -> tuple[int, list[DeadLetterStatus]]:
         """How many dead letters there are, and those that fit into an answer.
 
         Parameters
@@ -81,10 +79,11 @@ class ControlFunction:
         return answer["count"], answer["dead_letters"]
 
     def _status(self, action: str, **details: object) -> Status:
-        answer = self._ask(action, **details)
-        if not isinstance(status := answer.get("status"), dict):
+        status = self._ask(action, **details).get("status")
+        if not isinstance(status, dict) or status.get("phase") not in _PHASES:
             raise self._is_another()
-        return status
+        # As control made it; JSON has changed the phase into a text.
+        return cast(Status, status)
 
     def _ask(self, action: str, **details: object) -> dict[str, Any]:
         response = self._invoke({"action": action, **details})

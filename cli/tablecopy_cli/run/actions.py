@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TextIO
 
 from tablecopy.clock import Clock
+from tablecopy.control.status import Status
+from tablecopy.journal.run import Phase
 from tablecopy.text import duration_text
 from tablecopy_cli.advice import Situation, Step, next_steps, phase_text, settle_letters, step_lines
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, UserError
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import escaped, wrapped
@@ -57,7 +59,7 @@ def seal(options: Any, clock: Clock) -> int:
     target = target_of(options)
     function = target.connect()
     status = None if options.yes else confirmed(function, target)
-    if status is None or status["phase"] != "sealed":
+    if status is None or status["phase"] != Phase.SEALED:
         status = sealed(function, clock)
     code = _shown(target, status, options)
     return EXIT_DIFFERENT if lacks_changes(status) else code
@@ -183,6 +185,7 @@ def _end(target: Target, ended: Watched, options: Any) -> Iterator[str]:
 
 def _summary(target: Target, ended: Watched, options: Any, seconds: float) -> dict[str, Any]:
     run = ended.snapshot.status if ended.snapshot else None
+    known = run is not None and run["phase"] != "none"
     return target.record(
         "summary",
         {
@@ -190,8 +193,8 @@ def _summary(target: Target, ended: Watched, options: Any, seconds: float) -> di
             "exit_code": ended.outcome.exit_code,
             "until": options.until,
             "phase": run["phase"] if run else None,
-            "reason": ended.error or (run or {}).get("reason", ""),
-            "dead_letters": (run or {}).get("dead_letters", 0),
+            "reason": ended.error or (run["reason"] if run and known else ""),
+            "dead_letters": run["dead_letters"] if run and known else 0,
             "seconds": seconds,
             "next": [step.record() for step in _next(target, run)],
         },
@@ -218,7 +221,7 @@ def started(function: ControlFunction, clock: Clock) -> Status:
     run = function.start()
     progress = Progress()
     give_up = clock.now() + PREFLIGHT_SECONDS
-    while run["phase"] == "preflight" and not run["checked"]:
+    while run["phase"] == Phase.PREFLIGHT and not run["checked"]:
         if clock.now() > give_up:
             progress.clear()
             print(
@@ -257,9 +260,9 @@ def confirmed(function: ControlFunction, target: Target) -> Status | None:
         The run cannot be sealed, or the answer is not ``yes``.
     """
     run = function.status()
-    if run["phase"] in {"sealing", "sealed"}:
+    if run["phase"] in {Phase.SEALING, Phase.SEALED}:
         return run
-    if run["phase"] != "ready":
+    if run["phase"] != Phase.READY:
         raise UserError(_not_yet(run))
     print(*wrapped(question_lines(target), sys.stderr), sep="\n", file=sys.stderr)
     print(f"Type {_ANSWER} to seal: ", end="", file=sys.stderr, flush=True)
@@ -292,8 +295,8 @@ def sealed(function: ControlFunction, clock: Clock) -> Status:
     run = function.seal()
     progress = Progress()
     give_up = clock.now() + SEAL_SECONDS
-    while run["phase"] != "sealed":
-        if run["phase"] not in {"ready", "sealing"}:
+    while run["phase"] != Phase.SEALED:
+        if run["phase"] not in {Phase.READY, Phase.SEALING}:
             raise UserError(f"not sealed: the run is {phase_text(run)} again: {run['reason']}")
         if clock.now() > give_up:
             raise UserError(
@@ -311,7 +314,7 @@ def _not_yet(run: Status) -> str:
     phase = run["phase"]
     if phase == "none":
         return "cannot seal: there is no run. Run tablecopy start"
-    if phase == "stopped":
+    if phase == Phase.STOPPED:
         return f"cannot seal: the run has stopped: {run['reason'] or 'no reason given'}"
     if run["segments_done"] < run["segments"]:
         done = f"{run['segments_done']} of {run['segments']} segments"

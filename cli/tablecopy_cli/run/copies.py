@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tablecopy.control.status import Status
 from tablecopy.text import duration_text
 from tablecopy_cli.advice import Commands, Situation, next_steps, phase_name
 from tablecopy_cli.advice.commands import of_tablecopy
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.options import side_from_options
 from tablecopy_cli.common.terraform import Copy, choose_copy, read_copies, read_copy

@@ -19,9 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tablecopy.clock import Clock
+from tablecopy.control.status import Status
 from tablecopy.text import duration_text, timestamp
 from tablecopy_cli.advice import phase_name
-from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.terminal import is_live, print_json
 from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.copies import Row, table_of

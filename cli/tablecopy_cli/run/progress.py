@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
+from tablecopy.journal.run import Phase
 
 _WINDOW_SECONDS = 60.0
 
 # Workers report progress page by page, so a shorter time says little.
 _MEASURED_SECONDS = 3.0
 
-_COPYING = frozenset({"slice"})
-_APPLYING = frozenset({"draining", "ready"})
+_COPYING = frozenset({Phase.SLICE})
+_APPLYING = frozenset({Phase.DRAINING, Phase.READY})
 
 # Copying reaches its speed after that: connections are made, and without a budget the rate rises.
 _SETTLING_SECONDS = 10.0
@@ -116,9 +117,9 @@ def time_left(status: Status) -> TimeLeft:
     phase = status["phase"]
     if phase == "none":
         return TimeLeft(None, "unknown")
-    if phase in {"ready", "sealing", "sealed"}:
+    if phase in {Phase.READY, Phase.SEALING, Phase.SEALED}:
         return TimeLeft(0.0, "nothing")
-    if phase in {"preflight", "stopped"} or status["blocked"]:
+    if phase in {Phase.PREFLIGHT, Phase.STOPPED} or status["blocked"]:
         return TimeLeft(None, "unknown: the run waits for you")
     if status["segments_done"] < status["segments"]:
         return _copying(status)
@@ -136,7 +137,7 @@ def _copying(status: Status) -> TimeLeft:
     if not since or took < _SETTLING_SECONDS or copied <= 0:
         return TimeLeft(None, "unknown: nothing is measured yet")
     seconds = (estimate["items"] - items) * took / copied
-    first = status["slice"] == 1 and status["phase"] == "slice"
+    first = status["slice"] == 1 and status["phase"] == Phase.SLICE
     return TimeLeft(seconds, "copying only" if first else "copying and applying changes")
 
 

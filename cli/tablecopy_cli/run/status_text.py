@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from tablecopy.control.status import DeadLetterStatus, EstimateStatus, RunPhase, Status
+from tablecopy.journal.run import Phase
 from tablecopy.text import count_text, duration_text, size_text, times_text, timestamp
 from tablecopy_cli.advice import Step, phase_text, step_lines
-from tablecopy_cli.common.control_function import Letter, Status
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, EXIT_UNSETTLED
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.progress import Rates, TimeLeft
 
-_MEANING = {
-    "preflight": "copying starts when every check passes",
-    "pausing": "the replicator is being paused",
-    "slice": "the replicator is paused",
-    "resuming": "waiting for the workers' last writes",
-    "draining": "copying continues when the replicator has caught up",
-    "ready": "everything is copied and applied",
-    "sealing": "waiting for the replicator's last writes",
-    "sealed": "later changes in the source table are not copied",
-    "stopped": "the run does not continue by itself",
+_MEANING: Mapping[RunPhase, str] = {
+    Phase.PREFLIGHT: "copying starts when every check passes",
+    Phase.PAUSING: "the replicator is being paused",
+    Phase.SLICE: "the replicator is paused",
+    Phase.RESUMING: "waiting for the workers' last writes",
+    Phase.DRAINING: "copying continues when the replicator has caught up",
+    Phase.READY: "everything is copied and applied",
+    Phase.SEALING: "waiting for the replicator's last writes",
+    Phase.SEALED: "later changes in the source table are not copied",
+    Phase.STOPPED: "the run does not continue by itself",
 }
 
 # How control's reason begins while nothing but changes keeps a run from being ready.
@@ -53,16 +54,16 @@ def headline(status: Status) -> str:
     if status["phase"] == "none":
         return phase_text(status)
     meaning = _MEANING[status["phase"]]
-    if status["phase"] == "draining" and status["segments_done"] >= status["segments"]:
+    if status["phase"] == Phase.DRAINING and status["segments_done"] >= status["segments"]:
         meaning = "changes are applied as they arrive"
     return f"{phase_text(status)}: {meaning}"
 
 
 def tone(status: Status) -> str:
     """Return the method of `Style` that paints the headline: ``"red"``, ``"green"`` or ``"bold"``."""
-    if status["phase"] == "stopped" or lacks_changes(status):
+    if status["phase"] == Phase.STOPPED or lacks_changes(status):
         return "red"
-    return "green" if status["phase"] in {"ready", "sealed"} else "bold"
+    return "green" if status["phase"] in {Phase.READY, Phase.SEALED} else "bold"
 
 
 def warnings(status: Status) -> Iterator[tuple[str, str]]:
@@ -81,7 +82,7 @@ def warnings(status: Status) -> Iterator[tuple[str, str]]:
 
 def _note(status: Status) -> str:
     # A run that is quiet, but not yet for long enough, waits for time only. Any other reason needs a person.
-    quiet, needed, reason = status["quiet_for"], status["quiet_needed"], str(status["reason"])
+    quiet, needed, reason = status["quiet_for"], status["quiet_needed"], status["reason"]
     if quiet is None or not needed or not reason.startswith(_APPLYING):
         return reason
     return f"no changes for {min(quiet, needed):.0f} s; ready for cutover after {needed:.0f} s"
@@ -103,11 +104,11 @@ def items_text(status: Status) -> str:
 
 def rate_text(status: Status, rates: Rates) -> str:
     """Return how fast the run copies or applies changes."""
-    if status["phase"] in {"slice", "resuming"}:
+    if status["phase"] in {Phase.SLICE, Phase.RESUMING}:
         if rates.items_per_second is None or rates.bytes_per_second is None:
             return "not measured yet"
         return f"{rates.items_per_second:,.0f} items/s, {size_text(rates.bytes_per_second)}/s"
-    if status["phase"] in {"draining", "ready"}:
+    if status["phase"] in {Phase.DRAINING, Phase.READY}:
         if rates.changes_per_second is None:
             return "not measured yet"
         return f"{rates.changes_per_second:,.0f} changes/s applied"
@@ -128,7 +129,7 @@ def slice_text(status: Status) -> str:
     """Return ``, slice 2`` with its length and what is left of it; empty before the first slice."""
     if not status["slice"]:
         return ""
-    if status["phase"] != "slice":
+    if status["phase"] != Phase.SLICE:
         return f", slice {status['slice']}"
     length = status["slice_ends"] - status["phase_since"]
     left = max(0.0, status["slice_ends"] - status["now"])
@@ -160,7 +161,7 @@ def _figures(status: Status) -> Iterator[str]:
     )
 
 
-def _estimate(estimate: dict[str, Any]) -> Iterator[str]:
+def _estimate(estimate: EstimateStatus) -> Iterator[str]:
     cost, currency = estimate["cost"], escaped(estimate["currency"])
     money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
     yield (
@@ -183,7 +184,7 @@ def redrive_line(status: Status) -> str:
     )
 
 
-def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterator[str]:
+def letter_lines(count: int, letters: Sequence[DeadLetterStatus], style: Style) -> Iterator[str]:
     """Yield the lines that show dead letters: how many, and what was rejected and why.
 
     Parameters
@@ -212,7 +213,7 @@ def letter_lines(count: int, letters: Sequence[Letter], style: Style) -> Iterato
         yield style.dim(f"  ... and {count - len(letters):,} more. Fix these first.")
 
 
-def letter_records(count: int, letters: Sequence[Letter]) -> Iterator[dict[str, Any]]:
+def letter_records(count: int, letters: Sequence[DeadLetterStatus]) -> Iterator[dict[str, Any]]:
     """Yield the objects of the JSON Lines: each dead letter, the summary last."""
     for letter in letters:
         yield {"type": "letter", **letter}
@@ -263,7 +264,7 @@ def outcome_of(status: Status, until: str) -> Outcome | None:
     """
     if status["phase"] == "none":
         return None
-    if status["phase"] == "stopped":
+    if status["phase"] == Phase.STOPPED:
         return Outcome.STOPPED
     if lacks_changes(status):
         return Outcome.LATE
@@ -275,14 +276,14 @@ def outcome_of(status: Status, until: str) -> Outcome | None:
 
 def lacks_changes(status: Status) -> bool:
     """Whether the run was sealed too early: control gives a sealed run no other reason."""
-    return bool(status["phase"] == "sealed" and status["reason"])
+    return status["phase"] == Phase.SEALED and bool(status["reason"])
 
 
 def _is_reached(status: Status, until: str) -> bool:
     phase = status["phase"]
     if until == "slice":
         return bool(status["slice"])
-    if phase == "sealed" or until == "sealed":
-        return bool(phase == "sealed")
+    if phase == Phase.SEALED or until == "sealed":
+        return phase == Phase.SEALED
     # A dead letter that was recorded since then ends ready; control is about to notice.
-    return bool(phase == "sealing" or (phase == "ready" and not status["dead_letters"]))
+    return phase == Phase.SEALING or (phase == Phase.READY and not status["dead_letters"])

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tablecopy.clock import Clock
+from tablecopy.control.status import Status
 from tablecopy.text import duration_text
-from tablecopy_cli.common.control_function import Status, Throttled
+from tablecopy_cli.common.control_function import Throttled
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.progress import Rates, RateTracker, TimeLeft, time_left
 from tablecopy_cli.run.status_text import Outcome, outcome_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import Stand, all_copied, is_ready
 from tests.e2e.faults.table import FaultTable

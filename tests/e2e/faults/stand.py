@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from tablecopy.control.status import Status
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tests.e2e.copying import Copy
 from tests.e2e.faults.call import Call

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
 from tablecopy_cli.common.errors import UserError
 from tests.e2e.faults.faults import Hold
 from tests.e2e.faults.rules import Rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
 from tablecopy_cli.run.cli import main as tablecopy
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 
 import verify.cli
 import verify.repair.cli
+from tests.unit.cli.run.control import status
 from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import ROOT, World, environment, item, keys_of, records
 from verify.cli import main
@@ -266,13 +267,7 @@ def test_a_plan_is_wanted_or_not(world: World, capsys: Captured) -> None:
     assert "exclude each other" in capsys.readouterr().err
 
 
-READY = {
-    "phase": "ready",
-    "segments": 16,
-    "segments_done": 16,
-    "dead_letters": 0,
-    "oldest_unapplied_age": 0.0,
-}
+READY = status("ready", oldest_unapplied_age=0.0)
 
 
 @pytest.mark.parametrize(
@@ -572,7 +567,7 @@ def test_a_recheck_waits_for_longer_than_the_copy_lags(
     assert sum(slept) == pytest.approx(15.0, abs=1)
 
 
-STATUS = {"phase": "draining", "oldest_unapplied_age": 40.0}
+STATUS = status("draining", oldest_unapplied_age=40.0)
 
 
 @pytest.mark.parametrize(

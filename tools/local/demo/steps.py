@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tablecopy.control.status import Status
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 from tools.local.accounts import DESTINATION_ACCOUNT, REPOSITORY, SOURCE_ACCOUNT, LocalAws
 from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, Item, cities, key_of, token_of
 from tools.local.demo.narrator import Narrator

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tablecopy.clock import Clock
+from tablecopy.control.status import Status
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Status
+from tablecopy_cli.common.control_function import ControlFunction
 
 BEGAN = 1_795_424_400.0
 """2026-11-23T09:00:00Z."""

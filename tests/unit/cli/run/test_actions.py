@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tablecopy.control.status import DeadLetterStatus, Status
 from tablecopy_cli.common import terraform
 from tablecopy_cli.common.accounts import Side
-from tablecopy_cli.common.control_function import ControlFunction, Letter, Status, Throttled
+from tablecopy_cli.common.control_function import ControlFunction, Throttled
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run import cli, copies
 from tests.unit.cli.run.control import NO_RUN, HandClock, status
@@ -37,7 +38,7 @@ FOLLOW = [
     }
 ]
 
-LETTER: Letter = {
+LETTER: DeadLetterStatus = {
     "key": {"id": {"S": "a"}},
     "sequence_number": "100",
     "origin": "stream",

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
 from tablecopy_cli.run.live_view import LiveTable, LiveView, LogView, RecordView
 from tablecopy_cli.run.progress import Rates, time_left
 from tablecopy_cli.run.watch import FailedPoll, Snapshot

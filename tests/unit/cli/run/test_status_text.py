@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common.control_function import Letter, Status
+from tablecopy.control.status import DeadLetterStatus, Status
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.run.status_text import (
     UNTIL,
@@ -98,7 +98,7 @@ def test_how_much_is_copied_is_part_of_the_phase() -> None:
     assert headline(status("draining", segments_done=16)).startswith("in sync")
 
 
-def letter(**changes: Any) -> Letter:
+def letter(**changes: Any) -> DeadLetterStatus:
     return {
         "key": {"country": {"S": "DE"}, "id": {"N": "1"}},
         "sequence_number": "100",
@@ -112,7 +112,7 @@ def letter(**changes: Any) -> Letter:
     }
 
 
-def lines(*letters: Letter, more: int = 0) -> list[str]:
+def lines(*letters: DeadLetterStatus, more: int = 0) -> list[str]:
     return list(letter_lines(len(letters) + more, letters, Style(io.StringIO())))
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
 from tests.unit.cli.run.control import status
 
 ROOT = Path(__file__).parents[4]

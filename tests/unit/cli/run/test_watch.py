@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from tablecopy.control.status import Status
 from tablecopy_cli.common.aws_errors import user_errors
-from tablecopy_cli.common.control_function import Status, Throttled
+from tablecopy_cli.common.control_function import Throttled
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.status_text import Outcome
 from tablecopy_cli.run.watch import PATIENCE_SECONDS, FailedPoll, RunWatcher, Snapshot, Watched

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tablecopy.control.status import Status
 from tablecopy_cli.advice import Situation, next_steps, step_lines
 from tablecopy_cli.advice.commands import of_tablecopy
 from tablecopy_cli.common import terraform
-from tablecopy_cli.common.control_function import Status
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.run import actions, cli, copies

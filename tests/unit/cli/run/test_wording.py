@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tablecopy_cli.common.control_function import Status
+from tablecopy.control.status import Status
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.run.live_view import LogView
 from tablecopy_cli.run.progress import Rates, time_left
