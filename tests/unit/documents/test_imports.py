@@ -89,3 +89,13 @@ def test_the_product_does_without_what_is_for_developers() -> None:
         if re.search(r"^\s*(?:from|import) (?:tools|tests)\b", file.read_text(), re.MULTILINE)
     ]
     assert found == []
+
+
+def test_the_tools_do_without_one_another() -> None:
+    found = set()
+    for file in sorted((REPOSITORY / "tools").rglob("*.py")):
+        own = file.relative_to(REPOSITORY / "tools").parts[0]
+        named = re.findall(r"^\s*(?:from|import) tools\.(\w+)", file.read_text(), re.MULTILINE)
+        found |= {(own, other) for other in named if other != own}
+    # The checks run the provider's schema through the local Terraform.
+    assert found == {("checks", "local")}
