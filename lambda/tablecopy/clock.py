@@ -1,4 +1,4 @@
-"""Time, as something to pass in."""
+"""The clock, as an object that is passed in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 
 
 class OutOfTime(Exception):
-    """The moment came after which nothing may be sent any more."""
+    """The time came after which nothing may be sent."""
 
 
 class Clock:
-    """The machine's clock. Tests pass one that ticks by hand."""
+    """The machine's clock. Tests pass one that they advance by hand."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
-from tablecopy.dynamodb.identity import Identity, are_replicas
+from tablecopy.dynamodb.description import Identity, are_replicas
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError

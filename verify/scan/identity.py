@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tablecopy.dynamodb.identity import Description, Identity
+from tablecopy.dynamodb.description import Description, Identity
 from tablecopy_cli.common.accounts import Side, is_arn
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tablecopy.dynamodb.identity import Identity
+from tablecopy.dynamodb.description import Identity
 from tablecopy.throughput.rate import TokenBucket
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tablecopy.dynamodb.description import Uncopied, uncopied_members
-from tablecopy.dynamodb.identity import are_replicas
+from tablecopy.dynamodb.description import Uncopied, are_replicas, uncopied_members
 from tablecopy_cli.common.text import escaped
 from verify.settings import aws_cli
 from verify.settings.describe import Definition

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json
-from tablecopy.dynamodb.identity import Identity, are_replicas
+from tablecopy.dynamodb.description import Identity, are_replicas
 
 _NEW_COPY = "Apply Terraform again and start a new copy"
 

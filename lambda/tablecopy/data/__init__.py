@@ -1,1 +1,1 @@
-"""Moves items and changes: what is read from the source is shaped and written to the destination."""
+"""Moves items and changes from the source to the destination."""

@@ -1,1 +1,1 @@
-"""Calls DynamoDB with bytes in and bytes out, and knows what its answers mean."""
+"""Calls DynamoDB with bytes in and bytes out, and interprets its answers and errors."""

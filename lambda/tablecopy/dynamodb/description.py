@@ -1,9 +1,9 @@
-"""What a copy does with each member of DescribeTable, so that nothing a table has is passed over in silence.
+"""What DescribeTable says about a table: which table it is, and what a copy does with each of its members.
 
-Each member is compared (`verify` compares it; whatever the module copies is among these), named (it is
-neither copied nor compared, and people are told where a table has it), or state (counts, dates, identifiers
-and progress, of which there is nothing to copy). A member that is not listed here is one that AWS has added
-since, and is named as well. botocore drops such members, so pass the description as it was on the wire.
+A member is *compared* (by `verify`; this includes everything that the module copies), *named* (it is neither
+copied nor compared, and users are told if a table has it) or *state* (counts, dates, identifiers and
+progress, which cannot be copied). A member that is not listed here was added by AWS later, and is named as
+well. botocore drops such members, so use the description as the endpoint sent it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,69 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+Description = Mapping[str, Any]
+"""``Table`` of DescribeTable as the endpoint sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The identity of a table: its ARN and ID decide, and never the text of an endpoint.
+
+    Parameters
+    ----------
+    arn
+        Table ARN. Two local AWS endpoints can have different tables with one ARN. A table that is deleted and
+        created again keeps its ARN.
+    table_id
+        ``TableId``; None for a local AWS endpoint without table IDs.
+    created
+        ``CreationDateTime`` as text; None if unknown.
+    """
+
+    arn: str
+    table_id: str | None
+    created: str | None
+
+    @classmethod
+    def of(cls, description: Description) -> Identity:
+        """Return the identity of the described table."""
+        created = description.get("CreationDateTime")
+        return cls(
+            description["TableArn"],
+            description.get("TableId") or None,
+            None if created is None else str(created),
+        )
+
+    def is_same_as(self, other: Identity) -> bool:
+        """Whether both are the same table.
+
+        Tables with one ARN are the same unless their IDs differ or, if an ID is missing, their creation times
+        differ. In doubt they are the same, because a table that is compared with itself is always equal.
+        """
+        if self.arn != other.arn:
+            return False
+        if self.table_id and other.table_id:
+            return self.table_id == other.table_id
+        return self.created is None or other.created is None or self.created == other.created
+
+
+def are_replicas(source: Description, destination: Description) -> bool:
+    """Whether both are replicas of one global table, so that a write to one table also reaches the other."""
+    return _replicates(source, destination["TableArn"]) or _replicates(destination, source["TableArn"])
+
+
+def _replicates(description: Description, arn: str) -> bool:
+    mine = str(description["TableArn"]).split(":", 5)
+    for replica in description.get("Replicas") or []:
+        # A replica without an ARN is in the same account, so the table's name and the Region give the ARN.
+        there = replica.get("ReplicaArn") or ":".join(
+            [*mine[:3], str(replica.get("RegionName")), mine[4], mine[5]]
+        )
+        if there == arn != description["TableArn"]:
+            return True
+    return False
+
 
 Treatment = Literal["compared", "named", "state"]
 Members = Mapping[str, "Treatment | Members"]
@@ -80,9 +143,9 @@ MEMBERS: Members = {
 }
 """Members of ``Table`` in the answer of DescribeTable (API reference, TableDescription) by name.
 
-A structure, or a list of structures, has the members of its own in place of a treatment."""
+A structure, or a list of structures, has its own members in place of a treatment."""
 
-# These come and go together: a table that is replicated has several of them.
+# A table that is replicated has several of these.
 _GLOBAL_TABLE = (
     "Replicas",
     "GlobalTableVersion",
@@ -94,18 +157,18 @@ _GLOBAL_TABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Uncopied:
-    """Something a table has that is neither copied nor compared.
+    """A setting of a table that is neither copied nor compared.
 
     Parameters
     ----------
     member
-        Where it is in the description: ``"VectorIndexes"``, ``"GlobalSecondaryIndexes.by-day.Shape"``.
+        Path in the description: ``"VectorIndexes"``, ``"GlobalSecondaryIndexes.by-day.Shape"``.
     label
-        A noun phrase for people: ``'vector index "by-meaning"'``.
+        Noun phrase for people: ``'vector index "by-meaning"'``.
     value
-        What DescribeTable returned there.
+        Value in the description.
     known
-        Whether this release knows the member. If not, no one can say what it does to the data.
+        Whether this release knows the member. If not, its effect on the data is unknown.
     """
 
     member: str
@@ -114,24 +177,8 @@ class Uncopied:
     known: bool
 
 
-def uncopied(description: Mapping[str, Any]) -> list[str]:
-    """Name what a table has that is neither copied nor compared, as noun phrases for people.
-
-    Parameters
-    ----------
-    description
-        ``Table`` of DescribeTable, as it was on the wire.
-
-    Returns
-    -------
-    list of str
-        Empty where everything is copied or compared.
-    """
-    return [each.label for each in uncopied_members(description)]
-
-
-def uncopied_members(description: Mapping[str, Any]) -> list[Uncopied]:
-    """Find what a table has that is neither copied nor compared; see `uncopied`."""
+def uncopied_members(description: Description) -> list[Uncopied]:
+    """Return the settings of a table that are neither copied nor compared."""
     return [*_global_table(description), *_unlisted(description, MEMBERS, "")]
 
 
@@ -176,7 +223,7 @@ def _name(entry: Mapping[str, Any], member: str) -> str:
 
 
 def _is_set(value: Any) -> bool:
-    """Whether a member says anything: an empty list or a switch that is off does not."""
+    """Whether a member has a value. An empty list and a switch that is off do not count."""
     return value is not None and value is not False and value not in ("", [], {})
 
 

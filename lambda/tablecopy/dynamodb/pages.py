@@ -1,8 +1,8 @@
-"""Scan pages, cut into items without decoding them.
+"""Scan pages, divided into items without decoding them.
 
-A page's body is matched, not parsed: what is between an item's braces goes into a write request byte by
-byte as DynamoDB sent it. Nothing of an item becomes a Python object, which is what decoding and encoding
-spend most of their time on.
+A page's body is matched with a pattern and not parsed. The bytes between an item's braces go into a write
+request as DynamoDB sent them. Items do not become Python objects, because decoding and encoding them would
+take most of the time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 
 
 def _object(depth: int) -> bytes:
-    """The pattern of an object that nests up to ``depth`` objects. Possessive: it never backtracks."""
+    """Return the pattern of an object that nests up to ``depth`` objects. It never backtracks."""
     inside = rb'[^{}"]*+(?:' + _STRING + rb'[^{}"]*+)*+'
     for _ in range(depth):
         inside = rb'[^{}"]*+(?:(?:' + _STRING + rb"|\{" + inside + rb'\})[^{}"]*+)*+'
@@ -37,7 +37,7 @@ _END = re.compile(_SPACE + rb"\}" + _SPACE + rb"\Z")
 
 
 class BadPage(Exception):
-    """The body is not that of a Scan: cut short, or something else altogether."""
+    """The body is not a whole answer of Scan."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Page:
     Attributes
     ----------
     items
-        Each item's JSON, as it was sent.
+        Each item's JSON as DynamoDB sent it.
     last_key
-        Where the next page begins (LastEvaluatedKey), or None on the last page.
+        Key after which the next page begins (LastEvaluatedKey), or None on the last page.
     consumed
-        Read capacity units the page has cost; 0 when that was not asked for.
+        Read capacity units that the page consumed; 0 if the request did not ask for them.
     """
 
     items: list[bytes]
@@ -60,12 +60,12 @@ class Page:
 
 
 def parse(body: bytes) -> Page:
-    """The page in the body of a Scan's answer.
+    """Return the page in the body of an answer of Scan.
 
     Raises
     ------
     BadPage
-        The body is not a whole page; it must be read again.
+        The body is not a whole page. The page must be read again.
     """
     items: list[bytes] = []
     values: dict[str, bytes] = {}
@@ -77,24 +77,24 @@ def parse(body: bytes) -> Page:
             continue
         value = _VALUE.match(body, member.end())
         if value is None:
-            raise BadPage(f"no value of {name}")
+            raise BadPage(f"{name} has no value")
         values[name] = value[0]
         at = value.end()
     if not _END.match(body, at):
-        raise BadPage(f"no end after {at} of {len(body)} bytes")
+        raise BadPage(f"the page does not end at byte {at} of {len(body)}")
     if values.get("Count") != b"%d" % len(items):
-        raise BadPage(f"{len(items)} items, and a Count of {values.get('Count')!r}")
+        raise BadPage(f"there are {len(items)} items, but Count is {values.get('Count')!r}")
     last_key = _json(values, "LastEvaluatedKey")
-    # Without a key the next page would be the first one again, or none would be read.
+    # Without a key, the first page would be read again, or no further page would be read.
     if "LastEvaluatedKey" in values and not (isinstance(last_key, dict) and last_key):
-        raise BadPage(f"a LastEvaluatedKey of {values['LastEvaluatedKey'][:40]!r}")
+        raise BadPage(f"LastEvaluatedKey is {values['LastEvaluatedKey'][:40]!r}")
     return Page(items, last_key, _consumed(values))
 
 
 def _items(body: bytes, at: int) -> tuple[list[bytes], int]:
     first = _FIRST.match(body, at)
     if first is None:
-        raise BadPage("Items is no list")
+        raise BadPage("Items is not a list")
     at = first.end()
     items: list[bytes] = []
     match = _ITEM.match
@@ -102,12 +102,12 @@ def _items(body: bytes, at: int) -> tuple[list[bytes], int]:
     while more:
         found = match(body, at)
         if found is None:
-            raise BadPage(f"no item at {at} of {len(body)} bytes")
+            raise BadPage(f"there is no item at byte {at} of {len(body)}")
         item, more = found.groups()
         items.append(item)
         at = found.end()
     if body[at : at + 1] != b"]":
-        raise BadPage(f"no end of the items at {at} of {len(body)} bytes")
+        raise BadPage(f"the items do not end at byte {at} of {len(body)}")
     return items, at + 1
 
 
@@ -116,7 +116,7 @@ def _json(values: dict[str, bytes], name: str) -> Json | None:
     try:
         document: Json | None = None if value is None else json.loads(value)
     except ValueError as error:
-        raise BadPage(f"{name} is no JSON") from error
+        raise BadPage(f"{name} is not JSON") from error
     return document
 
 

@@ -1,4 +1,4 @@
-"""Write requests: what is to be put or deleted at the destination, and how requests make up a batch.
+"""Write requests: puts and deletes for the destination, and how they form batches.
 
 A request is the JSON that BatchWriteItem takes, ``{"PutRequest": {"Item": ...}}`` or ``{"DeleteRequest":
 {"Key": ...}}``, as bytes.
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from tablecopy.dynamodb.client import Json, encode
 
-# BatchWriteItem: 25 requests, 16 MB (API reference). The limit on size is kept in bytes of JSON, which are
-# never fewer than DynamoDB counts, and leaves room for what surrounds the requests.
+# BatchWriteItem: 25 requests, 16 MB (API reference). Sizes are counted in bytes of JSON, of which there are
+# never fewer than DynamoDB counts. The limit leaves room for the JSON around the requests.
 BATCH_REQUESTS = 25
 BATCH_BYTES = 16 * 1024 * 1024 - 4096
 
@@ -22,22 +22,22 @@ _CLOSE = b"}}"
 
 
 def put(item: bytes) -> bytes:
-    """The request that makes ``item``, in DynamoDB JSON, the destination's item."""
+    """Return the request that writes ``item`` (DynamoDB JSON)."""
     return _PUT + item + _CLOSE
 
 
 def delete(key: Json) -> bytes:
-    """The request that removes the item with ``key``."""
+    """Return the request that deletes the item with ``key``."""
     return _DELETE + encode(key) + _CLOSE
 
 
 def item_of(request: bytes) -> str:
-    """The item that a request puts, as JSON text; empty for a delete."""
+    """Return the item that a request puts, as JSON text; empty for a delete."""
     return request[len(_PUT) : -len(_CLOSE)].decode() if request.startswith(_PUT) else ""
 
 
 def key_of(request: bytes, key_names: Sequence[str]) -> Json:
-    """The key a request is about. This decodes the request: not for the way that every item takes."""
+    """Return the key of a request's item. This decodes the request, so it is too slow for every item."""
     document = json.loads(request)
     if "DeleteRequest" in document:
         key: Json = document["DeleteRequest"]["Key"]
@@ -47,17 +47,17 @@ def key_of(request: bytes, key_names: Sequence[str]) -> Json:
 
 
 def key_token(key: Json) -> str:
-    """A text that is the same for the same key, however its attributes are ordered."""
+    """Return a text that is the same for the same key in any order of its attributes."""
     return json.dumps(key, sort_keys=True, separators=(",", ":"))
 
 
 def batches(requests: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Cut ``requests`` into batches that BatchWriteItem accepts: 25 requests, 16 MB.
+    """Divide ``requests`` into batches that BatchWriteItem accepts: 25 requests, 16 MB.
 
-    The requests are dealt out like cards. Items come from a scan in the order of their hash, those of one
-    partition in a row; so each batch takes some of every stretch, and no partition is hit in a row.
+    A scan returns items in the order of their hash, so neighbors are in one partition. Each batch takes
+    requests from everywhere in the sequence, so that no partition gets many writes in a row.
 
-    Each key may occur only once among the requests, as in a page, and in changes that were coalesced.
+    Each key may occur only once in ``requests``, as in a page and in coalesced changes.
     """
     count = -(-len(requests) // BATCH_REQUESTS)
     for first in range(count):

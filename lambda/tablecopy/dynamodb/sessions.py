@@ -1,4 +1,4 @@
-"""Sessions: the function's own, and the destination account's role."""
+"""Sessions with the function's own role and with the destination account's role."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from botocore.credentials import (
 )
 from botocore.session import Session
 
-# A role assumed from a role lasts at most one hour (AWS: role chaining); botocore renews it before that.
+# A session of a role that a role assumes lasts at most one hour (AWS: role chaining). botocore renews it.
 _SESSION_SECONDS = 3600
 
-# A session this young is not to blame for a refusal.
+# Credentials this new are not the reason for an error.
 _RENEWED_SECONDS = 1.0
 
 
-# botocore waits a minute for a connection by default: longer than a function may have left. The call that
-# needs the role is made again by its caller, and the role is then asked for again: tries would multiply.
+# By default, botocore waits a minute for a connection: longer than a function may have left. The caller
+# retries the call that needs the role, which assumes the role again, so attempts here would multiply.
 _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 def own_session() -> Session:
-    """A session with the function's own role."""
+    """Return a session with the function's own role."""
     session = Session()
-    # An older botocore asks the global STS endpoint, whose credentials are no good in Regions to opt in to.
+    # An older botocore uses the global STS endpoint, whose credentials are not valid in opt-in Regions.
     session.set_config_variable("sts_regional_endpoints", "regional")
     return session
 
@@ -43,9 +43,9 @@ class RoleSession(Session):
     Parameters
     ----------
     role_arn, external_id
-        The role, and what it asks for.
+        Role to assume, and the external ID that its trust policy requires.
     session_name
-        Shows up in the other account's CloudTrail; it is cut to the 64 characters that STS allows.
+        Name in the other account's CloudTrail, cut to the 64 characters that STS allows.
     """
 
     def __init__(self, role_arn: str, external_id: str, session_name: str) -> None:
@@ -54,7 +54,7 @@ class RoleSession(Session):
         self.register_component("credential_provider", CredentialResolver([self._assumed]))
 
     def renew(self) -> None:
-        """Assume the role anew at the next call: its credentials were refused before they were due."""
+        """Assume the role again at the next call, because its credentials were refused early."""
         self._assumed.renew()
 
 
@@ -79,14 +79,14 @@ class _AssumedRole(CredentialProvider):
         )
 
     def renew(self) -> None:
-        # Calls that were under way with the old credentials come here, too, when there are new ones already.
+        # Calls that were under way with the old credentials also come here when there are new ones already.
         if time.monotonic() - self._assumed_at > _RENEWED_SECONDS:
             self._refused = True
 
     def _assume(self) -> Any:
         self._assumed_at = time.monotonic()
         self._refused = False
-        # A fetcher of its own each time: one that has fetched remembers it until it expires.
+        # A new fetcher each time, because a fetcher keeps its credentials until they expire.
         return AssumeRoleCredentialFetcher(
             client_creator=partial(self._base.create_client, config=_CONFIG),
             source_credentials=self._base.get_credentials(),
@@ -95,5 +95,5 @@ class _AssumedRole(CredentialProvider):
         ).fetch_credentials()
 
     def _now(self) -> datetime:
-        """The time by which botocore tells whether credentials have expired."""
+        """Return the time by which botocore decides whether credentials have expired."""
         return datetime.now(UTC) + (timedelta(days=1) if self._refused else timedelta())

@@ -1,1 +1,1 @@
-"""Defines, collects and logs what the functions publish to CloudWatch."""
+"""Defines, collects and logs the metrics that the functions publish to CloudWatch."""

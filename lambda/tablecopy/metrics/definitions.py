@@ -1,6 +1,6 @@
-"""The metrics in CloudWatch: what each is called, what it is counted in, and which dimensions it has.
+"""The metrics in CloudWatch: name, unit and dimensions of each.
 
-modules/alarms, modules/dashboard and docs/reference.md use these names; tests hold all of them to this file.
+modules/alarms, modules/dashboard and docs/reference.md use these names; tests compare them with this file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 NAMESPACE = "DynamoDBAccountCopy"
 
 COPY = "Copy"
-"""The dimension that every metric has: what Terraform calls the copy."""
+"""The dimension that every metric has: the copy's name in Terraform."""
 TABLE = "Table"
 INDEX = "Index"
 PHASE = "Phase"
@@ -25,13 +25,12 @@ class Unit(StrEnum):
     SECONDS = "Seconds"
 
 
-# Compared by identity: counting hashes a metric for each call of DynamoDB.
+# Compared by identity, because a metric is hashed for each call of DynamoDB.
 @dataclass(frozen=True, eq=False)
 class Metric:
     """A metric, and the sets of dimensions it is published with.
 
-    Where there are several sets, the value with fewer dimensions holds those with more: they are never to be
-    added up.
+    If there are several sets, the value with fewer dimensions includes those with more. Never add them up.
     """
 
     name: str
@@ -52,7 +51,7 @@ RECORDS_APPLIED = Metric("RecordsApplied")
 PUTS_APPLIED = Metric("PutsApplied")
 DELETES_APPLIED = Metric("DeletesApplied")
 
-# Whoever writes to the destination.
+# Both functions that write to the destination.
 WRITES_REFUSED = Metric("WritesRefused")
 CONSUMED_WRITE_UNITS = Metric("ConsumedWriteUnits", dimensions=_BY_TABLE_AND_INDEX)
 WRITE_THROTTLES = Metric("WriteThrottles", dimensions=_BY_TABLE_AND_INDEX)

@@ -1,1 +1,1 @@
-"""Keeps to the throughput that a table may be used with, and counts what was used."""
+"""Limits how much of a table's throughput is used, and counts what was used."""

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore.model import Shape
 
-from tablecopy.dynamodb.description import MEMBERS, Members, Uncopied, uncopied, uncopied_members
+from tablecopy.dynamodb.description import MEMBERS, Members, Uncopied, uncopied_members
 
 PLAIN: dict[str, Any] = {
     "TableName": "orders",
@@ -68,7 +68,7 @@ def test_every_member_of_the_model_is_listed() -> None:
 
 
 def test_a_plain_table_has_nothing_beyond_the_copy() -> None:
-    assert uncopied(PLAIN) == []
+    assert uncopied_members(PLAIN) == []
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_plain_table_has_nothing_beyond_the_copy() -> None:
     ],
 )
 def test_what_is_not_copied_is_named(changes: dict[str, Any], labels: list[str]) -> None:
-    assert uncopied({**PLAIN, **changes}) == labels
+    assert [each.label for each in uncopied_members({**PLAIN, **changes})] == labels
 
 
 def test_what_is_new_says_where_it_is_and_that_it_is_not_known() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.dynamodb.identity import Identity
+from tablecopy.dynamodb.description import Identity
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
 from verify.repair.live_table import (

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tablecopy.dynamodb.identity import Identity, are_replicas
+from tablecopy.dynamodb.description import Identity, are_replicas
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.items import numbers
