@@ -18,7 +18,7 @@ from tablecopy.metrics import log
 from tablecopy.metrics.definitions import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
 from tablecopy.metrics.log import MetricsBuffer
 
-# The run, the mark and the dead letters are read from the journal at the same time.
+# The run, the applied batch and the dead letters are read from the journal at the same time.
 _READERS = 3
 
 
@@ -37,7 +37,7 @@ class Replicator:
         self,
         run: RunRecord,
         leases: Leases,
-        marks: AppliedBatches,
+        batches: AppliedBatches,
         letters: DeadLetters,
         writer_for: WriterFactory,
         metrics: MetricsBuffer,
@@ -45,7 +45,7 @@ class Replicator:
     ) -> None:
         self._run = run
         self._leases = leases
-        self._marks = marks
+        self._batches = batches
         self._letters = letters
         self._writer_for = writer_for
         self._metrics = metrics
@@ -72,30 +72,30 @@ class Replicator:
         """Return how many records, counted from the first one, have been applied."""
         with ThreadPoolExecutor(_READERS) as reading:
             run = reading.submit(self._run.read)
-            marking = reading.submit(self._marks.get, _sequence_number(records[0]))
+            before = reading.submit(self._batches.get, _sequence_number(records[0]))
             letters = reading.submit(self._letters.names)
             changes = coalesce(records)
         _check_replicating(run.result(), records)
         # This invocation may be late: another one may have applied its batch, and later batches as well.
-        marked = marking.result()
-        if marked is not None:
-            return self._applied_before(records, marked)
+        earlier = before.result()
+        if earlier is not None:
+            return self._applied_before(records, earlier)
         unwritten = self._write(records, changes, letters.result(), deadline)
         applied = _applied(records, changes, unwritten)
-        # Before the lease is released: a later mark could come too late.
+        # Save it before the lease is released: from then on, control and later deliveries rely on it.
         if applied:
-            mark = _mark(applied, changes)
-            self._marks.put(mark)
-            self._metrics.add(RECORDS_APPLIED, mark.records)
-            self._metrics.add(PUTS_APPLIED, mark.puts)
-            self._metrics.add(DELETES_APPLIED, mark.deletes)
+            batch = _applied_batch(applied, changes)
+            self._batches.put(batch)
+            self._metrics.add(RECORDS_APPLIED, batch.records)
+            self._metrics.add(PUTS_APPLIED, batch.puts)
+            self._metrics.add(DELETES_APPLIED, batch.deletes)
         return len(applied)
 
-    def _applied_before(self, records: Sequence[Json], mark: AppliedBatch) -> int:
+    def _applied_before(self, records: Sequence[Json], batch: AppliedBatch) -> int:
         last = _sequence_number(records[-1])
-        if int(last) < int(mark.last):
-            self._marks.split(mark, last)
-        return sum(int(_sequence_number(record)) <= int(mark.last) for record in records)
+        if int(last) < int(batch.last):
+            self._batches.split(batch, last)
+        return sum(int(_sequence_number(record)) <= int(batch.last) for record in records)
 
     def _write(
         self, records: Sequence[Json], changes: Sequence[Change], letters: set[str], deadline: float
@@ -109,7 +109,7 @@ class Replicator:
         try:
             with WriterPool(writer, sink.put, self._writers) as pool:
                 writes = pool.submit(list(by_request))
-                self._marks.record_numbers([_sequence_number(record) for record in records])
+                self._batches.record_numbers([_sequence_number(record) for record in records])
                 left = [request for write in writes for request in write.result()]
         finally:
             writer.settle(deadline)
@@ -147,7 +147,7 @@ def _answer(records: Sequence[Json], applied: int) -> Json:
     return {"batchItemFailures": [{"itemIdentifier": _sequence_number(records[applied])}]}
 
 
-def _mark(applied: Sequence[Json], changes: Sequence[Change]) -> AppliedBatch:
+def _applied_batch(applied: Sequence[Json], changes: Sequence[Change]) -> AppliedBatch:
     last = _sequence_number(applied[-1])
     written = [change for change in changes if int(change.first) <= int(last)]
     deletes = sum(change.is_delete for change in written)

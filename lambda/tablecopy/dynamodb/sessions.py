@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,8 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.session import Session
+
+from tablecopy.clock import Clock
 
 # A session of a role that a role assumes lasts at most one hour (AWS: role chaining). botocore renews it.
 _SESSION_SECONDS = 3600
@@ -48,9 +49,11 @@ class RoleSession(Session):
         Name in the other account's CloudTrail, cut to the 64 characters that STS allows.
     """
 
-    def __init__(self, role_arn: str, external_id: str, session_name: str) -> None:
+    def __init__(
+        self, role_arn: str, external_id: str, session_name: str, clock: Clock | None = None
+    ) -> None:
         super().__init__()
-        self._assumed = _AssumedRole(role_arn, external_id, session_name)
+        self._assumed = _AssumedRole(role_arn, external_id, session_name, clock or Clock())
         self.register_component("credential_provider", CredentialResolver([self._assumed]))
 
     def renew(self) -> None:
@@ -61,8 +64,9 @@ class RoleSession(Session):
 class _AssumedRole(CredentialProvider):
     METHOD = "assume-role"
 
-    def __init__(self, role_arn: str, external_id: str, session_name: str) -> None:
+    def __init__(self, role_arn: str, external_id: str, session_name: str, clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
         self._base = own_session()
         self._role_arn = role_arn
         self._arguments = {
@@ -80,11 +84,11 @@ class _AssumedRole(CredentialProvider):
 
     def renew(self) -> None:
         # Calls that were under way with the old credentials also come here when there are new ones already.
-        if time.monotonic() - self._assumed_at > _RENEWED_SECONDS:
+        if self._clock.now() - self._assumed_at > _RENEWED_SECONDS:
             self._refused = True
 
     def _assume(self) -> Any:
-        self._assumed_at = time.monotonic()
+        self._assumed_at = self._clock.now()
         self._refused = False
         # A new fetcher each time, because a fetcher keeps its credentials until they expire.
         return AssumeRoleCredentialFetcher(
@@ -96,4 +100,6 @@ class _AssumedRole(CredentialProvider):
 
     def _now(self) -> datetime:
         """Return the time by which botocore decides whether credentials have expired."""
-        return datetime.now(UTC) + (timedelta(days=1) if self._refused else timedelta())
+        if self._refused:
+            return datetime.max.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(self._clock.now(), UTC)

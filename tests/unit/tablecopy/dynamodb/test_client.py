@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -253,21 +254,21 @@ def test_without_credentials_nothing_is_sent(answering: Answering, monkeypatch: 
 
 
 class TestExpiredCredentials:
-    """The role is assumed anew, once, when its credentials are refused before they were due."""
+    """The role is assumed again, once, when its credentials are refused before they expire."""
 
     ROLE = "arn:aws:iam::222222222222:role/copy"
     EXPIRED = b'{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"expired"}'
 
     @pytest.mark.parametrize("how", ["send", "call"])
-    def test_the_role_is_assumed_anew(
-        self, answering: Answering, how: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_role_is_assumed_again(self, answering: Answering, how: str) -> None:
         # Loopback is let through by moto, which answers for STS.
         with mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
-            session = RoleSession(self.ROLE, "external", "test")
-            monkeypatch.setattr("tablecopy.dynamodb.sessions._RENEWED_SECONDS", -1.0)
+            clock = FakeClock(time.time())
+            session = RoleSession(self.ROLE, "external", "test", clock)
             client, server = answering(400, self.EXPIRED, session=session)
             for _ in range(3):
+                client.credentials()
+                clock.tick(2)
                 with pytest.raises(ClientError, match="ExpiredToken"):
                     client.send("Scan", BODY) if how == "send" else client.call("scan", BODY)
             used = [_access_key(headers) for headers in server.headers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,7 @@ from moto import mock_aws
 
 from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
+from tests.unit.tablecopy.fakes import FakeClock
 
 ROLE = "arn:aws:iam::222222222222:role/copy"
 
@@ -59,10 +61,11 @@ def test_one_fetch_serves_many_calls() -> None:
     assert _access_key(session) == _access_key(session)
 
 
-def test_a_renewed_role_is_assumed_anew_at_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tablecopy.dynamodb.sessions._RENEWED_SECONDS", -1.0)
-    session = RoleSession(ROLE, "external", "test")
+def test_a_renewed_role_is_assumed_again_at_the_next_call() -> None:
+    clock = FakeClock(time.time())
+    session = RoleSession(ROLE, "external", "test", clock)
     first = _access_key(session)
+    clock.tick(2)
     session.renew()
     second = _access_key(session)
     assert second != first
@@ -70,7 +73,7 @@ def test_a_renewed_role_is_assumed_anew_at_the_next_call(monkeypatch: pytest.Mon
 
 
 def test_calls_that_were_under_way_do_not_renew_what_was_just_renewed() -> None:
-    session = RoleSession(ROLE, "external", "test")
+    session = RoleSession(ROLE, "external", "test", FakeClock(time.time()))
     first = _access_key(session)
     for _ in range(16):
         session.renew()
