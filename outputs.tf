@@ -4,7 +4,7 @@ output "tables" {
 }
 
 output "commands" {
-  description = "Commands ready to paste: `start`, `status`, `watch` and `seal` the run, list its dead `letters`, `redrive` them, `verify` the copy; `cutover` has those of the cutover in their order. `seal` asks for confirmation; add `--yes` where there is no terminal. What Terraform does not do is here, too, where it applies: turn on `time_to_live` at the cutover, set `warm_throughput`, see what `auto_scaling` the source has. Null where there is nothing to do, and while the copy is disabled."
+  description = "Commands to paste. `start`, `status`, `watch` and `seal` control the run, `letters` lists its dead letters, `redrive` tries them again, and `verify` compares the tables. `cutover` lists the commands of the cutover in order. `seal` asks for confirmation: add `--yes` if there is no terminal. `time_to_live`, `warm_throughput` and `auto_scaling` do what Terraform cannot: turn on TTL at the cutover, warm the destination table, and show the source table's auto scaling. A command is null if there is nothing to do, or while the copy is disabled."
   value       = module.copy.commands
 }
 
@@ -14,7 +14,7 @@ output "destination_table_arn" {
 }
 
 output "destination_role_arn" {
-  description = "ARN of the role in the destination account the functions write through."
+  description = "ARN of the role in the destination account that the functions assume."
   value       = module.copy.destination_role_arn
 }
 
@@ -39,12 +39,12 @@ output "replicator_function_arn" {
 }
 
 output "event_source_mapping_uuid" {
-  description = "UUID of the event source mapping between the source's stream and the replicator."
+  description = "UUID of the event source mapping between the source table's stream and the replicator."
   value       = module.copy.event_source_mapping_uuid
 }
 
 output "failure_queue_url" {
-  description = "URL of the queue that is told of batches the replicator could not apply."
+  description = "URL of the queue that receives the batches that the replicator could not apply."
   value       = module.copy.failure_queue_url
 }
 
@@ -69,12 +69,12 @@ output "state_machine_arn" {
 }
 
 output "control_function_name" {
-  description = "Name of the function that answers operators: the commands' `--control-function`."
+  description = "Name of the function that answers the commands (`--control-function`)."
   value       = module.copy.control_function_name
 }
 
 output "control_function_arn" {
-  description = "ARN of the function that answers operators."
+  description = "ARN of the function that answers the commands."
   value       = module.copy.control_function_arn
 }
 
@@ -94,16 +94,16 @@ output "function_role_arns" {
 }
 
 output "alarm_arns" {
-  description = "ARNs of the alarms; empty without alarms."
+  description = "ARNs of the alarms. Empty if there are none."
   value       = module.copy.alarm_arns
 }
 
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic created for the alarms; null without one."
+  description = "ARN of the SNS topic created for the alarms. Null if there is none."
   value       = module.copy.alarm_topic_arn
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard; null without one."
+  description = "Name of the dashboard. Null if there is none."
   value       = module.copy.dashboard_name
 }

@@ -1,5 +1,4 @@
-# One provider a side. Everything that runs lives in the source account; the destination account gets the table and
-# one role. Unset access settings mean the provider's ordinary chain of credentials.
+# One provider for each side. All functions are in the source account. The destination account gets the table and one role.
 
 provider "aws" {
   alias   = "source"

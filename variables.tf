@@ -21,7 +21,7 @@ variable "source_table" {
 
   validation {
     condition     = var.source_table.region == null || can(regex("^[a-z0-9-]+$", var.source_table.region))
-    error_message = "source_table.region is ${jsonencode(var.source_table.region)}; allowed are lower-case letters, digits and '-', for example eu-central-1. Set the region's code."
+    error_message = "source_table.region is ${jsonencode(var.source_table.region)}; allowed are a-z, 0-9 and '-', for example eu-central-1. Set the region's code."
   }
 
   validation {
@@ -56,7 +56,7 @@ variable "destination_table" {
 
   validation {
     condition     = var.destination_table.region == null || can(regex("^[a-z0-9-]+$", var.destination_table.region))
-    error_message = "destination_table.region is ${jsonencode(var.destination_table.region)}; allowed are lower-case letters, digits and '-', for example eu-central-1. Set the region's code."
+    error_message = "destination_table.region is ${jsonencode(var.destination_table.region)}; allowed are a-z, 0-9 and '-', for example eu-central-1. Set the region's code."
   }
 
   validation {

@@ -5,15 +5,12 @@ mock_provider "aws" {
 }
 
 variables {
-  enabled            = true
-  table_name         = "orders"
-  create             = true
-  role_name          = "tablecopy-orders-0123abcd-destination"
-  external_id        = "an-external-id"
-  role               = { path = "/" }
-  location           = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
-  copy               = "a-copy"
-  trusted_account_id = "111111111111"
+  enabled    = true
+  table_name = "orders"
+  create     = true
+  role       = { name = "tablecopy-orders-0123abcd-destination", path = "/", external_id = "an-external-id", trusted_account_id = "111111111111" }
+  location   = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
+  copy       = "a-copy"
   trusted_role_arns = [
     "arn:aws:iam::111111111111:role/replicator",
     "arn:aws:iam::111111111111:role/backfill",

@@ -250,7 +250,7 @@ run "control" {
       event_source_mapping = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
       failure_queue        = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
     }
-    backfill = { state_machine_arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine", state_machine_executions = "arn:aws:states:eu-central-1:111111111111:execution:machine" }
+    backfill = { state_machine = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine", executions = "arn:aws:states:eu-central-1:111111111111:execution:machine" } }
   }
 
   assert {
@@ -456,16 +456,14 @@ run "destination" {
   }
 
   variables {
-    enabled            = true
-    copy               = "a-copy"
-    location           = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
-    table_name         = "orders"
-    create             = false
-    role_name          = "destination"
-    external_id        = "an-external-id"
-    trusted_role_arns  = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
-    trusted_account_id = "111111111111"
-    definition         = { hash_key = "id", attributes = { id = "S" } }
+    enabled           = true
+    copy              = "a-copy"
+    location          = { partition = "aws", account_id = "222222222222", region = "eu-west-1" }
+    table_name        = "orders"
+    create            = false
+    role              = merge(var.role, { name = "destination", external_id = "an-external-id", trusted_account_id = "111111111111" })
+    trusted_role_arns = ["arn:aws:iam::111111111111:role/replicator", "arn:aws:iam::111111111111:role/backfill", "arn:aws:iam::111111111111:role/control"]
+    definition        = { hash_key = "id", attributes = { id = "S" } }
   }
 
   override_data {

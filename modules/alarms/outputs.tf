@@ -4,6 +4,6 @@ output "arns" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic that was created; null without one."
+  description = "ARN of the created topic. Null if there is none."
   value       = one(aws_sns_topic.this[*].arn)
 }

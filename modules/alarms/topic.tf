@@ -1,4 +1,4 @@
-# A topic of the copy's own, for those who have none: these alarms may publish to it, and nobody else.
+# A topic of the copy's own, to which only these alarms may publish.
 
 locals {
   topic_arn = "arn:${var.location.partition}:sns:${var.location.region}:${var.location.account_id}:${var.names.alarm_topic}"
@@ -11,7 +11,7 @@ locals {
 }
 
 resource "aws_sns_topic" "this" {
-  #checkov:skip=CKV_AWS_26:Encrypted where kms_key_arn is given. CloudWatch cannot publish under the key that AWS manages, and an alarm tells names and numbers only.
+  #checkov:skip=CKV_AWS_26:Encrypted if kms_key_arn is set. CloudWatch cannot publish under the key that AWS manages, and an alarm contains names and numbers only.
   count = var.settings.create_topic ? 1 : 0
 
   name              = var.names.alarm_topic
@@ -51,7 +51,7 @@ resource "aws_sns_topic_policy" "this" {
   policy = data.aws_iam_policy_document.topic.json
 }
 
-# Each address has to confirm what AWS sends it; until then it is told nothing.
+# AWS sends each address a message to confirm before any alarm.
 resource "aws_sns_topic_subscription" "email" {
   for_each = var.settings.create_topic ? toset(var.settings.email_addresses) : []
 

@@ -1,4 +1,4 @@
-# Scan to destination: the function that scans one segment.
+# Scan to destination: the function that scans a segment.
 
 data "aws_iam_policy_document" "this" {
   statement {
@@ -7,7 +7,7 @@ data "aws_iam_policy_document" "this" {
     resources = [var.source_table_arn]
   }
 
-  # A redrive reads what the source holds now under the key of a dead letter.
+  # A redrive reads the present source item of a dead letter.
   statement {
     sid       = "ReadDeadLettersAgain"
     actions   = ["dynamodb:GetItem"]

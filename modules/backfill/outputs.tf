@@ -1,11 +1,6 @@
-output "function_name" {
-  description = "Name of the function."
-  value       = module.function.name
-}
-
-output "function_arn" {
-  description = "ARN of the function."
-  value       = module.function.arn
+output "function" {
+  description = "Name and ARN of the function."
+  value       = { name = module.function.name, arn = module.function.arn }
 }
 
 output "role_arn" {
@@ -13,12 +8,7 @@ output "role_arn" {
   value       = module.function.role_arn
 }
 
-output "state_machine_arn" {
-  description = "ARN of the state machine."
-  value       = aws_sfn_state_machine.this.arn
-}
-
-output "state_machine_executions" {
-  description = "What the ARNs of the state machine's executions begin with."
-  value       = local.executions
+output "state_machine" {
+  description = "ARN of the state machine, and the prefix of its executions' ARNs."
+  value       = { arn = aws_sfn_state_machine.this.arn, executions = local.executions }
 }

@@ -1,22 +1,22 @@
-# A slice: one Standard execution, a distributed Map with one child execution a segment. The journal, not the
-# execution, knows what is done: failures are tolerated here, results discarded, and control starts a new slice for
-# what is left. Keys and items never enter the execution.
+# A slice: one Standard execution of a distributed Map, with a child execution for each segment. The journal, not the execution,
+# records progress, so the Map tolerates failures and discards results, and the reconciler starts a new slice for the remaining
+# segments. Keys and items never enter the execution.
 
 locals {
   location   = var.function.location
   states_arn = "arn:${local.location.partition}:states:${local.location.region}:${local.location.account_id}"
 
-  # Built, not referenced: the role must be able to start the map before the machine exists.
+  # Built, not referenced, because the role must be able to start the Map before the machine exists.
   state_machine_arn = "${local.states_arn}:stateMachine:${var.names.state_machine}"
   executions        = "${local.states_arn}:execution:${var.names.state_machine}"
   function_arn      = "arn:${local.location.partition}:lambda:${local.location.region}:${local.location.account_id}:function:${var.names.backfill}"
 
-  # Retries of an invocation that finds no capacity last until the slice ends: with full jitter the mean delay is half of
-  # the longest one. Twenty more attempts cover the short delays at the beginning.
+  # An invocation without capacity is retried until the slice ends. With full jitter the mean delay is half of the longest one.
+  # Twenty more attempts cover the short delays at the beginning.
   longest_delay     = 30
   capacity_attempts = ceil(var.settings.slice_seconds / (local.longest_delay / 2)) + 20
 
-  # State names are unique in the whole machine, also across the Map: AWS refuses a name that appears twice.
+  # State names are unique in the whole machine, including the Map, because AWS rejects duplicates.
   # The function returns "continue" (out of time, more to scan), "wait" (a former worker's lease is alive), "done" or
   # "stop" (the slice is over).
   segment = {
@@ -26,18 +26,17 @@ locals {
         Type     = "Task"
         Resource = "arn:${local.location.partition}:states:::lambda:invoke"
         Parameters = {
-          # Built, not referenced: the definition is known at plan, where the provider asks AWS whether it is valid.
+          # Built, not referenced, so that the definition is known at plan, where the provider validates it with AWS.
           FunctionName = local.function_arn
           "Payload.$"  = "$"
         }
-        # An invocation whose answer is lost ends, instead of keeping the slice open. Starting the function takes time, too.
+        # An invocation whose response is lost times out instead of keeping the slice open. A cold start needs time as well.
         TimeoutSeconds = var.settings.timeout_seconds + 60
         ResultSelector = { "next.$" = "$.Payload.next" }
         ResultPath     = "$.result"
         Retry = [
           {
-            # Lambda has no room for another worker at the moment. Other functions of the account, or the workers of this
-            # slice, may leave some at any time.
+            # Lambda has no capacity for another worker at present.
             ErrorEquals = [
               "Lambda.TooManyRequestsException",
               "Lambda.EC2ThrottledException",
@@ -53,8 +52,7 @@ locals {
             JitterStrategy  = "FULL"
           },
           {
-            # Lambda itself failed. The last one also stands for refusals, such as a missing permission, which waiting does
-            # not change.
+            # Lambda itself failed. The last error also stands for a missing permission, which waiting does not fix.
             ErrorEquals = [
               "Lambda.ClientExecutionTimeoutException",
               "Lambda.ServiceException",
@@ -68,8 +66,8 @@ locals {
             JitterStrategy  = "FULL"
           },
           {
-            # The function failed, ran out of memory (Lambda.Unknown) or of time (Sandbox.Timedout): States.TaskFailed
-            # matches every error except States.Timeout. Its checkpoint is in the journal, so running it again is safe.
+            # The function failed, ran out of memory (Lambda.Unknown) or timed out (Sandbox.Timedout). States.TaskFailed
+            # matches every error except States.Timeout. The checkpoint is in the journal, so a retry is safe.
             ErrorEquals     = ["States.TaskFailed", "States.Timeout"]
             IntervalSeconds = 2
             BackoffRate     = 2
@@ -103,13 +101,13 @@ locals {
 
   definition = {
     Comment = "Scans the segments of one slice of the backfill."
-    # Workers stop at the slice's deadline; the last one may just have been started. Five minutes of slack.
+    # Workers stop at the slice's deadline, which the last one may reach just after its start. Five minutes more as a margin.
     TimeoutSeconds = var.settings.slice_seconds + var.settings.timeout_seconds + 300
     StartAt        = "Segments"
     States = {
       Segments = {
         Type = "Map"
-        # Part of the children's ARNs. Without one AWS generates it.
+        # Part of the child executions' ARNs. Without it AWS generates one.
         Label     = "Segments"
         ItemsPath = "$.segments"
         ItemSelector = {
@@ -145,7 +143,7 @@ data "aws_iam_policy_document" "state_machine_trust" {
       values   = [local.location.account_id]
     }
 
-    # The map's children run under the machine's ARN with the map's label behind it.
+    # The Map's child executions have the machine's ARN followed by the Map's label.
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
@@ -179,22 +177,21 @@ data "aws_iam_policy_document" "state_machine" {
   statement {
     sid     = "FollowTheMapsChildren"
     actions = ["states:DescribeExecution", "states:StopExecution"]
-    # `:*` stands for this machine's own executions; Step Functions names the children.
-    # A child's own name has the map's label between the machine's name and its id: machine/label:id.
+    # `:*` stands for this machine's executions, and `/*` for the child executions, which Step Functions names machine/label:id.
     resources = ["${local.executions}:*", "${local.executions}/*"]
   }
 }
 
 resource "aws_iam_role_policy" "state_machine" {
   name = "work"
-  # Not the name, which a replaced role keeps: its policies go with the old one.
+  # Not the name, which a replaced role keeps although its policies are deleted.
   role   = aws_iam_role.state_machine.id
   policy = data.aws_iam_policy_document.state_machine.json
 }
 
 resource "aws_sfn_state_machine" "this" {
-  #checkov:skip=CKV_AWS_284:Tracing wants a permission on all resources, and a slice has one step.
-  #checkov:skip=CKV_AWS_285:Delivery of logs wants permissions on all resources of CloudWatch Logs. Step Functions keeps each execution's history for 90 days anyway, the workers have a log, and what is done stands in the journal.
+  #checkov:skip=CKV_AWS_284:Tracing requires a permission on all resources, and a slice has one step.
+  #checkov:skip=CKV_AWS_285:Log delivery requires permissions on all resources of CloudWatch Logs. Step Functions keeps each execution's history for 90 days, the workers have a log, and the journal records progress.
 
   name       = var.names.state_machine
   type       = "STANDARD"
@@ -202,6 +199,6 @@ resource "aws_sfn_state_machine" "this" {
   definition = jsonencode(local.definition)
   tags       = var.function.tags
 
-  # Nothing of the function is referenced, and a machine without its function could be started.
+  # The definition does not reference the function, and a machine must not start without it.
   depends_on = [aws_iam_role_policy.state_machine, module.function]
 }

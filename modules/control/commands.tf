@@ -1,4 +1,4 @@
-# Control: answers operators from the journal, whatever the reconciler is doing. It reaches neither table.
+# Control: answers the commands from the journal, independently of the reconciler. It has no access to either table.
 
 data "aws_iam_policy_document" "control" {
   statement {
@@ -19,11 +19,11 @@ module "control" {
 
   function = merge(var.function, {
     name            = var.names.control
-    description     = "Answers operators from the journal and notes their commands there."
+    description     = "Answers the commands from the journal and records them there."
     handler         = "tablecopy.handlers.control.handle"
     timeout_seconds = 30
     memory_mb       = 256
-    # Of the journal alone: it reads no other table.
+    # The journal's key only, because control reads no other table.
     table_key_arns = compact([var.journal.kms_key_arn])
   })
   environment = merge(var.environment, {

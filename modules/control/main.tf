@@ -1,4 +1,4 @@
-# The reconciler: every minute it looks at the journal and at AWS and moves the run to its next phase.
+# The reconciler: every minute it checks the journal and AWS and moves the run to its next phase.
 
 data "aws_iam_policy_document" "reconciler" {
   statement {
@@ -28,28 +28,28 @@ data "aws_iam_policy_document" "reconciler" {
   statement {
     sid     = "FindOtherReadersOfTheStream"
     actions = ["lambda:ListEventSourceMappings"]
-    # The API knows no resource for this action.
+    # The API has no resource for this action.
     resources = ["*"]
   }
 
   statement {
     sid     = "SeeHowManyWorkersTheAccountAllows"
     actions = ["lambda:GetAccountSettings"]
-    # The API knows no resource for this action.
+    # The API has no resource for this action.
     resources = ["*"]
   }
 
   statement {
     sid       = "StartASlice"
     actions   = ["states:StartExecution"]
-    resources = [var.backfill.state_machine_arn]
+    resources = [var.backfill.state_machine.arn]
   }
 
   statement {
     sid     = "FollowASlice"
     actions = ["states:DescribeExecution"]
-    # `:*` stands for this machine's own executions: one a slice.
-    resources = ["${var.backfill.state_machine_executions}:*"]
+    # `:*` stands for this machine's executions, one for each slice.
+    resources = ["${var.backfill.state_machine.executions}:*"]
   }
 
   statement {
@@ -70,9 +70,9 @@ module "reconciler" {
 
   function = merge(var.function, var.settings, {
     name        = var.names.reconciler
-    description = "Looks at the journal and at AWS and moves the run to its next phase."
+    description = "Checks the journal and AWS and moves the run to its next phase."
     handler     = "tablecopy.handlers.reconciler.handle"
-    # The schedule calls every minute and a pass keeps looking for most of it; the rest is room for slow answers.
+    # The schedule calls every minute, and a pass checks for most of that minute. The rest is for slow responses.
     timeout_seconds = 120
   })
   environment = merge(
@@ -80,7 +80,7 @@ module "reconciler" {
     {
       STREAM_ARN                 = var.stream_arn
       MAPPING_UUID               = var.replicator.event_source_mapping.uuid
-      STATE_MACHINE_ARN          = var.backfill.state_machine_arn
+      STATE_MACHINE_ARN          = var.backfill.state_machine.arn
       FAILURE_QUEUE_URL          = var.replicator.failure_queue.url
       START_ON_APPLY             = tostring(var.settings.start_on_apply)
       TOTAL_SEGMENTS             = tostring(var.settings.segments)
@@ -93,14 +93,14 @@ module "reconciler" {
       PRICES                     = jsonencode(var.settings.prices)
       ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
     },
-    # DynamoDB Streams has no private DNS name of its own in a VPC, so boto3 must be given the endpoint's.
+    # DynamoDB Streams has no private DNS name in a VPC, so boto3 needs the endpoint's.
     { for url in compact([var.settings.streams_endpoint_url]) : "AWS_ENDPOINT_URL_DYNAMODB_STREAMS" => url },
   )
   policy_json = data.aws_iam_policy_document.reconciler.json
 }
 
-# Lambda would repeat an asynchronous call that failed twice, and keep one that was throttled for six hours. The next
-# call of the schedule is a minute away and does the same.
+# By default Lambda repeats a failed asynchronous call twice, and keeps a throttled one for six hours. The schedule calls again
+# after a minute anyway.
 resource "aws_lambda_function_event_invoke_config" "reconciler" {
   function_name                = module.reconciler.name
   maximum_retry_attempts       = 0

@@ -1,32 +1,17 @@
-output "function_name" {
-  description = "Name of the function that answers operators."
-  value       = module.control.name
+output "control_function" {
+  description = "Name and ARN of the function that answers the commands."
+  value       = { name = module.control.name, arn = module.control.arn }
 }
 
-output "function_arn" {
-  description = "ARN of the function that answers operators."
-  value       = module.control.arn
-}
+output "reconciler_function" {
+  description = "Name and ARN of the reconciler's function."
+  value       = { name = module.reconciler.name, arn = module.reconciler.arn }
 
-output "role_arn" {
-  description = "ARN of the role of the function that answers operators."
-  value       = module.control.role_arn
-}
-
-output "reconciler_function_name" {
-  description = "Name of the reconciler's function."
-  value       = module.reconciler.name
-}
-
-output "reconciler_function_arn" {
-  description = "ARN of the reconciler's function."
-  value       = module.reconciler.arn
-
-  # Whoever waits for the reconciler waits for how it is invoked, too.
+  # Resources that wait for the reconciler also wait for its invocation settings.
   depends_on = [aws_lambda_function_event_invoke_config.reconciler]
 }
 
-output "reconciler_role_arn" {
-  description = "ARN of the reconciler's role."
-  value       = module.reconciler.role_arn
+output "role_arns" {
+  description = "ARNs of the roles of both functions."
+  value       = { control = module.control.role_arn, reconciler = module.reconciler.role_arn }
 }

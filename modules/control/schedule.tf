@@ -20,7 +20,7 @@ data "aws_iam_policy_document" "schedule_trust" {
       values   = [local.location.account_id]
     }
 
-    # Scheduler names the schedule's group, never the schedule.
+    # Scheduler sends the ARN of the schedule's group, never the schedule's.
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
@@ -48,13 +48,13 @@ data "aws_iam_policy_document" "schedule" {
 
 resource "aws_iam_role_policy" "schedule" {
   name = "work"
-  # Not the name, which a replaced role keeps: its policies go with the old one.
+  # Not the name, which a replaced role keeps although its policies are deleted.
   role   = aws_iam_role.schedule.id
   policy = data.aws_iam_policy_document.schedule.json
 }
 
 resource "aws_scheduler_schedule" "this" {
-  #checkov:skip=CKV_AWS_297:There is nothing to keep secret in it: a name and a rate.
+  #checkov:skip=CKV_AWS_297:It contains no secret, only a name and a rate.
 
   name                = var.names.schedule
   group_name          = local.schedule_group
@@ -70,7 +70,7 @@ resource "aws_scheduler_schedule" "this" {
     role_arn = aws_iam_role.schedule.arn
     input    = "{}"
 
-    # The next call is a minute away and does the same.
+    # The next call follows after a minute.
     retry_policy {
       maximum_event_age_in_seconds = 60
       maximum_retry_attempts       = 0

@@ -71,8 +71,8 @@ variable "replicator" {
 }
 
 variable "backfill" {
-  description = "ARN of the backfill's state machine, and the prefix of its executions' ARNs."
-  type        = object({ state_machine_arn = string, state_machine_executions = string })
+  description = "The backfill's state machine: its ARN, and the prefix of its executions' ARNs."
+  type        = object({ state_machine = object({ arn = string, executions = string }) })
   nullable    = false
 }
 

@@ -1,4 +1,4 @@
-# The commands to paste. A flag is named only when it has a value: unset means the ordinary chain of credentials.
+# Commands to paste. Without a value a flag is left out, and the command finds credentials as usual.
 
 locals {
   sides = {
@@ -6,7 +6,7 @@ locals {
     destination = merge(var.destination_table, { name = local.destination_name, region = local.record.destination.region })
   }
 
-  # What is set of a side's access. A shell takes these characters as they are; anything else goes in quotes.
+  # Access settings of each side. Values with other characters than these need quotes in a shell.
   access = {
     for side, at in local.sides : side => {
       for flag in ["region", "profile", "role_arn", "external_id"] :
@@ -22,7 +22,7 @@ locals {
     ])
   }
 
-  # The AWS CLI takes a role from a profile only.
+  # The AWS CLI has no flag for a role.
   aws = {
     for side, access in local.access : side => join(" ", [
       for flag in ["region", "profile"] : "--${flag} ${access[flag]}" if contains(keys(access), flag)
@@ -36,7 +36,7 @@ locals {
   verify = join(" ", concat(
     ["verify --source ${local.sides.source.name}", local.access_flags.source],
     ["--destination ${local.sides.destination.name}", local.access_flags.destination],
-    # Knows the dead letters and the lag.
+    # Control knows the dead letters and the lag.
     var.enabled ? ["--control-function ${local.names.control}"] : [],
   ))
 
@@ -49,7 +49,7 @@ locals {
     WriteUnitsPerSecond = local.override.warm_throughput.write_units_per_second
   }
 
-  # Its indexes, too: one that is short of write units throttles the table.
+  # With its indexes, because an index without enough write units throttles the table.
   warm_throughput = local.warm == null ? null : join(" ", concat(
     ["aws dynamodb update-table ${local.aws.destination} --table-name ${local.destination_name} --warm-throughput '${jsonencode(local.warm)}'"],
     length(local.definition.global_secondary_indexes) == 0 ? [] : ["--global-secondary-index-updates '${jsonencode([
@@ -57,7 +57,7 @@ locals {
     ])}'"],
   ))
 
-  # The provider cannot read it: what there is, to be registered at the destination.
+  # The provider cannot read the scalable targets, which you can register for the destination table.
   auto_scaling = local.recorded.billing_mode != "PROVISIONED" ? null : (
     "aws application-autoscaling describe-scalable-targets ${local.aws.source} --service-namespace dynamodb --resource-ids ${join(" ", concat(
       ["table/${var.source_table.name}"],
@@ -71,7 +71,7 @@ locals {
     warm_throughput = local.warm_throughput
     auto_scaling    = local.auto_scaling
 
-    # In this order, once the writers have stopped.
+    # In this order, after the writers have stopped.
     cutover = !var.enabled ? null : compact([
       "${local.operate.watch} --until ready",
       "${local.verify} --writes-stopped",

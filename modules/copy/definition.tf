@@ -1,8 +1,7 @@
-# What the destination table is like: the source's definition as it was at the first apply, and what the caller sets in
-# its place.
+# Definition of the destination table: the source table's at the first apply, and the caller's settings in its place.
 #
-# Recorded for the same reason as the places are. `terraform apply -replace` of the record takes the source's
-# definition of today; the destination is then changed in place.
+# It is recorded for the same reason as the tables are. `terraform apply -replace` of the record reads the source table's present
+# definition and changes the destination table in place.
 
 locals {
   observed_definition = local.reported == null ? null : {
@@ -16,15 +15,15 @@ locals {
     table_class          = coalesce(local.reported.table_class, "STANDARD")
     point_in_time_recovery = one([for recovery in local.reported.point_in_time_recovery : {
       enabled = recovery.enabled
-      # Reported as 0 where it is not known.
+      # Reported as 0 if it is unknown.
       recovery_period_in_days = recovery.recovery_period_in_days == 0 ? null : recovery.recovery_period_in_days
     }])
     kms                         = anytrue(local.reported.server_side_encryption[*].enabled)
     deletion_protection_enabled = local.reported.deletion_protection_enabled
     stream_view_type            = local.reported.stream_view_type
-    # What AWS's own services have tagged, nobody else may.
+    # Without the tags that only AWS's own services may set.
     tags = { for key, value in local.reported.tags : key => value if !startswith(key, "aws:") }
-    # Null: off.
+    # Null if TTL is off.
     time_to_live_attribute = one([for ttl in local.reported.ttl : ttl.attribute_name if ttl.enabled])
     global_secondary_indexes = {
       for index in local.reported.global_secondary_index : index.name => {
@@ -56,7 +55,7 @@ resource "terraform_data" "definition" {
     ignore_changes = [input]
   }
 
-  # What is wrong with the places is said first.
+  # The record's errors come first.
   depends_on = [terraform_data.record]
 }
 
@@ -65,16 +64,10 @@ locals {
 
   override = var.destination_definition
 
-  # A key is of one account and region: the source's own cannot be followed, only named anew.
-  encryption = local.override.encryption != null ? local.override.encryption : {
-    type        = !local.recorded.kms ? "AWS_OWNED" : var.source_table.customer_managed_key ? "CUSTOMER_MANAGED" : "AWS_MANAGED"
-    kms_key_arn = null
-  }
-
   definition = {
     hash_key  = local.recorded.hash_key
     range_key = local.recorded.range_key
-    # Those of the key stay the source's.
+    # The types of the table's key stay the source table's.
     attributes = merge(local.recorded.attributes, local.override.attributes, {
       for name, type in local.recorded.attributes : name => type if contains([local.recorded.hash_key, local.recorded.range_key], name)
     })
@@ -86,8 +79,12 @@ locals {
     point_in_time_recovery = (
       local.override.point_in_time_recovery != null ? local.override.point_in_time_recovery : local.recorded.point_in_time_recovery
     )
-    encryption = local.encryption
-    # Not the source's: that one can be copied again while it is there, and this one is soon the only one.
+    # A key belongs to one account and region, so the destination table cannot use the source table's.
+    encryption = local.override.encryption != null ? local.override.encryption : {
+      type        = !local.recorded.kms ? "AWS_OWNED" : var.source_table.customer_managed_key ? "CUSTOMER_MANAGED" : "AWS_MANAGED"
+      kms_key_arn = null
+    }
+    # Not the source table's: after the cutover this table holds the only copy of the data.
     deletion_protection = coalesce(local.override.deletion_protection, true)
     stream_view_type    = coalesce(local.override.stream_view_type, local.recorded.stream_view_type)
     tags                = local.override.tags != null ? local.override.tags : local.recorded.tags
@@ -95,7 +92,7 @@ locals {
     global_secondary_indexes = {
       for name, index in(local.override.global_secondary_indexes != null ? local.override.global_secondary_indexes : local.recorded.global_secondary_indexes) :
       name => merge(index, {
-        # An index of its own units, or as many as the table. An index on demand is reported with 0.
+        # An index has its own units, or the table's. An on-demand index is reported with 0.
         read_capacity  = try(coalesce(index.read_capacity == 0 ? null : index.read_capacity, local.override.read_capacity, local.recorded.read_capacity), 0)
         write_capacity = try(coalesce(index.write_capacity == 0 ? null : index.write_capacity, local.override.write_capacity, local.recorded.write_capacity), 0)
       })
@@ -105,7 +102,7 @@ locals {
     )
   }
 
-  # Provisioned units that auto scaling moves all the time are nothing to follow.
+  # Without provisioned units, which auto scaling changes all the time.
   capacities = ["read_capacity", "write_capacity"]
   comparable = {
     for at, definition in { then = local.recorded, now = local.observed_definition } : at => {
@@ -117,8 +114,8 @@ locals {
       }) : aspect => jsonencode(value) if !contains(local.capacities, aspect)
     }
   }
-  # While disabled the source is not looked at. Time to live that was turned off at the source, as it may be for the
-  # cutover, changes nothing at the destination.
+  # The source table is not read while the copy is disabled. If TTL is turned off there, for example for the cutover, the
+  # destination does not change.
   changed_aspects = local.observed_definition == null ? [] : [
     for aspect, value in local.comparable.now : aspect
     if value != try(local.comparable.then[aspect], null) && !(aspect == "time_to_live_attribute" && value == "null")
@@ -129,10 +126,10 @@ check "source_definition" {
   assert {
     condition     = length(local.changed_aspects) == 0
     error_message = <<-EOT
-      The source table ${var.source_table.name} is defined otherwise now than when this copy was made: ${join(", ", local.changed_aspects)}. The destination table is as the source was then.
-      To follow the source, with the address from `terraform state list | grep terraform_data.definition`:
+      The definition of the source table "${var.source_table.name}" has changed since this copy was created (${join(", ", local.changed_aspects)}). The destination table still has the former definition.
+      To change it in the same way, with the address from `terraform state list | grep terraform_data.definition`:
         terraform apply -replace='ADDRESS'
-      To keep the destination as it is, leave it, or set destination_definition.
+      To keep the destination table, do nothing, or set destination_definition.
     EOT
   }
 }

@@ -6,7 +6,7 @@ locals {
     location           = local.record.source
     table_key_arns     = local.table_key_arns
     kms_key_arn        = var.kms_key_arn
-    role               = local.roles.source
+    role               = { path = var.roles.path, permissions_boundary_arn = var.roles.source_permissions_boundary_arn }
     vpc                = var.vpc
     architecture       = var.architecture
     log_retention_days = var.log_retention_days
@@ -23,40 +23,45 @@ locals {
     DESTINATION_EXTERNAL_ID = local.external_id
   }
 
-  # For the workers, which keep to them, and the reconciler, which calculates with them. Empty: no budget.
+  # The workers observe the budgets, and the reconciler calculates with them. Empty for none.
   budgets = {
     READ_CAPACITY  = var.backfill.read_capacity == null ? "" : tostring(var.backfill.read_capacity)
     WRITE_CAPACITY = var.backfill.write_capacity == null ? "" : tostring(var.backfill.write_capacity)
   }
 
-  external_id = coalesce(var.external_id, terraform_data.external_id.id)
+  start_on_apply = var.start_on_apply && terraform_data.first_journal.input == one(module.journal[*].generation)
+  external_id    = coalesce(var.external_id, terraform_data.external_id.id)
 
-  roles = {
-    source      = { path = var.roles.path, permissions_boundary_arn = var.roles.source_permissions_boundary_arn }
-    destination = { path = var.roles.path, permissions_boundary_arn = var.roles.destination_permissions_boundary_arn }
-  }
-
-  # The journal holds keys of the source's items: it is encrypted as they are, and under a key of the caller's own where
-  # there is one. Null: the key that AWS manages, or owns.
+  # The journal holds keys of the source table's items, so it is encrypted as they are, with the user's own key if there is
+  # one. Null for a key that AWS manages or owns.
   journal_key_arn = var.source_table.customer_managed_key ? local.record.encryption.kms_key_arn : var.kms_key_arn
 
-  # Of the source table and the journal: the key a table was found or created under, which it may still be under, and the
-  # one it is reported to be under now.
+  # Keys of the source table and the journal: the first key of each, which may still be in use, and the source table's present
+  # key.
   table_key_arns = distinct(compact([
     local.record.encryption.kms_key_arn,
     try(local.observed.encryption.kms_key_arn, null),
     one(module.journal[*].kms_key_arn),
   ]))
 
-  # Executions the copy takes of those the account leaves to all functions. The replicator takes one for each open
-  # shard; preflight counts those.
+  # Unreserved executions that the copy needs. The replicator needs one for each open shard, which preflight counts.
   unreserved_concurrency = sum([
     var.backfill.reserved_concurrency == null ? var.backfill.concurrency : 0,
     var.replicator.reserved_concurrency == null ? 1 : 0,
     var.control.reserved_concurrency == null ? 1 : 0,
-    # Control, which answers operators.
+    # Control.
     1,
   ])
+}
+
+# Only the first journal's run starts by itself. A later empty journal says nothing about the destination, which may have
+# been cut over long ago, so its run waits for `tablecopy start`. Without a count, because it outlives the journals.
+resource "terraform_data" "first_journal" {
+  input = one(module.journal[*].generation)
+
+  lifecycle {
+    ignore_changes = [input]
+  }
 }
 
 module "journal" {
@@ -72,35 +77,37 @@ module "journal" {
   providers = { aws = aws.source }
 }
 
-# All that the destination table is created after, and that a destroy reaches after it: a table under deletion protection
-# stops the destroy before anything of the copy is gone. Control's schedule is left out: nothing may look after the run
-# before there is a table, and Terraform sets the schedule up again.
+# The parts that are created before the destination table and destroyed after it. A table under deletion protection thus stops
+# a destroy before any part of the copy is gone. The schedule is not among them: the run must not start before the table exists.
 resource "terraform_data" "copy" {
-  # By index: a splat would wait for all of the module.
-  input = var.enabled ? [module.control[0].function_arn, module.control[0].reconciler_function_arn] : []
+  # An index, because a splat would wait for the whole module.
+  input = var.enabled ? [module.control[0].control_function.arn, module.control[0].reconciler_function.arn] : []
 
   depends_on = [module.journal, module.replicator, module.backfill, module.alarms, module.dashboard]
 }
 
-# Not behind `enabled`: the table stays when the copy goes.
+# Without a count, because the table stays when the copy is disabled.
 module "destination" {
   source = "../destination"
 
-  enabled            = var.enabled
-  table_name         = local.destination_name
-  create             = var.destination_table.create
-  definition         = local.definition
-  location           = local.record.destination
-  copy               = terraform_data.copy.id
-  role_name          = local.names.destination_role
-  external_id        = local.external_id
-  role               = local.roles.destination
-  trusted_account_id = local.record.source.account_id
-  # By index: a splat would wait for all of these modules' outputs, which in turn wait for the destination role.
+  enabled    = var.enabled
+  table_name = local.destination_name
+  create     = var.destination_table.create
+  definition = local.definition
+  location   = local.record.destination
+  copy       = terraform_data.copy.id
+  role = {
+    name                     = local.names.destination_role
+    path                     = var.roles.path
+    permissions_boundary_arn = var.roles.destination_permissions_boundary_arn
+    external_id              = local.external_id
+    trusted_account_id       = local.record.source.account_id
+  }
+  # Indexes, because a splat would wait for all of these modules' outputs, which in turn wait for the destination role.
   trusted_role_arns = var.enabled ? [
     module.replicator[0].role_arn,
     module.backfill[0].role_arn,
-    module.control[0].reconciler_role_arn,
+    module.control[0].role_arns.reconciler,
   ] : []
   tags = var.tags
 
@@ -144,7 +151,7 @@ module "control" {
   function    = local.function
   environment = merge(local.environment, local.budgets)
   names       = local.names
-  # What both have, as memory_mb, is control's.
+  # Settings that both have, for example memory_mb, are control's.
   settings = merge(var.backfill, var.control, {
     start_on_apply         = local.start_on_apply
     prices                 = var.prices
@@ -165,13 +172,13 @@ module "control" {
 }
 
 locals {
-  # Half of what the run promises, where nothing else is said.
+  # By default half of the age at which a run stops.
   unapplied_change_age_seconds = floor(24 * 3600 * coalesce(
     var.alarms.unapplied_change_age_fraction, var.control.record_age_fraction / 2
   ))
 }
 
-# Alarms and dashboard name what they look at: nothing here waits for the functions.
+# Alarms and dashboard refer to functions by name and do not wait for them.
 module "alarms" {
   source = "../alarms"
   count  = var.enabled && var.alarms.enabled ? 1 : 0

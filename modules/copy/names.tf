@@ -1,5 +1,5 @@
-# Every name is made here: prefix, source table, a hash of both tables' places, stage. The hash keeps two copies of one
-# table to two accounts apart, and two tables whose names are equal where they are cut.
+# All names: prefix, source table, a hash of both tables' locations, part. The hash distinguishes copies of one table to
+# several accounts, and tables whose truncated names are equal.
 
 locals {
   tables_hash = sha256(join("|", [
@@ -7,8 +7,8 @@ locals {
     local.record.destination.account_id, local.record.destination.region, local.record.destination.table_name,
   ]))
 
-  # Roles and functions allow 64 characters, the longest suffix ("-state-machine") takes 14 and the hash 9. A table's
-  # name may hold '.', which a function's may not.
+  # Roles and functions allow 64 characters. The longest suffix, "-state-machine", takes 14 and the hash 9. A table's name may
+  # contain '.', a function's may not.
   copy_name = "${substr(replace("${var.name}-${var.source_table.name}", ".", "-"), 0, 64 - 14 - 9)}-${substr(local.tables_hash, 0, 8)}"
 
   names = {

@@ -12,7 +12,7 @@ output "tables" {
 }
 
 output "commands" {
-  description = "Commands ready to paste: `start`, `status`, `watch` and `seal` the run, list its dead `letters`, `redrive` them, `verify` the copy; `cutover` has those of the cutover in their order. `seal` asks for confirmation; add `--yes` where there is no terminal. What Terraform does not do is here, too, where it applies: turn on `time_to_live` at the cutover, set `warm_throughput`, see what `auto_scaling` the source has. Null where there is nothing to do, and while the copy is disabled."
+  description = "Commands to paste. `start`, `status`, `watch` and `seal` control the run, `letters` lists its dead letters, `redrive` tries them again, and `verify` compares the tables. `cutover` lists the commands of the cutover in order. `seal` asks for confirmation: add `--yes` if there is no terminal. `time_to_live`, `warm_throughput` and `auto_scaling` do what Terraform cannot: turn on TTL at the cutover, warm the destination table, and show the source table's auto scaling. A command is null if there is nothing to do, or while the copy is disabled."
   value       = local.commands
 }
 
@@ -22,7 +22,7 @@ output "destination_table_arn" {
 }
 
 output "destination_role_arn" {
-  description = "ARN of the role in the destination account the functions write through."
+  description = "ARN of the role in the destination account that the functions assume."
   value       = module.destination.role_arn
 }
 
@@ -38,21 +38,21 @@ output "journal_table_arn" {
 
 output "replicator_function_name" {
   description = "Name of the function that applies stream records."
-  value       = one(module.replicator[*].function_name)
+  value       = one(module.replicator[*].function.name)
 }
 
 output "replicator_function_arn" {
   description = "ARN of the function that applies stream records."
-  value       = one(module.replicator[*].function_arn)
+  value       = one(module.replicator[*].function.arn)
 }
 
 output "event_source_mapping_uuid" {
-  description = "UUID of the event source mapping between the source's stream and the replicator."
+  description = "UUID of the event source mapping between the source table's stream and the replicator."
   value       = one(module.replicator[*].event_source_mapping.uuid)
 }
 
 output "failure_queue_url" {
-  description = "URL of the queue that is told of batches the replicator could not apply."
+  description = "URL of the queue that receives the batches that the replicator could not apply."
   value       = one(module.replicator[*].failure_queue.url)
 }
 
@@ -63,37 +63,37 @@ output "failure_queue_arn" {
 
 output "backfill_function_name" {
   description = "Name of the function that scans a segment."
-  value       = one(module.backfill[*].function_name)
+  value       = one(module.backfill[*].function.name)
 }
 
 output "backfill_function_arn" {
   description = "ARN of the function that scans a segment."
-  value       = one(module.backfill[*].function_arn)
+  value       = one(module.backfill[*].function.arn)
 }
 
 output "state_machine_arn" {
   description = "ARN of the state machine that runs a slice of the backfill."
-  value       = one(module.backfill[*].state_machine_arn)
+  value       = one(module.backfill[*].state_machine.arn)
 }
 
 output "control_function_name" {
-  description = "Name of the function that answers operators: the commands' `--control-function`."
-  value       = one(module.control[*].function_name)
+  description = "Name of the function that answers the commands (`--control-function`)."
+  value       = one(module.control[*].control_function.name)
 }
 
 output "control_function_arn" {
-  description = "ARN of the function that answers operators."
-  value       = one(module.control[*].function_arn)
+  description = "ARN of the function that answers the commands."
+  value       = one(module.control[*].control_function.arn)
 }
 
 output "reconciler_function_name" {
   description = "Name of the function that moves the run from phase to phase."
-  value       = one(module.control[*].reconciler_function_name)
+  value       = one(module.control[*].reconciler_function.name)
 }
 
 output "reconciler_function_arn" {
   description = "ARN of the function that moves the run from phase to phase."
-  value       = one(module.control[*].reconciler_function_arn)
+  value       = one(module.control[*].reconciler_function.arn)
 }
 
 output "function_role_arns" {
@@ -101,22 +101,22 @@ output "function_role_arns" {
   value = {
     replicator = one(module.replicator[*].role_arn)
     backfill   = one(module.backfill[*].role_arn)
-    reconciler = one(module.control[*].reconciler_role_arn)
-    control    = one(module.control[*].role_arn)
+    reconciler = one(module.control[*].role_arns.reconciler)
+    control    = one(module.control[*].role_arns.control)
   }
 }
 
 output "alarm_arns" {
-  description = "ARNs of the alarms; empty without alarms."
+  description = "ARNs of the alarms. Empty if there are none."
   value       = try(module.alarms[0].arns, [])
 }
 
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic created for the alarms; null without one."
+  description = "ARN of the SNS topic created for the alarms. Null if there is none."
   value       = one(module.alarms[*].topic_arn)
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard; null without one."
+  description = "Name of the dashboard. Null if there is none."
   value       = one(module.dashboard[*].name)
 }

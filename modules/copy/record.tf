@@ -1,9 +1,9 @@
-# What the copy was made from, as it was at the first apply.
+# Record of the tables that the copy was made for, as they were at the first apply.
 #
-# Everything downstream reads this record, not the data sources. Terraform puts off a data source to the apply when a
-# module this one depends on has a pending change; everything made from it would then be "known after apply", and
-# names or keys that are planned so would replace resources. The record ignores what its input becomes later, so it
-# stays known, and the source table may be gone by the time the copy is disabled.
+# The other files read this record, not the data sources. Terraform defers a data source to the apply if the caller's
+# `depends_on` has a pending change. Values made from it would then be unknown at plan, and unknown names or keys replace
+# resources. The record ignores later changes of its input, so it stays known, and the source table may be gone when the copy
+# is disabled.
 
 data "aws_partition" "source" {
   provider = aws.source
@@ -13,7 +13,7 @@ data "aws_caller_identity" "source" {
   provider = aws.source
 }
 
-# The provider's region: aws_region calls it `id` in 5.x, which 6.x deprecates, and `region` in 6.x, which 5.x does not have.
+# The provider's region. The attribute of aws_region has a different name in each major version of the provider.
 data "aws_service" "source" {
   provider = aws.source
 
@@ -34,8 +34,8 @@ data "aws_service" "destination" {
   service_id = "dynamodb"
 }
 
-# Listed before it is looked up: the provider's own error for a missing table names neither the account nor a way out. Null
-# where there is no table at all.
+# The list comes before the lookup, because the provider's error for a missing table names neither the account nor a
+# solution. Null if there are no tables.
 data "aws_dynamodb_tables" "source" {
   provider = aws.source
   count    = local.count
@@ -45,7 +45,7 @@ data "aws_dynamodb_tables" "source" {
       condition     = contains(coalesce(self.names, []), var.source_table.name)
       error_message = <<-EOT
         The source table "${var.source_table.name}" does not exist in account ${data.aws_caller_identity.source.account_id}, region ${data.aws_service.source.region}.
-        Correct source_table.name, its region, profile or role. If the table was deleted after the cutover, set enabled = false and apply; then you can destroy. To list the tables there, with the source's credentials:
+        Correct source_table.name, or the region, profile or role. If the table was deleted after the cutover, set enabled = false and apply. Then you can destroy. To list the tables, with the source's credentials:
           aws dynamodb list-tables --region ${data.aws_service.source.region}
       EOT
     }
@@ -56,17 +56,17 @@ data "aws_dynamodb_table" "source" {
   provider = aws.source
   count    = local.count
 
-  # `terraform destroy` turns refusals into warnings and still reads this. Without the table any other one does: nothing is
-  # made of it, and a destroy does not fail.
+  # `terraform destroy` turns failed conditions into warnings and still reads this. If the table is missing, any other one
+  # keeps the destroy from failing. Nothing uses its values.
   name = contains(coalesce(data.aws_dynamodb_tables.source[0].names, []), var.source_table.name) ? var.source_table.name : try(data.aws_dynamodb_tables.source[0].names[0], var.source_table.name)
 
   lifecycle {
     postcondition {
       condition = self.name != var.source_table.name || self.stream_enabled && contains(["NEW_IMAGE", "NEW_AND_OLD_IMAGES"], self.stream_view_type)
       error_message = join("\n", concat(
-        ["The stream of the source table ${var.source_table.name} is ${self.stream_enabled ? "of the view type ${self.stream_view_type}" : "off"}; the copy needs its new images."],
+        ["The stream of the source table \"${var.source_table.name}\" ${self.stream_enabled ? "has the view type ${self.stream_view_type}" : "is off"}. The copy needs new images."],
         self.stream_enabled ? [
-          "Turn it off first (whatever reads it now loses its place):",
+          "Turn it off first. Its present readers lose their position:",
           "  aws dynamodb update-table --region ${data.aws_service.source.region} --table-name ${var.source_table.name} --stream-specification StreamEnabled=false",
         ] : [],
         [
@@ -81,7 +81,7 @@ data "aws_dynamodb_table" "source" {
 locals {
   destination_name = coalesce(var.destination_table.name, var.source_table.name)
 
-  # Null while disabled: the table is not read then.
+  # Null while the copy is disabled, because the table is not read then.
   reported = one([for table in data.aws_dynamodb_table.source : table if table.name == var.source_table.name])
 
   # Partition key first: "customer (S), number (N)".
@@ -105,14 +105,12 @@ locals {
       region     = data.aws_service.destination.region
       table_name = local.destination_name
     }
-    encryption = {
-      # Null for the key AWS owns.
-      kms_key_arn = one([for sse in local.reported.server_side_encryption : sse.kms_key_arn if sse.enabled])
-    }
+    # Null for a key that AWS owns.
+    encryption = { kms_key_arn = one([for sse in local.reported.server_side_encryption : sse.kms_key_arn if sse.enabled]) }
   }
 }
 
-# Which tables the copy was made for. Others would take a running copy apart, and with its name the destination table.
+# Tables that the copy was made for. Other names would delete a running copy, and replace the destination table.
 resource "terraform_data" "tables" {
   input = { source = var.source_table.name, source_key = local.source_key, destination = local.destination_name }
 
@@ -122,8 +120,8 @@ resource "terraform_data" "tables" {
     postcondition {
       condition     = self.input.source == var.source_table.name && self.input.destination == local.destination_name
       error_message = <<-EOT
-        This copy goes from table "${self.input.source}" to "${self.input.destination}"; source_table and destination_table now name "${var.source_table.name}" and "${local.destination_name}". Applying that would delete the copy and its journal, and replace a destination table that it created.
-        Set the names back, and give another copy a module block of its own. To use this block for the new names anyway, with the address from `terraform state list | grep terraform_data.tables`:
+        This copy goes from table "${self.input.source}" to "${self.input.destination}", but source_table and destination_table now name "${var.source_table.name}" and "${local.destination_name}". An apply would delete the copy and its journal, and replace the destination table if the copy created it.
+        Set the names back, and use another module block for another copy. To use this block for the new names anyway, with the address from `terraform state list | grep terraform_data.tables`:
           terraform apply -replace='ADDRESS'
       EOT
     }
@@ -131,8 +129,8 @@ resource "terraform_data" "tables" {
     postcondition {
       condition     = local.source_key == null || self.input.source_key == null || self.input.source_key == local.source_key
       error_message = <<-EOT
-        The source table "${var.source_table.name}" now has the key ${coalesce(local.source_key, "?")}; this copy was made for the key ${coalesce(self.input.source_key, "?")}. The table was created again, and its items do not fit the destination table.
-        Copy the new table with a module block of its own and another destination table. To remove this copy and keep its destination table, set enabled = false:
+        The source table "${var.source_table.name}" now has the key ${coalesce(local.source_key, "?")}, but this copy was made for the key ${coalesce(self.input.source_key, "?")}. The table was created again, and its items do not fit the destination table.
+        Copy the new table with another module block and another destination table. To remove this copy and keep its destination table, set enabled = false:
           terraform apply
       EOT
     }
@@ -142,7 +140,7 @@ resource "terraform_data" "tables" {
 resource "terraform_data" "record" {
   input = local.observed
 
-  # Only what the caller wrote: known at every plan.
+  # Names that the caller wrote, which are known at every plan.
   triggers_replace = [var.source_table.name, local.destination_name]
 
   depends_on = [terraform_data.tables]
@@ -151,14 +149,10 @@ resource "terraform_data" "record" {
     ignore_changes = [input]
 
     precondition {
-      condition = (
-        local.destination_name != var.source_table.name
-        || data.aws_caller_identity.destination.account_id != data.aws_caller_identity.source.account_id
-        || data.aws_service.destination.region != data.aws_service.source.region
-      )
+      condition     = local.destination_name != var.source_table.name || local.provided.source != local.provided.destination
       error_message = <<-EOT
-        Source and destination are the same table: ${var.source_table.name} in account ${data.aws_caller_identity.source.account_id}, region ${data.aws_service.source.region}. A table cannot be copied onto itself.
-        Give destination_table another profile, role, region or name. Which account a profile leads to says:
+        Source and destination are the same table: "${var.source_table.name}" in ${local.provided.source}. A table cannot be copied onto itself.
+        Set another profile, role, region or name in destination_table. To show the account of a profile:
           aws sts get-caller-identity --profile PROFILE
       EOT
     }
@@ -166,22 +160,17 @@ resource "terraform_data" "record" {
     postcondition {
       condition     = self.input != null
       error_message = <<-EOT
-        enabled is false, but there is no copy of ${var.source_table.name} to ${local.destination_name} yet: only an applied one can be disabled.
-        Apply it with enabled = true first, or leave the module's block out. If it exists in another state, show that one with:
+        enabled is false, but there is no copy of "${var.source_table.name}" to "${local.destination_name}" yet. You can disable only an applied copy.
+        Apply with enabled = true first, or remove the module block. If the copy exists in another state, list that state with:
           terraform state list
       EOT
     }
 
     postcondition {
-      condition = self.input == null || (
-        try(self.input.source.account_id, null) == data.aws_caller_identity.source.account_id
-        && try(self.input.source.region, null) == data.aws_service.source.region
-        && try(self.input.destination.account_id, null) == data.aws_caller_identity.destination.account_id
-        && try(self.input.destination.region, null) == data.aws_service.destination.region
-      )
+      condition     = self.input == null || { for side in ["source", "destination"] : side => try("account ${self.input[side].account_id}, region ${self.input[side].region}", null) } == local.provided
       error_message = <<-EOT
-        The providers lead to other places than the copy was made in. It goes from ${try("${self.input.source.account_id} ${self.input.source.region} to ${self.input.destination.account_id} ${self.input.destination.region}", "?")}; the providers lead from ${data.aws_caller_identity.source.account_id} ${data.aws_service.source.region} to ${data.aws_caller_identity.destination.account_id} ${data.aws_service.destination.region}.
-        Set profile, role and region back, and copy to another place with a module block of its own. Which account a profile leads to says:
+        The providers lead to other accounts or regions than the copy was made in. It goes from ${try("account ${self.input.source.account_id}, region ${self.input.source.region}, to account ${self.input.destination.account_id}, region ${self.input.destination.region}", "?")}. The providers lead from ${local.provided.source}, to ${local.provided.destination}.
+        Set profile, role and region back, and use another module block for another copy. To show the account of a profile:
           aws sts get-caller-identity --profile PROFILE
       EOT
     }
@@ -189,31 +178,33 @@ resource "terraform_data" "record" {
     postcondition {
       condition     = try(self.input.source.stream_arn, null) == try(local.reported.stream_arn, self.input.source.stream_arn, null)
       error_message = <<-EOT
-        The stream of the source table ${var.source_table.name} is ${try(local.reported.stream_arn, "?")} now; the copy follows ${try(self.input.source.stream_arn, "?")}. The stream was turned off and on again, and the changes in between are lost: the copy cannot go on.
-        Replace its journal and event source mapping. ADDRESS is what this prints: terraform state list | grep terraform_data.record
+        The stream of the source table "${var.source_table.name}" is now ${try(local.reported.stream_arn, "?")}, but the copy follows ${try(self.input.source.stream_arn, "?")}. The stream was turned off and on again, and the changes in between are lost. The copy cannot continue.
+        Replace its journal and event source mapping, with the address from `terraform state list | grep terraform_data.record`:
           terraform apply -replace='ADDRESS'
         Then empty the destination table or set destination_table.allow_items = true, and run the command in the output commands.start.
-        After the cutover, take the copy apart with enabled = false instead.
+        After the cutover, set enabled = false instead.
       EOT
     }
   }
 }
 
-# What the destination role asks of whoever assumes it, next to the functions' identity. No secret; kept for the life
-# of the copy, whatever happens to the record.
+# External id that the destination role requires, in addition to the functions' identity. It is not a secret. It stays as long
+# as the copy exists, whatever happens to the record.
 resource "terraform_data" "external_id" {}
 
 locals {
   record = terraform_data.record.input
 
-  places      = local.record == null ? null : [for side in ["source", "destination"] : "${local.record[side].account_id} ${local.record[side].region}"]
-  led_to      = ["${data.aws_caller_identity.source.account_id} ${data.aws_service.source.region}", "${data.aws_caller_identity.destination.account_id} ${data.aws_service.destination.region}"]
-  leads_there = local.places == null || local.places == local.led_to
+  provided = {
+    source      = "account ${data.aws_caller_identity.source.account_id}, region ${data.aws_service.source.region}"
+    destination = "account ${data.aws_caller_identity.destination.account_id}, region ${data.aws_service.destination.region}"
+  }
+  recorded_at = local.record == null ? null : { for side in ["source", "destination"] : side => "account ${local.record[side].account_id}, region ${local.record[side].region}" }
 
-  # The record's condition again, as an error that `terraform destroy` obeys, too: it turns refused conditions into
-  # warnings, finds nothing in the other account, and would forget what it has made. No function fails on purpose, but a
-  # sentence is no bool.
-  led_astray = local.leads_there ? false : tobool(
-    "The providers lead to other accounts or regions than the copy was made in. It goes from ${try(join(" to ", local.places), "?")}; the providers lead from ${join(" to ", local.led_to)}. Set profile, role and region back."
+  # The condition of the record again, as an error that also stops `terraform destroy`. A destroy turns failed conditions into
+  # warnings, finds nothing in the other account, and would forget its resources. Terraform has no function that fails on
+  # purpose, but a sentence is not a bool.
+  misled = local.recorded_at == null || local.recorded_at == local.provided ? false : tobool(
+    "The providers lead to other accounts or regions than the copy was made in. It goes from ${try("${local.recorded_at.source}, to ${local.recorded_at.destination}", "?")}. The providers lead from ${local.provided.source}, to ${local.provided.destination}. Set profile, role and region back."
   )
 }

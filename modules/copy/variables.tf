@@ -17,7 +17,7 @@ variable "source_table" {
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.source_table.name))
-    error_message = "source_table.name is ${jsonencode(var.source_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Set it to the table's name, not its ARN."
+    error_message = "source_table.name is ${jsonencode(var.source_table.name)}; allowed are 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'. Set it to the table's name, not its ARN."
   }
 }
 
@@ -43,7 +43,7 @@ variable "destination_table" {
 
   validation {
     condition     = var.destination_table.name == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.destination_table.name))
-    error_message = "destination_table.name is ${jsonencode(var.destination_table.name)}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Set it to the table's name, not its ARN."
+    error_message = "destination_table.name is ${jsonencode(var.destination_table.name)}; allowed are 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'. Set it to the table's name, not its ARN."
   }
 }
 
@@ -158,7 +158,7 @@ variable "destination_definition" {
 
   validation {
     condition     = var.destination_definition.stream_view_type == null ? true : contains(["NONE", "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], var.destination_definition.stream_view_type)
-    error_message = "destination_definition.stream_view_type is ${jsonencode(var.destination_definition.stream_view_type)}; allowed are NONE, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE and NEW_AND_OLD_IMAGES. Leave it out to follow the source table."
+    error_message = "destination_definition.stream_view_type is ${jsonencode(var.destination_definition.stream_view_type)}; allowed are KEYS_ONLY, NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES and NONE. Leave it out to follow the source table."
   }
 
   validation {
@@ -192,7 +192,7 @@ variable "destination_definition" {
       for name in concat(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))) :
       can(regex("^[a-zA-Z0-9_.-]{3,255}$", name))
     ])
-    error_message = "destination_definition has indexes with the names ${jsonencode(concat(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))))}; allowed are 3 to 255 letters, digits, '_', '-' and '.'. Rename the others."
+    error_message = "destination_definition has indexes with the names ${jsonencode(concat(keys(coalesce(var.destination_definition.global_secondary_indexes, {})), keys(coalesce(var.destination_definition.local_secondary_indexes, {}))))}; allowed are 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'. Rename the others."
   }
 
   validation {
@@ -233,7 +233,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,19}$", var.name))
-    error_message = "name is ${jsonencode(var.name)}; allowed are up to 20 letters, digits and '-', starting with a letter. Choose another prefix."
+    error_message = "name is ${jsonencode(var.name)}; allowed are up to 20 of a-z, A-Z, 0-9 and '-', starting with a-z or A-Z. Choose another prefix."
   }
 }
 
@@ -292,18 +292,15 @@ variable "backfill" {
     ])
   }
 
-  # A conditional, not `||`: that one looks at its right side also when the left one is true.
+  # A conditional, because `||` evaluates its right side even if the left one is true.
   validation {
-    condition     = var.backfill.read_capacity == null ? true : var.backfill.read_capacity >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(var.backfill.read_capacity) == var.backfill.read_capacity
-    error_message = "backfill.read_capacity is ${jsonencode(var.backfill.read_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers. Raise the budget, lower backfill.concurrency, or leave the budget out."
+    condition = alltrue([for units in [var.backfill.read_capacity, var.backfill.write_capacity] :
+      units == null ? true : units >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(units) == units
+    ])
+    error_message = "backfill.read_capacity is ${jsonencode(var.backfill.read_capacity)} and backfill.write_capacity is ${jsonencode(var.backfill.write_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers. Raise the budget, lower backfill.concurrency, or leave the budget out."
   }
 
-  validation {
-    condition     = var.backfill.write_capacity == null ? true : var.backfill.write_capacity >= 5 * min(var.backfill.concurrency, var.backfill.segments) && floor(var.backfill.write_capacity) == var.backfill.write_capacity
-    error_message = "backfill.write_capacity is ${jsonencode(var.backfill.write_capacity)}; allowed are whole numbers from ${5 * min(var.backfill.concurrency, var.backfill.segments)}, which is 5 for each of ${min(var.backfill.concurrency, var.backfill.segments)} concurrent workers. Raise the budget, lower backfill.concurrency, or leave the budget out."
-  }
-
-  # One more than segments: the worker that settles dead letters.
+  # One more than the segments: the worker that resolves dead letters.
   validation {
     condition     = var.backfill.reserved_concurrency == null ? true : var.backfill.reserved_concurrency >= min(var.backfill.concurrency, var.backfill.segments + 1) && floor(var.backfill.reserved_concurrency) == var.backfill.reserved_concurrency
     error_message = "backfill.reserved_concurrency is ${jsonencode(var.backfill.reserved_concurrency)}; allowed are whole numbers from ${min(var.backfill.concurrency, var.backfill.segments + 1)}, the number of workers of a slice. Raise it, lower backfill.concurrency, or leave it out."
@@ -396,7 +393,7 @@ variable "prices" {
 
   validation {
     condition     = can(regex("^[A-Z]{3}$", var.prices.currency))
-    error_message = "prices.currency is ${jsonencode(var.prices.currency)}; allowed is a code of three capital letters, for example USD. Correct it."
+    error_message = "prices.currency is ${jsonencode(var.prices.currency)}; allowed is a currency code of three of A-Z, for example USD. Correct it."
   }
 
   validation {
@@ -425,7 +422,7 @@ variable "alarms" {
   nullable = false
   default  = {}
 
-  # A conditional, not `||`: that one looks at its right side also when the left one is true.
+  # A conditional, because `||` evaluates its right side even if the left one is true.
   validation {
     condition     = var.alarms.unapplied_change_age_fraction == null ? true : var.alarms.unapplied_change_age_fraction >= 0.01 && var.alarms.unapplied_change_age_fraction <= 0.9
     error_message = "alarms.unapplied_change_age_fraction is ${jsonencode(var.alarms.unapplied_change_age_fraction)}; allowed are 0.01 to 0.9 of 24 hours. Use 0.25, which leaves time to act, or leave it out."
@@ -480,21 +477,18 @@ variable "roles" {
   nullable = false
   default  = {}
 
-  # The characters Lambda takes in a role's ARN; AWS allows 512 of them, but three such ARNs and the external id have to fit
-  # in the 2048 characters of the destination role's trust policy.
+  # The characters that Lambda allows in a role ARN. AWS allows 512 of them, but three role ARNs and the external id must
+  # fit in the 2048 characters of the destination role's trust policy.
   validation {
     condition     = can(regex("^/([a-zA-Z0-9_+=,.@-]+/)*$", var.roles.path)) && length(var.roles.path) <= 256
-    error_message = "roles.path is ${jsonencode(var.roles.path)}; allowed are up to 256 letters, digits and '_+=,.@-/', starting and ending with '/', for example /platform/copies/. Correct it, or leave it out to use /."
+    error_message = "roles.path is ${jsonencode(var.roles.path)}; allowed are up to 256 of a-z, A-Z, 0-9 and '_+=,.@-/', starting and ending with '/', for example /platform/copies/. Correct it, or leave it out to use /."
   }
 
   validation {
-    condition     = var.roles.source_permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", var.roles.source_permissions_boundary_arn))
-    error_message = "roles.source_permissions_boundary_arn is ${jsonencode(var.roles.source_permissions_boundary_arn)}; allowed is the ARN of a managed policy, for example arn:aws:iam::111122223333:policy/boundary. Set a policy of the source account, or leave it out."
-  }
-
-  validation {
-    condition     = var.roles.destination_permissions_boundary_arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", var.roles.destination_permissions_boundary_arn))
-    error_message = "roles.destination_permissions_boundary_arn is ${jsonencode(var.roles.destination_permissions_boundary_arn)}; allowed is the ARN of a managed policy, for example arn:aws:iam::444455556666:policy/boundary. Set a policy of the destination account, or leave it out."
+    condition = alltrue([for arn in [var.roles.source_permissions_boundary_arn, var.roles.destination_permissions_boundary_arn] :
+      arn == null ? true : can(regex("^arn:[^:]+:iam::[^:]+:policy/.+$", arn))
+    ])
+    error_message = "roles.source_permissions_boundary_arn is ${jsonencode(var.roles.source_permissions_boundary_arn)} and roles.destination_permissions_boundary_arn is ${jsonencode(var.roles.destination_permissions_boundary_arn)}; allowed are ARNs of managed policies, for example arn:aws:iam::111122223333:policy/boundary. Set a policy of the account of the role, or leave it out."
   }
 }
 
@@ -503,10 +497,10 @@ variable "external_id" {
   type        = string
   default     = null
 
-  # AWS allows 1224 characters; see roles.path.
+  # AWS allows 1224 characters. See roles.path for the limit of 256.
   validation {
     condition     = var.external_id == null ? true : can(regex("^[a-zA-Z0-9_+=,.@:/-]{2,256}$", var.external_id))
-    error_message = "external_id is ${jsonencode(var.external_id)}; allowed are 2 to 256 letters, digits and '_+=,.@:/-'. Correct it, or leave it out to generate one."
+    error_message = "external_id is ${jsonencode(var.external_id)}; allowed are 2 to 256 of a-z, A-Z, 0-9 and '_+=,.@:/-'. Correct it, or leave it out to generate one."
   }
 }
 
@@ -552,7 +546,7 @@ variable "kms_key_arn" {
   type        = string
   default     = null
 
-  # CloudWatch Logs takes no alias.
+  # CloudWatch Logs does not accept an alias.
   validation {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", var.kms_key_arn))
     error_message = "kms_key_arn is ${jsonencode(var.kms_key_arn)}; allowed is the ARN of a KMS key, for example arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. Set the key's ARN, not its alias, or leave it out."

@@ -1,11 +1,11 @@
-# The destination account: the table and one role.
+# Table of the destination account.
 
 locals {
   provisioned = var.definition.billing_mode == "PROVISIONED"
   recovery    = var.definition.point_in_time_recovery
   encryption  = var.definition.encryption
 
-  # DynamoDB refuses an attribute that no key is made of.
+  # DynamoDB rejects attributes that are not part of a key.
   key_attributes = toset(compact(concat(
     [var.definition.hash_key, var.definition.range_key],
     flatten([for index in values(var.definition.global_secondary_indexes) : [index.hash_key, index.range_key]]),
@@ -13,8 +13,8 @@ locals {
   )))
   untyped = setsubtract(local.key_attributes, keys(var.definition.attributes))
 
-  # By index, the table's under "". DynamoDB reports -1 where a maximum was taken away, and refuses it where a table or an
-  # index is created: no maximum is 0, which the provider leaves out.
+  # By index, the table's as "". DynamoDB reports -1 for a removed maximum and rejects -1 when it creates a table or an index.
+  # No maximum is 0, which the provider leaves out.
   maximums = {
     for name, throughput in merge(
       { "" = var.definition.on_demand_throughput },
@@ -25,7 +25,7 @@ locals {
     ]
   }
 
-  # Without units: an index as much as the table itself.
+  # Without units, whether the table or an index.
   unprovisioned = !local.provisioned ? [] : concat(
     var.definition.read_capacity < 1 || var.definition.write_capacity < 1 ? ["the table"] : [],
     [for name, index in var.definition.global_secondary_indexes : "index ${name}" if index.read_capacity < 1 || index.write_capacity < 1],
@@ -33,7 +33,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  #checkov:skip=CKV_AWS_119:The table is encrypted as the source is, or as destination_definition.encryption says, a customer's key included.
+  #checkov:skip=CKV_AWS_119:The table is encrypted like the source table, or as destination_definition.encryption requires, also with a customer's key.
 
   count = var.create ? 1 : 0
 
@@ -48,7 +48,7 @@ resource "aws_dynamodb_table" "this" {
   stream_enabled              = var.definition.stream_view_type != "NONE"
   stream_view_type            = var.definition.stream_view_type == "NONE" ? null : var.definition.stream_view_type
 
-  # No `ttl` block: a table that expires items by itself deletes what the source still holds. Turned on at cutover.
+  # No `ttl` block, because TTL would delete items that the source table still holds. You turn it on at the cutover.
 
   dynamic "attribute" {
     for_each = { for name, type in var.definition.attributes : name => type if contains(local.key_attributes, name) }
@@ -111,8 +111,8 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Not enabled: the key that AWS owns; without a block the provider would keep the key that is there. Without an ARN: the
-  # one AWS manages in the account.
+  # Not enabled for the key that AWS owns, because without a block the provider would keep the present key. Without an ARN for
+  # the key that AWS manages in the account.
   server_side_encryption {
     enabled     = local.encryption.type != "AWS_OWNED"
     kms_key_arn = local.encryption.kms_key_arn
@@ -121,14 +121,14 @@ resource "aws_dynamodb_table" "this" {
   tags = merge(var.definition.tags, var.tags)
 
   lifecycle {
-    # A key or a local index cannot be changed: a change of one would replace the table, with everything copied into it.
+    # A changed key or local index would replace the table and delete the copied items.
     ignore_changes = [hash_key, range_key, local_secondary_index]
 
     precondition {
       condition     = terraform_data.created[0].input.key == local.source_key
       error_message = <<-EOT
-        The destination table "${var.table_name}" was created with the key ${terraform_data.created[0].input.key}; the source table now has ${local.source_key}. The key of a table cannot be changed.
-        Copy the source table with a module block of its own and another destination table. To see where the recorded definition comes from:
+        The destination table "${var.table_name}" was created with the key ${terraform_data.created[0].input.key}, but the source table now has the key ${local.source_key}. The key of a table cannot be changed.
+        Copy the source table with another module block and another destination table. To find the recorded definition:
           terraform state list
       EOT
     }
@@ -136,36 +136,36 @@ resource "aws_dynamodb_table" "this" {
     precondition {
       condition     = terraform_data.created[0].input.local_secondary_indexes == local.local_secondary_indexes
       error_message = <<-EOT
-        The destination table "${var.table_name}" was created with the local secondary indexes ${terraform_data.created[0].input.local_secondary_indexes}; they are now defined as ${local.local_secondary_indexes}. DynamoDB cannot change the local indexes of a table.
-        Set destination_definition.local_secondary_indexes back to the first ones. To create the table again, empty, with the addresses from `terraform state list`:
+        The destination table "${var.table_name}" was created with the local secondary indexes ${terraform_data.created[0].input.local_secondary_indexes}, but they are now defined as ${local.local_secondary_indexes}. DynamoDB cannot change the local indexes of a table.
+        Set destination_definition.local_secondary_indexes back. To create the table again, empty, with the addresses from `terraform state list`:
           terraform apply -replace='ADDRESS of destination.aws_dynamodb_table.this' -replace='ADDRESS of destination.terraform_data.created'
       EOT
     }
 
-    # The provider keeps the key that is there where none is given.
+    # Without an ARN the provider keeps the present key.
     postcondition {
       condition     = local.encryption.type != "AWS_MANAGED" || try(self.server_side_encryption[0].kms_key_arn, null) == null || try(self.server_side_encryption[0].kms_key_arn, null) != terraform_data.created[0].input.kms_key_arn
       error_message = <<-EOT
-        destination_definition.encryption.type is AWS_MANAGED, but the table "${var.table_name}" is encrypted with the customer-managed key ${coalesce(terraform_data.created[0].input.kms_key_arn, "?")}, which Terraform cannot take away. Without that key the copy could not write to the table.
-        Change the table's key first, with the destination's credentials, then apply:
+        destination_definition.encryption.type is AWS_MANAGED, but the table "${var.table_name}" is encrypted with the customer-managed key ${coalesce(terraform_data.created[0].input.kms_key_arn, "?")}, which Terraform cannot remove. Without that key the copy could not write to the table.
+        Change the table's key first, with the destination's credentials. Then apply:
           aws dynamodb update-table --region ${data.aws_service.current.region} --table-name ${var.table_name} --sse-specification Enabled=true,SSEType=KMS,KMSMasterKeyId=alias/aws/dynamodb
       EOT
     }
 
     precondition {
       condition     = length(local.unprovisioned) == 0
-      error_message = "The destination table ${var.table_name} is to have provisioned capacity, but for ${join(", ", local.unprovisioned)} there are no units to follow. Set destination_definition = { read_capacity = 5, write_capacity = 5 }, with your numbers, or those of the index."
+      error_message = "The destination table \"${var.table_name}\" has provisioned capacity, but the source table has no units for ${join(", ", local.unprovisioned)}. Set destination_definition = { read_capacity = 5, write_capacity = 5 } with your numbers, or the units of the index."
     }
 
     precondition {
       condition     = length(local.untyped) == 0
-      error_message = "Indexes of the destination table ${var.table_name} are to have the key attributes ${join(", ", local.untyped)}, of which the source does not know the type. Give it, as S, N or B: destination_definition.attributes = { ${join(", ", [for name in local.untyped : "\"${name}\" = \"S\""])} }."
+      error_message = "Indexes of the destination table \"${var.table_name}\" have key attributes whose types the source table does not define: ${join(", ", local.untyped)}. Set the types (S, N or B): destination_definition.attributes = { ${join(", ", [for name in local.untyped : "\"${name}\" = \"S\""])} }."
     }
 
     precondition {
       condition     = local.encryption.type != "CUSTOMER_MANAGED" || local.encryption.kms_key_arn != null
       error_message = <<-EOT
-        The source table is encrypted with a customer-managed key, which is of its account alone; the destination table ${var.table_name} needs one of its own.
+        The source table is encrypted with a customer-managed key that only its account can use. The destination table "${var.table_name}" needs a key of its own.
         Set destination_definition.encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:..." } with a key of the destination's account and region, or type = "AWS_MANAGED" or "AWS_OWNED".
       EOT
     }
@@ -173,8 +173,8 @@ resource "aws_dynamodb_table" "this" {
     precondition {
       condition     = local.encryption.kms_key_arn == null ? true : split(":", local.encryption.kms_key_arn)[3] == data.aws_service.current.region
       error_message = <<-EOT
-        destination_definition.encryption.kms_key_arn is ${coalesce(local.encryption.kms_key_arn, "?")}; the destination table ${var.table_name} is in ${data.aws_service.current.region}, and DynamoDB encrypts it with a key of its own region only.
-        Give a key there. Its keys lists, with the destination's credentials:
+        destination_definition.encryption.kms_key_arn is ${coalesce(local.encryption.kms_key_arn, "?")}, but the destination table "${var.table_name}" is in ${data.aws_service.current.region}. DynamoDB encrypts a table only with a key of the same region.
+        Set a key of that region. To list them, with the destination's credentials:
           aws kms list-keys --region ${data.aws_service.current.region}
       EOT
     }
@@ -183,14 +183,14 @@ resource "aws_dynamodb_table" "this" {
   depends_on = [var.copy, aws_iam_role_policy.this, terraform_data.absent]
 }
 
-# As the table is created. What cannot be changed later is refused in our words by the table's preconditions.
+# Settings that the table was created with and that cannot be changed. The table's preconditions compare them.
 resource "terraform_data" "created" {
   count = var.create ? 1 : 0
 
   input = {
     key                     = local.source_key
     local_secondary_indexes = local.local_secondary_indexes
-    # Null for AWS's own.
+    # Null for a key of AWS's own.
     kms_key_arn = local.encryption.kms_key_arn
   }
   triggers_replace = [var.table_name]
@@ -200,7 +200,7 @@ resource "terraform_data" "created" {
   }
 }
 
-# Whether the name was free when the copy was first planned. Otherwise the apply would fail after all else was created.
+# Whether the name was free at the first plan. Otherwise the apply would fail after everything else was created.
 resource "terraform_data" "absent" {
   count = var.create ? 1 : 0
 
@@ -214,21 +214,20 @@ resource "terraform_data" "absent" {
       condition     = self.input
       error_message = <<-EOT
         The destination table "${var.table_name}" already exists in account ${var.location.account_id}, region ${var.location.region}, and destination_table.create is true.
-        Set destination_table.create = false to copy into the table as it is, or choose another destination_table.name. To see what it is, with the destination's credentials:
+        Set destination_table.create = false to copy into the existing table, or set another destination_table.name. To show the table, with the destination's credentials:
           aws dynamodb describe-table --region ${var.location.region} --table-name ${var.table_name}
       EOT
     }
   }
 }
 
-# Terraform puts a data source off to the apply, also if only a check of it refers to a resource that is yet to be made:
-# nothing in this block and the next may refer to what comes from modules/copy's record.
+# Terraform defers a data source to the apply even if only a condition in it refers to a resource that does not exist yet, so
+# these blocks must not refer to modules/copy's record.
 data "aws_service" "current" {
   service_id = "dynamodb"
 }
 
-# Listed before it is looked up: a missing table, or one that should not be there, would otherwise end in the provider's
-# words. Null where there is no table at all.
+# The list comes before the lookup, because the provider's errors name no solution. Null if there are no tables.
 data "aws_dynamodb_tables" "here" {
   count = var.enabled ? 1 : 0
 
@@ -236,8 +235,8 @@ data "aws_dynamodb_tables" "here" {
     postcondition {
       condition     = var.create || contains(coalesce(self.names, []), var.table_name)
       error_message = <<-EOT
-        The destination table ${var.table_name} does not exist in region ${data.aws_service.current.region} of the destination account, and destination_table.create is false.
-        Set destination_table.create = true, or correct destination_table.name; the tables there lists, with the destination's credentials:
+        The destination table "${var.table_name}" does not exist in region ${data.aws_service.current.region} of the destination account, and destination_table.create is false.
+        Set destination_table.create = true, or correct destination_table.name. To list the tables, with the destination's credentials:
           aws dynamodb list-tables --region ${data.aws_service.current.region}
       EOT
     }
@@ -247,25 +246,25 @@ data "aws_dynamodb_tables" "here" {
 data "aws_dynamodb_table" "existing" {
   count = var.enabled && !var.create ? 1 : 0
 
-  # A destroy without the table reads another one, as modules/copy does of the source.
+  # A destroy without the table reads another one. See the source table in modules/copy/record.tf.
   name = contains(coalesce(data.aws_dynamodb_tables.here[0].names, []), var.table_name) ? var.table_name : try(data.aws_dynamodb_tables.here[0].names[0], var.table_name)
 }
 
 locals {
   existing = one([for table in data.aws_dynamodb_table.existing : table if table.name == var.table_name])
 
-  # Built, not referenced, for the role's policy: a created table comes after the role.
+  # Built, not referenced, because a created table comes after the role's policy.
   table_arn = "arn:${var.location.partition}:dynamodb:${var.location.region}:${var.location.account_id}:table/${var.table_name}"
 
-  # In a fixed order, to be compared.
+  # In a fixed order for comparison.
   local_secondary_indexes = jsonencode({
     for name, index in var.definition.local_secondary_indexes :
     name => merge(index, { non_key_attributes = sort(index.non_key_attributes) })
   })
 
-  # Of an existing table also the one AWS manages: whose key it is, the table does not say.
+  # With the key of an existing table that AWS may manage, because the table does not report who manages its key.
   kms_key_arns = concat(
-    # None is refused by the table.
+    # The table's precondition rejects a missing key.
     [for key in compact([local.encryption.kms_key_arn]) : key if var.create && local.encryption.type == "CUSTOMER_MANAGED"],
     [for sse in try(local.existing.server_side_encryption, []) : sse.kms_key_arn if sse.enabled],
   )

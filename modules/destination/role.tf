@@ -13,14 +13,14 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals"
       variable = "sts:ExternalId"
-      values   = [var.external_id]
+      values   = [var.role.external_id]
     }
 
-    # The principals above say it, too, but AWS turns them into ids. This stays what it is.
+    # The principals above imply it, but AWS stores them as ids. This condition stays readable.
     condition {
       test     = "StringEquals"
       variable = "aws:PrincipalAccount"
-      values   = [var.trusted_account_id]
+      values   = [var.role.trusted_account_id]
     }
   }
 }
@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "this" {
   count = var.enabled ? 1 : 0
 
-  name                 = var.role_name
+  name                 = var.role.name
   path                 = var.role.path
   permissions_boundary = var.role.permissions_boundary_arn
   description          = "Writes copied items to ${var.table_name}."
@@ -36,12 +36,12 @@ resource "aws_iam_role" "this" {
   tags                 = var.tags
 
   lifecycle {
-    # Nobody may write to a table that does not fit.
+    # A table with another key must not be written to.
     precondition {
       condition     = local.existing == null || local.existing_key == local.source_key
       error_message = <<-EOT
-        The destination table ${var.table_name} has the key ${coalesce(local.existing_key, "?")}; the source table has ${local.source_key}. Items cannot be copied between tables with different keys, and the key of a table cannot be changed.
-        Give destination_table another name, or, if nobody needs this table and its data, delete it with the destination's credentials and set destination_table.create = true:
+        The destination table "${var.table_name}" has the key ${coalesce(local.existing_key, "?")}, but the source table has the key ${local.source_key}. Items cannot be copied between tables with different keys, and the key of a table cannot be changed.
+        Set another destination_table.name. If you no longer need this table and its data, delete it with the destination's credentials, and set destination_table.create = true:
           aws dynamodb delete-table --region ${data.aws_service.current.region} --table-name ${var.table_name}
       EOT
     }
@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "this" {
     actions   = ["dynamodb:Scan"]
     resources = [local.table_arn]
 
-    # Counts items and never returns one.
+    # Only the number of items, never an item.
     condition {
       test     = "StringEquals"
       variable = "dynamodb:Select"
@@ -76,7 +76,7 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # DynamoDB opens a table under a KMS key in the name of its caller.
+  # DynamoDB decrypts a table with the permissions of its caller.
   dynamic "statement" {
     for_each = local.kms_key_arns
 
@@ -88,11 +88,8 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
-        values = [
-          for suffix in var.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
-          "dynamodb.${data.aws_service.current.region}.amazonaws.${suffix}"
-        ]
+        # AWS does not document which of its suffixes names the service in China.
+        values = [for suffix in var.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] : "dynamodb.${data.aws_service.current.region}.amazonaws.${suffix}"]
       }
     }
   }
@@ -102,7 +99,7 @@ resource "aws_iam_role_policy" "this" {
   count = var.enabled ? 1 : 0
 
   name = "work"
-  # Not the name, which a replaced role keeps: its policies go with the old one.
+  # Not the name, which a replaced role keeps although its policies are deleted.
   role   = aws_iam_role.this[0].id
   policy = data.aws_iam_policy_document.this[0].json
 }

@@ -1,5 +1,5 @@
 variable "enabled" {
-  description = "Whether the role exists. The table stays in any case."
+  description = "Whether the role exists. The table stays if it is false."
   type        = bool
   nullable    = false
 }
@@ -11,7 +11,7 @@ variable "table_name" {
 }
 
 variable "create" {
-  description = "Whether the table is created; if not, it exists."
+  description = "Whether to create the table. If false, it must exist."
   type        = bool
   nullable    = false
 }
@@ -63,44 +63,32 @@ variable "definition" {
 }
 
 variable "location" {
-  description = "Partition, account and region of the table, as recorded; data sources may be put off to the apply."
+  description = "Partition, account and region of the table."
   type        = object({ partition = string, account_id = string, region = string })
   nullable    = false
 }
 
 variable "copy" {
-  description = "Identity of the copy's resources. A created table comes after them, and is destroyed before them."
-  type        = string
-  nullable    = false
-}
-
-variable "role_name" {
-  description = "Name of the role the functions assume."
+  description = "Identity of the copy's resources. A created table is created after them and destroyed before them."
   type        = string
   nullable    = false
 }
 
 variable "role" {
-  description = "Path and permissions boundary of the role."
-  type        = object({ path = string, permissions_boundary_arn = optional(string) })
-  nullable    = false
-}
-
-variable "trusted_account_id" {
-  description = "Account of the functions' roles."
-  type        = string
-  nullable    = false
+  description = "Role that the functions assume: its name, path and permissions boundary, and the account and external id that it requires of them."
+  type = object({
+    name                     = string
+    path                     = string
+    permissions_boundary_arn = optional(string)
+    external_id              = string
+    trusted_account_id       = string
+  })
+  nullable = false
 }
 
 variable "trusted_role_arns" {
   description = "ARNs of the functions' roles."
   type        = list(string)
-  nullable    = false
-}
-
-variable "external_id" {
-  description = "External id the functions give when they assume the role."
-  type        = string
   nullable    = false
 }
 

@@ -1,16 +1,15 @@
-# A function, its log group and its role: what replicator, backfill and control share.
+# A function, its log group and its role.
 
 locals {
   package = "${path.module}/../../lambda/dist/tablecopy.zip"
 
-  # Built, not referenced, here and where else a policy names what it is made together with: known at plan, so a plan
-  # shows whole policies, and nothing waits for it.
+  # Built, not referenced, so that a plan shows whole policies and nothing waits for the resources.
   log_group     = "/aws/lambda/${var.function.name}"
   log_group_arn = "arn:${var.function.location.partition}:logs:${var.function.location.region}:${var.function.location.account_id}:log-group:${local.log_group}"
   function_arn  = "arn:${var.function.location.partition}:lambda:${var.function.location.region}:${var.function.location.account_id}:function:${var.function.name}"
   ec2_arn       = "arn:${var.function.location.partition}:ec2:${var.function.location.region}:${var.function.location.account_id}"
 
-  # A subnet, and a group, may be shared by another account, which its ARN then names.
+  # Another account may share a subnet or a group, and its ARN then names that account.
   shared_ec2_arn = "arn:${var.function.location.partition}:ec2:${var.function.location.region}:*"
 }
 
@@ -18,7 +17,7 @@ data "aws_cloudwatch_log_groups" "here" {
   log_group_name_prefix = local.log_group
 }
 
-# Whether the name was free when the function was first planned. Otherwise the apply would fail halfway.
+# Whether the name was free at the first plan. Otherwise the apply would fail halfway.
 resource "terraform_data" "absent" {
   input            = !contains(coalesce(data.aws_cloudwatch_log_groups.here.log_group_names, toset([])), local.log_group)
   triggers_replace = [local.log_group]
@@ -29,8 +28,8 @@ resource "terraform_data" "absent" {
     postcondition {
       condition     = self.input
       error_message = <<-EOT
-        The log group "${local.log_group}" already exists in account ${var.function.location.account_id}, region ${var.function.location.region}: something is left of an earlier copy of these tables.
-        Save the log if you need it, then delete it with the source's credentials:
+        The log group "${local.log_group}" already exists in account ${var.function.location.account_id}, region ${var.function.location.region}. It is left from an earlier copy of these tables.
+        Save the log if you need it. Then delete it with the source's credentials:
           aws logs delete-log-group --region ${var.function.location.region} --log-group-name ${local.log_group}
       EOT
     }
@@ -56,9 +55,9 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
-    # No aws:SourceArn and no aws:SourceAccount: AWS does not document that Lambda sends them when it assumes an execution
-    # role, least of all to make network interfaces or for the poller of an event source mapping, and a function whose role
-    # asks for what is not sent never starts. A role can be passed within its own account only, and only by who may.
+    # No aws:SourceArn and no aws:SourceAccount, because AWS does not document that Lambda sends them for each use of an
+    # execution role, and a function whose role requires a missing one never starts. A role can be passed only within its own
+    # account, by principals with that permission.
   }
 }
 
@@ -72,16 +71,16 @@ resource "aws_iam_role" "this" {
 }
 
 data "aws_iam_policy_document" "this" {
-  source_policy_documents = [var.policy_json]
+  source_policy_documents = concat([var.policy_json], data.aws_iam_policy_document.vpc[*].json)
 
   statement {
     sid     = "WriteOwnLog"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    # `:*` stands for the streams of this one group; Lambda names them.
+    # `:*` stands for the streams of this group, which Lambda names.
     resources = ["${local.log_group_arn}:*"]
   }
 
-  # DynamoDB opens a table under a KMS key in the name of its caller.
+  # DynamoDB decrypts a table with the permissions of its caller.
   dynamic "statement" {
     for_each = length(var.function.table_key_arns) == 0 ? [] : [var.function.table_key_arns]
 
@@ -93,92 +92,77 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
-        values = [
-          for suffix in var.function.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
-          "dynamodb.${var.function.location.region}.amazonaws.${suffix}"
-        ]
+        # AWS does not document which of its suffixes names the service in China.
+        values = [for suffix in var.function.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] : "dynamodb.${var.function.location.region}.amazonaws.${suffix}"]
       }
     }
   }
+}
 
-  # What Lambda wants of the role of a function in a VPC; it makes the network interfaces in the role's name.
-  dynamic "statement" {
-    for_each = var.function.vpc == null ? [] : [var.function.vpc]
+# Permissions that Lambda requires of the role of a function in a VPC. Lambda creates the network interfaces with them.
+data "aws_iam_policy_document" "vpc" {
+  count = var.function.vpc == null ? 0 : 1
 
-    content {
-      sid     = "LambdaMakesNetworkInterfaces"
-      actions = ["ec2:CreateNetworkInterface"]
-      resources = concat(
-        # `*` stands for an interface yet to be made.
-        ["${local.ec2_arn}:network-interface/*"],
-        [for id in statement.value.subnet_ids : "${local.shared_ec2_arn}:subnet/${id}"],
-        [for id in statement.value.security_group_ids : "${local.shared_ec2_arn}:security-group/${id}"],
-      )
-    }
+  statement {
+    sid     = "LambdaMakesNetworkInterfaces"
+    actions = ["ec2:CreateNetworkInterface"]
+    resources = concat(
+      # `*` stands for an interface that does not exist yet.
+      ["${local.ec2_arn}:network-interface/*"],
+      [for id in var.function.vpc.subnet_ids : "${local.shared_ec2_arn}:subnet/${id}"],
+      [for id in var.function.vpc.security_group_ids : "${local.shared_ec2_arn}:security-group/${id}"],
+    )
   }
 
-  dynamic "statement" {
-    for_each = var.function.vpc == null ? [] : [var.function.vpc]
-
-    content {
-      sid     = "LambdaRemovesNetworkInterfaces"
-      actions = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-      # Lambda gives the interfaces their ids, and refuses a role that may not delete all of this account and region.
-      resources = ["${local.ec2_arn}:*/*"]
-    }
+  statement {
+    sid     = "LambdaRemovesNetworkInterfaces"
+    actions = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+    # Lambda generates the interfaces' ids, and rejects a role without this permission on the whole account and region.
+    resources = ["${local.ec2_arn}:*/*"]
   }
 
-  dynamic "statement" {
-    for_each = var.function.vpc == null ? [] : [var.function.vpc]
-
-    content {
-      sid     = "LambdaFindsNetworkInterfaces"
-      actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-      # The API knows no resource for these actions.
-      resources = ["*"]
-    }
+  statement {
+    sid     = "LambdaFindsNetworkInterfaces"
+    actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+    # The API has no resource for these actions.
+    resources = ["*"]
   }
 
-  # Lambda's own calls do not carry the function's ARN, calls of the code in it do:
+  # Lambda's own calls do not carry the function's ARN, but calls of the function's code do:
   # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
-  dynamic "statement" {
-    for_each = var.function.vpc == null ? [] : [var.function.vpc]
+  statement {
+    sid    = "TheCodeItselfMustNot"
+    effect = "Deny"
+    actions = [
+      "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSubnets",
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:UnassignPrivateIpAddresses",
+    ]
+    # All resources of the statements above.
+    resources = ["*"]
 
-    content {
-      sid    = "TheCodeItselfMustNot"
-      effect = "Deny"
-      actions = [
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSubnets",
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:UnassignPrivateIpAddresses",
-      ]
-      # Whatever the statements above allow.
-      resources = ["*"]
-
-      condition {
-        test     = "ArnEquals"
-        variable = "lambda:SourceFunctionArn"
-        values   = [local.function_arn]
-      }
+    condition {
+      test     = "ArnEquals"
+      variable = "lambda:SourceFunctionArn"
+      values   = [local.function_arn]
     }
   }
 }
 
 resource "aws_iam_role_policy" "this" {
   name = "work"
-  # Not the name, which a replaced role keeps: its policies go with the old one.
+  # Not the name, which a replaced role keeps although its policies are deleted.
   role   = aws_iam_role.this.id
   policy = data.aws_iam_policy_document.this.json
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_50:Tracing wants a permission on all resources, and would tell less than the metrics and the journal do.
-  #checkov:skip=CKV_AWS_116:Nothing is lost with an invocation that fails. The mapping has the failure queue, Step Functions waits for its answer, and the schedule calls again after a minute.
-  #checkov:skip=CKV_AWS_272:The package comes with the module, and the plan shows its hash. A signing profile would have to be the caller's, and so would the build.
+  #checkov:skip=CKV_AWS_50:Tracing requires a permission on all resources, and would show less than the metrics and the journal.
+  #checkov:skip=CKV_AWS_116:A failed invocation loses nothing. The mapping has the failure queue, Step Functions waits for the result, and the schedule calls again after a minute.
+  #checkov:skip=CKV_AWS_272:The package is part of the module, and the plan shows its hash. With a signing profile, the caller would have to sign and build it.
 
   function_name                  = var.function.name
   description                    = var.function.description
@@ -193,7 +177,7 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = var.function.reserved_concurrency
   tags                           = var.function.tags
 
-  # The role needs no permission for it: Lambda makes a grant on the key, in the name of whoever applies.
+  # The role needs no permission for it: Lambda creates a grant on the key with the permissions of the person who applies.
   kms_key_arn = var.function.kms_key_arn
 
   environment {
@@ -209,6 +193,6 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # Otherwise Lambda makes the log group itself, without retention, and the first invocations are denied.
+  # Otherwise Lambda creates the log group without retention, and the first invocations are denied.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }

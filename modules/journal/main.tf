@@ -1,11 +1,11 @@
-# Checkpoints and marks say how far a run has come in one stream. In another stream they would let a copy that has
-# lost changes look complete, so a new stream gets a new, empty journal.
+# Checkpoints and applied batches record the position of a run in one stream. With another stream, a copy that has lost changes
+# would look complete, so a new stream gets a new, empty journal.
 resource "terraform_data" "stream" {
   triggers_replace = [var.stream_arn]
 }
 
 resource "aws_dynamodb_table" "this" {
-  #checkov:skip=CKV_AWS_28:A journal of an earlier hour would bring back leases and checkpoints of then, and the copy would lose changes. If it is lost, a new copy is made.
+  #checkov:skip=CKV_AWS_28:A restored journal would contain old leases and checkpoints, and the copy would lose changes. A lost journal requires a new copy.
 
   name         = var.name
   billing_mode = "PAY_PER_REQUEST"
@@ -27,13 +27,13 @@ resource "aws_dynamodb_table" "this" {
     enabled        = true
   }
 
-  # The journal holds keys of the user's items: it is encrypted as they are.
+  # The journal holds keys of the source table's items, so it is encrypted as they are.
   dynamic "server_side_encryption" {
     for_each = var.kms ? [true] : []
 
     content {
       enabled = true
-      # Without an ARN: the key that AWS manages. Its own ARN is not accepted here.
+      # Without an ARN for the key that AWS manages, whose own ARN is not accepted here.
       kms_key_arn = var.kms_key_arn
     }
   }
@@ -41,16 +41,16 @@ resource "aws_dynamodb_table" "this" {
   tags = var.tags
 
   lifecycle {
-    # Encryption is chosen once. The provider also hides the ARN of the key AWS manages when it reads it back.
+    # Encryption is chosen once. The provider also hides the ARN of the key that AWS manages.
     ignore_changes       = [server_side_encryption]
     replace_triggered_by = [terraform_data.stream]
   }
 }
 
-# Which journal this is. Another one, empty, takes its place when the table is made again under whatever name, also when
-# it was deleted by hand: a table yet to be made has no ARN, and the trigger is then unknown.
+# Identity of this journal. It changes when the table is created again, under any name and also after a deletion by hand: a
+# table that does not exist yet has no ARN, so the trigger is unknown.
 resource "terraform_data" "generation" {
-  # The key the table was created under, and stays under.
+  # The key that the table was created with and keeps.
   input            = { kms_key_arn = var.kms_key_arn }
   triggers_replace = [aws_dynamodb_table.this.arn]
 

@@ -14,6 +14,6 @@ output "generation" {
 }
 
 output "kms_key_arn" {
-  description = "ARN of the customer-managed key the journal was created under; null if there was none."
+  description = "ARN of the customer-managed key that the journal was created with. Null if there was none."
   value       = terraform_data.generation.input.kms_key_arn
 }

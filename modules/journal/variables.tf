@@ -5,19 +5,19 @@ variable "name" {
 }
 
 variable "stream_arn" {
-  description = "ARN of the stream the journal's run follows. Another stream needs another journal."
+  description = "ARN of the stream that the run follows. Another stream needs another journal."
   type        = string
   nullable    = false
 }
 
 variable "kms" {
-  description = "Whether the source table is encrypted with a KMS key; the journal then is, too."
+  description = "Whether a KMS key encrypts the journal, as it does the source table."
   type        = bool
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the customer-managed key; null for the one AWS manages."
+  description = "ARN of the customer-managed key. Null for the key that AWS manages."
   type        = string
   default     = null
 }

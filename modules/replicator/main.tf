@@ -1,4 +1,4 @@
-# Stream to destination: the event source mapping, the function it feeds, and the queue it reports failures to.
+# Stream to destination: the event source mapping, its function, and its failure queue.
 
 locals {
   location    = var.function.location
@@ -7,8 +7,8 @@ locals {
   queue_arn = "arn:${local.location.partition}:sqs:${local.location.region}:${local.location.account_id}:${var.names.failure_queue}"
 }
 
-# Told, with metadata only, of a batch the mapping has given up. With unlimited retries that happens only when the
-# stream lets a record expire.
+# Receives the metadata of a batch that the mapping has given up. Retries are unlimited, so this happens only after the stream
+# has expired a record.
 resource "aws_sqs_queue" "failures" {
   name                      = var.names.failure_queue
   message_retention_seconds = 14 * 24 * 3600
@@ -21,20 +21,20 @@ resource "aws_sqs_queue" "failures" {
     precondition {
       condition     = local.kms_key_arn == null ? true : split(":", local.kms_key_arn)[3] == local.location.region
       error_message = <<-EOT
-        kms_key_arn is ${coalesce(local.kms_key_arn, "?")}; the functions, their logs and the failure queue are in ${local.location.region}, and AWS encrypts them with a key of their own region only.
-        Give a key there. Its keys lists, with the source's credentials:
+        kms_key_arn is ${coalesce(local.kms_key_arn, "?")}, but the functions, their logs and the failure queue are in ${local.location.region}. AWS encrypts them only with a key of the same region.
+        Set a key of that region. To list them, with the source's credentials:
           aws kms list-keys --region ${local.location.region}
       EOT
     }
   }
 }
 
-# Who in the account may read the queue is for the account's own policies to say. Nobody else is let in.
+# The account's own policies allow access to the queue. No other account has access.
 data "aws_iam_policy_document" "queue" {
   statement {
     sid    = "RefuseUnencryptedTransport"
     effect = "Deny"
-    # All that carries a message, or does away with one; SQS takes seven actions in a statement.
+    # The actions on messages. SQS allows seven actions in a statement.
     actions   = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:PurgeQueue"]
     resources = [local.queue_arn]
 
@@ -50,8 +50,7 @@ data "aws_iam_policy_document" "queue" {
     }
   }
 
-  # A message that stays here keeps a run from getting ready. Lambda sends in the role's name, so that there is no
-  # aws:SourceArn to ask for.
+  # A message here prevents a run from becoming ready. Lambda sends with the role's permissions, without an aws:SourceArn.
   statement {
     sid       = "OnlyTheReplicatorReports"
     effect    = "Deny"
@@ -81,7 +80,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid     = "FindTheStream"
     actions = ["dynamodb:ListStreams"]
-    # The API knows no resource for this action; a mapping is refused without it.
+    # The API has no resource for this action, and a mapping requires it.
     resources = ["*"]
   }
 
@@ -103,7 +102,7 @@ data "aws_iam_policy_document" "this" {
     resources = [local.queue_arn]
   }
 
-  # SQS encrypts in the name of the sender.
+  # SQS encrypts with the permissions of the sender.
   dynamic "statement" {
     for_each = local.kms_key_arn == null ? [] : [local.kms_key_arn]
 
@@ -115,11 +114,8 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        # In China a service is named by its endpoint, or as elsewhere: AWS does not document which.
-        values = [
-          for suffix in local.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] :
-          "sqs.${local.location.region}.amazonaws.${suffix}"
-        ]
+        # AWS does not document which of its suffixes names the service in China.
+        values = [for suffix in local.location.partition == "aws-cn" ? ["com", "com.cn"] : ["com"] : "sqs.${local.location.region}.amazonaws.${suffix}"]
       }
     }
   }
@@ -137,8 +133,8 @@ module "function" {
   policy_json = data.aws_iam_policy_document.this.json
 }
 
-# A mapping goes with the journal: it knows how far it has read the stream, and the journal, what became of that. Beside an
-# empty journal the old mapping would begin behind changes that the new run never saw applied.
+# The mapping knows how far it has read the stream, and the journal knows which of these changes were applied. With an empty
+# journal, an old mapping would start after changes that the new run has not seen, so a new journal replaces the mapping.
 resource "terraform_data" "journal" {
   triggers_replace = [var.journal.generation]
 }
@@ -148,22 +144,21 @@ resource "aws_lambda_event_source_mapping" "this" {
   function_name     = module.function.arn
   starting_position = "TRIM_HORIZON"
 
-  # The run switches the mapping on and off; see the lifecycle block.
+  # The run enables and disables the mapping.
   enabled = false
 
   batch_size                         = var.settings.batch_size
   maximum_batching_window_in_seconds = var.settings.batching_window_seconds
 
-  # Not a variable: control follows the marks of applied batches from one to the next, and they make a chain only if
-  # one lane reads the shard.
+  # Not a variable: the reconciler follows the chain of applied batches, and only one reader of a shard makes a chain.
   parallelization_factor = 1
 
-  # The function alone decides which record is refused for good. A limit here would drop what waits behind a slice.
+  # Only the function decides which record is permanently rejected. A limit here would drop changes that wait for a slice.
   maximum_retry_attempts        = -1
   maximum_record_age_in_seconds = -1
 
-  # The function says from which record on a batch is to come again. Bisecting is left off: it would cut a batch that
-  # failed for no record's sake, as one that comes too early, into ever smaller ones.
+  # The function reports the record from which to retry a batch. Bisecting stays off, because it would split batches that fail
+  # for another reason than a record, for example during a slice.
   function_response_types = ["ReportBatchItemFailures"]
 
   destination_config {

@@ -1,11 +1,6 @@
-output "function_name" {
-  description = "Name of the function."
-  value       = module.function.name
-}
-
-output "function_arn" {
-  description = "ARN of the function."
-  value       = module.function.arn
+output "function" {
+  description = "Name and ARN of the function."
+  value       = { name = module.function.name, arn = module.function.arn }
 }
 
 output "role_arn" {
@@ -15,16 +10,10 @@ output "role_arn" {
 
 output "event_source_mapping" {
   description = "UUID and ARN of the event source mapping."
-  value = {
-    uuid = aws_lambda_event_source_mapping.this.uuid
-    arn  = aws_lambda_event_source_mapping.this.arn
-  }
+  value       = { uuid = aws_lambda_event_source_mapping.this.uuid, arn = aws_lambda_event_source_mapping.this.arn }
 }
 
 output "failure_queue" {
   description = "URL and ARN of the failure queue."
-  value = {
-    url = aws_sqs_queue.failures.url
-    arn = aws_sqs_queue.failures.arn
-  }
+  value       = { url = aws_sqs_queue.failures.url, arn = aws_sqs_queue.failures.arn }
 }
