@@ -148,7 +148,9 @@ def test_another_destination_is_refused(copy: Copy) -> None:
 def test_a_destroy_from_another_account_is_refused(copy: Copy) -> None:
     copy.stack.set(**{**copy.variables, "destination_table": {"name": TABLE, "profile": "source"}})
     refusal = copy.stack.destroy_refused()
-    here, there = (f"account {account}, region eu-west-1" for account in (SOURCE_ACCOUNT, DESTINATION_ACCOUNT))
+    here, there = (
+        f"account {account}, region eu-west-1" for account in (SOURCE_ACCOUNT, DESTINATION_ACCOUNT)
+    )
     assert f"from {here}, to {there}." in refusal
     assert f"from {here}, to {here}." in refusal
     copy.stack.set(**copy.variables)

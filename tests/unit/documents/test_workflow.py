@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import yaml
 from tests.unit.documents.makefile import TARGETS
 from tools.docs_tables.__main__ import REPOSITORY
 from tools.local.terraform import OLDEST_PROVIDER, OLDEST_TERRAFORM
+
+WORKFLOWS = sorted(REPOSITORY.glob(".github/workflows/*.yml"))
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +33,28 @@ def test_the_workflow_runs_what_ci_runs(job: dict[str, Any]) -> None:
     assert {command.split()[1] for command in commands} <= TARGETS
 
 
-def test_every_action_has_a_version_and_the_job_an_end(job: dict[str, Any]) -> None:
-    actions = [step["uses"] for step in job["steps"] if "uses" in step]
-    assert [
-        action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|[0-9a-f]{40})", action)
-    ] == []
-    assert job["timeout-minutes"] <= 90
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_a_commit_with_its_version_and_every_job_ends(path: Path) -> None:
+    actions = re.findall(r"uses: (.*)", path.read_text())
+    pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert [action for action in actions if not pinned.fullmatch(action)] == []
+    jobs = yaml.safe_load(path.read_text())["jobs"].values()
+    assert max(job["timeout-minutes"] for job in jobs) <= 90
+
+
+def test_one_commit_for_each_action() -> None:
+    actions = {action for path in WORKFLOWS for action in re.findall(r"uses: (\S+)", path.read_text())}
+    assert len(actions) == len({action.partition("@")[0] for action in actions})
+
+
+def test_dependabot_covers_every_ecosystem() -> None:
+    updates = yaml.safe_load((REPOSITORY / ".github/dependabot.yml").read_text())["updates"]
+    ecosystems = {update["package-ecosystem"]: update for update in updates}
+    assert set(ecosystems) == {"pip", "npm", "github-actions", "terraform"}
+    packages = {
+        path.parent for path in REPOSITORY.glob("tools/**/package.json") if "node_modules" not in path.parts
+    }
+    assert {REPOSITORY / name.lstrip("/") for name in ecosystems["npm"]["directories"]} == packages
 
 
 def test_lowest_and_highest_python(job: dict[str, Any]) -> None:
