@@ -1,4 +1,4 @@
-# Copies one table to another account, with everything said that can be said. The module brings its own providers.
+# Copies one table to another account, with every setting. The module has its own providers.
 
 module "copy" {
   source = "../.."
@@ -15,16 +15,16 @@ module "copy" {
     profile = var.destination_profile
   }
 
-  # In place of what the source has. What is left out follows it.
+  # Settings that differ from the source table's.
   destination_definition = {
     point_in_time_recovery = { enabled = true }
     deletion_protection    = var.deletion_protection
 
-    # Warmed for the backfill, with the command of the output `commands.warm_throughput`.
+    # Warmed for the backfill, with the command in the output `commands.warm_throughput`.
     warm_throughput = { read_units_per_second = 12000, write_units_per_second = 8000 }
   }
 
-  # After the cutover, `false` removes everything but the destination table.
+  # After the cutover, `false` removes everything except the destination table.
   enabled        = var.enabled
   start_on_apply = true
 
@@ -53,7 +53,7 @@ module "copy" {
     reserved_concurrency  = 2
   }
 
-  # What an organization asks for.
+  # Requirements of an organization.
   roles = {
     path                                 = "/platform/"
     source_permissions_boundary_arn      = var.source_permissions_boundary_arn

@@ -15,13 +15,13 @@ variable "source_profile" {
 }
 
 variable "destination_table_name" {
-  description = "Table to copy into; left out, the name of the source table."
+  description = "Table to copy into. By default the source table's name."
   type        = string
   default     = null
 }
 
 variable "destination_region" {
-  description = "Region to copy into; left out, the region of the source table."
+  description = "Region to copy into. By default the source table's region."
   type        = string
   default     = null
 }
@@ -38,48 +38,48 @@ variable "deletion_protection" {
 }
 
 variable "enabled" {
-  description = "Whether the copy exists; `false` removes everything but the destination table."
+  description = "Whether the copy exists. `false` removes everything except the destination table."
   type        = bool
   default     = true
 }
 
 variable "alarm_email_addresses" {
-  description = "Addresses that the alarms are sent to, once confirmed."
+  description = "Email addresses that the alarms notify, after they are confirmed."
   type        = list(string)
   nullable    = false
   default     = []
 }
 
 variable "alarm_topic_arns" {
-  description = "SNS topics the alarms tell."
+  description = "SNS topics that the alarms notify."
   type        = list(string)
   default     = []
 }
 
 variable "source_permissions_boundary_arn" {
-  description = "Policy of the source account that bounds the roles there."
+  description = "Permissions boundary of the roles in the source account."
   type        = string
   default     = null
 }
 
 variable "destination_permissions_boundary_arn" {
-  description = "Policy of the destination account that bounds the role there."
+  description = "Permissions boundary of the role in the destination account."
   type        = string
   default     = null
 }
 
 variable "kms_key_arn" {
-  description = "Key of the source account for logs, queue, topic and environment variables."
+  description = "KMS key of the source account for logs, queue, topic and environment variables."
   type        = string
   default     = null
 }
 
 variable "vpc" {
   description = <<-EOT
-    Where in the source account the functions run; left out, in Lambda's own network.
+    VPC of the source account that the functions run in. By default Lambda's own network.
 
     * `subnet_ids`: private subnets.
-    * `security_group_ids`: groups that let HTTPS out.
+    * `security_group_ids`: security groups that allow outbound HTTPS.
   EOT
   type = object({
     subnet_ids         = list(string)

@@ -1,5 +1,5 @@
-# Both tables under customer-managed keys. A key is of one account and region, so the destination gets one of its own.
-# Providers of its own, because the key is made here: in yours, give the ARN of one that is there.
+# Copies a table that a customer-managed key encrypts. A key belongs to one account and region, so the destination table gets
+# a key of its own. This example creates that key and therefore has providers. With an existing key, set its ARN instead.
 
 provider "aws" {
   alias   = "source"
@@ -13,10 +13,10 @@ provider "aws" {
   profile = var.destination_profile
 }
 
-# Without a policy of its own the key leaves it to the account's IAM policies who may use it, and the module grants it to
-# the one role that needs it. A key whose policy names its users must name the roles of the outputs below.
+# Without a key policy, the account's IAM policies decide on its use, and the module allows it to the role that needs it. A
+# key policy that names its users must name the roles in the outputs below.
 resource "aws_kms_key" "destination" {
-  #checkov:skip=CKV2_AWS_64:The policy that AWS gives it leaves the decision to the account's IAM policies, as said above.
+  #checkov:skip=CKV2_AWS_64:The default key policy leaves the decision to the account's IAM policies, as described above.
 
   provider = aws.destination
 
@@ -31,7 +31,7 @@ module "copy" {
     name    = var.table_name
     profile = var.source_profile
 
-    # The journal, which holds keys of items, is then under the source's key, too.
+    # The source table's key then also encrypts the journal, which holds keys of items.
     customer_managed_key = true
   }
 

@@ -1,4 +1,4 @@
-# `verify` and `tablecopy` with --from-terraform read these.
+# `tablecopy` and `verify` read these outputs (`--from-terraform`).
 
 output "tables" {
   description = "Both tables and how to reach them."
@@ -6,21 +6,21 @@ output "tables" {
 }
 
 output "control_function_name" {
-  description = "Function that `tablecopy` talks to."
+  description = "Name of the function that answers `tablecopy`."
   value       = module.copy.control_function_name
 }
 
 output "commands" {
-  description = "Commands ready to paste."
+  description = "Commands to paste."
   value       = module.copy.commands
 }
 
 output "roles_for_the_source_key" {
-  description = "Roles a policy of the source's key must allow kms:Decrypt through DynamoDB, if it names its users."
+  description = "Roles that the key policy of the source table must allow to call kms:Decrypt through DynamoDB, if it names its users."
   value       = values(module.copy.function_role_arns)
 }
 
 output "role_for_the_destination_key" {
-  description = "Role a policy of the destination's key must allow the same."
+  description = "Role that the key policy of the destination table must allow to do the same, if it names its users."
   value       = module.copy.destination_role_arn
 }

@@ -1,5 +1,5 @@
-# Copies into a table that is there already: the new account's own configuration defines it, with its indexes, key and
-# alarms, and this copy only fills it. Its key must be the source's; the rest may differ, and `verify` tells how.
+# Copies into an existing table, which the new account's own configuration defines with its indexes, encryption and alarms.
+# Its key must be the source table's. Other settings may differ, and `verify` shows the differences.
 
 module "copy" {
   source = "../.."
@@ -17,8 +17,7 @@ module "copy" {
 
     create = false
 
-    # A table that holds items is refused unless this is true: the copy overwrites items with the same key, and never
-    # deletes one that the source lacks.
+    # Required if the table holds items. The copy overwrites items with the same key and never deletes the others.
     allow_items = var.allow_items
   }
 }

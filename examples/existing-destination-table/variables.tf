@@ -20,7 +20,7 @@ variable "destination_table_name" {
 }
 
 variable "destination_region" {
-  description = "Region of the existing table; left out, the region of the source table."
+  description = "Region of the existing table. By default the source table's region."
   type        = string
   default     = null
 }
@@ -31,7 +31,7 @@ variable "destination_profile" {
 }
 
 variable "allow_items" {
-  description = "Whether to start although the existing table holds items."
+  description = "Whether `tablecopy start` may start the run although the existing table holds items."
   type        = bool
   default     = false
 }

@@ -1,4 +1,4 @@
-# Copies several tables to another account. modules/copy takes the providers, so it can be called with for_each.
+# Copies several tables to another account. modules/copy has no providers of its own, so you can call it with for_each.
 
 provider "aws" {
   alias   = "source"

@@ -1,11 +1,11 @@
 variable "tables" {
   description = <<-EOT
-    The tables to copy, by their names.
+    Tables to copy, by name.
 
-    * `destination_name`: left out, the same.
-    * `segments`: of the backfill.
+    * `destination_name`: name of the destination table. By default the same name.
+    * `segments`: number of segments of the backfill.
     * `deletion_protection`: whether the destination table is protected from deletion.
-    * `enabled`: whether the copy exists; `false` removes everything but the destination table.
+    * `enabled`: whether the copy exists. `false` removes everything except the destination table.
   EOT
   type = map(object({
     destination_name    = optional(string)

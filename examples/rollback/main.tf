@@ -1,11 +1,11 @@
-# The way back: the same module the other way round, set up after the copy is sealed and before the writers move.
+# Rollback: the same module in the other direction, applied after the copy is sealed and before you switch the writers.
 #
-# At that moment both tables are equal and nobody writes. From then on every change at the new table is followed to the
-# old one, deletions too, and going back is a cutover like the first. Set up later, the old table would keep what was
-# deleted at the new one in between: a copy never deletes what its source lacks.
+# At that moment both tables are equal, and no one writes. From then on, the rollback copies each change of the new table,
+# including deletions, to the old one, and going back is a cutover like the first. If you apply it later, the old table keeps
+# items that were deleted from the new one in between, because a copy never deletes items that its source does not have.
 #
-# The new table's stream follows the old one's, so it is on already. The first copy must be sealed (`tablecopy seal`): two
-# copies in a circle would hand every change back and forth.
+# The new table's stream is already on, because it follows the old one's. The first copy must be sealed (`tablecopy seal`).
+# Otherwise the two copies would send each change back and forth.
 
 module "rollback" {
   source = "../.."
@@ -22,11 +22,10 @@ module "rollback" {
     profile = var.old_profile
 
     create = false
-    # The old table holds the items that were copied from it. The run therefore starts with `tablecopy start`, not with
-    # the apply.
+    # The old table holds the copied items, so `tablecopy start` starts the run, not the apply.
     allow_items = true
   }
 
-  # Its own prefix: easy to tell from the first copy's resources, which are in the other account.
+  # Another prefix than the first copy's.
   name = "tableback"
 }

@@ -1,4 +1,4 @@
-# `verify` and `tablecopy` with --from-terraform read these.
+# `tablecopy` and `verify` read these outputs (`--from-terraform`).
 
 output "tables" {
   description = "Both tables and how to reach them."
@@ -6,11 +6,11 @@ output "tables" {
 }
 
 output "control_function_name" {
-  description = "Function that `tablecopy` talks to."
+  description = "Name of the function that answers `tablecopy`."
   value       = module.rollback.control_function_name
 }
 
 output "commands" {
-  description = "Commands ready to paste."
+  description = "Commands to paste."
   value       = module.rollback.commands
 }

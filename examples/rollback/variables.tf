@@ -1,5 +1,5 @@
 variable "new_table_name" {
-  description = "Table the writers move to: the first copy's destination."
+  description = "Table that the writers use now: the destination of the first copy."
   type        = string
 }
 
@@ -15,12 +15,12 @@ variable "new_profile" {
 }
 
 variable "old_table_name" {
-  description = "Table the writers come from: the first copy's source."
+  description = "Table that the writers used before: the source of the first copy."
   type        = string
 }
 
 variable "old_region" {
-  description = "Region of the old table; left out, the region of the new one."
+  description = "Region of the old table. By default the new table's region."
   type        = string
   default     = null
 }

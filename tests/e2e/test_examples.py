@@ -156,7 +156,8 @@ def test_no_secret_is_in_the_state(state: dict[str, Any]) -> None:
 
 def test_many_tables(applied: Applied) -> None:
     """Side by side in one state, one of them under another name, by the commands the outputs give."""
-    commands = applied.many_tables.output()["commands"]
+    copies = applied.many_tables.output()["copies"]
+    commands = {name: copy["commands"] for name, copy in copies.items()}
     for name in TABLES:
         assert tablecopy(_words(commands[name]["start"])) == 0
     for name, there in TABLES.items():
