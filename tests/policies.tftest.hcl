@@ -27,7 +27,7 @@ variables {
     schedule      = "schedule"
   }
   role                 = { path = "/copies/", permissions_boundary_arn = "arn:aws:iam::111111111111:policy/boundary" }
-  journal              = { arn = "arn:aws:dynamodb:eu-central-1:111111111111:table/journal", generation = "a-journal" }
+  journal              = { name = "journal", arn = "arn:aws:dynamodb:eu-central-1:111111111111:table/journal", generation = "a-journal" }
   journal_arn          = "arn:aws:dynamodb:eu-central-1:111111111111:table/journal"
   source_table_arn     = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
   stream_arn           = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"

@@ -26,11 +26,12 @@ module "control" {
     # The journal's key only, because control reads no other table.
     table_key_arns = compact([var.journal.kms_key_arn])
   })
-  environment = merge(var.environment, {
+  environment = {
+    JOURNAL_TABLE         = var.journal.name
     STREAM_ARN            = var.stream_arn
     TOTAL_SEGMENTS        = tostring(var.settings.segments)
     DRAINED_AFTER_SECONDS = tostring(var.settings.drained_after_seconds)
     RECONCILER_FUNCTION   = var.names.reconciler
-  })
+  }
   policy_json = data.aws_iam_policy_document.control.json
 }

@@ -77,8 +77,8 @@ variable "backfill" {
 }
 
 variable "journal" {
-  description = "ARN of the journal table, and of the customer-managed key it was created under, if any."
-  type        = object({ arn = string, kms_key_arn = optional(string) })
+  description = "Name and ARN of the journal table, and the ARN of its customer-managed key, if any."
+  type        = object({ name = string, arn = string, kms_key_arn = optional(string) })
   nullable    = false
 }
 

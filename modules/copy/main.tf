@@ -49,8 +49,7 @@ locals {
     var.backfill.reserved_concurrency == null ? var.backfill.concurrency : 0,
     var.replicator.reserved_concurrency == null ? 1 : 0,
     var.control.reserved_concurrency == null ? 1 : 0,
-    # Control.
-    1,
+    1, # Control.
   ])
 }
 

@@ -146,6 +146,16 @@ def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: Local
         )
 
 
+def test_control_is_told_nothing_of_the_tables(applied: Applied, local_aws: LocalAws) -> None:
+    _, outputs = applied
+    client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
+    configuration = client.get_function_configuration(FunctionName=outputs["control_function_name"])
+    variables = configuration["Environment"]["Variables"]
+    assert variables.pop("JOURNAL_TABLE") == outputs["journal_table_name"]
+    assert variables.pop("RECONCILER_FUNCTION") == outputs["reconciler_function_name"]
+    assert set(variables) == {"STREAM_ARN", "TOTAL_SEGMENTS", "DRAINED_AFTER_SECONDS"}
+
+
 def test_the_reconciler_and_workers_are_told_the_budgets(applied: Applied, local_aws: LocalAws) -> None:
     _, outputs = applied
     client = local_aws.session(SOURCE_ACCOUNT).client("lambda")

@@ -61,18 +61,15 @@ run "source_has_another_definition_now" {
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
-      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
-      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
-      stream_enabled         = true
-      stream_view_type       = "NEW_IMAGE"
-      table_class            = "STANDARD"
-      billing_mode           = "PAY_PER_REQUEST"
-      hash_key               = "customer"
-      range_key              = "number"
-      attribute              = [{ name = "customer", type = "S" }, { name = "number", type = "N" }]
-      global_secondary_index = []
-      local_secondary_index  = []
-      server_side_encryption = []
+      arn              = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn       = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
+      stream_enabled   = true
+      stream_view_type = "NEW_IMAGE"
+      table_class      = "STANDARD"
+      billing_mode     = "PAY_PER_REQUEST"
+      hash_key         = "customer"
+      range_key        = "number"
+      attribute        = [{ name = "customer", type = "S" }, { name = "number", type = "N" }]
     }
   }
 
@@ -91,18 +88,15 @@ run "source_was_created_again_with_another_key" {
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
-      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
-      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
-      stream_enabled         = true
-      stream_view_type       = "NEW_IMAGE"
-      table_class            = "STANDARD"
-      billing_mode           = "PAY_PER_REQUEST"
-      hash_key               = "id"
-      range_key              = ""
-      attribute              = [{ name = "id", type = "S" }]
-      global_secondary_index = []
-      local_secondary_index  = []
-      server_side_encryption = []
+      arn              = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn       = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
+      stream_enabled   = true
+      stream_view_type = "NEW_IMAGE"
+      table_class      = "STANDARD"
+      billing_mode     = "PAY_PER_REQUEST"
+      hash_key         = "id"
+      range_key        = ""
+      attribute        = [{ name = "id", type = "S" }]
     }
   }
 
@@ -147,18 +141,15 @@ run "stream_was_turned_off_and_on" {
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
-      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
-      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
-      stream_enabled         = true
-      stream_view_type       = "NEW_AND_OLD_IMAGES"
-      table_class            = "STANDARD"
-      billing_mode           = "PROVISIONED"
-      hash_key               = "customer"
-      range_key              = "number"
-      attribute              = [{ name = "customer", type = "S" }, { name = "number", type = "N" }]
-      global_secondary_index = []
-      local_secondary_index  = []
-      server_side_encryption = []
+      arn              = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn       = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-02-02T00:00:00.000"
+      stream_enabled   = true
+      stream_view_type = "NEW_AND_OLD_IMAGES"
+      table_class      = "STANDARD"
+      billing_mode     = "PROVISIONED"
+      hash_key         = "customer"
+      range_key        = "number"
+      attribute        = [{ name = "customer", type = "S" }, { name = "number", type = "N" }]
     }
   }
 

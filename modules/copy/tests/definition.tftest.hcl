@@ -129,14 +129,10 @@ run "an_on_demand_source_with_little_set" {
       hash_key               = "id"
       range_key              = ""
       table_class            = ""
-      tags                   = {}
       attribute              = [{ name = "id", type = "S" }]
-      global_secondary_index = []
-      local_secondary_index  = []
       on_demand_throughput   = [{ max_read_request_units = 700, max_write_request_units = -1 }]
       point_in_time_recovery = [{ enabled = true, recovery_period_in_days = 0 }]
       ttl                    = [{ attribute_name = "", enabled = false }]
-      server_side_encryption = []
     }
   }
 
@@ -178,14 +174,8 @@ run "provisioned_in_place_of_on_demand" {
       hash_key               = "id"
       range_key              = ""
       table_class            = ""
-      tags                   = {}
       attribute              = [{ name = "id", type = "S" }, { name = "state", type = "S" }]
       global_secondary_index = [{ name = "by-state", hash_key = "state", range_key = "", projection_type = "ALL", non_key_attributes = [], read_capacity = 0, write_capacity = 0, on_demand_throughput = [] }]
-      local_secondary_index  = []
-      on_demand_throughput   = []
-      point_in_time_recovery = []
-      ttl                    = []
-      server_side_encryption = []
     }
   }
 

@@ -35,18 +35,8 @@ run "stream_has_keys_only" {
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
-      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
-      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
-      stream_enabled         = true
-      stream_view_type       = "KEYS_ONLY"
-      table_class            = "STANDARD"
-      billing_mode           = "PAY_PER_REQUEST"
-      hash_key               = "id"
-      range_key              = ""
-      attribute              = [{ name = "id", type = "S" }]
-      global_secondary_index = []
-      local_secondary_index  = []
-      server_side_encryption = []
+      stream_enabled   = true
+      stream_view_type = "KEYS_ONLY"
     }
   }
 
@@ -59,18 +49,15 @@ run "new_images_are_enough" {
   override_data {
     target = data.aws_dynamodb_table.source
     values = {
-      arn                    = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
-      stream_arn             = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
-      stream_enabled         = true
-      stream_view_type       = "NEW_IMAGE"
-      table_class            = "STANDARD"
-      billing_mode           = "PAY_PER_REQUEST"
-      hash_key               = "id"
-      range_key              = ""
-      attribute              = [{ name = "id", type = "S" }]
-      global_secondary_index = []
-      local_secondary_index  = []
-      server_side_encryption = []
+      arn              = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders"
+      stream_arn       = "arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"
+      stream_enabled   = true
+      stream_view_type = "NEW_IMAGE"
+      table_class      = "STANDARD"
+      billing_mode     = "PAY_PER_REQUEST"
+      hash_key         = "id"
+      range_key        = ""
+      attribute        = [{ name = "id", type = "S" }]
     }
   }
 }
