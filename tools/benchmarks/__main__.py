@@ -1,37 +1,29 @@
-"""Measures everything, or the figures named.
+"""Measures all figures, or those that are named.
 
     python -m tools.benchmarks                          every figure
     python -m tools.benchmarks backfill worker_memory   these
     BENCH=full python -m tools.benchmarks               longer, on larger tables
 
-Standard output has one JSON object for each figure, standard error what is going on and a table. Exits 1 when
-something required was not reached.
+Standard output has one JSON object for each figure, standard error progress and a table. The exit code is 1
+if a figure misses what is required of it.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
-from tools.benchmarks.bench import Bench
-from tools.benchmarks.figure import Figure
-from tools.benchmarks.figures import (
-    backfill,
-    cold_start,
-    memory,
-    overlap,
-    replicator,
-    scaling,
-    verify,
-    verify_engine,
-    verify_size,
-)
-from tools.benchmarks.machine import machine
-from tools.benchmarks.required import missed
-from tools.benchmarks.table import text_table
+from tools.benchmarks.comparing import measure_size, measure_verify
+from tools.benchmarks.copying import measure_backfill, measure_memory, measure_overlap
+from tools.benchmarks.figures import Bench, Figure, missed, text_table
+from tools.benchmarks.handlers import measure_cold_start, measure_replicator
+from tools.benchmarks.meter import CORES
 
 
 @dataclass(frozen=True)
@@ -43,18 +35,16 @@ class Family:
 
 
 FAMILIES = (
-    Family(["backfill"], backfill.measure),
-    Family(["backfill_overlap"], overlap.measure),
-    Family(["replicator_wall", "replicator_cpu", "replicator_hot_key"], replicator.measure),
-    Family(["worker_memory"], memory.measure),
-    Family(["segments_scaling"], scaling.measure),
-    Family(["cold_start"], cold_start.measure),
-    Family(["verify"], verify.measure),
-    Family(["verify_memory", "verify_scaling"], verify_size.measure),
-    Family(["verify_engine"], verify_engine.measure),
+    Family(["backfill"], measure_backfill),
+    Family(["backfill_overlap"], measure_overlap),
+    Family(["replicator_wall", "replicator_cpu", "replicator_hot_key"], measure_replicator),
+    Family(["worker_memory"], measure_memory),
+    Family(["cold_start"], measure_cold_start),
+    Family(["verify"], measure_verify),
+    Family(["verify_memory", "verify_scaling"], measure_size),
 )
 
-# The share of the cores that other programs may take before seconds mean little.
+# Above this share of the cores for other programs, seconds mean little.
 _QUIET = 0.1
 
 _NORMAL = Bench()
@@ -82,8 +72,8 @@ def main(wanted: Sequence[str]) -> int:
     busiest = max((figure.others_busy or 0.0 for figure in figures), default=0.0)
     if busiest > _QUIET:
         print(
-            f"other programs took up to {busiest:.0%} of the cores meanwhile (others_busy): "
-            "measure again when the machine is quiet",
+            f"other programs used up to {busiest:.0%} of the cores (others_busy). "
+            "Measure again when the machine is quiet.",
             file=sys.stderr,
         )
     for failure in failures:
@@ -91,7 +81,26 @@ def main(wanted: Sequence[str]) -> int:
     return 1 if failures else 0
 
 
+def machine() -> str:
+    """CPU, cores and versions; nothing that names the machine's owner."""
+    return (
+        f"{_cpu()}, {CORES} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"boto3 {version('boto3')}, botocore {version('botocore')}"
+    )
+
+
+def _cpu() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        lines = (line.split(":", 1) for line in information.read_text().splitlines() if ":" in line)
+        fields = {name.strip(): value.strip() for name, value in lines}
+        name = fields.get("model name", platform.machine())
+        speed = f" {float(fields['cpu MHz']) / 1000:.1f} GHz" if "cpu MHz" in fields else ""
+        return f"{name}{speed}"
+    return platform.processor() or platform.machine()
+
+
 if __name__ == "__main__":
-    # Ended like that, too, it takes along what it has started.
+    # Ends the processes that it has started as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main(sys.argv[1:]))

@@ -1,32 +1,38 @@
-"""Measures a subject from inside its process: wall clock and CPU of the work alone, and peak memory."""
+"""Measures time and memory, inside a subject's process and around a command with all its processes.
+
+The server has one core and the subjects have the others. The share that other programs take is measured too.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MB = 1024 * 1024
 
 
 def measure(parts: Iterable[Callable[[], int]]) -> None:
-    """Say ``ready``, wait for a line, do the ``parts`` of the work and print what they took.
+    """Print ``ready``, wait for a line, do the ``parts`` of the work and print what they used.
 
-    Each part returns how many items it did. What happens in between, while ``parts`` is asked for the next
-    one, is not counted, and what is printed meanwhile goes nowhere.
+    Each part returns its number of items. Time between the parts, while the next one is made, does not count,
+    and what the parts print is discarded.
 
-    The line printed is ``{"items", "cpu_s", "wall_s", "began", "ended", "peak_rss_mb"}``: CPU seconds are
-    user and system of all threads, began and ended seconds since the epoch.
+    The printed line is ``{"items", "cpu_s", "wall_s", "peak_rss_mb"}``: CPU seconds are user and system of
+    all threads.
     """
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("ready", file=results, flush=True)
     sys.stdin.readline()
-    items, cpu, wall, began = 0, 0.0, 0.0, time.time()
+    items, cpu, wall = 0, 0.0, 0.0
     for part in parts:
         cpu_before, before = time.process_time(), time.perf_counter()
         items += part()
@@ -35,8 +41,6 @@ def measure(parts: Iterable[Callable[[], int]]) -> None:
         "items": items,
         "cpu_s": cpu,
         "wall_s": wall,
-        "began": began,
-        "ended": time.time(),
         "peak_rss_mb": peak_rss_mb(),
     }
     print(json.dumps(measured), file=results, flush=True)
@@ -54,3 +58,136 @@ def peak_rss_mb() -> float:
                 return int(line.split()[1]) * 1024 / _MB
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _MB
+
+
+_PROCESSES = Path("/proc")
+
+_SECONDS_BETWEEN_LOOKS = 0.05
+
+# prctl(2): orphans of what this process starts become its own children.
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Become the parent of each descendant whose own parent ends: its CPU seconds would be lost otherwise."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap() -> None:
+    """Wait until no child is left."""
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def reaped_cpu_seconds() -> float:
+    """User and system seconds of all descendants that have ended and been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def resident_mb(ancestor: int) -> float:
+    """What the descendants of the process ``ancestor`` have resident, in MB; 0 if the system does not tell.
+
+    The sum of their resident sets. Pages that several of them share count for each: never less than what is
+    there.
+    """
+    children: dict[int, list[int]] = {}
+    for process, parent in _parents():
+        children.setdefault(parent, []).append(process)
+    pages, found = 0, list(children.get(ancestor, ()))
+    while found:
+        process = found.pop()
+        found += children.get(process, ())
+        # It may have ended meanwhile.
+        with suppress(OSError):
+            pages += int((_PROCESSES / str(process) / "statm").read_text().split()[1])
+    return pages * resource.getpagesize() / _MB
+
+
+class Peak:
+    """The most memory seen at one moment, in MB."""
+
+    def __init__(self) -> None:
+        self.mb = 0.0
+
+    def look(self) -> None:
+        """Look at the descendants of this process."""
+        self.mb = max(self.mb, resident_mb(os.getpid()))
+
+
+@contextmanager
+def watching() -> Iterator[Peak]:
+    """Look at the descendants' memory again and again while the body runs, twenty times a second."""
+    peak, done = Peak(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_SECONDS_BETWEEN_LOOKS):
+            peak.look()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Each process with its parent. (A process' ``children`` are not listed by every kernel.)"""
+    if not _PROCESSES.exists():
+        return
+    for name in os.listdir(_PROCESSES):
+        if name.isdigit():
+            with suppress(OSError):
+                fields = (_PROCESSES / name / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                yield int(name), int(fields[1])
+
+
+def _usable() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+
+
+def _split(cores: list[int]) -> tuple[list[int], list[int]]:
+    return (cores[:1], cores[1:]) if len(cores) > 1 else (cores, cores)
+
+
+SERVER_CORES, SUBJECT_CORES = _split(_usable())
+
+CORES = len(_usable()) or os.cpu_count() or 1
+
+
+def pin(cores: list[int]) -> Callable[[], None]:
+    """For Popen's ``preexec_fn``: keeps the new process on ``cores``, where the system can do that."""
+
+    def keep() -> None:
+        if cores and sys.platform == "linux":
+            os.sched_setaffinity(0, cores)
+
+    return keep
+
+
+_STATISTICS = Path("/proc/stat")
+
+# Columns of a core's line in /proc/stat that are not work: idle, iowait; and guest time, which user time
+# holds already.
+_NOT_WORK = frozenset({3, 4, 8, 9})
+
+
+def busy_seconds() -> float:
+    """CPU seconds that all programs have had of these cores; 0 if the system does not tell."""
+    if not _STATISTICS.exists():
+        return 0.0
+    return busy_ticks(_STATISTICS.read_text(), {*SERVER_CORES, *SUBJECT_CORES}) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_ticks(statistics: str, cores: set[int]) -> int:
+    """Clock ticks that ``cores`` were at work, as told by /proc/stat."""
+    ticks = 0
+    for line in statistics.splitlines():
+        name, *columns = line.split()
+        if name.startswith("cpu") and name[3:].isdigit() and int(name[3:]) in cores:
+            ticks += sum(int(ticks_) for place, ticks_ in enumerate(columns) if place not in _NOT_WORK)
+    return ticks

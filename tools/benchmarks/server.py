@@ -1,4 +1,4 @@
-"""The loopback server: HTTP/1.1 with kept connections, on 127.0.0.1, in a process of its own.
+"""A loopback server for DynamoDB and STS: HTTP/1.1 with kept connections, on 127.0.0.1, in its own process.
 
     python -m tools.benchmarks.server '{"shape": "medium", "items": 100000, "seed": 1}'
 
@@ -11,15 +11,18 @@ import asyncio
 import json
 import re
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, cast
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
 
-from tools.benchmarks.pages import Pages
+from tools.benchmarks.items import LETTER, Pages
+from tools.benchmarks.meter import SERVER_CORES, pin
 from tools.benchmarks.service import Service
-from tools.benchmarks.shapes import LETTER
 
 STATS = "/stats"
 
@@ -131,6 +134,43 @@ async def _main(options: ServerOptions) -> None:
     # The end of standard input is the end of whoever started this process, however it ended.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     server.close()
+
+
+class ServerFailed(Exception):
+    """The loopback server did not start."""
+
+
+@dataclass(frozen=True)
+class Loopback:
+    """A running server."""
+
+    url: str
+
+    def stats(self) -> dict[str, Any]:
+        """See Service.stats; besides ``cpu_s``, the CPU seconds of the server so far."""
+        with urllib.request.urlopen(self.url + STATS) as answer:
+            stats: dict[str, Any] = json.load(answer)
+        return stats
+
+
+@contextmanager
+def loopback(options: ServerOptions) -> Iterator[Loopback]:
+    """Run a server while the body runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.benchmarks.server", json.dumps(asdict(options))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=pin(SERVER_CORES),
+    )
+    try:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        if not port:
+            raise ServerFailed("the loopback server did not start; its error is above")
+        yield Loopback(f"http://127.0.0.1:{port}")
+    finally:
+        process.communicate()
 
 
 if __name__ == "__main__":

@@ -1,27 +1,27 @@
-"""Runs a subject in a process of its own, beside a server, and holds it to the work it was to do."""
+"""Runs a subject in its own process beside a server, and checks that it did its work."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.benchmarks.cores import CORES, SUBJECT_CORES, busy_seconds, pin
-from tools.benchmarks.environment import function_environment
-from tools.benchmarks.loopback import Loopback
+from tools.benchmarks.items import STREAM_ARN
+from tools.benchmarks.meter import CORES, SUBJECT_CORES, busy_seconds, pin
+from tools.benchmarks.server import Loopback
+from tools.benchmarks.service import DESTINATION, JOURNAL, SOURCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# A subject that takes longer has got stuck.
+# A subject that takes longer hangs.
 _TIMEOUT_SECONDS = 600
 
 
@@ -36,11 +36,11 @@ class Subject:
     Attributes
     ----------
     name
-        What the figures call it.
+        Its name in the figures.
     command
-        What starts it, before the JSON object that tells it what to do.
+        The command that starts it; a JSON object with its task follows.
     environment
-        Variables besides those of the functions.
+        Variables in addition to those of the functions.
     """
 
     name: str
@@ -48,25 +48,25 @@ class Subject:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def python(name: str, module: str) -> Subject:
-    """The subject in ``benchmarks/subjects/<module>.py``."""
-    return Subject(name, [sys.executable, "-m", f"tools.benchmarks.subjects.{module}"])
+def python(name: str, function: str) -> Subject:
+    """Return the subject that a function of `tools.benchmarks.subjects` measures."""
+    return Subject(name, [sys.executable, "-m", "tools.benchmarks.subjects", function])
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a subject took for ``items``: see meter.measure.
+    """What a subject used for ``items``: see `meter.measure`.
 
     Attributes
     ----------
     server_cpu_s
-        What the server took meanwhile.
+        CPU seconds of the server in the same time.
     stats
-        What the server then had seen in all: see Service.stats.
-    results
-        What the subject's processes said.
+        What the server had seen in all by then: see `Service.stats`.
+    result
+        What the subject printed.
     others_busy
-        The share of the cores that other programs took meanwhile. Seconds measured beside them mean little.
+        Share of the cores that other programs used. Seconds mean little if it is high.
     """
 
     items: int
@@ -75,7 +75,7 @@ class Measured:
     peak_rss_mb: float
     server_cpu_s: float = 0.0
     stats: Mapping[str, Any] | None = None
-    results: Sequence[Mapping[str, Any]] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
     others_busy: float = 0.0
 
     @property
@@ -92,47 +92,50 @@ class Measured:
 def run(
     subject: Subject,
     server: Loopback | None,
-    tasks: Sequence[Mapping[str, Any]],
+    task: Mapping[str, Any],
     *,
     timeout_s: float = _TIMEOUT_SECONDS,
 ) -> Measured:
-    """Run ``subject`` once for each of ``tasks``, all at the same time, and measure them together.
-
-    Wall clock of several is from the first one's beginning to the last one's end, CPU and items are sums,
-    peak memory is that of the largest.
+    """Run ``subject`` with ``task`` and measure it.
 
     Raises
     ------
     SubjectFailed
-        It ended with an error, or not within ``timeout_s``.
+        It ended with an error, or took longer than ``timeout_s``.
     """
-    # In this order: the pool cannot be left before the processes that its threads wait for are gone.
-    with ThreadPoolExecutor(len(tasks)) as pool, _started(subject, server, tasks) as processes:
-        for process in processes:
-            _await_ready(subject, process)
+    process = _start(subject, server, task)
+    try:
+        _await_ready(subject, process)
         server_before = server.stats()["cpu_s"] if server else 0.0
         before, busy_before = time.perf_counter(), busy_seconds()
-        results = list(pool.map(lambda process: _result(subject, process, timeout_s), processes))
+        result = _result(subject, process, timeout_s)
         busy, elapsed = busy_seconds() - busy_before, time.perf_counter() - before
+    finally:
+        if process.poll() is None:
+            # With what it has started itself.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     stats = server.stats() if server else None
     server_cpu_s = stats["cpu_s"] - server_before if stats else 0.0
-    cpu_s = sum(result["cpu_s"] for result in results)
     return Measured(
-        items=sum(result["items"] for result in results),
-        cpu_s=cpu_s,
-        wall_s=results[0]["wall_s"] if len(results) == 1 else _span(results),
-        peak_rss_mb=max(result["peak_rss_mb"] for result in results),
+        **{name: result[name] for name in ("items", "cpu_s", "wall_s", "peak_rss_mb")},
         server_cpu_s=server_cpu_s,
         stats=stats,
-        results=results,
-        others_busy=max(0.0, busy - cpu_s - server_cpu_s) / elapsed / CORES,
+        result=result,
+        others_busy=max(0.0, busy - result["cpu_s"] - server_cpu_s) / elapsed / CORES,
     )
 
 
-def prepare(module: str, server: Loopback, task: Mapping[str, Any]) -> None:
-    """Run a helper from tools/benchmarks/subjects that is not measured."""
+def start_run(server: Loopback, phase: str) -> None:
+    """Put a run in ``phase`` into the server's journal.
+
+    Raises
+    ------
+    SubjectFailed
+        It could not be written.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", f"tools.benchmarks.subjects.{module}", json.dumps(task)],
+        [*python("", "start_run").command, json.dumps({"phase": phase})],
         cwd=ROOT,
         env=_environment(server),
         capture_output=True,
@@ -140,24 +143,7 @@ def prepare(module: str, server: Loopback, task: Mapping[str, Any]) -> None:
         check=False,
     )
     if done.returncode:
-        raise SubjectFailed(f"{module} failed: {_last_line(done.stderr)}")
-
-
-@contextmanager
-def _started(
-    subject: Subject, server: Loopback | None, tasks: Sequence[Mapping[str, Any]]
-) -> Iterator[list[subprocess.Popen[str]]]:
-    processes: list[subprocess.Popen[str]] = []
-    try:
-        for task in tasks:
-            processes.append(_start(subject, server, task))
-        yield processes
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                # With what it has started itself.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        raise SubjectFailed(f"a run could not be started: {_last_line(done.stderr)}")
 
 
 def _start(subject: Subject, server: Loopback | None, task: Mapping[str, Any]) -> subprocess.Popen[str]:
@@ -176,7 +162,7 @@ def _start(subject: Subject, server: Loopback | None, task: Mapping[str, Any]) -
 
 def _environment(server: Loopback | None) -> dict[str, str]:
     return {
-        **function_environment(server.url if server else "http://127.0.0.1:9"),
+        **_function_environment(server.url if server else "http://127.0.0.1:9"),
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "lambda"),
     }
@@ -200,12 +186,80 @@ def _result(subject: Subject, process: subprocess.Popen[str], timeout_s: float) 
     return result
 
 
-def _span(results: Sequence[Mapping[str, Any]]) -> float:
-    began: float = min(result["began"] for result in results)
-    ended: float = max(result["ended"] for result in results)
-    return ended - began
-
-
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"
+
+
+_DIRECTORY = Path(__file__).resolve().parent / "npm"
+
+_PACKAGES = ("aws-sdk", "copy-dynamodb-table")
+
+COPY_DYNAMODB_TABLE = "copy-dynamodb-table"
+DIFF_TABLES = "diff-tables (rewritten)"
+
+
+def copy_dynamodb_table() -> Subject | SubjectFailed:
+    """Return the subject that copies, or the reason that it cannot run."""
+    return _subject(COPY_DYNAMODB_TABLE, "copy.js")
+
+
+def diff_tables() -> Subject | SubjectFailed:
+    """Return the subject that compares, or the reason that it cannot run."""
+    return _subject(DIFF_TABLES, "diff_tables.js")
+
+
+def _subject(name: str, script: str) -> Subject | SubjectFailed:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        return SubjectFailed("node and npm are not installed")
+    if not all((_DIRECTORY / "node_modules" / package).is_dir() for package in _PACKAGES):
+        done = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=_DIRECTORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            return SubjectFailed(f"npm ci failed in {_DIRECTORY.name}: it ended with {done.returncode}")
+    return Subject(name, [node, str(_DIRECTORY / script)])
+
+
+# More than any worker reads or writes: what is measured is the worker, not a rate limit.
+_UNBOUND = "1000000000"
+
+
+def _function_environment(url: str) -> dict[str, str]:
+    """Return the variables that the functions get from Terraform, for an AWS at ``url``."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "AKIABENCH",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "JOURNAL_TABLE": JOURNAL,
+        "SOURCE_TABLE": SOURCE,
+        "DESTINATION_TABLE": DESTINATION,
+        "DESTINATION_REGION": "eu-west-1",
+        "DESTINATION_ROLE_ARN": "arn:aws:iam::222222222222:role/copy",
+        "DESTINATION_EXTERNAL_ID": "benchmark",
+        "READ_CAPACITY": _UNBOUND,
+        "WRITE_CAPACITY": _UNBOUND,
+        "COPY_NAME": "benchmark",
+        "STREAM_ARN": STREAM_ARN,
+        "MAPPING_UUID": "benchmark",
+        "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111111111111:stateMachine:copy",
+        "FAILURE_QUEUE_URL": f"{url}/queue",
+        "START_ON_APPLY": "false",
+        "TOTAL_SEGMENTS": "1",
+        "SLICE_SECONDS": "3600",
+        "DRAINED_AFTER_SECONDS": "60",
+        "ALLOW_NONEMPTY_DESTINATION": "false",
+        "CONCURRENCY": "1",
+        "RECORD_AGE_FRACTION": "0.5",
+        "PRICES": json.dumps({"currency": "USD", "read_per_million": 0.125, "write_per_million": 0.625}),
+    }

@@ -1,22 +1,19 @@
-"""Comparisons in processes of their own, held to what they were to read and find."""
+"""Comparisons in processes of their own: they must read and find what they are measured with."""
 
 import json
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.benchmarks import comparing, npm
-from tools.benchmarks.bench import Bench
+from tools.benchmarks import comparing
 from tools.benchmarks.comparing import DEEPDIFF, SCAN, VERIFY, compare
-from tools.benchmarks.figures import verify, verify_engine, verify_size
-from tools.benchmarks.rows import differing
+from tools.benchmarks.figures import Bench
 from tools.benchmarks.server import ServerOptions
-from tools.benchmarks.subject import Measured, Subject, SubjectFailed, run
+from tools.benchmarks.subject import Measured, Subject, SubjectFailed, diff_tables
 
 MIRRORED = ServerOptions("medium", 60, seed=7, copy="mirrored")
 DISJOINT = replace(MIRRORED, copy="disjoint")
@@ -61,7 +58,7 @@ def test_a_baseline_is_measured(subject: Subject) -> None:
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs node and npm")
 @pytest.mark.parametrize("options", [MIRRORED, DISJOINT], ids=lambda one: str(one.copy))
 def test_the_rewritten_diff_tables_compares(options: ServerOptions) -> None:
-    subject = npm.diff_tables()
+    subject = diff_tables()
     if isinstance(subject, SubjectFailed):
         pytest.skip(str(subject))
     if options is MIRRORED:
@@ -87,7 +84,7 @@ def test_the_command_is_measured_with_all_it_has_said(monkeypatch: pytest.Monkey
     saying(monkeypatch, EQUAL)
     measured = compare(VERIFY, MIRRORED)
     assert measured.items == 120
-    assert measured.results[0]["summary"] == EQUAL
+    assert measured.result["summary"] == EQUAL
 
 
 @pytest.mark.parametrize(
@@ -145,9 +142,9 @@ def taking(
 
 def test_the_start_of_the_command_is_not_part_of_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ServerOptions]] = []
-    monkeypatch.setattr(verify, "compare", taking(lambda _, options: 0.5 + options.items * 1e-5, seen))
-    monkeypatch.setattr(verify, "diff_tables", lambda: SubjectFailed("node and npm are not installed"))
-    figures = list(verify.measure(Bench(repetitions=1)))
+    monkeypatch.setattr(comparing, "compare", taking(lambda _, options: 0.5 + options.items * 1e-5, seen))
+    monkeypatch.setattr(comparing, "diff_tables", lambda: SubjectFailed("node and npm are not installed"))
+    figures = list(comparing.measure_verify(Bench(repetitions=1)))
     assert [(figure.shape, figure.baseline) for figure in figures] == [
         (shape, baseline)
         for shape in ("small", "medium", "large")
@@ -165,8 +162,8 @@ def test_the_start_of_the_command_is_not_part_of_its_work(monkeypatch: pytest.Mo
 
 def test_growth_is_measured_in_memory_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ServerOptions]] = []
-    monkeypatch.setattr(verify_size, "compare", taking(lambda _, options: 1 + options.items * 1e-5, seen))
-    figures = [json.loads(figure.line()) for figure in verify_size.measure(Bench(repetitions=3))]
+    monkeypatch.setattr(comparing, "compare", taking(lambda _, options: 1 + options.items * 1e-5, seen))
+    figures = [json.loads(figure.line()) for figure in comparing.measure_size(Bench(repetitions=3))]
     assert [(figure["name"], figure["baseline"]) for figure in figures] == [
         ("verify_memory", "a tenth, other order"),
         ("verify_scaling", "a tenth, other order"),
@@ -184,22 +181,13 @@ def test_growth_is_measured_in_memory_and_time(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_full_run_compares_ten_times_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ServerOptions]] = []
-    monkeypatch.setattr(verify_size, "compare", taking(lambda _, options: 1 + options.items * 1e-5, seen))
-    list(verify_size.measure(Bench(scale=4)))
+    monkeypatch.setattr(comparing, "compare", taking(lambda _, options: 1 + options.items * 1e-5, seen))
+    list(comparing.measure_size(Bench(scale=4)))
     assert max(options.items for _, options in seen) == 10_000_000
 
 
 def test_memory_that_was_not_seen_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_size, "compare", lambda *_: Measured(2, 1.0, 1.0, peak_rss_mb=0.0))
-    first = json.loads(next(verify_size.measure(Bench())).line())
+    monkeypatch.setattr(comparing, "compare", lambda *_: Measured(2, 1.0, 1.0, peak_rss_mb=0.0))
+    first = json.loads(next(comparing.measure_size(Bench())).line())
     assert first["peak_rss_mb"] is None
     assert "does not tell" in first["error"]
-
-
-@pytest.mark.parametrize("engine", [verify_engine.DUCKDB, verify_engine.SQLITE], ids=lambda one: one.name)
-@pytest.mark.parametrize("rows", [10, 5_001, 15_001])
-def test_an_engine_finds_what_differs(engine: Subject, rows: int, tmp_path: Path) -> None:
-    task = verify_engine.row_files(tmp_path, rows, seed=7)
-    assert run(engine, None, [task]).items == 2 * rows
-    with pytest.raises(SubjectFailed, match=f"{differing(rows)} keys found to differ, not 1"):
-        run(engine, None, [{**task, "differing": 1}])

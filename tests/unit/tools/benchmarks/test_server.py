@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools.benchmarks.pages import Pages
+from tools.benchmarks.items import Pages
 from tools.benchmarks.server import Connection
 from tools.benchmarks.service import SOURCE, Service
 

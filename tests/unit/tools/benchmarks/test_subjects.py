@@ -1,4 +1,4 @@
-"""Subjects in processes of their own, held to the work they were to do."""
+"""Subjects in processes of their own: they must do the work that they are measured with."""
 
 import os
 import select
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.benchmarks import npm
+from tools.benchmarks import handlers
 from tools.benchmarks.copying import ARTICLE, CLIENT, RESOURCE, TABLECOPY, copy
-from tools.benchmarks.events import Batches
-from tools.benchmarks.figures import replicator
+from tools.benchmarks.items import Batches
 from tools.benchmarks.server import ServerOptions
-from tools.benchmarks.subject import Subject, SubjectFailed, run
+from tools.benchmarks.subject import Subject, SubjectFailed, copy_dynamodb_table, diff_tables, run
 
 MEDIUM = ServerOptions("medium", 60, seed=7)
 
@@ -27,19 +26,13 @@ def test_a_copy_is_measured(subject: Subject) -> None:
     assert measured.peak_rss_mb > 10
 
 
-def test_workers_share_the_segments() -> None:
-    measured = copy(TABLECOPY, MEDIUM, workers=2)
-    assert measured.items == 60
-    assert len(measured.results) == 2
-
-
-@pytest.mark.parametrize("subject", [replicator.TABLECOPY, replicator.ARTICLE], ids=lambda one: one.name)
+@pytest.mark.parametrize("subject", [handlers.TABLECOPY, handlers.ARTICLE], ids=lambda one: one.name)
 def test_a_replicator_is_measured(subject: Subject) -> None:
-    assert replicator.apply(subject, Batches("small", seed=7, records=40), 2).items == 80
+    assert handlers.apply(subject, Batches("small", seed=7, records=40), 2).items == 80
 
 
 def test_a_hot_key_is_watched() -> None:
-    measured = replicator.apply(replicator.TABLECOPY, Batches("small", seed=7, records=40, hot=20), 1)
+    measured = handlers.apply(handlers.TABLECOPY, Batches("small", seed=7, records=40, hot=20), 1)
     assert measured.stats is not None
     assert measured.stats["watched_writes"] == 1
 
@@ -81,7 +74,7 @@ def test_a_subject_that_takes_too_long_is_ended_with_all_it_has_started(tmp_path
     )
     with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)) as reader:
         with pytest.raises(SubjectFailed, match="stuck was not done"):
-            run(Subject("stuck", stuck), None, [{}], timeout_s=0.1)
+            run(Subject("stuck", stuck), None, {}, timeout_s=0.1)
         # Its end is that of the last process which has it open.
         assert select.select([reader], [], [], 10)[0]
         assert reader.read() == ""
@@ -90,13 +83,13 @@ def test_a_subject_that_takes_too_long_is_ended_with_all_it_has_started(tmp_path
 def test_the_parts_are_added_up_and_what_they_print_goes_nowhere() -> None:
     noisy = script(
         "from tools.benchmarks.meter import measure",
-        "from tools.benchmarks.subjects import boto3_client",
+        "from tools.benchmarks.subjects import copy_with_client",
         "import boto3",
         "def parts():",
         "    client = boto3.client('dynamodb')",
         "    print('between the parts')",
         "    yield lambda: print('within a part') or 10",
-        "    yield lambda: boto3_client.copy(client, 0, 1)",
+        "    yield lambda: copy_with_client(client)",
         "measure(parts())",
     )
     assert copy(Subject("noisy", noisy), MEDIUM).items == 70
@@ -104,5 +97,5 @@ def test_the_parts_are_added_up_and_what_they_print_goes_nowhere() -> None:
 
 def test_without_node_there_are_no_baselines_from_npm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    for subject in (npm.copy_dynamodb_table(), npm.diff_tables()):
+    for subject in (copy_dynamodb_table(), diff_tables()):
         assert "node and npm are not installed" in str(subject)

@@ -1,4 +1,4 @@
-"""Interleaving, ratios, figures and what is required of them."""
+"""Interleaving, ratios, figures, their tables and what is required of them."""
 
 import json
 from collections.abc import Callable
@@ -6,12 +6,17 @@ from collections.abc import Callable
 import pytest
 
 from tools.benchmarks.__main__ import FAMILIES, main
-from tools.benchmarks.bench import Bench, compared, ratio
-from tools.benchmarks.cores import busy_ticks
-from tools.benchmarks.figure import Figure
-from tools.benchmarks.required import REQUIRED, missed
+from tools.benchmarks.figures import (
+    REQUIRED,
+    Bench,
+    Figure,
+    compared,
+    markdown_table,
+    missed,
+    ratio,
+    text_table,
+)
 from tools.benchmarks.subject import Measured, SubjectFailed
-from tools.benchmarks.table import markdown_table, text_table
 
 KEYS = ["name", "shape", "items", "items_per_cpu_s", "wall_s", "peak_rss_mb", "baseline", "ratio"]
 
@@ -128,13 +133,6 @@ def test_everything_required_is_measured() -> None:
     assert {requirement.name for requirement in REQUIRED} <= {
         name for family in FAMILIES for name in family.names
     }
-
-
-def test_only_work_on_these_cores_counts_as_busy() -> None:
-    lines = ["cpu 9 9 9", "cpu0 1 2 4 800 900 8 16 32 7 7", "cpu1 64 0 0 5 5", "cpu2 3 3 3", "intr 5 6"]
-    statistics = "\n".join(lines)
-    assert busy_ticks(statistics, {0}) == 63
-    assert busy_ticks(statistics, {0, 1}) == 127
 
 
 def test_an_unknown_figure_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

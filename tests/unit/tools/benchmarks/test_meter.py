@@ -1,4 +1,4 @@
-"""What a process and its descendants take."""
+"""The memory and CPU time of a process and its descendants, and of other programs."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tools.benchmarks.process_tree import Peak, resident_mb
+from tools.benchmarks.meter import Peak, busy_ticks, resident_mb
 
 HELD_MB = 40
 
@@ -71,7 +71,7 @@ def result() -> dict[str, Any]:
     # In a process of its own: it becomes the parent of orphans, and waits for every child there is.
     task = json.dumps({"items": 2, "command": [sys.executable, "-c", LEAVES_WORK_BEHIND]})
     done = subprocess.run(
-        [sys.executable, "-m", "tools.benchmarks.subjects.verify_command", task],
+        [sys.executable, "-m", "tools.benchmarks.subjects", "verify_command", task],
         input="go\n",
         capture_output=True,
         text=True,
@@ -89,3 +89,10 @@ def test_work_of_a_process_whose_parent_has_ended_counts(result: dict[str, Any])
 def test_the_last_line_of_a_command_is_its_summary(result: dict[str, Any]) -> None:
     assert result["summary"] == {"type": "summary", "verdict": "different"}
     assert (result["exit_code"], result["lines"]) == (1, 2)
+
+
+def test_only_work_on_these_cores_counts_as_busy() -> None:
+    lines = ["cpu 9 9 9", "cpu0 1 2 4 800 900 8 16 32 7 7", "cpu1 64 0 0 5 5", "cpu2 3 3 3", "intr 5 6"]
+    statistics = "\n".join(lines)
+    assert busy_ticks(statistics, {0}) == 63
+    assert busy_ticks(statistics, {0, 1}) == 127

@@ -1,1 +1,0 @@
-"""The figures: one module for each family, each with a function that measures and yields them."""

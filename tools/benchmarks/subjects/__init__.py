@@ -1,1 +1,0 @@
-"""What is measured: our functions, and what people use today. Each runs as a process of its own."""
