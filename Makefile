@@ -59,7 +59,7 @@ build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf .venv .venv-local .venv-checkov .venv-botocore .demo tools/checks/node/node_modules tools/benchmarks/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build .venv .venv-local .venv-checkov .venv-botocore .demo tools/checks/node/node_modules tools/benchmarks/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
@@ -452,12 +451,6 @@ def test_no_key_becomes_markup(written: Written, evil: str) -> None:
     assert all(line.isprintable() for line in page.source.split("\n"))
     values = [str(value) for _, attributes in page.elements for value in attributes.values() if value]
     assert all(value.isprintable() for value in values)
-
-
-def test_the_templates_are_installed() -> None:
-    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
-    setuptools = project["tool"]["setuptools"]
-    assert setuptools["package-data"]["verify.report"] == ["page/*"]
 
 
 def test_segments_are_drawn(written: Written) -> None:
