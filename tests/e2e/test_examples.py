@@ -136,7 +136,9 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
     assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 1, 4, 16]
     variables = [function["environment"][0]["variables"] for function in functions]
     # Control answers from the journal and does not assume the destination role.
-    external_ids = [each["DESTINATION_EXTERNAL_ID"] for each in variables if "RECONCILER_FUNCTION" not in each]
+    external_ids = [
+        each["DESTINATION_EXTERNAL_ID"] for each in variables if "RECONCILER_FUNCTION" not in each
+    ]
     assert external_ids == ["orders-move-2026"] * 3
 
 
