@@ -4,16 +4,19 @@
   page.classList.add("js");
 
   const copied = async (text) => {
-    if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    // Without a secure context there is no clipboard, but a selection can be copied.
-    const field = document.createElement("textarea");
-    field.value = text;
-    field.className = "visually-hidden";
-    document.body.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    return done ? undefined : Promise.reject(new Error("not copied"));
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // The clipboard needs a secure context and a permission, but a selection can be copied without them.
+      const field = document.createElement("textarea");
+      field.value = text;
+      field.className = "visually-hidden";
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      if (!done) throw new Error("not copied");
+    }
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -26,7 +27,12 @@ const visible = (selector) => all(selector).filter((one) => one.offsetHeight).le
 document.title = JSON.stringify({
   rows: visible(".row > tr:first-child"), details: visible(".detail"), controls: visible(".controls"),
   copy: visible(".copy") > 0, found: document.getElementById("count").textContent,
+  ...(window.copied ? { copied: window.copied } : {}),
 });
+"""
+COPY = """
+navigator.clipboard.writeText = async (text) => { window.copied = text; };
+document.querySelector(".row .copy").click();
 """
 FILTER = """
 const search = document.getElementById("search");
@@ -66,7 +72,7 @@ def seen(page: Path, action: str = "", *, on_paper: bool = False, script: bool =
     ).stdout
     found = re.search(r"<title>(.*?)</title>", shown)
     assert found is not None
-    counts: dict[str, Any] = json.loads(found[1])
+    counts: dict[str, Any] = json.loads(html.unescape(found[1]))
     return counts
 
 
@@ -93,6 +99,10 @@ def test_rows_are_filtered_extended_and_opened(page: Path) -> None:
     assert seen(page, "document.querySelector('.toggle').click();")["details"] == 1
     one = seen(page, "document.querySelector('[data-attribute]').click();")
     assert (one["rows"], one["found"]) == (2, "2 of 205")
+
+
+def test_a_key_is_copied_as_json(page: Path) -> None:
+    assert json.loads(seen(page, COPY)["copied"]) == key(0)
 
 
 @pytest.mark.parametrize("action", ["", FILTER])
