@@ -61,6 +61,12 @@ NOT_NEEDED = {
     ("preflight", "dynamodb:BatchGetItem"): "of a comparison; the measured sample is scanned",
     ("verify", "dynamodb:UpdateTable"): "in a command that verify prints",
     ("verify", "lambda:InvokeFunction"): "in the operator's policy",
+    **{
+        (who, f"dynamodb:{operation}"): "of the journal, of which the commands know the phases only"
+        for who in ("operator", "preflight")
+        for operation in ("GetItem", "PutItem", "Query", "DeleteItem")
+    },
+    ("verify", "dynamodb:Query"): "of the journal, of which verify knows the phases only",
 }
 OPENED_FOR_THE_CALLER = "kms:Decrypt"
 
