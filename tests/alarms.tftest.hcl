@@ -1,4 +1,4 @@
-# What wakes somebody up, what silence means to each alarm, and who may write to the topic.
+# Alarms, their reaction to missing data, and the topic's policy.
 
 provider "aws" {
   region                      = "eu-central-1"
@@ -67,7 +67,7 @@ run "alarms" {
 
   assert {
     condition     = length(aws_sns_topic.this) == 0 && output.topic_arn == null
-    error_message = "There is a topic that nobody asked for."
+    error_message = "A topic exists although it was not requested."
   }
 }
 

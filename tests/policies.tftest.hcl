@@ -118,7 +118,7 @@ run "replicator" {
         Condition = { ArnNotEquals = { "aws:PrincipalArn" = "arn:aws:iam::111111111111:role/copies/tablecopy-orders-0123abcd" } }
       },
     ]
-    error_message = "Nobody but the replicator sends to the queue, and nobody in the clear: ${aws_sqs_queue.failures.policy}"
+    error_message = "Only the replicator may send to the queue, and only encrypted: ${aws_sqs_queue.failures.policy}"
   }
 }
 
@@ -376,7 +376,7 @@ run "function" {
       Action    = "sts:AssumeRole"
       Principal = { Service = "lambda.amazonaws.com" }
     }
-    error_message = "Lambda, and nobody else, takes the role, and is asked for nothing it may not send: ${aws_iam_role.this.assume_role_policy}"
+    error_message = "Only Lambda may assume the role, without a condition that it may not meet: ${aws_iam_role.this.assume_role_policy}"
   }
 
   assert {

@@ -40,7 +40,7 @@ locals {
     })
 
     dead-letters = merge(local.level, local.once, {
-      description = "The destination permanently rejects an item. The run cannot become ready until the dead letter is resolved. `tablecopy letters` shows it and the error. `tablecopy redrive` tries again."
+      description = "The destination permanently rejects an item. The run cannot become ready until the dead letter is resolved. `tablecopy dead-letters` shows it and the error. `tablecopy redrive` tries again."
       metric_name = "DeadLetters"
     })
 

@@ -29,7 +29,7 @@ locals {
     ])
   }
 
-  operate = { for action in ["start", "status", "watch", "letters", "redrive", "seal"] : action => (
+  operate = { for action in ["start", "status", "watch", "dead-letters", "redrive", "seal"] : replace(action, "-", "_") => (
     var.enabled ? "tablecopy ${action} --control-function ${local.names.control} ${local.access_flags.source}" : null
   ) }
 

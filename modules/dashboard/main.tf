@@ -110,7 +110,7 @@ locals {
     ]
   }
 
-  letters = {
+  dead_letters = {
     title = "Not written"
     metrics = [
       [local.namespace, "DeadLetters", "Copy", var.names.copy, { label = "open dead letters" }],
@@ -150,7 +150,7 @@ locals {
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.read) },
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.written) },
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.throttles) },
-      { type = "metric", width = 8, height = 6, properties = merge(local.level, local.letters) },
+      { type = "metric", width = 8, height = 6, properties = merge(local.level, local.dead_letters) },
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.errors) },
       { type = "metric", width = 8, height = 6, properties = merge(local.level, local.reconciler) },
     ])

@@ -57,7 +57,7 @@ run "other_source_region" {
   }
 }
 
-# Two copies into one account, too, where the destination roles would meet.
+# Copies into one account, where the destination roles would collide.
 run "other_source_account" {
   command = plan
 

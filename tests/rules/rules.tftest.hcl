@@ -138,7 +138,7 @@ run "half_a_write_unit" {
   expect_failures = [var.backfill]
 }
 
-# Fewer segments than workers: nobody else is there to share with.
+# Fewer segments than workers: only four workers share the budget.
 run "budgets_just_large_enough" {
   command = plan
 
@@ -369,7 +369,7 @@ run "reserved_tag" {
   expect_failures = [var.tags]
 }
 
-# Several variables at once from here on, each with one value just outside one of its rules.
+# From here on several variables, each with one value just outside of one of its rules.
 
 run "too_few_too_small_too_short" {
   command = plan

@@ -23,7 +23,7 @@ run "applied" {
       start           = "tablecopy start --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       status          = "tablecopy status --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       watch           = "tablecopy watch --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
-      letters         = "tablecopy letters --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
+      dead_letters    = "tablecopy dead-letters --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       redrive         = "tablecopy redrive --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       seal            = "tablecopy seal --control-function ${output.control_function_name} --source-region eu-central-1 --source-profile old"
       verify          = "verify --source orders --source-region eu-central-1 --source-profile old --destination orders-new --destination-region eu-west-1 --destination-role-arn arn:aws:iam::222222222222:role/admin --destination-external-id 'it'\\''s me' --control-function ${output.control_function_name}"
@@ -78,7 +78,7 @@ run "source_has_another_definition_now" {
     error_message = "The record of the source must not change."
   }
 
-  # A warning: the copy goes on.
+  # A warning: the copy continues.
   expect_failures = [check.source_definition]
 }
 
@@ -178,7 +178,7 @@ run "disabled" {
       output.commands.status,
       output.commands.watch,
       output.commands.cutover,
-      output.commands.letters,
+      output.commands.dead_letters,
       output.commands.redrive,
       output.commands.seal,
       output.destination_role_arn,

@@ -1,6 +1,7 @@
 # The destination's definition: the source's, and what the caller sets in its place.
 #
-# A nested module cannot be looked into here: what is handed to it is, and tests/destination.tftest.hcl goes on from there.
+# A test cannot read a nested module. These tests read the values that are passed to it, and tests/destination.tftest.hcl
+# continues from there.
 
 mock_provider "aws" {
   alias  = "source"
