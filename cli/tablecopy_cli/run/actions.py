@@ -37,7 +37,7 @@ SEAL_SECONDS = 300.0
 _POLL_SECONDS = 1.0
 _AT_THE_SAME_TIME = 8
 _ANSWER = "yes"
-_DISABLED = "disabled; to copy again, set enabled = true and run terraform apply"
+_DISABLED = "To copy again, set enabled = true and run terraform apply."
 
 
 def start(options: Any, clock: Clock) -> int:
@@ -143,7 +143,7 @@ def _shown(target: Target, status: Status, options: Any, first: str = "") -> int
 def _row(target: Target) -> Row:
     name = target.name or ""
     if target.function is None:
-        return Row(name, note=_DISABLED)
+        return Row(name, note=_DISABLED, phase="disabled")
     try:
         return Row(name, target.connect().status())
     except UserError as error:
@@ -152,7 +152,7 @@ def _row(target: Target) -> Row:
 
 def _ended_row(target: Target, ended: Watched | None) -> Row:
     if ended is None:
-        return Row(target.name or "", note=_DISABLED)
+        return Row(target.name or "", note=_DISABLED, phase="disabled")
     return Row(target.name or "", ended.snapshot.status if ended.snapshot else None, ended.error)
 
 

@@ -117,11 +117,14 @@ class Row:
         The run; ``None`` if it is not known.
     note
         Why it is not known, or why it is out of date.
+    phase
+        What stands for the phase of a run that is not known.
     """
 
     copy: str
     status: Status | None = None
     note: str = ""
+    phase: str = "unknown"
 
 
 def table_of(rows: Iterable[Row]) -> Table:
@@ -134,7 +137,7 @@ def table_of(rows: Iterable[Row]) -> Table:
     for row in rows:
         status = row.status
         if status is None:
-            table.add_row(escaped(row.copy), "unknown", "-", "-", "-", Text(escaped(row.note), "yellow"))
+            table.add_row(escaped(row.copy), row.phase, "-", "-", "-", Text(escaped(row.note), "yellow"))
             continue
         letters = status["dead_letters"] if status["phase"] != "none" else 0
         table.add_row(

@@ -92,7 +92,7 @@ class _OnScreen:
         self._answered = clock.now()
 
     def _note(self, failed: FailedPoll | None = None) -> Text:
-        ago = duration_text(self._clock.now() - self._answered)
+        ago = duration_text(round(self._clock.now() - self._answered))
         if failed:
             return Text(f"as of {ago} ago, retrying: {escaped(failed.message)}", "yellow")
         return Text(f"as of {ago} ago. Ctrl-C ends the watch, not the run.", "dim")
