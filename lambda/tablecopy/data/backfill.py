@@ -13,7 +13,7 @@ from tablecopy.clock import Clock, OutOfTime
 from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.pool import WRITERS, WriterPool
 from tablecopy.data.scan import Scan
-from tablecopy.data.slices import CHECK_SECONDS, OpenSlice, SliceGuard, SliceMonitor, SliceOver, WorkerResult
+from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, SliceOver, WorkerResult
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
@@ -84,16 +84,16 @@ class Worker:
             A write may still take effect; the lease stays until the function's deadline.
         """
         try:
-            with self._guard.enter(f"{segment:07d}", slice_number, owner, deadline) as entered:
+            with self._guard.enter(f"{segment:07d}", slice_number, owner, deadline) as monitor:
                 progress = self._segments.read(segment)
-                return WorkerResult.DONE if progress.done else self._copy(progress, entered)
+                return WorkerResult.DONE if progress.done else self._copy(progress, monitor)
         except LeaseTaken:
             return WorkerResult.WAIT
         except SliceOver:
             return WorkerResult.STOP
 
-    def _copy(self, segment: Segment, entered: OpenSlice) -> WorkerResult:
-        run, writer, limits = entered.run, entered.writer, self._guard.limits
+    def _copy(self, segment: Segment, monitor: SliceMonitor) -> WorkerResult:
+        run, limits = monitor.run, self._guard.limits
         sink = DeadLetterSink(self._letters, Origin.BACKFILL, run.key_names)
         scan = Scan(
             self._source,
@@ -103,20 +103,18 @@ class Worker:
             limits.read,
             self._usage,
             self._clock,
-            entered.until,
+            monitor.until,
             random.Random(),
         )
+        monitor.ends.append(scan.end_by)
         # In every case, both wait for the calls they have started.
-        with WriterPool(writer, sink.put, self._writers) as pool, ThreadPoolExecutor(1) as ahead:
-            monitor = self._guard.monitor(entered, [writer.end_by, scan.end_by])
-            pages = InFlightPages(
-                segment, self._segments, monitor, limits.write, self._metrics, self._clock, entered.until
-            )
+        with WriterPool(monitor.writer, sink.put, self._writers) as pool, ThreadPoolExecutor(1) as ahead:
+            pages = InFlightPages(segment, self._segments, monitor, limits.write, self._metrics, self._clock)
             try:
                 self._pages(pages, scan, ahead, pool)
             except OutOfTime:
                 pages.end_early()
-                return WorkerResult.STOP if monitor.over else self._guard.result(entered)
+                return monitor.result()
             finally:
                 pages.log()
         return WorkerResult.DONE
@@ -162,10 +160,8 @@ class InFlightPages:
         capacity: TokenBucket,
         metrics: MetricsBuffer,
         clock: Clock,
-        until: float,
     ) -> None:
         self.segment = segment
-        self._until = until
         self._capacity = capacity
         self._metrics = metrics
         self._any_written = False
@@ -224,7 +220,7 @@ class InFlightPages:
 
     def limit(self) -> int:
         """Return how many items the next page may have. Each costs at least one unit to write."""
-        seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._until - self._clock.now()))
+        seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._monitor.until - self._clock.now()))
         return max(BATCH_REQUESTS, int(seconds * min(self.segment.pace, self._capacity.rate)))
 
     def end_early(self) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tablecopy.clock import Clock, OutOfTime
-from tablecopy.data.slices import OpenSlice, SliceGuard, SliceOver, WorkerResult
+from tablecopy.clock import OutOfTime
+from tablecopy.data.slices import SliceGuard, SliceMonitor, SliceOver, WorkerResult
 from tablecopy.data.writer import BatchWriter, Rejected
 from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import delete, put
@@ -36,7 +36,6 @@ class Redrive:
         source: DynamoDBClient,
         table: str,
         metrics: MetricsBuffer,
-        clock: Clock,
     ) -> None:
         self._guard = guard
         self._letters = letters
@@ -44,7 +43,6 @@ class Redrive:
         self._table = table
         self._metrics = metrics
         self._usage = read_usage(metrics, table)
-        self._clock = clock
 
     def settle(self, slice_number: int, owner: str, deadline: float) -> WorkerResult:
         """Retry every dead letter once. Those that are rejected again stay.
@@ -57,23 +55,23 @@ class Redrive:
             A write may still take effect; the lease stays until the function's deadline.
         """
         try:
-            with self._guard.enter(DEAD_LETTER_SEGMENT, slice_number, owner, deadline) as entered:
-                return self._settle_all(entered)
+            with self._guard.enter(DEAD_LETTER_SEGMENT, slice_number, owner, deadline) as monitor:
+                return self._settle_all(monitor)
         except LeaseTaken:
             return WorkerResult.WAIT
         except SliceOver:
             return WorkerResult.STOP
 
-    def _settle_all(self, entered: OpenSlice) -> WorkerResult:
+    def _settle_all(self, monitor: SliceMonitor) -> WorkerResult:
         # What was rejected in this slice has been tried with what the source holds.
-        due = [letter for letter in self._letters.read_all() if letter.last_seen < entered.run.phase_since]
+        due = [letter for letter in self._letters.read_all() if letter.last_seen < monitor.run.phase_since]
         settled = 0
         try:
             for letter in due:
-                settled += self._settle(letter, entered.writer)
+                settled += self._settle(letter, monitor.writer)
                 self._metrics.publish_if_due()
         except OutOfTime:
-            return self._guard.result(entered)
+            return monitor.result()
         finally:
             log.event("redrive", letters=len(due), settled=settled)
         return WorkerResult.DONE

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 
 from tablecopy.clock import Clock, OutOfTime
@@ -34,25 +33,6 @@ class SliceOver(OutOfTime):
     """The slice is over: its workers must not write any more."""
 
 
-@dataclass(frozen=True)
-class OpenSlice:
-    """A slice in which a worker may write.
-
-    Attributes
-    ----------
-    run
-        The run as it was when the worker entered the slice.
-    writer
-        Writer to the destination.
-    until
-        Seconds since the epoch after which the worker must not read or write.
-    """
-
-    run: Run
-    writer: BatchWriter
-    until: float
-
-
 class SliceGuard:
     """Lets a worker write only while the slice is open, and only one worker for each task.
 
@@ -74,7 +54,7 @@ class SliceGuard:
         self._clock = clock
 
     @contextmanager
-    def enter(self, task: str, slice_number: int, owner: str, deadline: float) -> Iterator[OpenSlice]:
+    def enter(self, task: str, slice_number: int, owner: str, deadline: float) -> Iterator[SliceMonitor]:
         """Hold the task's lease while the body writes.
 
         Parameters
@@ -104,43 +84,44 @@ class SliceGuard:
             until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
             writer = self._writer_for(run.key_names, until)
             try:
-                yield OpenSlice(run, writer, until)
+                yield SliceMonitor(self._run, run, writer, until, self.limits, self._clock)
             finally:
                 writer.settle(deadline)
 
-    def monitor(self, entered: OpenSlice, ends: Sequence[Callable[[float], None]]) -> SliceMonitor:
-        """Return what checks the slice while the worker works; see `SliceMonitor`."""
-        return SliceMonitor(self._run, entered.run.slice, self.limits, ends, self._clock)
-
-    def result(self, entered: OpenSlice) -> WorkerResult:
-        """Return the result of a worker whose time is up."""
-        return WorkerResult.STOP if self._clock.now() >= entered.run.slice_ends else WorkerResult.CONTINUE
-
 
 class SliceMonitor:
-    """Checks the run while a slice continues: control may end it early, and changes the workers' number.
+    """A slice in which a worker may write. Control may end it early, and changes the number of workers.
 
-    Parameters
+    Attributes
     ----------
+    run
+        The run as it was when the worker entered the slice.
+    writer
+        Writer to the destination.
+    until
+        Seconds since the epoch after which the worker must not read or write.
     ends
-        Called with the time when the slice is found to be over.
+        Called with the time if the slice is found to be over.
     """
 
     def __init__(
         self,
         record: RunRecord,
-        slice_number: int,
+        run: Run,
+        writer: BatchWriter,
+        until: float,
         limits: WorkerLimits,
-        ends: Sequence[Callable[[float], None]],
         clock: Clock,
     ) -> None:
+        self.run = run
+        self.writer = writer
+        self.until = until
+        self.ends: list[Callable[[float], None]] = [writer.end_by]
         self._record = record
-        self._slice_number = slice_number
         self._limits = limits
-        self._ends = ends
         self._clock = clock
         self._checked = clock.now()
-        self.over = False
+        self._over = False
 
     def check_if_due(self) -> None:
         """Check unless that was done recently. Raises SliceOver when the slice is over."""
@@ -151,12 +132,17 @@ class SliceMonitor:
         """Check the run. Raises SliceOver when the slice is over."""
         self._checked = self._clock.now()
         run = self._record.read()
-        if run is None or not _is_open(run, self._slice_number):
-            self.over = True
-            for end_by in self._ends:
+        if run is None or not _is_open(run, self.run.slice):
+            self._over = True
+            for end_by in self.ends:
                 end_by(self._checked)
             raise SliceOver
         self._limits.update(run.workers, run.read_ceiling)
+
+    def result(self) -> WorkerResult:
+        """Return the result of a worker whose time is up."""
+        over = self._over or self._clock.now() >= self.run.slice_ends
+        return WorkerResult.STOP if over else WorkerResult.CONTINUE
 
 
 def _is_open(run: Run, slice_number: int) -> bool:

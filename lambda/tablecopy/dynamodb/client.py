@@ -17,7 +17,6 @@ import random
 import zlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -28,7 +27,7 @@ from botocore.session import Session
 
 from tablecopy.clock import Clock
 from tablecopy.dynamodb.errors import NO_ANSWER, Backoff, is_expired, is_transient
-from tablecopy.dynamodb.http import HttpSettings, Routes, connection_pool
+from tablecopy.dynamodb.http import Routes, connection_pool
 from tablecopy.dynamodb.sessions import RoleSession
 
 Json = dict[str, Any]
@@ -93,7 +92,7 @@ class DynamoDBClient:
         self._session = session
         self._credentials = session.get_credentials()
         self._routes = Routes(client, table)
-        self._pool = connection_pool(HttpSettings.of(session, client), urlsplit(self.endpoint_url).scheme)
+        self._pool = connection_pool(session, client)
         self._attempts = attempts
         self._clock = clock or Clock()
         self._jitter = random.Random()

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from botocore import xform_name
@@ -144,96 +144,42 @@ class Response:
     content: bytes
 
 
-@dataclass(frozen=True)
-class HttpSettings:
-    """Settings that decide how an endpoint is reached.
+def connection_pool(session: Session, client: BaseClient) -> ConnectionPool:
+    """Return connections with the settings that botocore uses for ``client``, which ``session`` has created.
 
-    Attributes
-    ----------
-    connect_timeout, read_timeout
-        Seconds to wait for a connection, and for each part of an answer.
-    verify
-        Path of a bundle of certificates, or True for botocore's.
-    client_cert
-        Path of the client's certificate, or paths of its certificate and its key.
-    proxies
-        Proxy URL by scheme of the endpoint (``http``, ``https``).
-    proxies_config
-        botocore's ``proxies_config``: certificates for the proxy itself.
-    connections
-        Connections that are kept to a proxy.
+    Raises
+    ------
+    botocore.exceptions.InvalidConfigError
+        The path of the CA bundle is empty.
     """
-
-    connect_timeout: float
-    read_timeout: float
-    verify: Any = True
-    client_cert: str | tuple[str, str] | None = None
-    proxies: Mapping[str, str] | None = None
-    proxies_config: Mapping[str, object] | None = None
-    connections: int = 10
-
-    @classmethod
-    def of(cls, session: Session, client: BaseClient) -> HttpSettings:
-        """Read the settings that botocore itself has used for ``client``, which ``session`` has created.
-
-        Raises
-        ------
-        botocore.exceptions.InvalidConfigError
-            The path of the CA bundle is empty.
-        """
-        # botocore sets these members by name; its types do not know them.
-        config: Any = client.meta.config
-        # In botocore's order: AWS_CA_BUNDLE or the profile's ca_bundle, then REQUESTS_CA_BUNDLE.
-        verify = session.get_config_variable("ca_bundle")
-        if verify is None:
-            verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
-        if isinstance(verify, str) and not verify.strip():
-            raise InvalidConfigError(
-                error_msg="the CA bundle's path (ca_bundle, AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE) is empty"
-            )
-        proxies = config.proxies
-        if proxies is None:
-            # Like botocore, judge NO_PROXY by the client's endpoint, not by an account-based one.
-            proxies = get_environ_proxies(client.meta.endpoint_url)
-        return cls(
-            connect_timeout=config.connect_timeout,
-            read_timeout=config.read_timeout,
-            verify=verify,
-            client_cert=config.client_cert,
-            proxies=proxies,
-            proxies_config=config.proxies_config,
-            connections=config.max_pool_connections,
+    # botocore sets these members by name; its types do not know them.
+    config: Any = client.meta.config
+    # In botocore's order: AWS_CA_BUNDLE or the profile's ca_bundle, then REQUESTS_CA_BUNDLE.
+    verify = session.get_config_variable("ca_bundle")
+    if verify is None:
+        verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
+    if isinstance(verify, str) and not verify.strip():
+        raise InvalidConfigError(
+            error_msg="the path of the CA bundle (ca_bundle, AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE) is empty"
         )
-
-
-class ConnectionPool(Protocol):
-    """Connections to any number of endpoints. Safe to use from several threads."""
-
-    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send ``body`` and return the answer.
-
-        Raises
-        ------
-        botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError
-            No complete answer came.
-        """
-        ...
-
-
-def connection_pool(settings: HttpSettings, scheme: str) -> ConnectionPool:
-    """Return connections for endpoints of ``scheme`` (``http`` or ``https``)."""
-    return ProxyPool(settings) if (settings.proxies or {}).get(scheme) else DirectPool(settings)
+    proxies = config.proxies
+    if proxies is None:
+        # Like botocore, apply NO_PROXY to the client's endpoint, not to an account-based one.
+        proxies = get_environ_proxies(client.meta.endpoint_url)
+    is_proxied = (proxies or {}).get(urlsplit(client.meta.endpoint_url).scheme)
+    return ProxyPool(config, verify, proxies) if is_proxied else DirectPool(config, verify)
 
 
 class DirectPool:
     """Connections without a proxy. A new one is opened when none is free, and kept."""
 
-    def __init__(self, settings: HttpSettings) -> None:
-        self._settings = settings
+    def __init__(self, config: Any, verify: Any) -> None:
+        self._config = config
+        self._verify = verify
         self._free: defaultdict[tuple[str, str], deque[HTTPConnection]] = defaultdict(deque)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send ``body`` and return the answer; see `ConnectionPool`."""
+        """Send ``body`` and return the answer. Raises botocore's errors if no complete answer comes."""
         parts = urlsplit(url)
         free = self._free[parts.scheme, parts.netloc]
         connection = _still_open(free) or self._open(url)
@@ -257,7 +203,7 @@ class DirectPool:
     def _open(self, url: str) -> HTTPConnection:
         parts = urlsplit(url)
         assert parts.hostname is not None, f"{url} has no host"
-        timeout = self._settings.connect_timeout
+        timeout = self._config.connect_timeout
         if parts.scheme == "https":
             try:
                 context = self._context
@@ -279,7 +225,7 @@ class DirectPool:
         except OSError as error:
             connection.close()
             raise EndpointConnectionError(endpoint_url=url, error=error) from error
-        connection.sock.settimeout(self._settings.read_timeout)
+        connection.sock.settimeout(self._config.read_timeout)
         # http.client sets TCP_NODELAY itself; without it a body would wait for its headers' acknowledgement.
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connection
@@ -287,10 +233,10 @@ class DirectPool:
     @cached_property
     def _context(self) -> ssl.SSLContext:
         context: ssl.SSLContext = create_urllib3_context()
-        context.load_verify_locations(get_cert_path(self._settings.verify))
+        context.load_verify_locations(get_cert_path(self._verify))
         context.check_hostname = True
         context.verify_mode = ssl.CERT_REQUIRED
-        match self._settings.client_cert:
+        match self._config.client_cert:
             case (certificate, key):
                 context.load_cert_chain(certificate, key)
             case str(certificate):
@@ -298,8 +244,8 @@ class DirectPool:
         return context
 
     def _unreadable(self, error: OSError) -> str:
-        paths = [str(get_cert_path(self._settings.verify))]
-        match self._settings.client_cert:
+        paths = [str(get_cert_path(self._verify))]
+        match self._config.client_cert:
             case (certificate, key):
                 paths += [certificate, key]
             case str(certificate):
@@ -321,24 +267,24 @@ def _still_open(free: deque[HTTPConnection]) -> HTTPConnection | None:
 class ProxyPool:
     """Connections through a proxy. They are botocore's, so that every proxy setting has the same effect."""
 
-    def __init__(self, settings: HttpSettings) -> None:
-        timeout: Any = settings.connect_timeout, settings.read_timeout
+    def __init__(self, config: Any, verify: Any, proxies: Mapping[str, str]) -> None:
+        timeout: Any = config.connect_timeout, config.read_timeout
         options: Any = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         ]
         self._session = URLLib3Session(
-            verify=settings.verify,
-            proxies=settings.proxies,
+            verify=verify,
+            proxies=proxies,
             timeout=timeout,
-            max_pool_connections=settings.connections,
+            max_pool_connections=config.max_pool_connections,
             socket_options=options,
-            client_cert=settings.client_cert,
-            proxies_config=settings.proxies_config,
+            client_cert=config.client_cert,
+            proxies_config=config.proxies_config,
         )
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send ``body`` and return the answer; see `ConnectionPool`."""
+        """Send ``body`` and return the answer. Raises botocore's errors if no complete answer comes."""
         request = AWSPreparedRequest("POST", url, cast(Any, HeadersDict(headers)), body, False)
         answer = self._session.send(request)
         received = {name.lower(): value for name, value in answer.headers.items()}
@@ -349,3 +295,7 @@ class ProxyPool:
                 endpoint_url=url, error=f"{len(answer.content)} of {length} bytes arrived"
             )
         return Response(answer.status_code, received, answer.content)
+
+
+ConnectionPool = DirectPool | ProxyPool
+"""Connections to any number of endpoints. Safe to use from several threads."""

@@ -37,7 +37,7 @@ def build(
     )
     guard = SliceGuard(RunRecord(store), Leases(store, clock), limits, writer_for, clock)
     worker = Worker(guard, Segments(store), letters, source, table, metrics, clock, writers)
-    redrive = Redrive(guard, letters, source, table, metrics, clock)
+    redrive = Redrive(guard, letters, source, table, metrics)
 
     def handle(event: Json, context: Context) -> Json:
         """Copy a part of a segment, or redrive dead letters; return ``{"next": ...}`` (slices.WorkerResult).

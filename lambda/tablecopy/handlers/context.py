@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.config import Config
 
@@ -21,6 +21,7 @@ from tablecopy.throughput.limits import write_usage
 from tablecopy.throughput.rate import RateLimit
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_sqs.client import SQSClient
@@ -71,41 +72,39 @@ class Aws:
 
     def lambda_(self) -> LambdaClient:
         """Return Lambda."""
-        client: LambdaClient = self._boto3("lambda")
-        return client
+        return self._boto3.client("lambda", config=_config())
 
     def states(self) -> SFNClient:
         """Return Step Functions."""
-        client: SFNClient = self._boto3("stepfunctions")
-        return client
+        return self._boto3.client("stepfunctions", config=_config())
 
     def queues(self) -> SQSClient:
         """Return SQS."""
-        client: SQSClient = self._boto3("sqs")
-        return client
+        return self._boto3.client("sqs", config=_config())
 
     def streams(self) -> DynamoDBStreamsClient:
         """Return DynamoDB Streams, which throttles after a few calls a second."""
-        client: DynamoDBStreamsClient = self._boto3("dynamodbstreams", attempts=6)
-        return client
+        return self._boto3.client("dynamodbstreams", config=_config(attempts=6))
 
     @cached_property
     def _own(self) -> DynamoDBClient:
         config = FUNCTION_CONFIG.merge(Config(max_pool_connections=WRITERS))
         return DynamoDBClient(own_session(), config=config)
 
-    def _boto3(self, service: Any, attempts: int = 3) -> Any:
+    @cached_property
+    def _boto3(self) -> boto3.Session:
         # Not needed on the hot path, and slow to import.
         import boto3
 
-        return boto3.client(
-            service,
-            config=Config(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": attempts},
-            ),
-        )
+        return boto3.Session()
+
+
+def _config(attempts: int = 3) -> Config:
+    return Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
 
 
 def writer_factory(

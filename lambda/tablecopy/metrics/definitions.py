@@ -65,22 +65,4 @@ EMPTY_SLICES = Metric("EmptySlices")
 FAILED_WORKERS = Metric("FailedWorkers")
 RUN_PHASE = Metric("RunPhase", dimensions=((COPY, PHASE),))
 
-METRICS = (
-    ITEMS_COPIED,
-    BYTES_COPIED,
-    CONSUMED_READ_UNITS,
-    READ_THROTTLES,
-    RECORDS_APPLIED,
-    PUTS_APPLIED,
-    DELETES_APPLIED,
-    WRITES_REFUSED,
-    CONSUMED_WRITE_UNITS,
-    WRITE_THROTTLES,
-    OLDEST_UNAPPLIED_CHANGE_AGE,
-    DEAD_LETTERS,
-    RECONCILIATIONS,
-    RUN_STOPPED,
-    EMPTY_SLICES,
-    FAILED_WORKERS,
-    RUN_PHASE,
-)
+METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, EndpointResolutionError, SSLError
 from botocore.session import Session
 
 from tablecopy.dynamodb.client import DynamoDBClient
-from tablecopy.dynamodb.http import DirectPool, HttpSettings, ProxyPool, connection_pool
+from tablecopy.dynamodb.http import DirectPool, ProxyPool, connection_pool
 from tests.unit.tablecopy.arrivals import Arrival, World
 
 TABLE = "cities"
@@ -335,21 +335,15 @@ def test_a_server_that_asks_for_a_certificate_gets_none(
     assert world.noted == []
 
 
-def test_timeouts_and_connections_are_those_of_the_client() -> None:
-    session = Session()
-    config = Config(connect_timeout=3, read_timeout=10, max_pool_connections=7)
-    settings = HttpSettings.of(session, session.create_client("dynamodb", config=config))
-    assert (settings.connect_timeout, settings.read_timeout, settings.connections) == (3, 10, 7)
-
-
 def test_without_a_proxy_nothing_of_botocore_is_between(monkeypatch: pytest.MonkeyPatch) -> None:
     # The benchmarks are measured on this way.
     session = Session()
-    client = session.create_client("dynamodb", endpoint_url="http://127.0.0.1:1")
-    assert isinstance(connection_pool(HttpSettings.of(session, client), "http"), DirectPool)
+    plain = session.create_client("dynamodb", endpoint_url="http://127.0.0.1:1")
+    secure = session.create_client("dynamodb", endpoint_url="https://127.0.0.1:1")
+    assert isinstance(connection_pool(session, plain), DirectPool)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:2")
-    assert isinstance(connection_pool(HttpSettings.of(session, client), "http"), ProxyPool)
-    assert isinstance(connection_pool(HttpSettings.of(session, client), "https"), DirectPool)
+    assert isinstance(connection_pool(session, plain), ProxyPool)
+    assert isinstance(connection_pool(session, secure), DirectPool)
 
 
 def _joined(certificate: str, key: str) -> str:

@@ -77,7 +77,7 @@ class Scene:
 
     def redrive(self) -> Redrive:
         guard = SliceGuard(self.run, self.leases, self.limits, self.writer, self.clock)
-        return Redrive(guard, self.letters, self.source, "source", self.metrics, self.clock)
+        return Redrive(guard, self.letters, self.source, "source", self.metrics)
 
     def enter(self, **changes: Any) -> None:
         run = self.run.read()
