@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+
+from rich.console import Console
+from rich.progress_bar import ProgressBar
 
 from tablecopy.text import count_text, duration_text
 from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.items import key_text
 from tablecopy_cli.common.terminal import Style
-from tablecopy_cli.common.text import Verbatim, bar, escaped
+from tablecopy_cli.common.text import Verbatim, escaped
 from verify.comparison.results import Comparison, DeadLetter, Difference, Kind, Progress, SideResult
 from verify.report.wording import (
     EXPIRED_NOTE,
@@ -34,6 +38,8 @@ _HELD = 1_000
 
 # Connections are opened during the first seconds, so the speed says little.
 _WARM_UP_SECONDS = 3.0
+
+_BAR_CELLS = 20
 
 
 def text_report(
@@ -169,8 +175,8 @@ def progress_text(progress: Progress, encoding: str | None = None) -> str:
     progress
         The progress to show.
     encoding
-        Encoding of the stream that shows the line (default: that of stderr). The bar consists of ``#`` if
-        the encoding has no block characters.
+        Encoding of the stream that shows the line (default: that of stderr). The bar is ASCII unless it is a
+        UTF encoding.
     """
     return ", ".join(_stage(progress, encoding or sys.stderr.encoding))
 
@@ -235,4 +241,7 @@ def _seconds_left(progress: Progress, done: int, total: int) -> float | None:
 
 
 def _bar(done: int, total: int, encoding: str) -> str:
-    return f"{bar(done, total, encoding)} {100 * done // total}%"
+    console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding), color_system=None, force_terminal=True)
+    with console.capture() as drawn:
+        console.print(ProgressBar(total, done, width=_BAR_CELLS), end="")
+    return f"[{drawn.get():<{_BAR_CELLS}}] {100 * done // total}%"

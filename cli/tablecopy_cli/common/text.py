@@ -24,9 +24,6 @@ _NARROWEST = 12
 # A continuation that began further right would leave hardly any room.
 _DEEPEST = 24
 
-_BLOCKS = ("█", "░")
-_ASCII = ("#", ".")
-
 
 class Verbatim(str):
     """A line that is never broken: a command to paste."""
@@ -111,34 +108,9 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def bar(done: int, total: int, encoding: str, cells: int = 20) -> str:
-    """Draw a bar, rounded down, so that only what is done looks done.
-
-    Parameters
-    ----------
-    done, total
-        How much of how much; ``total`` is positive.
-    encoding
-        Of the stream that shows the bar; it is drawn with ``#`` where that has no blocks.
-    cells
-        Characters within the brackets.
-    """
-    filled = min(cells, cells * done // total)
-    full, empty = _BLOCKS if _shows_blocks(encoding) else _ASCII
-    return f"[{full * filled}{empty * (cells - filled)}]"
-
-
 def _hanging(line: str) -> int:
     plain = _PAINT.sub("", line)
     labelled = _LABELLED.match(plain)
     margin = len(plain) - len(plain.lstrip(" "))
     found = labelled.end() if labelled else margin + (2 if 0 < margin < _BELOW else 0)
     return found if found <= _DEEPEST else 4
-
-
-def _shows_blocks(encoding: str) -> bool:
-    try:
-        "".join(_BLOCKS).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
