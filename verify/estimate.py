@@ -1,8 +1,8 @@
-"""What comparing two tables will take: read units, money and time, and what limits the speed.
+"""Estimate of a comparison: read units, cost, time, and what limits the speed.
 
-Counts and sizes are those of DescribeTable, which AWS updates about every six hours. Where it has not counted
-a table yet, they are those of a sample. Speeds are those of the sample: see `measure`. Keys that differ are
-read again one by one, which comes on top.
+Counts and sizes come from DescribeTable, which AWS updates about every six hours. For a table that AWS has
+not counted yet, they come from a sample. Speeds come from the sample (see `measure`). Rechecks of keys that
+differ are not included.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ DEFAULT_CURRENCY = "USD"
 
 @dataclass(frozen=True)
 class SideEstimate:
-    """What reading one table will take.
+    """Estimate of reading one table.
 
     Parameters
     ----------
     items, bytes
-        What is read of it. Bytes are DynamoDB's TableSizeBytes, names of attributes included.
+        Items and bytes to read. Bytes are DynamoDB's TableSizeBytes, including attribute names.
     counted
-        Where these are from: ``"aws"`` (DescribeTable), ``"sample"`` (the sample was the whole table),
+        Origin of these numbers: ``"aws"`` (DescribeTable), ``"sample"`` (the sample was the whole table),
         ``"other_table"`` (AWS has not counted this one yet) or ``"at_least"`` (nor the other: the table holds
         what the sample showed and more).
     units
         Read units.
     cost
-        Of these units; ``None`` for a provisioned table, whose units are paid for already.
+        Cost of these units; ``None`` for a provisioned table, whose units are charged anyway.
     provisioned
         Read units a second that it has provisioned; ``None`` for a table on demand.
     share
-        Which part of them the reading takes while it lasts; 1 is all.
+        Part of the provisioned units that the reading uses; 1 is all of them.
     """
 
     items: int
@@ -70,20 +70,20 @@ class SideEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What comparing both tables once will take.
+    """Estimate of comparing both tables once.
 
     Parameters
     ----------
     source, destination
         Each table's part. Both are read at the same time.
     cost, currency
-        Of the tables on demand; ``None`` where there is none.
+        Cost of the on-demand tables; ``None`` if both are provisioned.
     seconds
-        How long the command takes, if nothing differs.
+        Duration of the command if nothing differs.
     start_up_seconds, reading_seconds, pairing_seconds
-        The parts of it: starting processes and signing in, the scan, pairing the rows.
+        Its parts: starting processes and signing in, the scan, and pairing the rows.
     recheck_seconds
-        What each recheck of keys that differ adds: ``lag`` while there are writes.
+        Time that each recheck of differing keys adds: ``lag`` while there are writes.
     limit
         What limits the speed: ``"start_up"``, ``"this_machine"`` (its cores), ``"source_pages"`` (the time a
         page takes to arrive), ``"source_read_capacity"`` (the flag), ``"source_provisioned"``,
@@ -120,20 +120,20 @@ class Estimate:
         for label, (name, side) in zip(("estimate", ""), sides.items(), strict=True):
             yield f"  {label:<9}  {name:<11}  {_amounts(side)}, {self._paid(side)}"
         least = "at least " if "at_least" in {side.counted for side in sides.values()} else "about "
-        yield f"  {'':<9}  {least}{duration_text(self.seconds)}; the limit is {self.limit_reason}"
+        yield f"  {'':<9}  {least}{duration_text(self.seconds)}. The limit is {self.limit_reason}."
         yield (
-            f"  {'':<9}  of this: start-up {duration_text(self.start_up_seconds)}, reading "
-            f"{duration_text(self.reading_seconds)}, pairing {duration_text(self.pairing_seconds)}"
+            f"  {'':<9}  Parts: start-up {duration_text(self.start_up_seconds)}, reading "
+            f"{duration_text(self.reading_seconds)}, pairing {duration_text(self.pairing_seconds)}."
         )
         if self.recheck_seconds:
             yield (
-                f"  {'':<9}  keys that differ are read again after {duration_text(self.recheck_seconds)}, "
-                "as often as it takes"
+                f"  {'':<9}  Each recheck of differing keys takes another "
+                f"{duration_text(self.recheck_seconds)}."
             )
         yield from (
             f"  {'':<9}  {_note(name, side)}" for name, side in sides.items() if side.counted != "aws"
         )
-        yield f"  {'':<9}  measured here with {self.sampled_units:,.10g} read units"
+        yield f"  {'':<9}  The measurement used {self.sampled_units:,.10g} read units."
 
     def _paid(self, side: SideEstimate) -> str:
         if side.cost is not None:
@@ -185,7 +185,7 @@ def estimate(
     start_up_seconds: float,
     cores: int,
 ) -> Estimate:
-    """Estimate what comparing two tables will take.
+    """Estimate the comparison of two tables.
 
     Parameters
     ----------
@@ -223,9 +223,9 @@ def estimate(
         for side in SIDES
     }
     if start_up > max(reading, pairing):
-        binding = _Bound(start_up, "start_up", "starting up and signing in, not the tables")
+        binding = _Bound(start_up, "start_up", "the time to start and to sign in")
     elif pairing > reading:
-        binding = _Bound(pairing, "this_machine", "pairing the rows on this machine")
+        binding = _Bound(pairing, "this_machine", "this machine, which pairs the rows")
     costs = [side.cost for side in parts.values() if side.cost is not None]
     return Estimate(
         **parts,
@@ -252,7 +252,7 @@ def estimated(
     currency: str = DEFAULT_CURRENCY,
     start_up_seconds: float,
 ) -> Estimate:
-    """Measure both tables, and estimate what comparing them will take; see `estimate`.
+    """Measure both tables and estimate their comparison; see `estimate`.
 
     Raises
     ------
@@ -281,7 +281,7 @@ def estimated(
 
 
 def default_processes(size: int) -> int:
-    """Return how many processes scan two tables of ``size`` bytes together, unless the caller says."""
+    """Return the default number of processes that scan two tables of ``size`` bytes together."""
     return 1 if size < _WORTH_PROCESSES_BYTES else available_cores()
 
 
@@ -300,7 +300,7 @@ def _allowed(table: Mapping[str, Any], budget: float | None) -> float | None:
 def _size(
     side: SideName, descriptions: Mapping[SideName, Mapping[str, Any]], rates: Rates, part: float
 ) -> tuple[int, int, Counted]:
-    """Return items, bytes, and where they are from."""
+    """Return items, bytes, and their origin."""
     own, other = descriptions[side], descriptions["destination" if side == "source" else "source"]
     sample = rates.sides[side]
     items, size = _count(own, "ItemCount"), _count(own, "TableSizeBytes")
@@ -359,32 +359,32 @@ def _pages(side: SideName, items: int, sample: SideSample, item_seconds: float, 
     threads = min(2 * plan.segments, THREADS_EACH * plan.processes) / 2
     turns = math.ceil(plan.segments / max(1.0, threads))
     seconds = turns * pages * (sample.page_seconds + sample.page_items * item_seconds)
-    at_once = min(plan.segments, math.ceil(threads))
+    parallel = min(plan.segments, math.ceil(threads))
     reason = (
-        f"the time the {side}'s pages take to arrive, {sample.page_seconds * 1000:,.0f} ms each, "
-        f"{at_once} at a time; more --segments read more at a time"
+        f"the latency of the {side}'s pages, {sample.page_seconds * 1000:,.0f} ms with {parallel} at a time "
+        "(raise --segments to read more in parallel)"
     )
     return _Bound(seconds, f"{side}_pages", reason)
 
 
 def _capacity(side: SideName, table: Mapping[str, Any], units: float, plan: Plan) -> Iterator[_Bound]:
-    budget = plan.read_capacity.get(side)
-    if budget:
-        reason = f"--{side}-read-capacity, {budget:,.10g} units a second"
-        yield _Bound(units / budget, f"{side}_read_capacity", reason)
+    allowed = plan.read_capacity.get(side)
+    if allowed:
+        reason = f"--{side}-read-capacity, {allowed:,.10g} units per second"
+        yield _Bound(units / allowed, f"{side}_read_capacity", reason)
     provisioned = provisioned_read_units(table)
     if provisioned:
-        reason = f"the {side}'s provisioned capacity, {provisioned:,.10g} read units a second"
+        reason = f"the {side}'s provisioned capacity, {provisioned:,.10g} read units per second"
         yield _Bound(units / provisioned, f"{side}_provisioned", reason)
         return
     most = (table.get("OnDemandThroughput") or {}).get("MaxReadRequestUnits", -1)
     if most > 0:
-        reason = f"the {side}'s maximum on demand, {most:,} read units a second"
+        reason = f"the {side}'s on-demand maximum, {most:,} read units per second"
         yield _Bound(units / most, f"{side}_on_demand_maximum", reason)
     warm = max(_NEW_TABLE_READ_UNITS, int((table.get("WarmThroughput") or {}).get("ReadUnitsPerSecond") or 0))
     rate = min(warm, plan.segments * _PARTITION_READ_UNITS)
-    what = "warm throughput" if rate == warm else f"partitions, {plan.segments} at a time"
-    yield _Bound(units / rate, f"{side}_on_demand", f"the {side}'s {what}, {rate:,} read units a second")
+    what = "warm throughput" if rate == warm else f"partitions, {plan.segments} in parallel"
+    yield _Bound(units / rate, f"{side}_on_demand", f"the {side}'s {what}, {rate:,} read units per second")
 
 
 def provisioned_read_units(table: Mapping[str, Any]) -> float | None:
@@ -403,9 +403,10 @@ def _amounts(side: SideEstimate) -> str:
 
 def _note(name: str, side: SideEstimate) -> str:
     if side.counted == "sample":
-        return f"{name}: counted by reading all of it"
+        return f"The {name} was counted by reading all of it."
     if side.counted == "other_table":
         return (
-            f"{name}: AWS has not counted it yet (it does every six hours); taken to be like the other table"
+            f"AWS has not counted the {name} yet (it does so every six hours). The estimate uses the other "
+            "table's size."
         )
-    return f"{name}: AWS has not counted it yet (it does every six hours); it holds at least that"
+    return f"AWS has not counted the {name} yet (it does so every six hours). It has at least these items."

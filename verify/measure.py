@@ -26,7 +26,7 @@ _SEGMENTS = 8
 # A sample takes at most what a side allows in this time.
 _CAPACITY_SECONDS = 1.0
 
-# How many times as long a full page takes at most, compared with one that a budget has made smaller: most of
+# How many times as long a full page takes at most, compared with one that a limit has made smaller: most of
 # it is latency, and the rest cannot be told from one size.
 _LARGER = 4.0
 
@@ -113,7 +113,7 @@ def measure(
     consistent
         Whether reads are strongly consistent.
     capacity
-        Read units per second that a side allows: its budget, or what it has provisioned; ``None`` for a table
+        Read units per second that a side allows: its limit, or its provisioned units; ``None`` for a table
         on demand. The sample takes at most what that allows in a second.
     clock
         Seconds that only grow.
@@ -185,7 +185,7 @@ def _page_items(table: Table, capacity: float | None, segments: int, *, consiste
     page = capacity * _CAPACITY_SECONDS * unit / segments
     if page >= PAGE_BYTES:
         return None
-    # Where nobody has counted the table, an item may have 400 KB.
+    # In a table that AWS has not counted, an item may have 400 KB.
     size = table.size / table.items if table.items else page
     return max(1, int(page / max(1.0, size)))
 
@@ -217,8 +217,7 @@ def _decode(table: Table, reads: Sequence[_Read], clock: Callable[[], float]) ->
     except BadPage as error:
         side = table.side.name
         raise UserError(
-            f"{side}: Scan is answered with something else than DynamoDB's JSON ({error}); check "
-            f"--{side}-endpoint-url",
+            f"{side}: the answer of Scan is not DynamoDB's ({error}). Check --{side}-endpoint-url",
             side,
         ) from error
 

@@ -1,8 +1,8 @@
-"""Applying a repair plan, item by item, and only where nothing has changed since.
+"""Applies a repair plan, item by item, and only where nothing has changed since the comparison.
 
-Each action reads its item on both sides again. It is applied only if both are what the plan saw, with a
-condition that holds only if the destination's item is what was just read; so it never overwrites what came in
-between, and a plan can be applied again, or for the rest after it was ended anywhere, without harm.
+Each action reads its item on both sides again. It is applied only if both are as the plan has them, with a
+condition that holds only if the destination's item is the one that was just read. So it never overwrites a
+newer write. A plan can be applied again, also after it was interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tablecopy_cli.common.items import Item
 from verify.repair.live_table import (
     LiveTable,
     Overtaken,
-    Refused,
+    Rejected,
     TooWide,
     digest_of,
     is_absent,
@@ -41,19 +41,18 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action.
+    """The outcome of an action.
 
     Parameters
     ----------
     action
         As the plan has it.
     result
-        ``"would"`` (be applied, in a dry run), ``"done"``, ``"already"`` (the destination holds what the
-        source holds), ``"changed_at_source"`` or ``"changed_at_destination"`` (it is not what the plan
-        saw, and was left alone) or ``"failed"``.
+        ``"would"`` (a dry run would apply it), ``"done"``, ``"already"`` (both sides are already equal),
+        ``"changed_at_source"`` or ``"changed_at_destination"`` (the item is not as in the plan, and was not
+        changed) or ``"failed"``.
     reason
-        One line where there is something to say. Never a value, except in what DynamoDB says of an item
-        that it refuses.
+        One line, or an empty text. Contains no value, except in DynamoDB's message about a rejected item.
     """
 
     action: Action
@@ -72,7 +71,7 @@ class Outcome:
 
 
 class Repair:
-    """Applies actions, or says what they would do.
+    """Applies actions, or returns what they would do.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ class Repair:
     write
         Whether to apply the actions; without, nothing is written.
     threads
-        How many actions are under way at once.
+        Number of actions at the same time.
     """
 
     def __init__(
@@ -93,17 +92,17 @@ class Repair:
         self._threads = threads
 
     def outcomes(self, actions: Iterable[Action]) -> Iterator[Outcome]:
-        """Go through the actions and yield what came of each, in their order.
+        """Process the actions and yield the outcome of each, in their order.
 
         Raises
         ------
         UserError
-            A table cannot be used any more. What was done by then has been yielded.
+            A table can no longer be used. Outcomes so far have been yielded.
         """
         return self._each(self.one, actions)
 
     def changed_at_source(self, actions: Iterable[Action]) -> Iterator[bool]:
-        """Read the source's items and yield, for each, whether it is another than in the plan."""
+        """Read the source's items and yield, for each, whether it differs from the plan."""
         return self._each(lambda action: digest_of(self._source.read(action.key)) != action.source, actions)
 
     def unequal(self, actions: Iterable[Action]) -> Iterator[bool]:
@@ -116,10 +115,10 @@ class Repair:
         )
 
     def one(self, action: Action) -> Outcome:
-        """Do one action, or say what it would do."""
+        """Do one action, or return what it would do."""
         try:
             return self._one(action)
-        except (Refused, TooWide) as error:
+        except (Rejected, TooWide) as error:
             return Outcome(action, "failed", str(error))
 
     def _one(self, action: Action) -> Outcome:
@@ -140,7 +139,7 @@ class Repair:
             # A write that is repeated because its answer was lost meets its own first attempt.
             if digest_of(self._destination.read(action.key)) == action.source:
                 return Outcome(action, "already")
-            return Outcome(action, "changed_at_destination", "it was written to at this moment")
+            return Outcome(action, "changed_at_destination", "the item was written at the same time")
         if replaced is None or digest_of(replaced) == digest_of(old):
             return Outcome(action, "done")
         return self._put_back(action, replaced, new)
@@ -158,14 +157,14 @@ class Repair:
         """Undo a write that met an item with one more attribute, which no condition can rule out."""
         try:
             self._destination.put(replaced, self._condition(written, replaced))
-        except (Overtaken, Refused, TooWide):
+        except (Overtaken, Rejected, TooWide):
             return Outcome(
                 action,
                 "failed",
-                "an attribute that was added at this moment was overwritten, and could not be put back",
+                "an attribute that was added at the same time was overwritten and could not be restored",
             )
         return Outcome(
-            action, "changed_at_destination", "an attribute was added at this moment; the item was put back"
+            action, "changed_at_destination", "an attribute was added at the same time; the item was restored"
         )
 
     def _each(self, work: Callable[[Action], _T], actions: Iterable[Action]) -> Iterator[_T]:
@@ -174,26 +173,26 @@ class Repair:
         try:
             while chunk := list(islice(actions, _CHUNK)):
                 futures = [pool.submit(work, action) for action in chunk]
-                trouble: UserError | None = None
+                failure: UserError | None = None
                 for future in futures:
                     try:
                         result = future.result()
                     except CancelledError:
                         continue
                     except UserError as error:
-                        # What is under way may still write, and has to be told.
-                        trouble = trouble or error
+                        # Actions in progress may still write, and must be reported.
+                        failure = failure or error
                         for later in futures:
                             later.cancel()
                         continue
                     yield result
-                if trouble:
-                    raise trouble
+                if failure:
+                    raise failure
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _what(item: Item | None, seen: str | None) -> str:
     if item is None:
-        return "the item is gone"
-    return "there is an item now" if seen is None else "the item is another now"
+        return "the item was deleted"
+    return "the item was created" if seen is None else "the item was changed"

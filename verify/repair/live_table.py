@@ -1,4 +1,4 @@
-"""A table as a repair uses it: one item at a time, read consistently, written under a condition."""
+"""A table as a repair uses it: items are read one by one, consistently, and written under a condition."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _ABSENT = "attribute_not_exists(#k)"
 
 
 class Overtaken(Exception):
-    """The condition of a write does not hold (any more)."""
+    """The condition of a write does not hold, or no longer holds."""
 
 
-class Refused(Exception):
-    """DynamoDB refuses this item for good. The message is DynamoDB's, in one line."""
+class Rejected(Exception):
+    """DynamoDB permanently rejects this item. The message is DynamoDB's, in one line."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class LiveTable:
 
         Raises
         ------
-        Refused
+        Rejected
             The table has no such keys.
         """
         response = self._call("get_item", Key=_decoded(key), ConsistentRead=True)
@@ -116,7 +116,7 @@ class LiveTable:
 
         Raises
         ------
-        Overtaken, Refused
+        Overtaken, Rejected
         """
         response = self._call("put_item", Item=item, ReturnValues="ALL_OLD", **condition)
         return response.get("Attributes")
@@ -126,7 +126,7 @@ class LiveTable:
 
         Raises
         ------
-        Overtaken, Refused
+        Overtaken, Rejected
         """
         response = self._call("delete_item", Key=_decoded(key), ReturnValues="ALL_OLD", **condition)
         return response.get("Attributes")
@@ -143,7 +143,7 @@ class LiveTable:
                     raise Overtaken from error
                 if errors.is_rejected(error):
                     message = " ".join(error.response["Error"].get("Message", "").split())
-                    raise Refused(f"{self.side.name}: {code}: {message}") from error
+                    raise Rejected(f"{self.side.name}: {code}: {message}") from error
                 raise
         return response
 
@@ -159,14 +159,14 @@ def check_repairable(source: LiveTable, destination: LiveTable) -> None:
     check_two_tables(source.description, destination.description)
     if are_replicas(source.description, destination.description):
         raise UserError(
-            f"{source.identity.arn} and {destination.identity.arn} are replicas of one global table: "
-            "DynamoDB copies what a repair writes to the source as well. Write to the source instead, and "
-            "wait for replication"
+            f"{source.identity.arn} and {destination.identity.arn} are replicas of one global table. "
+            "DynamoDB would copy a repair's writes to the source. Write to the source instead and wait for "
+            "replication."
         )
 
 
 def digest_of(item: Item | None) -> str | None:
-    """Digest an item that boto3 read as a plan does; ``None`` for none."""
+    """Return the digest that a plan holds, of an item that boto3 read; ``None`` for no item."""
     return None if item is None else digest(to_json(item)).hex()
 
 
@@ -178,7 +178,7 @@ def _decoded(key: Item) -> dict[str, Any]:
 
 
 class TooWide(Exception):
-    """An item has more attributes than a condition can name. The message says so in one line."""
+    """An item has more attributes than a condition can name. The message is one line."""
 
 
 def is_absent(key_name: str) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def is_unchanged(read: Item, key_names: Collection[str], new: Item | None = None
     key_names
         Its key attributes.
     new
-        What is to be written: what it has and ``read`` lacks must still not be there.
+        The item to write. Attributes that it has and ``read`` lacks must still be absent.
 
     Raises
     ------
@@ -215,9 +215,7 @@ def is_unchanged(read: Item, key_names: Collection[str], new: Item | None = None
         clauses.append(f"attribute_not_exists(#{at})")
     expression = " AND ".join(clauses)
     if 2 * len(clauses) - 1 > MAX_OPERATORS or len(expression) > MAX_EXPRESSION_BYTES:
-        raise TooWide(
-            f"{len(clauses) - 1} attributes are more than one condition can guard; copy this item by hand"
-        )
+        raise TooWide(f"One condition cannot protect {len(clauses) - 1} attributes. Copy this item by hand.")
     parameters: dict[str, Any] = {"ConditionExpression": expression, "ExpressionAttributeNames": names}
     if values:
         parameters["ExpressionAttributeValues"] = values

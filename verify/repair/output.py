@@ -1,4 +1,4 @@
-"""What a repair prints: JSON Lines as it goes along, or text in groups at the end."""
+"""What a repair prints: JSON Lines while it runs, or text in groups at the end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tablecopy.text import count_text
 from tablecopy_cli.advice import Repaired, Step, step_lines
 from tablecopy_cli.common.errors import EXIT_ERROR, EXIT_OK, EXIT_UNSETTLED
 from tablecopy_cli.common.items import key_text
@@ -17,48 +18,48 @@ from verify.repair.plan import Header
 # What needs attention comes first.
 _TITLES: dict[Result, str] = {
     "failed": "Failed",
-    "changed_at_source": "Not applied, changed at the source",
-    "changed_at_destination": "Not applied, changed at the destination",
+    "changed_at_source": "Not applied, changed in the source",
+    "changed_at_destination": "Not applied, changed in the destination",
     "would": "Would be applied",
     "done": "Applied",
-    "already": "Nothing to do, the destination holds it already",
+    "already": "Nothing to do, already equal",
 }
 
 _SHORT: dict[Result, str] = {
     "failed": "failed",
-    "changed_at_source": "changed at the source",
-    "changed_at_destination": "changed at the destination",
+    "changed_at_source": "changed in the source",
+    "changed_at_destination": "changed in the destination",
     "would": "would be applied",
     "done": "applied",
-    "already": "already as it should be",
+    "already": "already equal",
 }
 
 
 @dataclass
 class Summary:
-    """What came of a plan.
+    """The outcome of a plan.
 
     Parameters
     ----------
     header
         Of the plan.
     applied
-        Whether the repair was to write; ``False`` for a dry run.
+        Whether the repair writes; ``False`` for a dry run.
     plan
         Its path.
     writes_stopped
         Whether the flag was given.
     obstacle
-        For a dry run: why ``--apply`` would be refused now; ``None`` if it would not be.
+        For a dry run: why ``--apply`` would be rejected now; ``None`` if it would not be.
     whole
-        Whether all of the plan was gone through.
+        Whether the whole plan was processed.
     unequal
         Keys of the plan that still differed when both sides were read again after the repair; ``None`` if
         they were not.
     counts
         How many actions ended how.
     moved
-        What changed meanwhile that a repair relies upon, in one line; ``None`` if nothing did.
+        What a repair relies on and has changed during it, in one line; ``None`` if nothing did.
     """
 
     header: Header
@@ -73,7 +74,7 @@ class Summary:
 
     @property
     def changed(self) -> int:
-        """How many actions were left alone because something had changed."""
+        """Number of actions that were not applied because something had changed."""
         return self.counts["changed_at_source"] + self.counts["changed_at_destination"]
 
     @property
@@ -115,7 +116,7 @@ class Summary:
 
 
 class TextReport:
-    """The report for people. Of each group it keeps as many outcomes as it will show.
+    """The text report. It keeps only as many outcomes of each group as it will show.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ class TextReport:
             group.append(outcome)
 
     def lines(self, summary: Summary, style: Style, steps: Sequence[Step], proof: str = "") -> Iterator[str]:
-        """Yield the lines: the headline, the outcomes in groups, what is proven, the next ``steps``."""
+        """Yield the lines: the headline, the outcomes in groups, the proof, and the next ``steps``."""
         yield _headline(summary, style)
         for result, title in _TITLES.items():
             total = summary.counts[result]
@@ -145,7 +146,7 @@ class TextReport:
         if summary.unequal:
             count = summary.unequal
             yield ""
-            yield style.red("1 item still differs" if count == 1 else f"{count:,} items still differ")
+            yield style.red(count_text(count, "item still differs", "items still differ"))
         if proof:
             yield ""
             yield f"{style.green('Equal:')} {escaped(proof)}"
@@ -163,7 +164,7 @@ class TextReport:
 
 
 def progress_text(summary: Summary) -> str:
-    """Say in one line how far a repair is."""
+    """Return the progress of a repair in one line."""
     word = "repairing" if summary.applied else "looking"
     return f"{word}: {sum(summary.counts.values()):,} of {summary.header.total:,} actions"
 

@@ -1,6 +1,6 @@
-"""The repair plan: what would make the destination what the source is, as JSON Lines without values.
+"""The repair plan: what makes the destination equal to the source, as JSON Lines without values.
 
-The first line is the header, the last one the end, which tells a whole plan from a cut one. Between them is
+The first line is the header. The last one is the end, which shows that the plan is complete. Between them is
 one line for each action, in the order of the keys. docs/reference.md has its fields.
 """
 
@@ -27,8 +27,10 @@ from verify.scan.canonical import DIGEST_BYTES
 
 VERSION = 2
 
+_WRITE_AGAIN = "Write the plan again with verify --repair-plan."
+
 UNASKED = 10_000
-"""Differences up to which a plan is written unasked."""
+"""Number of differences up to which a plan is written without ``--repair-plan``."""
 
 ActionName: TypeAlias = Literal["put", "replace", "delete"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
@@ -36,7 +38,7 @@ ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
 _ACTION_OF: Mapping[Kind, ActionName] = {"missing": "put", "changed": "replace", "extra": "delete"}
 
 # A key has up to 2,048 and 1,024 bytes and two names of 255 (DynamoDB constraints), six characters for each
-# byte where JSON escapes them. Longer lines are none of a plan's, and are not read into memory.
+# byte where JSON escapes them. Longer lines are not part of a plan, and are not read into memory.
 _LINE_CHARACTERS = 1 << 16
 
 _DIGEST = re.compile(rf"[0-9a-f]{{{2 * DIGEST_BYTES}}}\Z")
@@ -74,15 +76,15 @@ class Action:
 
 @dataclass(frozen=True)
 class Header:
-    """What a plan is for, and what it came from.
+    """The tables of a plan, and the comparison that it is from.
 
     Parameters
     ----------
     source, destination
         ARNs of the tables.
     source_table_id, destination_table_id
-        ``TableId`` of DescribeTable, another one for a table that was deleted and made again; ``None``
-        where the AWS that was asked has none.
+        ``TableId`` of DescribeTable, which changes if a table is deleted and created again; ``None`` if the
+        endpoint does not return one.
     created
         When the plan was written, ISO 8601.
     started
@@ -90,7 +92,7 @@ class Header:
     verdict
         Of the comparison.
     writes_stopped
-        Whether the comparison was told that nothing writes.
+        Whether the comparison ran with ``--writes-stopped``.
     settled
         Keys that changed while the comparison ran: see `Comparison.settled`.
     severe, unread
@@ -99,9 +101,9 @@ class Header:
         How many there are of each.
     left_out
         Differences without an action: ``"expired"`` (DynamoDB is about to delete them) and
-        ``"not_standing"`` (they may have been changes underway).
+        ``"not_standing"`` (they may be changes in progress).
     sample, filter_expression
-        What the comparison was restricted to; the rest of the tables is not in the plan.
+        Restrictions of the comparison. The rest of the tables is not in the plan.
     """
 
     source: str
@@ -129,7 +131,7 @@ class Header:
     def rest_equal(self) -> bool:
         """Whether the comparison shows that every key without an action is equal on both sides.
 
-        It read everything consistently while nothing wrote, as far as it saw. Expired items do not count.
+        It read everything consistently, and saw no write. Expired items do not count.
         """
         return (
             self.writes_stopped
@@ -152,7 +154,7 @@ def write_plan(
     destination_table_id: str | None,
     clock: Callable[[], float] = time.time,
 ) -> Header:
-    """Write the plan that follows from a comparison; a file of that name is replaced at the end.
+    """Write the plan of a comparison. An existing file is replaced at the end.
 
     The differences are read twice and never held. The file is for its owner alone, as it holds keys.
 
@@ -161,7 +163,7 @@ def write_plan(
     path
         The plan.
     comparison
-        What was found. A sample is as good as any: what it found is real.
+        The comparison. It may be of a sample: what it found is real.
     source_table_id, destination_table_id
         ``TableId`` of the tables; see `Header`.
     clock
@@ -179,8 +181,9 @@ def write_plan(
     """
     if comparison.ignored:
         raise UserError(
-            f"no plan: the comparison ignored attributes ({', '.join(comparison.ignored)}), and a repair "
-            "writes whole items; compare again without ignoring any"
+            "Cannot write a repair plan: the comparison ignored attributes "
+            f"({', '.join(comparison.ignored)}), and a repair writes whole items. Compare again without "
+            "--ignore-attribute."
         )
     header = _header_of(comparison, source_table_id, destination_table_id, timestamp(clock()))
     path = Path(path)
@@ -193,7 +196,7 @@ def write_plan(
 
 
 class Plan:
-    """A plan that was read and found whole. A context manager: the file stays open, whatever replaces it.
+    """A plan that was read and is complete. A context manager: the file stays open even if it is replaced.
 
     Parameters
     ----------
@@ -205,7 +208,7 @@ class Plan:
     Raises
     ------
     UserError
-        The file is no plan, or not a whole one; the text names the line.
+        The file is not a complete plan. The text names the line.
     """
 
     def __init__(self, stream: IO[bytes], path: str | Path) -> None:
@@ -236,11 +239,11 @@ class Plan:
             elif isinstance(record, Action):
                 counts[record.action] += 1
             elif record != sum(counts.values()):
-                raise self._bad(number, f"the end speaks of {record:,} actions, not of those that are there")
+                raise self._bad(number, f"the end counts {record:,} actions, and the file has others")
         if header is None:
-            raise UserError(f"{self._path} is empty, not a plan; write one with verify --repair-plan")
+            raise UserError(f"{self._path} is empty. Write a plan with verify --repair-plan.")
         if counts != header.actions:
-            raise self._bad(1, "the header does not count the actions that are there")
+            raise self._bad(1, "the header counts other actions than the file has")
         return header
 
     def _records(self) -> Iterator[tuple[int, Header | Action | int]]:
@@ -250,7 +253,7 @@ class Plan:
         while line := self._stream.readline(_LINE_CHARACTERS):
             number += 1
             if ended:
-                raise self._bad(number, "something follows the end")
+                raise self._bad(number, "there are lines after the end")
             try:
                 record = _parsed(line)
                 if number == 1:
@@ -263,24 +266,22 @@ class Plan:
             except ValueError as error:
                 raise self._bad(number, str(error)) from None
         if number and not ended:
-            raise UserError(f"{self._path} is cut off after line {number}; write the plan again")
+            raise UserError(f"{self._path} is truncated after line {number}. {_WRITE_AGAIN}")
 
     def _bad(self, number: int, reason: str) -> UserError:
-        return UserError(
-            f"{self._path}, line {number}: {reason}; write the plan again with verify --repair-plan"
-        )
+        return UserError(f"{self._path}, line {number}: {reason}. {_WRITE_AGAIN}")
 
 
 def default_plan(directory: Path, comparison: Comparison) -> Path | None:
-    """Where the plan of a comparison goes that nobody named; ``None`` if it gets none.
+    """Return the default path of a comparison's plan; ``None`` if it gets no plan.
 
-    Only up to `UNASKED` differences, each of which was read again: of more, the scan's word was taken, and a
-    table that was half copied would fill the disk with its plan.
+    A plan is written only for up to `UNASKED` differences, and if each was read again. The plan of a
+    half-copied table would fill the disk.
 
     Parameters
     ----------
     directory
-        Of all comparisons; the plan goes into ``plans`` in it.
+        Directory of all comparisons; the plan goes into its folder ``plans``.
     comparison
         What was found.
     """
@@ -294,17 +295,17 @@ def default_plan(directory: Path, comparison: Comparison) -> Path | None:
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Open a plan and look at every line of it.
+    """Open a plan and check every line of it.
 
     Raises
     ------
     UserError
-        There is no such file, it is no plan, not a whole one, or one of another version.
+        The file does not exist, is not a complete plan, or has another version.
     """
     try:
-        # A pipe that nothing writes to would not even open.
+        # A pipe without a writer would not even open.
         if stat.S_ISFIFO(os.stat(path).st_mode):
-            raise UserError(f"{path} is a pipe, and a plan is read several times. Save it in a file")
+            raise UserError(f"{path} is a pipe, and a plan is read several times. Save it in a file.")
         stream = open(path, "rb")  # noqa: SIM115 - the plan closes it
     except OSError as error:
         raise UserError(f"cannot read the plan {path}: {error.strerror}") from error
@@ -392,7 +393,7 @@ def _read_header(record: Mapping[str, Any]) -> Header:
         raise ValueError("the first line is not the header of a plan")
     if record.get("version") != VERSION:
         raise ValueError(
-            f"the plan is of version {json.dumps(record.get('version'))}, this verify reads {VERSION}"
+            f"the plan has version {json.dumps(record.get('version'))}, and this verify reads {VERSION}"
         )
     _check_names(record, {"type", "version", *_FIELDS})
     for name, is_valid in _FIELDS.items():
@@ -403,16 +404,16 @@ def _read_header(record: Mapping[str, Any]) -> Header:
 
 def _read_action(record: Mapping[str, Any]) -> Action:
     if record.get("type") != "action":
-        raise ValueError("neither an action nor the end")
+        raise ValueError("not an action and not the end")
     _check_names(record, {"type", "action", "key", "source", "destination"})
     name, key = record["action"], record["key"]
     source, destination = _read_digest(record, "source"), _read_digest(record, "destination")
     if not _is_key(key):
         raise ValueError("the key is not a primary key in DynamoDB JSON")
     if name not in ACTIONS:
-        raise ValueError(f"there is no action {json.dumps(name)[:100]}")
+        raise ValueError(f"unknown action {json.dumps(name)[:100]}")
     if ((source is not None), (destination is not None)) != (name != "delete", name != "put"):
-        raise ValueError(f"the digests do not go with {name}")
+        raise ValueError(f"the digests do not match {name}")
     return Action(name, key, source, destination)
 
 
@@ -449,7 +450,7 @@ def _is_key_value(kind: str, text: object) -> bool:
 
 def _check_names(record: Mapping[str, Any], names: set[str]) -> None:
     if record.keys() != names:
-        raise ValueError(f"not the fields {', '.join(sorted(names))}")
+        raise ValueError(f"the fields are not {', '.join(sorted(names))}")
 
 
 def _are_counts(value: object, names: tuple[str, ...]) -> bool:
@@ -475,7 +476,7 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        raise ValueError("not a whole line of JSON") from None
+        raise ValueError("not a complete line of JSON") from None
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")
     return record

@@ -128,8 +128,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"samples": (SAMPLE, replace(SAMPLE, page_items=10.0, page_seconds=0.2))},
             "destination_pages",
-            "the time the destination's pages take to arrive, 200 ms each, 4 at a time; more --segments read "
-            "more at a time",
+            "200 ms with 4 at a time (raise --segments",
             5.0,
         ),
         (
@@ -137,7 +136,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"read_capacity": {"source": 50.2, "destination": 100.0}},
             "source_read_capacity",
-            "--source-read-capacity, 50.2 units a second",
+            "--source-read-capacity, 50.2 units per second",
             10.0,
         ),
         (
@@ -145,7 +144,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"read_capacity": {"destination": 25.1}},
             "destination_read_capacity",
-            "--destination-read-capacity, 25.1 units a second",
+            "--destination-read-capacity, 25.1 units per second",
             20.0,
         ),
         (
@@ -153,7 +152,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             provisioned(251),
             {},
             "destination_provisioned",
-            "the destination's provisioned capacity, 251 read units a second",
+            "the destination's provisioned capacity, 251 read units per second",
             2.0,
         ),
         (
@@ -161,7 +160,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"read_capacity": {"source": 502.0}},
             "source_provisioned",
-            "the source's provisioned capacity, 251 read units a second",
+            "the source's provisioned capacity, 251 read units per second",
             2.0,
         ),
         (
@@ -169,7 +168,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {"OnDemandThroughput": {"MaxReadRequestUnits": -1}},
             {},
             "source_on_demand_maximum",
-            "the source's maximum on demand, 251 read units a second",
+            "the source's on-demand maximum, 251 read units per second",
             2.0,
         ),
         (
@@ -177,7 +176,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {"TableSizeBytes": 4096 * 240_000, "WarmThroughput": {"ReadUnitsPerSecond": 30_000}},
             {"segments": 16, "of": 16},
             "source_on_demand",
-            "the source's warm throughput, 12,000 read units a second",
+            "the source's warm throughput, 12,000 read units per second",
             10.0,
         ),
         (
@@ -185,7 +184,7 @@ def test_a_provisioned_table_tells_the_share_of_its_units() -> None:
             {},
             {"segments": 2, "of": 2},
             "source_on_demand",
-            "the source's partitions, 2 at a time, 6,000 read units a second",
+            "the source's partitions, 2 in parallel, 6,000 read units per second",
             20.0,
         ),
     ],
@@ -194,7 +193,8 @@ def test_the_slowest_bound_is_the_limit_and_is_named(
     source: Any, destination: Any, changes: dict[str, Any], limit: str, reason: str, seconds: float
 ) -> None:
     result = of(table(**source), table(**destination), **changes)
-    assert (result.limit, result.limit_reason, result.seconds) == (limit, reason, seconds)
+    assert (result.limit, result.seconds) == (limit, seconds)
+    assert reason in result.limit_reason
 
 
 def test_segments_beyond_the_threads_take_turns() -> None:
@@ -207,7 +207,8 @@ def test_segments_beyond_the_threads_take_turns() -> None:
 def test_starting_up_and_pairing_count() -> None:
     result = of(start_up_seconds=1.5, pair=(0.5, 0.002))
     assert (result.start_up_seconds, result.pairing_seconds, result.seconds) == (1.5, 2.5, 4.0)
-    assert (result.limit, result.limit_reason) == ("this_machine", "pairing the rows on this machine")
+    assert result.limit == "this_machine"
+    assert "pairs the rows" in result.limit_reason
     small = of(start_up_seconds=1.5)
     assert (small.limit, small.seconds) == ("start_up", 1.5)
 
@@ -227,19 +228,19 @@ def test_a_table_read_to_its_end_is_counted_by_that() -> None:
     whole = replace(SAMPLE, items=7, whole=True, item_bytes=100.0)
     result = of(table(0, 0), table(), samples=(whole, SAMPLE))
     assert (result.source.items, result.source.bytes, result.source.counted) == (7, 700, "sample")
-    assert any("source: counted by reading all of it" in line for line in result.lines())
+    assert any("source was counted by reading all of it" in line for line in result.lines())
 
 
 def test_a_table_that_aws_has_not_counted_is_taken_to_be_like_the_other() -> None:
     result = of(table(), table(0, 0))
     assert (result.destination.items, result.destination.counted) == (1000, "other_table")
-    assert any("destination: AWS has not counted it yet" in line for line in result.lines())
+    assert any("AWS has not counted the destination yet" in line for line in result.lines())
 
 
 def test_where_neither_is_counted_the_estimate_is_a_least() -> None:
     result = of(table(0, 0), table(0, 0))
     assert (result.source.items, result.source.counted) == (100, "at_least")
-    assert any("at least" in line and "the limit is" in line for line in result.lines())
+    assert any("at least" in line and "The limit is" in line for line in result.lines())
 
 
 def test_rechecks_wait_while_there_are_writes() -> None:
@@ -261,7 +262,7 @@ def test_record() -> None:
         "pairing_seconds": 0.0,
         "recheck_seconds": 15.0,
         "limit": "destination_provisioned",
-        "limit_reason": "the destination's provisioned capacity, 251 read units a second",
+        "limit_reason": "the destination's provisioned capacity, 251 read units per second",
         "sampled_units": 100.0,
         "writes_stopped": False,
     }
@@ -276,10 +277,10 @@ def test_lines() -> None:
         "  estimate   source       32,605,000 items, 16.0 GB: 1,953,127 read units, about 0.24 USD",
         "             destination  1 item, 100 bytes: 2.5 read units, 0% of its 20,000 provisioned read "
         "units per second",
-        "             about 11 min 25 s; the limit is this machine (1 process, 50,000 items per second)",
-        "             of this: start-up 0 s, reading 10 min 52 s, pairing 33 s",
-        "             keys that differ are read again after 15 s, as often as it takes",
-        "             measured here with 100 read units",
+        "             about 11 min 25 s. The limit is this machine (1 process, 50,000 items per second).",
+        "             Parts: start-up 0 s, reading 10 min 52 s, pairing 33 s.",
+        "             Each recheck of differing keys takes another 15 s.",
+        "             The measurement used 100 read units.",
     ]
 
 

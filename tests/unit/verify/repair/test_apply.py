@@ -140,9 +140,9 @@ def test_what_the_plan_says_is_done_once(
 @pytest.mark.parametrize(
     ("seen", "now", "reason"),
     [
-        (NEW, OTHER, "the item is another now"),
-        (NEW, None, "the item is gone"),
-        (None, NEW, "there is an item now"),
+        (NEW, OTHER, "the item was changed"),
+        (NEW, None, "the item was deleted"),
+        (None, NEW, "the item was created"),
     ],
 )
 @pytest.mark.parametrize("write", [True, False])
@@ -161,10 +161,10 @@ def test_what_has_changed_at_the_source_is_left_alone(
 @pytest.mark.parametrize(
     ("source", "seen", "now", "reason"),
     [
-        (NEW, OLD, OTHER, "the item is another now"),
-        (NEW, OLD, None, "the item is gone"),
-        (NEW, None, OTHER, "there is an item now"),
-        (None, OLD, OTHER, "the item is another now"),
+        (NEW, OLD, OTHER, "the item was changed"),
+        (NEW, OLD, None, "the item was deleted"),
+        (NEW, None, OTHER, "the item was created"),
+        (None, OLD, OTHER, "the item was changed"),
     ],
 )
 @pytest.mark.parametrize("write", [True, False])
@@ -208,7 +208,7 @@ def test_what_is_written_between_reading_and_writing_survives(
     tables.spy.before_write = come_between
     (outcome,) = tables.repair(action("a", source, destination))
     assert outcome.result == "changed_at_destination"
-    assert "at this moment" in outcome.reason
+    assert "at the same time" in outcome.reason
     assert tables.all(1) == {"a": meanwhile}
 
 
@@ -236,7 +236,7 @@ def test_what_cannot_be_put_back_is_told(tables: Tables) -> None:
     (outcome,) = tables.repair(action("a", NEW, OLD))
     assert outcome.result == "failed"
     assert outcome.reason == (
-        "an attribute that was added at this moment was overwritten, and could not be put back"
+        "an attribute that was added at the same time was overwritten and could not be restored"
     )
 
 
@@ -300,7 +300,7 @@ def test_an_item_that_is_too_wide_fails_alone(tables: Tables, write: bool) -> No
     tables.put(wide, destination=True)
     (outcome,) = tables.repair(action("a", None, wide), write=write)
     assert outcome.result == "failed"
-    assert outcome.reason.startswith("150 attributes are more than one condition can guard")
+    assert "150 attributes" in outcome.reason
     assert tables.all(1) == {"a": wide}
 
 

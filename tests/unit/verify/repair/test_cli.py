@@ -168,7 +168,7 @@ def test_apply_makes_the_destination_what_the_source_is(
     assert "secret" not in out + err
 
     assert world.run(*APPLY) == 0
-    assert capsys.readouterr().out.startswith("Repair: 3 already as it should be.\n")
+    assert capsys.readouterr().out.startswith("Repair: 3 already equal.\n")
 
 
 def test_json_lines(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,9 +207,9 @@ def test_what_has_changed_exits_3(world: World, capsys: pytest.CaptureFixture[st
     assert world.run(*APPLY, "--limit", "1") == 3
     assert world.stored(1) == {**SOURCE, "new": item("new", "newer")}
     out = capsys.readouterr().out
-    assert out.startswith("Repair: 1 changed at the destination, 2 applied.\n")
-    assert "Not applied, changed at the destination (1)\n" in out
-    assert '  put      pk="new"\n           there is an item now\n' in out
+    assert out.startswith("Repair: 1 changed in the destination, 2 applied.\n")
+    assert "Not applied, changed in the destination (1)\n" in out
+    assert '  put      pk="new"\n           the item was created\n' in out
     assert "  ... and 1 more (--limit 0 or --format jsonl lists them all)\n" in out
     assert world.run("--limit", "0") == 3
     assert "more (--limit 0" not in capsys.readouterr().out
@@ -286,7 +286,7 @@ def test_a_plan_that_is_cut(world: World, capsys: pytest.CaptureFixture[str]) ->
     world.path.write_text("".join(lines[:-1]))
     assert world.run(*APPLY) == 2
     assert world.stored(1) == DESTINATION
-    assert f"{world.path} is cut off after line 4" in capsys.readouterr().err
+    assert f"{world.path} is truncated after line 4" in capsys.readouterr().err
 
 
 def test_trouble_in_the_middle_tells_what_was_done(

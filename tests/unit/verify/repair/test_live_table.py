@@ -16,7 +16,7 @@ from verify.repair.live_table import (
     MAX_OPERATORS,
     LiveTable,
     Overtaken,
-    Refused,
+    Rejected,
     TooWide,
     digest_of,
     is_absent,
@@ -104,8 +104,8 @@ def test_writes_return_what_they_replaced(client: Client, table: LiveTable) -> N
         ("ConditionalCheckFailedException", Overtaken),
         ("TransactionConflictException", Overtaken),
         ("ReplicatedWriteConflictException", Overtaken),
-        ("ValidationException", Refused),
-        ("ItemCollectionSizeLimitExceededException", Refused),
+        ("ValidationException", Rejected),
+        ("ItemCollectionSizeLimitExceededException", Rejected),
         ("ThrottlingException", UserError),
         ("AccessDeniedException", UserError),
         ("ResourceNotFoundException", UserError),
@@ -160,7 +160,7 @@ def test_the_widest_item_that_fits() -> None:
     expression = is_unchanged(item(149), ["pk", "sk"])["ConditionExpression"]
     assert operators(expression) == MAX_OPERATORS - 1
     assert len(expression) <= MAX_EXPRESSION_BYTES
-    with pytest.raises(TooWide, match="150 attributes are more than one condition can guard"):
+    with pytest.raises(TooWide, match="150 attributes"):
         is_unchanged(item(150), ["pk", "sk"])
 
 
