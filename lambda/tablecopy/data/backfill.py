@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.data.dead_letters import DeadLetterSink
-from tablecopy.data.pool import WRITERS, WriterPool
 from tablecopy.data.scan import Scan
 from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, SliceOver, WorkerResult
+from tablecopy.data.writer import WRITERS, WriterPool
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put

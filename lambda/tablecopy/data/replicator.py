@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from tablecopy.data.dead_letters import DeadLetterSink
-from tablecopy.data.pool import WRITERS, WriterPool
-from tablecopy.data.records import Change, coalesce
-from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WriterFactory
-from tablecopy.dynamodb.client import Json
+from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory, WriterPool
+from tablecopy.dynamodb.client import Json, encode
+from tablecopy.dynamodb.requests import delete, key_token, put
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
@@ -20,6 +20,56 @@ from tablecopy.metrics.log import MetricsBuffer
 
 # The run, the applied batch and the dead letters are read from the journal at the same time.
 _READERS = 3
+
+
+class UnusableRecord(Exception):
+    """A record that an item changed, without the new item."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The last change of one key within a batch.
+
+    Attributes
+    ----------
+    token
+        Text that identifies the key (see `requests.key_token`).
+    request
+        The write request (see `requests`).
+    first
+        Sequence number of the key's first record in the batch. Until the change is written, no record from
+        there on may count as applied.
+    last
+        Sequence number of this change's record.
+    """
+
+    token: str
+    request: bytes
+    first: str
+    last: str
+    is_delete: bool
+
+
+def coalesce(records: Sequence[Json]) -> list[Change]:
+    """Return the last change of each key in ``records``, which are in the order of their shard.
+
+    ``records`` are those of a Lambda event: ``eventName`` INSERT, MODIFY or REMOVE (by a caller
+    or by TTL) and ``dynamodb`` with ``Keys``, ``SequenceNumber`` and, unless removed, ``NewImage``.
+
+    Raises
+    ------
+    UnusableRecord
+        The last record of a key lacks its new image: the stream's view type is not NEW_IMAGE or
+        NEW_AND_OLD_IMAGES.
+    """
+    last: dict[str, Json] = {}
+    firsts: dict[str, str] = {}
+    for record in records:
+        change = record["dynamodb"]
+        token = key_token(change["Keys"])
+        firsts.setdefault(token, change["SequenceNumber"])
+        last[token] = record
+    return [_change(token, firsts[token], record) for token, record in last.items()]
 
 
 class NotReplicating(Exception):
@@ -158,3 +208,16 @@ def _applied_batch(applied: Sequence[Json], changes: Sequence[Change]) -> Applie
 def _sequence_number(record: Json) -> str:
     number: str = record["dynamodb"]["SequenceNumber"]
     return number
+
+
+def _change(token: str, first: str, record: Json) -> Change:
+    change = record["dynamodb"]
+    number = change["SequenceNumber"]
+    if record["eventName"] == "REMOVE":
+        return Change(token, delete(change["Keys"]), first, number, is_delete=True)
+    if "NewImage" not in change:
+        raise UnusableRecord(
+            f"record {number} has no new image; the source's stream must have the view type NEW_IMAGE or "
+            "NEW_AND_OLD_IMAGES"
+        )
+    return Change(token, put(encode(change["NewImage"])), first, number, is_delete=False)

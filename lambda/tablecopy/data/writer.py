@@ -1,22 +1,28 @@
-"""Writes batches to the destination until they are acknowledged, rejected, or time is up."""
+"""Writes to the destination, with several calls at the same time, until all is acknowledged or time is up."""
 
 from __future__ import annotations
 
 import json
 import random
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDBClient, Json, document, encode
-from tablecopy.dynamodb.requests import key_of, key_token
+from tablecopy.dynamodb.requests import batches, key_of, key_token
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.metrics import log
 from tablecopy.throughput.limits import Usage
 from tablecopy.throughput.rate import RateLimit
+
+# With 5 ms a call, this many calls keep one core busy (docs/benchmarks.md, figure backfill_overlap).
+WRITERS = 24
 
 # One request takes at most its connect and read timeouts. Nothing is sent in this time before the function's
 # deadline, so that no request is under way when Lambda ends the function.
@@ -207,6 +213,66 @@ class BatchWriter:
 
     def _token(self, request: bytes) -> str:
         return key_token(key_of(request, self._key_names))
+
+
+class WriterPool:
+    """Writes requests with several threads. Leaving it waits for every call it has started.
+
+    Parameters
+    ----------
+    on_rejected
+        Called with what the destination permanently rejects. It counts as written once this has returned.
+    writers
+        Number of calls that are made at the same time.
+    """
+
+    def __init__(self, writer: BatchWriter, on_rejected: Callable[[Rejected], None], writers: int) -> None:
+        self._writer = writer
+        self._on_rejected = on_rejected
+        self._writers = writers
+        self._left = False
+        self._pool = ThreadPoolExecutor(writers)
+
+    def __enter__(self) -> WriterPool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # If an error ends it early, the caller no longer needs to know what was written.
+        self._left = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, requests: Sequence[bytes]) -> list[Future[frozenset[bytes]]]:
+        """Start to write ``requests``, in which each key occurs once.
+
+        Together, the results of the futures are the requests that were not written in time.
+        """
+        waiting = deque(batches(requests))
+        # Threads take the next batch themselves: a future for each would cost more than a tenth of its call.
+        return [self._pool.submit(self._write_all, waiting) for _ in range(min(self._writers, len(waiting)))]
+
+    def _write_all(self, waiting: deque[list[bytes]]) -> frozenset[bytes]:
+        unwritten: frozenset[bytes] = frozenset()
+        while not self._left:
+            try:
+                batch = waiting.popleft()
+            except IndexError:
+                break
+            unwritten |= self._write(batch)
+        return unwritten
+
+    def _write(self, batch: Sequence[bytes]) -> frozenset[bytes]:
+        try:
+            self._writer.write(batch)
+        except Rejected as rejected:
+            self._on_rejected(rejected)
+        except Unwritten as late:
+            return late.unwritten
+        return frozenset()
 
 
 def _reasons(error: ClientError) -> Json:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 from tablecopy.clock import Clock
 from tablecopy.data.backfill import Worker
-from tablecopy.data.pool import WRITERS
-from tablecopy.data.redrive import Redrive
+from tablecopy.data.dead_letters import Redrive
 from tablecopy.data.slices import SliceGuard
+from tablecopy.data.writer import WRITERS
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
 from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetters

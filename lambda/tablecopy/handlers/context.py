@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.config import Config
 
 from tablecopy.clock import Clock
-from tablecopy.data.pool import WRITERS
-from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, BatchWriter, WriterFactory
+from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, WRITERS, BatchWriter, WriterFactory
 from tablecopy.dynamodb.client import FUNCTION_CONFIG, DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.journal.store import Store

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 
 from tablecopy.clock import Clock
-from tablecopy.data.pool import WRITERS
 from tablecopy.data.replicator import Replicator
+from tablecopy.data.writer import WRITERS
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
 from tablecopy.journal.applied_batches import AppliedBatches

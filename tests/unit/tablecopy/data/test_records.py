@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tablecopy.data.records import UnusableRecord, coalesce
+from tablecopy.data.replicator import UnusableRecord, coalesce
 from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.requests import key_token
 from tests.unit.tablecopy.fakes import FakeDestination, record

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.data.redrive import Redrive
+from tablecopy.data.dead_letters import Redrive
 from tablecopy.data.slices import SliceGuard, WorkerResult
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode

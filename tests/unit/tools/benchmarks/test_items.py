@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from tablecopy.data.records import coalesce
+from tablecopy.data.replicator import coalesce
 from tools.benchmarks.items import (
     BATCH_RECORDS,
     HOT_NUMBER,

@@ -9,8 +9,7 @@ from contextlib import suppress
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.data.pool import WriterPool
-from tablecopy.data.writer import BatchWriter, Rejected
+from tablecopy.data.writer import BatchWriter, Rejected, WriterPool
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import key_token, put
 from tablecopy.metrics.log import MetricsBuffer
