@@ -1,1 +1,1 @@
-"""Speed, measured: this project beside what people use today, on one machine in one run."""
+"""Benchmarks: this project and what people use today, measured on one machine in one run."""

@@ -24,13 +24,13 @@ SEGMENTS = 8
 # On every machine, so that memory is that of as many everywhere.
 PROCESSES = 2
 
-# Many times what it takes.
+# Far above the usual time.
 _LEAST_TIMEOUT_SECONDS = 600
 _SECONDS_PER_ITEM = 2e-4
 
 
 def command(url: str) -> list[str]:
-    """The command line of ``verify`` for both tables at ``url``; the directory for its work is to follow."""
+    """Return the command of ``verify`` for both tables at ``url``; a work directory must follow."""
     arguments = [sys.executable, "-m", "verify", "--format", "jsonl", "--writes-stopped"]
     for side, table in (("source", SOURCE), ("destination", DESTINATION)):
         arguments += [f"--{side}", table, f"--{side}-region", "eu-west-1", f"--{side}-endpoint-url", url]
@@ -38,12 +38,12 @@ def command(url: str) -> list[str]:
 
 
 def compare(subject: Subject, options: ServerOptions) -> Measured:
-    """Have ``subject`` compare the tables that ``options`` describe, of which `SCAN` reads but the first.
+    """Have ``subject`` compare the tables that ``options`` describe; `SCAN` only reads the first.
 
     Raises
     ------
     SubjectFailed
-        It ended with an error, has not read all items, or has not found what differs.
+        It ended with an error, did not read all items, or did not find all differences.
     """
     total = options.items if subject is SCAN else 2 * options.items
     with loopback(options) as server:
@@ -58,7 +58,7 @@ def compare(subject: Subject, options: ServerOptions) -> Measured:
 
 
 def _check(result: Mapping[str, Any], options: ServerOptions) -> None:
-    """Hold what the command has said to what it was to find."""
+    """Check the summary that the command printed."""
     unpaired = options.items if options.copy == "disjoint" else 0
     expected = {
         "verdict": "different" if unpaired else "equal",
@@ -71,7 +71,7 @@ def _check(result: Mapping[str, Any], options: ServerOptions) -> None:
     summary = result["summary"]
     for name, value in expected.items():
         if summary.get(name) != value:
-            raise SubjectFailed(f"verify said {name} {summary.get(name)} where it is {value}")
+            raise SubjectFailed(f"verify printed {name} {summary.get(name)} instead of {value}")
     if result["lines"] <= 2 * unpaired:
         raise SubjectFailed(f"verify listed {result['lines'] - 1} of {2 * unpaired} differences")
 
@@ -115,7 +115,7 @@ def measure_verify(bench: Bench) -> Iterator[Figure]:
 def without_start_up(
     taken: list[Measured] | SubjectFailed, empty: list[Measured] | SubjectFailed
 ) -> list[Measured] | SubjectFailed:
-    """``taken`` less the CPU seconds that the same command needs for nothing, measured beside each."""
+    """Return ``taken`` without the CPU seconds of the same command for empty tables."""
     if isinstance(taken, SubjectFailed) or isinstance(empty, SubjectFailed):
         return taken if isinstance(taken, SubjectFailed) else empty
     return [replace(one, cpu_s=one.cpu_s - idle.cpu_s) for one, idle in zip(taken, empty, strict=True)]
@@ -177,12 +177,12 @@ def measure_size(bench: Bench) -> Iterator[Figure]:
 
 def _with_memory(taken: list[Measured] | SubjectFailed) -> list[Measured] | SubjectFailed:
     if not isinstance(taken, SubjectFailed) and not all(one.peak_rss_mb for one in taken):
-        return SubjectFailed("this system does not tell how much memory several processes have")
+        return SubjectFailed("this system does not show the memory of other processes")
     return taken
 
 
 def _beyond_start_up(*taken: list[Measured] | SubjectFailed) -> dict[str, Any]:
-    """The ratio less what the command needs for nothing, which hides a part of the growth."""
+    """Return the ratio without the command's start, which hides a part of the growth."""
     walls = [one[0].wall_s for one in taken if not isinstance(one, SubjectFailed)]
     if len(walls) < len(taken):
         return {}

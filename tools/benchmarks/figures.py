@@ -19,22 +19,22 @@ from tools.benchmarks.subject import Measured, SubjectFailed
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. What does not apply to it, or could not be measured, is None.
+    """One figure. A field that does not apply or could not be measured is None.
 
     Attributes
     ----------
     name, shape, baseline
-        What is measured, on which items, and against what.
+        What is measured, with which items, and against which baseline.
     items
-        How many items (or records) ours did in one repetition.
+        Items (or records) of one repetition on our side.
     items_per_cpu_s, wall_s, peak_rss_mb
-        Ours: per CPU second of the process, seconds, MB. Medians over the repetitions.
+        Our side: items per CPU second, seconds, MB. Medians over the repetitions.
     ratio
-        Ours over the baseline's, of what the figure is about: larger is better, but for memory and time.
+        Ours divided by the baseline's. Larger is better, except for memory and time.
     others_busy
-        The share of the cores that other programs took meanwhile.
+        Share of the cores that other programs used.
     more
-        What else is worth knowing, such as the baseline's own numbers, or ``error``.
+        Other numbers, such as the baseline's own, or ``error``.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Figure:
     more: dict[str, Any] = field(default_factory=dict)
 
     def line(self, **circumstances: Any) -> str:
-        """The figure as a line of JSON, with the ``circumstances`` it was measured in."""
+        """Return the figure as a line of JSON, with the ``circumstances`` of the run."""
         return json.dumps(
             {
                 "name": self.name,
@@ -69,14 +69,14 @@ class Figure:
 
 
 def rounded(value: Any) -> Any:
-    """``value`` with four digits that count, if it is a fraction."""
+    """Return ``value`` with four significant digits if it is a fraction."""
     if isinstance(value, list):
         return [rounded(element) for element in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def ours(repetitions: Sequence[Measured]) -> dict[str, Any]:
-    """The fields of a figure that say what ours took."""
+    """Return the fields of a figure for our side."""
     return {
         "items": repetitions[0].items,
         "items_per_cpu_s": median(one.items_per_cpu_s for one in repetitions),
@@ -87,7 +87,7 @@ def ours(repetitions: Sequence[Measured]) -> dict[str, Any]:
 
 
 def theirs(repetitions: Sequence[Measured]) -> dict[str, Any]:
-    """The fields of a figure that say what the baseline took."""
+    """Return the fields of a figure for the baseline."""
     return {f"baseline_{name}": value for name, value in ours(repetitions).items()}
 
 
@@ -96,7 +96,7 @@ _Name = TypeVar("_Name")
 
 @dataclass(frozen=True)
 class Bench:
-    """What one run of the benchmarks does.
+    """The size of one run of the benchmarks.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Bench:
     repetitions
         How often each subject runs.
     scale
-        How many times the usual number of items is copied; 1 in `make bench`, more in BENCH=full.
+        Multiple of the usual number of items: 1 in `make bench`, more with BENCH=full.
     """
 
     seed: int = 1
@@ -115,7 +115,7 @@ class Bench:
     def interleaved(
         self, measurements: Mapping[_Name, Callable[[], Measured]]
     ) -> dict[_Name, list[Measured] | SubjectFailed]:
-        """Take each measurement once, then each once more, and so on; one that fails is not taken again."""
+        """Take each measurement once, then each again, and so on; one that fails is not repeated."""
         results: dict[_Name, list[Measured] | SubjectFailed] = {name: [] for name in measurements}
         for repetition in range(self.repetitions):
             for name, measurement in measurements.items():
@@ -133,7 +133,7 @@ class Bench:
 def ratio(
     ours: Sequence[Measured], theirs: Sequence[Measured], of: Callable[[Measured], float]
 ) -> tuple[float, list[float]]:
-    """The median of the ratios (ours over the baseline's that ran beside it), and all of them."""
+    """Return the median of the ratios of neighbouring runs, ours over the baseline's, and all of them."""
     ratios = [of(one) / of(other) for one, other in zip(ours, theirs, strict=True)]
     return median(ratios), ratios
 
@@ -146,9 +146,9 @@ def compared(
     of: Callable[[Measured], float],
     **more: Any,
 ) -> Figure:
-    """The figure of ``mine`` against the ``baseline`` of that name, or one that says which of them failed.
+    """Return the figure of ``mine`` against the named ``baseline``, or one with an error if a side failed.
 
-    The ratio is that of ``of``, ours over the baseline's.
+    The ratio is of the values that ``of`` returns.
     """
     against, others = baseline
     for taken in (mine, others):
@@ -174,7 +174,7 @@ class Requirement:
     at_most: float | None = None
 
     def holds(self, value: Any) -> bool:
-        """Whether ``value`` is what is required; None, which says that nothing was measured, never is."""
+        """Whether ``value`` is within the bound; None, for what was not measured, never is."""
         if not isinstance(value, int | float):
             return False
         return (self.at_least is None or value >= self.at_least) and (
@@ -204,7 +204,7 @@ REQUIRED = (
 
 
 def missed(figures: Sequence[Figure], measured: Sequence[str]) -> Iterator[str]:
-    """What is required of figures in the families ``measured`` and not reached, a sentence each."""
+    """Yield a sentence for each requirement of the families ``measured`` that is missed."""
     found = {(figure.name, figure.shape, figure.baseline): figure for figure in figures}
     for requirement in REQUIRED:
         if requirement.name not in measured:
@@ -214,8 +214,8 @@ def missed(figures: Sequence[Figure], measured: Sequence[str]) -> Iterator[str]:
         if figure is not None:
             value = {**vars(figure), **figure.more}.get(requirement.field)
         if not requirement.holds(value):
-            said = "it was not measured" if value is None else f"it is {value:.4g}"
-            yield f"{requirement}; {said}"
+            found_value = "it was not measured" if value is None else f"it is {value:.4g}"
+            yield f"{requirement}; {found_value}"
 
 
 _HEADINGS = (
@@ -231,8 +231,8 @@ _HEADINGS = (
     "more",
 )
 
-# Said in columns of their own, or only of use to a program.
-_NOT_BESIDES = frozenset(
+# These have columns of their own, or are useful to programs only.
+_OWN_COLUMNS = frozenset(
     {"name", "shape", "baseline", "ratio", "items", "items_per_cpu_s", "wall_s", "peak_rss_mb"}
     | {"machine", "seed", "ratios", "others_busy", "baseline_others_busy"}
     | {"baseline_items", "baseline_items_per_cpu_s", "baseline_wall_s", "baseline_peak_rss_mb"}
@@ -240,7 +240,7 @@ _NOT_BESIDES = frozenset(
 
 
 def text_table(figures: Iterable[Figure]) -> str:
-    """The figures in aligned columns, for a terminal."""
+    """Return the figures in aligned columns, for a terminal."""
     rows = [_HEADINGS, *(_row(json.loads(figure.line())) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     return "\n".join(
@@ -249,7 +249,7 @@ def text_table(figures: Iterable[Figure]) -> str:
 
 
 def markdown_table(lines: Iterable[str]) -> str:
-    """The figures in ``lines``, each a JSON object, as a Markdown table under the machine's description."""
+    """Return the figures in ``lines``, JSON objects, as a Markdown table below the machine's description."""
     figures = [json.loads(line) for line in lines if line.strip()]
     described = sorted({f"{figure['machine']}; seed {figure['seed']}" for figure in figures})
     rows = [_HEADINGS, ["---"] * len(_HEADINGS), *map(_row, figures)]
@@ -257,7 +257,7 @@ def markdown_table(lines: Iterable[str]) -> str:
 
 
 def _row(figure: dict[str, Any]) -> Sequence[str]:
-    besides = [f"{name} {_cell(value)}" for name, value in figure.items() if name not in _NOT_BESIDES]
+    more = [f"{name} {_cell(value)}" for name, value in figure.items() if name not in _OWN_COLUMNS]
     return [
         figure["name"],
         figure["shape"] or "",
@@ -268,7 +268,7 @@ def _row(figure: dict[str, Any]) -> Sequence[str]:
         _cell(figure.get("baseline_items_per_cpu_s")),
         _cell(figure["wall_s"]),
         _cell(figure["peak_rss_mb"]),
-        ", ".join(besides),
+        ", ".join(more),
     ]
 
 

@@ -19,12 +19,12 @@ Item = dict[str, Any]
 SHAPES = ("small", "medium", "large")
 
 SIZES = {"small": 120, "medium": 360, "large": 4096}
-"""What an item of each shape weighs, in DynamoDB's bytes."""
+"""Size of an item of each shape, in DynamoDB's bytes."""
 
 KEY_NAMES = ("pk", "sk")
 
 LETTER = "k"
-"""What the partition keys begin with, where nothing else is said."""
+"""The usual first letter of partition keys."""
 
 _WORDS = (
     "amber",
@@ -46,12 +46,12 @@ _TEXT = "".join(random.Random(0).choices(string.ascii_lowercase + "     ", k=64 
 
 
 def key(number: str, index: int, letter: str = LETTER) -> Item:
-    """The key of an item: its 15-digit ``number`` behind a letter, and its place on its page."""
+    """Return the key of an item: a letter and its 15-digit ``number``, and its place on its page."""
     return {"pk": {"S": f"{letter}{number}"}, "sk": {"N": str(index)}}
 
 
 def item(shape: str, rng: random.Random, number: str, index: int, letter: str = LETTER) -> Item:
-    """An item of ``shape`` with that key, of exactly ``SIZES[shape]`` bytes; its attributes in any order."""
+    """Return an item of ``shape`` with that key and ``SIZES[shape]`` bytes, its attributes shuffled."""
     attributes = {**key(number, index, letter), **_ATTRIBUTES[shape](rng)}
     missing = SIZES[shape] - size(attributes) - len("note")
     attributes["note"] = {"S": _letters(rng, missing)}
@@ -61,7 +61,7 @@ def item(shape: str, rng: random.Random, number: str, index: int, letter: str = 
 
 
 def reordered(attributes: Item) -> Item:
-    """An equal item, or map's content: names and sets' elements, which have no order, in another one."""
+    """Return an equal item or map, with its names and the elements of its sets in reverse order."""
     return {name: _reordered_value(value) for name, value in reversed(attributes.items())}
 
 
@@ -78,7 +78,7 @@ def _reordered_value(value: Item) -> Item:
 
 
 def size(attributes: Item) -> int:
-    """What ``attributes`` weigh as an item or a map's content, in DynamoDB's bytes."""
+    """Return the size of ``attributes`` as an item or a map's content, in DynamoDB's bytes."""
     return sum(len(name.encode()) + _value_size(value) for name, value in attributes.items())
 
 
@@ -170,7 +170,7 @@ class Page:
     first, count
         The lowest number of an item (see Pages) and how many follow one another from there.
     last_key
-        The key to go on from; None on a segment's last page.
+        The key to continue from; None on a segment's last page.
     """
 
     items: bytes

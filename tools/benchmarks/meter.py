@@ -47,7 +47,7 @@ def measure(parts: Iterable[Callable[[], int]]) -> None:
 
 
 def peak_rss_mb() -> float:
-    """The most memory this process has had resident, in MB.
+    """Return the peak of this process's resident memory, in MB.
 
     Linux carries ru_maxrss over from the process that started this one; its VmHWM is this process's own.
     """
@@ -69,7 +69,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Become the parent of each descendant whose own parent ends: its CPU seconds would be lost otherwise."""
+    """Become the parent of each descendant whose own parent ends, to count its CPU seconds."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -82,16 +82,15 @@ def reap() -> None:
 
 
 def reaped_cpu_seconds() -> float:
-    """User and system seconds of all descendants that have ended and been waited for."""
+    """Return user and system seconds of all descendants that have ended and been waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def resident_mb(ancestor: int) -> float:
-    """What the descendants of the process ``ancestor`` have resident, in MB; 0 if the system does not tell.
+    """Return the resident memory of the descendants of ``ancestor``, in MB; 0 if the system does not show it.
 
-    The sum of their resident sets. Pages that several of them share count for each: never less than what is
-    there.
+    Pages that several processes share count for each of them, so the sum is never too small.
     """
     children: dict[int, list[int]] = {}
     for process, parent in _parents():
@@ -100,7 +99,7 @@ def resident_mb(ancestor: int) -> float:
     while found:
         process = found.pop()
         found += children.get(process, ())
-        # It may have ended meanwhile.
+        # It may have ended by now.
         with suppress(OSError):
             pages += int((_PROCESSES / str(process) / "statm").read_text().split()[1])
     return pages * resource.getpagesize() / _MB
@@ -119,7 +118,7 @@ class Peak:
 
 @contextmanager
 def watching() -> Iterator[Peak]:
-    """Look at the descendants' memory again and again while the body runs, twenty times a second."""
+    """Sample the memory of all descendants twenty times a second while the body runs."""
     peak, done = Peak(), threading.Event()
 
     def watch() -> None:
@@ -177,14 +176,14 @@ _NOT_WORK = frozenset({3, 4, 8, 9})
 
 
 def busy_seconds() -> float:
-    """CPU seconds that all programs have had of these cores; 0 if the system does not tell."""
+    """Return the CPU seconds of all programs on these cores; 0 if the system does not show them."""
     if not _STATISTICS.exists():
         return 0.0
     return busy_ticks(_STATISTICS.read_text(), {*SERVER_CORES, *SUBJECT_CORES}) / os.sysconf("SC_CLK_TCK")
 
 
 def busy_ticks(statistics: str, cores: set[int]) -> int:
-    """Clock ticks that ``cores`` were at work, as told by /proc/stat."""
+    """Return the clock ticks for which ``cores`` were busy, from the text of /proc/stat."""
     ticks = 0
     for line in statistics.splitlines():
         name, *columns = line.split()

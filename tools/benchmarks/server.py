@@ -45,8 +45,8 @@ class ServerOptions:
     watched
         See Service.
     copy
-        What there is of a second table to compare with the first: ``"mirrored"``, equal items in another
-        order (see Pages); ``"disjoint"``, besides with other keys; or nothing.
+        The second table to compare with the first: ``"mirrored"``, equal items in another
+        order (see Pages); ``"disjoint"``, and with other keys; or None.
     """
 
     shape: str
@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
     """One connection: requests one after another.
 
     ``later`` is the event loop's call_later: it holds an answer back for ``delay`` seconds while the other
-    connections go on.
+    connections continue.
     """
 
     def __init__(self, service: Service, delay: float, later: Callable[..., object]) -> None:
@@ -131,7 +131,7 @@ async def serve(options: ServerOptions) -> asyncio.Server:
 async def _main(options: ServerOptions) -> None:
     server = await serve(options)
     print(server.sockets[0].getsockname()[1], flush=True)
-    # The end of standard input is the end of whoever started this process, however it ended.
+    # Standard input ends when the process that started this one ends.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     server.close()
 
@@ -147,7 +147,7 @@ class Loopback:
     url: str
 
     def stats(self) -> dict[str, Any]:
-        """See Service.stats; besides ``cpu_s``, the CPU seconds of the server so far."""
+        """Return `Service.stats` and ``cpu_s``, the CPU seconds of the server so far."""
         with urllib.request.urlopen(self.url + STATS) as answer:
             stats: dict[str, Any] = json.load(answer)
         return stats

@@ -20,7 +20,7 @@ _ASSIGNMENT = re.compile(r"\s*([#\w]+)\s*=\s*(:\w+)\s*")
 
 
 class NotUnderstood(Exception):
-    """A request that this table cannot answer rightly, and so does not."""
+    """A request that this table cannot answer correctly."""
 
 
 class MemoryTable:
@@ -148,9 +148,9 @@ _ROLE = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/
 
 @dataclass
 class Tally:
-    """What has gone through the server: the numbers in the items' keys, counted and summed.
+    """What has passed through the server: the numbers in the items' keys, counted and added up.
 
-    ``sum`` tells an item written twice and another one lost from all written once.
+    ``sum`` distinguishes one item written twice and one lost from all items written once.
     """
 
     items: int = 0
@@ -169,11 +169,11 @@ class Service:
     Attributes
     ----------
     pages
-        What the source holds.
+        Contents of the source.
     watched
-        The number of one item whose writes are counted besides.
+        Number of the item whose writes are counted separately.
     copy
-        What the destination holds, where it is read. What is written is counted, but not kept.
+        Contents of the destination, if it is read. Writes are counted, but not kept.
     """
 
     pages: Pages

@@ -1,4 +1,4 @@
-"""Runs a subject in its own process beside a server, and checks that it did its work."""
+"""Runs a subject in its own process, with a server, and checks that it did its work."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_the_command_is_measured_with_all_it_has_said(monkeypatch: pytest.Monkey
 )
 def test_what_it_says_must_be_so(monkeypatch: pytest.MonkeyPatch, field: str, value: object) -> None:
     saying(monkeypatch, {**EQUAL, field: value})
-    with pytest.raises(SubjectFailed, match=f"verify said {field} {value} where it is {EQUAL[field]}"):
+    with pytest.raises(SubjectFailed, match=f"verify printed {field} {value} instead of {EQUAL[field]}"):
         compare(VERIFY, MIRRORED)
 
 
@@ -190,4 +190,4 @@ def test_memory_that_was_not_seen_is_not_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(comparing, "compare", lambda *_: Measured(2, 1.0, 1.0, peak_rss_mb=0.0))
     first = json.loads(next(comparing.measure_size(Bench())).line())
     assert first["peak_rss_mb"] is None
-    assert "does not tell" in first["error"]
+    assert "does not show" in first["error"]
