@@ -80,7 +80,7 @@ def story(copy: Copy) -> Story:
     writer = Writer(copy.source, items[:ITEMS], items[ITEMS : ITEMS + 500], rate=40, seed=SEED)
     writer.start()
     copy.function.start()
-    with pytest.raises(UserError, match="under way"):
+    with pytest.raises(UserError, match="already in progress"):
         copy.function.start()
     workers = copy.kill_while_writing("backfill")
     replicators = copy.kill_while_writing("replicator")

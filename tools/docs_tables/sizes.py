@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tablecopy.control.cost import Circumstances, costs
-from tablecopy.control.estimate import estimate
+from tablecopy.control.estimate import Circumstances, costs, estimate
 from tablecopy.settings import CopySettings
 from tablecopy.text import duration_text
 from verify.estimate import Estimate, Plan

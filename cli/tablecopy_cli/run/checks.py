@@ -14,8 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tablecopy.control.preflight import Preflight
-from tablecopy.control.readers import global_table_warning
+from tablecopy.control.preflight import Preflight, global_table_warning
 from tablecopy.control.tables import described, provisioned, stream_command
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json, encode

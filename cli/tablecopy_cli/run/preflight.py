@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from tablecopy.control.cost import Circumstances, Cost, costs
-from tablecopy.control.estimate import Estimate, estimate
+from tablecopy.control.estimate import Circumstances, Cost, Estimate, costs, estimate
 from tablecopy.control.tables import described
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices

@@ -1,4 +1,4 @@
-"""What an operator can ask of control: start, status, seal, redrive, letters."""
+"""The commands of an operator: start, status, seal, redrive and dead-letters."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tablecopy.journal.dead_letters import DeadLetter, DeadLetters
 from tablecopy.journal.run import DEAD_LETTER_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shard, Shards
-from tablecopy.text import compact_timestamp, timestamp
+from tablecopy.text import compact_timestamp, count_text, timestamp
 
-# An answer of a Lambda function holds 6 MB (Lambda quotas); a key takes up to 3 KB of a letter.
+# An answer of a Lambda function holds 6 MB (Lambda quotas). A key takes up to 3 KB of a dead letter.
 _LISTED = 1_000
 _IMAGES_BYTES = 2_000_000
 
 
 class NotPossible(Exception):
-    """The run is in a phase in which what was asked for makes no sense. The message says what would."""
+    """The run is in a phase that does not allow the command. The message says what to do."""
 
 
 class Commands:
-    """Answers an operator. Whatever is asked for is written to the journal and done by the reconciler."""
+    """Answers an operator. Commands are written to the journal, and the reconciler carries them out."""
 
     def __init__(
         self,
@@ -49,19 +49,19 @@ class Commands:
         self._drained_after = drained_after
 
     def start(self, request: str = "") -> Status:
-        """Begin the run, or continue one that stopped. Of two that are asked at once one does.
+        """Begin the run, or continue a stopped one. Of two starts at once only one takes effect.
 
-        A run that an apply has begun, and that still waits in preflight, becomes the operator's.
+        An operator's start also confirms a run that an apply has begun and that still waits in preflight.
 
         Parameters
         ----------
         request
-            Id of this request. Given again, as when its answer was lost, it changes nothing.
+            Id of this request. Sending it again, for example after a lost answer, changes nothing.
 
         Raises
         ------
         NotPossible
-            The run is under way, sealed, or stopped for good.
+            The run is in progress, sealed, or permanently stopped.
         """
         run = self._run.read()
         if run is None:
@@ -73,20 +73,20 @@ class Commands:
         elif run.phase is Phase.STOPPED and run.resumable:
             begun = self._run.save(replace(self._continued(run), confirmed=True, request=request)) is not None
         elif run.phase is Phase.STOPPED:
-            raise NotPossible(f"the run has stopped for good: {run.reason}")
+            raise NotPossible(f"the run cannot continue: {run.reason}")
         elif run.phase in {Phase.SEALING, Phase.SEALED}:
             raise NotPossible(
-                "the run is sealed: the destination is in use, and copying over it would undo its writes"
+                "the run is sealed. The destination is in use, and another copy would overwrite its writes"
             )
         else:
             raise NotPossible(
-                f"run {run.run_id} is under way, {run.phase} since {timestamp(run.phase_since)}; "
-                "tablecopy status shows how it is doing"
+                f"run {run.run_id} is already in progress ({run.phase} since {timestamp(run.phase_since)}). "
+                "Run tablecopy status"
             )
         return self.status() if begun else self.start(request)
 
     def _continued(self, run: Run) -> Run:
-        """A stopped run, to be judged by what is measured from now on."""
+        """Return a stopped run that continues with new measurements."""
         return run.enter(
             Phase.RESUMING,
             self._clock.now(),
@@ -101,7 +101,7 @@ class Commands:
         )
 
     def begin(self) -> bool:
-        """Create the run for an apply unless there is one; whether it was created."""
+        """Create the run for an apply unless there is one. Returns whether it was created."""
         return self._run.read() is None and self._run.create(self._new(confirmed=False))
 
     def _new(self, *, confirmed: bool, request: str = "") -> Run:
@@ -118,7 +118,7 @@ class Commands:
         )
 
     def seal(self) -> Status:
-        """End the copy for good: from now on nothing that happens at the source reaches the destination.
+        """End the copy permanently. Later changes in the source table do not reach the destination.
 
         Raises
         ------
@@ -127,35 +127,43 @@ class Commands:
         """
         run = self._run.read()
         if run is None:
-            raise NotPossible("there is no run to seal; start one first")
+            raise NotPossible("cannot seal: no run has been started. Run tablecopy start")
         if run.phase not in {Phase.READY, Phase.SEALING, Phase.SEALED}:
-            raise NotPossible(
-                f"the run is {run.phase}, not ready for cutover"
-                + (f": {run.reason}" if run.reason else "; tablecopy status tells when it is")
-            )
+            command = "status" if run.phase in {Phase.PREFLIGHT, Phase.STOPPED} else "watch"
+            raise NotPossible(f"cannot seal yet: {self._waits_for(run)}. Run tablecopy {command}")
         if run.phase is Phase.READY and not self._run.save(replace(run, seal_requested=True)):
             return self.seal()
         return self.status()
 
+    def _waits_for(self, run: Run) -> str:
+        """Return what a run that is not ready for cutover waits for."""
+        if run.phase is Phase.PREFLIGHT:
+            return f"the run is still in preflight{f' ({run.reason})' if run.reason else ''}"
+        if run.reason:
+            return f"the run is stopped: {run.reason}" if run.phase is Phase.STOPPED else run.reason
+        segments = self._segments.read_all(run.total_segments)
+        done = sum(segment.done for segment in segments)
+        if done < len(segments):
+            return f"still copying ({done:,} of {count_text(len(segments), 'segment')})"
+        return "the copy is in sync, but not quiet for long enough"
+
     def redrive(self) -> Status:
-        """Have the open dead letters tried again: a slice settles them as soon as one can be begun.
+        """Retry the open dead letters in the next slice, which begins as soon as possible.
 
         Raises
         ------
         NotPossible
-            There is no run, none that writes, or no dead letter.
+            There is no run, the run does not write, or no dead letter is open.
         """
         run = self._run.read()
         if run is None:
-            raise NotPossible("there is no run; start one first")
+            raise NotPossible("no run has been started. Run tablecopy start")
         if run.phase in {Phase.STOPPED, Phase.SEALING, Phase.SEALED}:
-            raise NotPossible(
-                f"the run is {run.phase}"
-                + (": start it again first" if run.phase is Phase.STOPPED and run.resumable else "")
-                + (f" ({run.reason})" if run.reason else "")
-            )
+            why = f" ({run.reason})" if run.reason else ""
+            advice = ". Run tablecopy start first" if run.phase is Phase.STOPPED and run.resumable else ""
+            raise NotPossible(f"cannot retry dead letters: the run is {run.phase}{why}{advice}")
         if not self._letters.count():
-            raise NotPossible("there is no open dead letter")
+            raise NotPossible("no dead letter is open")
         if not run.redrive and self._run.save(replace(run, redrive=True)) is None:
             return self.redrive()
         return self.status()
@@ -253,7 +261,7 @@ class Commands:
 
 
 def _quiet_for(shards: Sequence[Shard], now: float) -> float | None:
-    """Seconds for which no shard has held a change that is not applied; None while one does."""
+    """Return the seconds for which no shard has held an unapplied change; None while one does."""
     since = [shard.empty_since for shard in shards if not shard.finished]
     known = [moment for moment in since if moment is not None]
     return max(0.0, now - max(known)) if known and len(known) == len(since) else None

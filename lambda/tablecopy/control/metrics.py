@@ -1,4 +1,4 @@
-"""The pulse: what control tells CloudWatch of the run, to be alarmed by."""
+"""The metrics of a run that the reconciler publishes and alarms watch."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from tablecopy.metrics.definitions import (
 )
 from tablecopy.metrics.log import PUBLISH_EVERY_SECONDS
 
-# No run, and one that has ended well: no change waits for it. Of one that has stopped nobody knows.
+# Without a run, or after a sealed one, no change waits. A stopped run does not know what waits.
 _NOTHING_WAITS = {"none", Phase.SEALED}
 
 
-class Pulse:
-    """Publishes in every phase: the mapping's own IteratorAge is silent while it is disabled."""
+class RunMetrics:
+    """Publishes in every phase. The mapping's own IteratorAge is missing while the mapping is disabled."""
 
     def __init__(self, clock: Clock, copy_name: str) -> None:
         self._clock = clock
         self._copy_name = copy_name
-        self._aged = 0.0
+        self._age_published = 0.0
 
-    def age(self, seconds: float) -> None:
-        """Tell how old the oldest unapplied change is, unless that was told a moment ago."""
+    def publish_age(self, seconds: float) -> None:
+        """Publish the age of the oldest unapplied change, at most once in PUBLISH_EVERY_SECONDS."""
         now = self._clock.now()
-        if now - self._aged >= PUBLISH_EVERY_SECONDS:
-            self._aged = now
+        if now - self._age_published >= PUBLISH_EVERY_SECONDS:
+            self._age_published = now
             log.metrics({COPY: self._copy_name}, {OLDEST_UNAPPLIED_CHANGE_AGE: seconds}, now)
 
-    def beat(self, status: Status) -> None:
-        """Tell that control has looked, and in which state it left the run (see Commands.status)."""
+    def publish(self, status: Status) -> None:
+        """Publish that the reconciler ran, and the state of the run."""
         now = self._clock.now()
         phase = status["phase"]
         values: dict[Metric, float] = {

@@ -1,11 +1,11 @@
-"""The pace of slices: so that no change grows older than was promised before it is applied.
+"""The length of slices, so that no change gets older than the limit before it is applied.
 
-While a slice lasts nothing is applied. A change made at its beginning waits for its end; what has piled up
-by then takes the replicator a while. With ``arriving`` changes a second (w) and ``applying`` a second (r), a
-slice of L seconds leaves w * L changes, worked off, with those that arrive meanwhile, in w * L / (r - w)
-seconds. So L + w * L / (r - w) = L * r / (r - w) must not exceed the promised age, and L not that age times
-(r - w) / r. Both rates are measured in each drain: everything made between the beginning of the slice and
-the moment at which the replicator is in step again was applied within the drain.
+Nothing is applied during a slice. A change made at its beginning waits for its end, and the replicator needs
+time for the backlog. With ``arriving`` changes a second (w) and ``applying`` a second (r), a slice of L
+seconds leaves w * L changes. Together with those that arrive while the replicator works, they take
+w * L / (r - w) seconds. So L + w * L / (r - w) = L * r / (r - w) must not exceed the maximum age, and L must
+not exceed that age times (r - w) / r. Both rates are measured in each drain: every change made between the
+beginning of the slice and the moment at which the replicator is in sync again was applied within the drain.
 """
 
 from __future__ import annotations
@@ -16,151 +16,147 @@ from typing import Any
 from tablecopy.control.stream.expiry import RETENTION_SECONDS
 from tablecopy.control.stream.progress import Backlog
 from tablecopy.journal.run import Run
+from tablecopy.text import duration_text
 
-# As long as nothing was measured, a change waits at most this long for the end of a slice.
+# Until the rates are measured, a change waits at most this long for the end of a slice.
 _UNMEASURED_SECONDS = 600.0
 
-# A slice costs more than itself: the mapping takes a minute or two to be switched off and on, and the
-# leases of lost invocations end with the longest time a function may run, 900 s (Lambda quotas), before and
-# after it.
+# A slice delays changes for longer than it lasts: switching the mapping off and on takes a minute or two, and
+# the leases of lost invocations end after the longest time a function may run, 900 s (Lambda quotas), before
+# and after the slice.
 _MARGIN_SECONDS = 1_800.0
 
-# Pausing for less is not worth it.
-_USEFUL_SECONDS = 60.0
+# A shorter slice is not worth the pause.
+_MIN_SLICE_SECONDS = 60.0
 
-# A drain is judged by stretches of this length: longer than any batch may take.
+# A drain is measured in windows of this length, which is longer than any batch may take.
 _WINDOW_SECONDS = 1_800.0
 
-_RAISE = (
-    "give the destination more write capacity, or the replicator more memory (replicator.memory_mb) or "
-    "larger batches (replicator.batch_size), let the source change less, or let changes get older "
-    "(control.record_age_fraction); then start the run again"
+_REMEDIES = (
+    "Raise the destination's write capacity, replicator.memory_mb, replicator.batch_size or "
+    "control.record_age_fraction, or reduce the writes to the source. Then start the run again"
 )
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Decides how long a slice may be, when one has to end, and when a run cannot keep its promise.
+class SliceLimits:
+    """Decides how long a slice may be, when it must end, and when the replicator cannot catch up.
 
     Attributes
     ----------
     longest
-        Seconds that a slice lasts at most whatever the rates are.
+        The longest slice in seconds, whatever the rates are.
     fraction
-        The part of the 24 hours for which a stream keeps a change that none may grow older than.
+        The maximum age of a change, as a part of the 24 hours for which the stream keeps it.
     """
 
     longest: float
     fraction: float
 
     @property
-    def promise(self) -> float:
-        """The age in seconds that no change may reach unapplied."""
+    def max_change_age(self) -> float:
+        """The age in seconds that no unapplied change may reach."""
         return self.fraction * RETENTION_SECONDS
 
     @property
     def margin(self) -> float:
-        """Seconds kept for switching the mapping and for leases to end."""
-        return min(_MARGIN_SECONDS, self.promise / 4)
+        """Seconds reserved for switching the mapping and for leases to end."""
+        return min(_MARGIN_SECONDS, self.max_change_age / 4)
 
     @property
-    def useful(self) -> float:
+    def min_slice_seconds(self) -> float:
         """The shortest slice worth pausing for, in seconds."""
-        return min(_USEFUL_SECONDS, self.promise / 24, self.longest)
+        return min(_MIN_SLICE_SECONDS, self.max_change_age / 24, self.longest)
 
     def slice_length(self, run: Run) -> float:
-        """How long the next slice may be, in seconds; less than ``useful`` when there should be none."""
+        """Return how many seconds the next slice may last; below ``min_slice_seconds`` there is no slice."""
         if run.slice == 0:
             return min(self.longest, self._unmeasured)
         share = 1 - run.arriving / run.applying if run.applying else 1.0
-        return min(self.longest, self.promise * share - self.margin)
+        return min(self.longest, self.max_change_age * share - self.margin)
 
     def is_over(self, run: Run, backlog: Backlog, now: float) -> bool:
-        """Whether a slice has to end at once for what it keeps waiting to be applied in time.
+        """Return whether a slice must end now so that the waiting changes are applied in time.
 
-        The last change that waits is applied when all before it are, so none gets older than the oldest is
-        now and all of them take.
+        The last waiting change is applied after all others, so no change gets older than the age of the
+        oldest one now plus the time that all of them take.
         """
-        # What is older than the first slice is in what the slices read.
+        # The slices read whatever changed before the first slice.
         age = min(backlog.oldest_age, now - run.scan_began)
         if not run.applying:
             return age >= self._unmeasured
-        return age > 0 and age + self.margin + backlog.waiting / run.applying >= self.promise
+        return age > 0 and age + self.margin + backlog.waiting / run.applying >= self.max_change_age
 
     def is_measured(self, run: Run, now: float) -> bool:
-        """Whether a stretch of a drain has been long enough to judge it."""
+        """Return whether the present window of a drain is complete."""
         return now - run.window_since >= self._window
 
     def measured(self, run: Run, backlog: Backlog, now: float) -> dict[str, Any]:
-        """The rates of the present stretch of a drain, as fields of the run; none if it tells nothing."""
+        """Return the rates of the present window as fields of the run; empty if it shows nothing."""
         took = now - run.window_since
         worked_off = took + run.window_age - backlog.oldest_age
         applied = backlog.records - run.window_records
-        if run.window_age < self.useful or took <= 0 or worked_off <= 0:
-            # Nothing had piled up: that little was applied says that little was there.
+        if run.window_age < self.min_slice_seconds or took <= 0 or worked_off <= 0:
+            # There was no backlog, so few applied changes only show that few arrived.
             return {}
         if applied <= 0:
             return {"arriving": 0.0} if backlog.oldest_age == 0 else {}
         return {"arriving": applied / worked_off, "applying": applied / took}
 
     def no_slice(self, run: Run) -> str:
-        """Why no slice can be begun; empty when one can."""
+        """Return why no slice can begin; empty if one can."""
         length = self.slice_length(run)
-        if length >= self.useful:
+        if length >= self.min_slice_seconds:
             return ""
         return (
-            f"the source makes {run.arriving:.1f} changes a second and the replicator applies "
-            f"{run.applying:.1f} at most: a slice could last only {max(length, 0):.0f} s for no change to "
-            f"get older than {_hours(self.promise)}. To go on, {_RAISE}"
+            f"the source makes {run.arriving:.1f} changes per second and the replicator applies at most "
+            f"{run.applying:.1f}. A slice could last only {duration_text(max(length, 0))} so that no change "
+            f"gets older than {duration_text(self.max_change_age)}. {_REMEDIES}"
         )
 
     def cannot_catch_up(self, run: Run, backlog: Backlog, now: float, *, slices_left: bool) -> str:
-        """Why a drain will not be in time; empty as long as it may be.
+        """Return why a drain will not end in time; empty while it may.
 
-        It is given up shortly before the promise breaks, if the oldest change has got older than it was at
-        the beginning of the stretch. A run that was started again with older ones has a stretch to show
-        that they get younger. Where another slice waits for a drain, it must not take for ever either.
+        The run stops shortly before a change reaches the maximum age, if the oldest change is older than at
+        the beginning of the window. A run that was started again with older changes has one window to catch
+        up. If another slice waits for the drain, the drain itself must not exceed the maximum age.
         """
-        near = self.promise - self._window / 4
+        near = self.max_change_age - self._window / 4
         age = backlog.oldest_age
         if age < run.window_age:
             return ""
-        breaks = age >= near and (run.window_age < near or self.is_measured(run, now))
-        too_long = slices_left and now - run.phase_since >= self.promise and self.is_measured(run, now)
-        if not breaks and not too_long:
+        too_old = age >= near and (run.window_age < near or self.is_measured(run, now))
+        too_long = slices_left and now - run.phase_since >= self.max_change_age and self.is_measured(run, now)
+        if not too_old and not too_long:
             return ""
         took = max(now - run.window_since, 1.0)
         applied = backlog.records - run.window_records
         worked_off = took + run.window_age - age
-        minutes = f"in the last {took / 60:.0f} minutes"
+        minutes = f"in the last {duration_text(took)}"
         if applied <= 0:
-            what = f"the replicator applied nothing {minutes}; its log group says why"
+            what = f"The replicator applied nothing {minutes}. See its log group"
         elif worked_off <= 0:
-            what = f"the replicator applied {applied / took:.1f} changes a second {minutes}"
+            what = f"The replicator applied {applied / took:.1f} changes per second {minutes}"
         else:
             what = (
-                f"the replicator applied {applied / took:.1f} changes a second {minutes}, of a time in "
-                f"which the source made {applied / worked_off:.1f} a second"
+                f"The replicator applied {applied / took:.1f} changes per second {minutes}; the source made "
+                f"{applied / worked_off:.1f} per second when these changes were made"
             )
         return (
-            f"after {_hours(now - run.phase_since)} of draining the oldest change that is not applied is "
-            f"{_hours(age)} old and does not get younger, and none may get older than "
-            f"{_hours(self.promise)}: {what}. To go on, {_RAISE}"
+            f"the replicator cannot catch up. After {duration_text(now - run.phase_since)} of draining, the "
+            f"oldest unapplied change is {duration_text(age)} old, and the limit is "
+            f"{duration_text(self.max_change_age)}. {what}. {_REMEDIES}"
         )
 
     @property
     def _unmeasured(self) -> float:
-        return min(_UNMEASURED_SECONDS, self.promise / 4)
+        return min(_UNMEASURED_SECONDS, self.max_change_age / 4)
 
     @property
     def _window(self) -> float:
-        return min(_WINDOW_SECONDS, self.promise / 24)
+        return min(_WINDOW_SECONDS, self.max_change_age / 24)
 
 
 def begin_window(backlog: Backlog, now: float, age: float) -> dict[str, Any]:
-    """The fields of the run with which a stretch of a drain begins, ``age`` seconds behind the source."""
+    """Return the fields of the run that begin a window of a drain, ``age`` seconds behind the source."""
     return {"window_since": now, "window_age": age, "window_records": backlog.records}
-
-
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"

@@ -1,18 +1,24 @@
-"""Preflight: what has to hold before anything is paused or read."""
+"""Preflight: what must hold before the copy pauses or reads anything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from tablecopy.control.limits import concurrency_problems, read_capacity_problems
-from tablecopy.control.readers import open_shards, reader_problems
-from tablecopy.control.tables import Caller, destination_problems, source_problems
+from tablecopy.control.tables import (
+    Caller,
+    described,
+    destination_problems,
+    provisioned,
+    source_problems,
+)
 from tablecopy.dynamodb import errors
 from tablecopy.settings import CopySettings
 
@@ -20,29 +26,47 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
     from mypy_boto3_lambda.client import LambdaClient
 
-Check = Callable[[], list[str]]
-"""Returns the problems it finds, one sentence each with what to do."""
+READERS_PER_SHARD = 2
+"""Readers that a shard may have at the same time (Developer Guide, DynamoDB Streams). The copy is both."""
+
+UNREACHABLE = (BotoConnectionError, HTTPClientError)
+"""What botocore raises when it cannot connect, or when an answer is not complete."""
+
+# How the host name of a service begins, after the id of an interface endpoint, and the name of the service.
+_SERVICES = {
+    "streams.dynamodb": "DynamoDB Streams",
+    "dynamodb": "DynamoDB",
+    # Account-based endpoints, which botocore prefers if it knows the account, as it does for an assumed role.
+    "ddb": "DynamoDB",
+    "lambda": "Lambda",
+    "sqs": "SQS",
+    "states": "Step Functions",
+    "sts": "STS",
+}
+
+Check: TypeAlias = Callable[[], list[str]]
+"""Returns the problems it finds: one text each that says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The checks of a copy, the same before it is applied and in control.
+    """The checks of a copy, the same before Terraform applies it and in control.
 
     Parameters
     ----------
     source, destination
-        Call DynamoDB on either side.
+        Call DynamoDB on each side.
     source_table, destination_table
-        Names of the tables.
+        Table names.
     lambda_, streams
         Clients of the source account.
     settings
-        What the copy is going to use.
+        Settings of the copy.
     stream_arn, own_mapping
-        ARN of the stream that the copy reads and UUID of its event source mapping; ``None`` while there is
-        no copy.
+        ARN of the stream that the copy reads and UUID of its event source mapping; ``None`` while the copy
+        does not exist.
     confirmed
-        An operator starts the run. One that an apply has begun must not write over items.
+        An operator starts the run. A run that an apply has begun must not overwrite items.
     """
 
     source: Caller
@@ -61,7 +85,7 @@ class Preflight:
         return source_problems(self.source, self.source_table, self.stream_arn)
 
     def readers(self, stream_arn: str) -> list[str]:
-        """Check that no one else reads the stream."""
+        """Check that no other Lambda function reads the stream."""
         return reader_problems(self.lambda_, stream_arn, self.own_mapping)
 
     def destination_ready(self) -> list[str]:
@@ -81,11 +105,11 @@ class Preflight:
         return concurrency_problems(self.lambda_, self.settings, shards)
 
     def capacity(self) -> list[str]:
-        """Check that the read budget is not larger than what the source table has provisioned."""
+        """Check that the source table has provisioned the read capacity that the backfill may use."""
         return read_capacity_problems(self.source, self.source_table, self.settings)
 
     def checks(self, stream_arn: str) -> list[Check]:
-        """List all checks of a copy that reads the stream ``stream_arn``."""
+        """Return all checks of a copy that reads the stream ``stream_arn``."""
         return [
             self.stream,
             partial(self.readers, stream_arn),
@@ -96,10 +120,10 @@ class Preflight:
 
 
 def problems(checks: Sequence[Check]) -> list[str]:
-    """The problems that all checks find. One that is denied finds that, and the others still run.
+    """Run all checks and return the problems that they find. A check that is denied finds that.
 
-    They run at the same time: where no service can be reached, one after another would take longer than the
-    function may run, and nobody would be told.
+    The checks run at the same time. If no service can be reachable, one after another would take longer than
+    the function may run, and the problem would never be reported.
     """
     found: list[str] = []
     with ThreadPoolExecutor(max(1, len(checks))) as pool:
@@ -112,7 +136,166 @@ def problems(checks: Sequence[Check]) -> list[str]:
             if not (errors.is_denied(error) or errors.is_expired(error)):
                 raise
             found.append(
-                f"{error.operation_name} is denied: {error.response['Error'].get('Message', '')} "
-                "(a role just created is denied for up to two minutes; this is tried again every minute)"
+                f"{error.operation_name} is denied: {error.response['Error'].get('Message', '')}. AWS denies "
+                "a new role for up to two minutes. The reconciler tries again every minute"
             )
     return found
+
+
+def reachable(check: Check) -> Check:
+    """Return ``check`` so that it reports a service that cannot be reachable as a problem."""
+
+    def checked() -> list[str]:
+        try:
+            return check()
+        except UNREACHABLE as error:
+            return [unreachable_problem(error)]
+
+    return checked
+
+
+def unreachable_problem(error: BotoConnectionError | HTTPClientError) -> str:
+    """Return which service does not answer, and what makes it reachable from the function's subnets."""
+    parts = urlsplit(str(error.kwargs.get("endpoint_url", "")))
+    host = parts.hostname or ""
+    names = [
+        name for begin, name in _SERVICES.items() if host.startswith(f"{begin}.") or f".{begin}." in host
+    ]
+    name = names[0] if names else "an AWS service"
+    at = f" at {parts.scheme}://{parts.netloc}" if host else ""
+    advice = "Route the subnets through a NAT gateway, or create a VPC endpoint for the service"
+    if name == "DynamoDB Streams":
+        advice += " and set vpc.dynamodb_streams_endpoint_url"
+    return (
+        f"cannot reach {name}{at} from the function's subnets. {advice}. "
+        "The reconciler tries again every minute"
+    )
+
+
+@dataclass(frozen=True)
+class LambdaReader:
+    """A Lambda function that reads the stream through an event source mapping.
+
+    Parameters
+    ----------
+    uuid
+        Identifier of the mapping.
+    function
+        ARN of the function.
+    enabled
+        Whether the mapping reads now. A disabled mapping may be enabled at any time.
+    """
+
+    uuid: str
+    function: str
+    enabled: bool
+
+
+def lambda_readers(client: LambdaClient, stream_arn: str) -> list[LambdaReader]:
+    """Return the event source mappings of a stream in the same account, including disabled ones."""
+    pages = client.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream_arn)
+    return [
+        LambdaReader(mapping["UUID"], mapping["FunctionArn"], mapping.get("State") != "Disabled")
+        for page in pages
+        for mapping in page["EventSourceMappings"]
+        if mapping.get("State") != "Deleting"
+    ]
+
+
+def reader_problems(client: LambdaClient, stream_arn: str, own: str | None) -> list[str]:
+    """Return the mappings that leave no reader for the copy, each with the command that deletes it.
+
+    Parameters
+    ----------
+    client
+        Client of the source account.
+    stream_arn
+        ARN of the source table's stream.
+    own
+        UUID of the copy's own mapping; ``None`` while it does not exist.
+    """
+    return [
+        f"the source table's stream has another reader: function {reader.function} (mapping "
+        f"{'enabled' if reader.enabled else 'disabled'}). DynamoDB allows {READERS_PER_SHARD} readers of a "
+        "shard, and the copy uses both. Delete the mapping until the copy has ended: "
+        f"aws lambda delete-event-source-mapping --uuid {reader.uuid}"
+        for reader in lambda_readers(client, stream_arn)
+        if reader.uuid != own
+    ]
+
+
+def global_table_warning(description: Mapping[str, Any]) -> str | None:
+    """Return a warning if the source is a global table, whose replication reads the stream as well.
+
+    AWS recommends at most one reader there (Lambda Developer Guide, Using Lambda with DynamoDB).
+    """
+    if not description.get("Replicas") and not description.get("GlobalTableVersion"):
+        return None
+    return (
+        "the source is a global table. AWS recommends at most one reader of its stream, and the copy adds "
+        "two. Expect throttled reads and a growing lag under heavy writes"
+    )
+
+
+def open_shards(client: DynamoDBStreamsClient, stream_arn: str) -> int:
+    """Return the number of shards that take changes now; DescribeStream lists closed ones for 24 hours."""
+    count = 0
+    request: dict[str, str] = {}
+    while True:
+        page = client.describe_stream(StreamArn=stream_arn, **request)["StreamDescription"]  # type: ignore[arg-type]
+        count += sum(
+            "EndingSequenceNumber" not in shard.get("SequenceNumberRange", {}) for shard in page["Shards"]
+        )
+        last = page.get("LastEvaluatedShardId")
+        if last is None:
+            return count
+        request = {"ExclusiveStartShardId": last}
+
+
+def concurrency_problems(client: LambdaClient, settings: CopySettings, shards: int) -> list[str]:
+    """Check that the account can run as many functions at the same time as a slice needs.
+
+    Parameters
+    ----------
+    client
+        Client of the source account.
+    settings
+        How many unreserved executions the copy uses.
+    shards
+        Open shards of the stream: Lambda invokes the replicator once for each (ParallelizationFactor 1).
+    """
+    limit = client.get_account_settings()["AccountLimit"]
+    free = limit["UnreservedConcurrentExecutions"]
+    replicators = 0 if settings.replicator_reserved else max(1, shards)
+    needed = settings.unreserved_concurrency + max(0, replicators - 1)
+    if free >= needed:
+        return []
+    problem = (
+        f"not enough Lambda concurrency: the copy needs {needed}{_for_shards(replicators)}, and the source "
+        f"account has {free} unreserved of {limit['ConcurrentExecutions']}. "
+    )
+    workers = settings.concurrency - (needed - free)
+    # If the workers have reserved executions, they use none of these.
+    if workers >= 1 and settings.unreserved_concurrency >= settings.concurrency:
+        return [f"{problem}Set backfill.concurrency to {workers} or less, or request a higher quota"]
+    return [f"{problem}Request a higher quota"]
+
+
+def _for_shards(replicators: int) -> str:
+    if replicators <= 1:
+        return ""
+    return f" ({replicators} of them for the replicator, one for each open shard)"
+
+
+def read_capacity_problems(source: Caller, table: str, settings: CopySettings) -> list[str]:
+    """Check that a provisioned source table has the read capacity that the backfill may use."""
+    description = described(source, table)
+    if description is None or settings.read_capacity is None:
+        return []
+    has = provisioned(description, "ReadCapacityUnits")
+    if not has or settings.read_capacity <= has:
+        return []
+    return [
+        f"backfill.read_capacity is {settings.read_capacity:g} read units per second, but source table "
+        f"{table} has {has:g} provisioned. Lower backfill.read_capacity, or provision more"
+    ]

@@ -1,13 +1,13 @@
-"""The reconciler: one look at the run, and at most one move.
+"""The reconciler: looks at the run once, and moves it to another phase if it can.
 
-Every phase is written before what it forbids is relied upon, and every side effect (switching the mapping,
-starting an execution) is asked for again whenever the phase is found to want it. So the reconciler can
-be ended anywhere, and any number of them may run at once: the journal lets only one of them make a move.
+The reconciler writes a phase before it relies on what the phase forbids. It requests every side effect
+(switching the mapping, starting an execution) again whenever the phase requires it. So the reconciler may
+end anywhere, and any number of reconcilers may run at once: the journal lets only one of them move the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -15,50 +15,54 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock
-from tablecopy.control.executions import Executions
-from tablecopy.control.mapping import Mapping as SourceMapping
-from tablecopy.control.pace import Pace, begin_window
-from tablecopy.control.queue import FailureQueue
-from tablecopy.control.reach import OUT_OF_REACH, out_of_reach
+from tablecopy.control.pace import SliceLimits, begin_window
+from tablecopy.control.preflight import UNREACHABLE, unreachable_problem
+from tablecopy.control.services import Executions, FailureQueue
+from tablecopy.control.services import Mapping as SourceMapping
 from tablecopy.control.stream.expiry import RecordsExpired
 from tablecopy.control.stream.progress import Backlog, Stream, StreamGone
-from tablecopy.control.table_checks import Watch
-from tablecopy.control.work import Work
-from tablecopy.journal.dead_letters import DeadLetters
+from tablecopy.control.tables import TableChecks
+from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetters
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
-from tablecopy.journal.segments import Segments
+from tablecopy.journal.segments import Segment, Segments
 from tablecopy.metrics import log
+from tablecopy.text import count_text
 
 # While segments are left, a slice may follow as soon as the replicator is this close to the source.
-_IN_STEP_SECONDS = 10.0
+_IN_SYNC_SECONDS = 10.0
 
 _LOOK_AGAIN_SECONDS = 1.0
 
-# A slice that copies nothing is tried again; that many in a row need a person.
+# A slice that copies nothing is repeated. So many in a row need an operator.
 _EMPTY_SLICES = 3
 
-_CHANGES = "changes are still being applied; stop the writers to become ready for cutover"
+_CHANGES = "changes are still being applied. The run becomes ready for cutover when writes stop"
 
 
 class Outcome(Enum):
-    """What came of one look."""
+    """The result of one step."""
 
     MOVED = "moved"
-    """The run is in another phase, or another reconciler has moved it: look again at once."""
+    """The run is in another phase, or another reconciler has moved it. Take the next step immediately."""
     WAITING = "waiting"
-    """Something is under way: look again in a moment."""
+    """Something is in progress. Take the next step in a second."""
     IDLE = "idle"
-    """Nothing will happen by itself soon: look again in a minute."""
+    """Nothing changes by itself soon. Take the next step in a minute."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What the reconciler looks at and moves.
+class Dependencies:
+    """What the reconciler reads and moves.
 
-    ``preflight`` finds what keeps the run from beginning, one sentence each, and ``survey`` the fields of
-    the run that follow from the tables. ``tell_age`` is told how old the oldest unapplied change is, in
-    seconds.
+    Attributes
+    ----------
+    preflight
+        Returns the problems that prevent the run from beginning, one text each.
+    inspect_tables
+        Returns the fields of the run that follow from the tables.
+    publish_age
+        Publishes the age in seconds of the oldest unapplied change.
     """
 
     run: RunRecord
@@ -69,16 +73,64 @@ class Parts:
     executions: Executions
     stream: Stream
     queue: FailureQueue
-    watch: Watch
+    tables: TableChecks
     preflight: Callable[[Run], list[str]]
-    survey: Callable[[], Mapping[str, Any]]
-    tell_age: Callable[[float], None]
+    inspect_tables: Callable[[], Mapping[str, Any]]
+    publish_age: Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class RemainingWork:
+    """What is left for the workers of a slice.
+
+    Attributes
+    ----------
+    segments
+        Numbers of the segments that are not done, in the order in which workers take them.
+    letters
+        Whether the slice also retries the dead letters.
+    copied
+        Items copied so far, in all segments.
+    """
+
+    segments: tuple[int, ...]
+    letters: bool
+    copied: int
+
+    @classmethod
+    def of(cls, run: Run, segments: Sequence[Segment]) -> RemainingWork:
+        """Return what is left of ``segments``, with the dead letters if the latest slice retries them."""
+        left = [segment.number for segment in segments if not segment.done]
+        return cls(
+            segments=tuple(interleaved(left, run.total_segments)),
+            letters=run.redrive and run.redrive_slice == run.slice,
+            copied=sum(segment.items for segment in segments),
+        )
+
+    @property
+    def parts(self) -> list[int | str]:
+        """Return the inputs of the state machine, one for each worker."""
+        return [*([DEAD_LETTER_SEGMENT] if self.letters else []), *self.segments]
+
+    def workers(self, concurrency: int) -> int:
+        """Return how many workers run at the same time and share the capacity; at least 1."""
+        return max(1, min(concurrency, len(self.parts)))
+
+
+def interleaved(segments: Sequence[int], total: int) -> list[int]:
+    """Return ``segments`` in an order in which consecutive ones are far apart in the key space.
+
+    Segments divide the key space in their order. Workers that scan neighbours would write to few of the
+    destination's partitions. Counting with reversed bits distributes any number of workers.
+    """
+    bits = max(1, (total - 1).bit_length())
+    return sorted(segments, key=lambda segment: int(f"{segment:0{bits}b}"[::-1], 2))
 
 
 def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Callable[[], bool]) -> None:
-    """Keep looking until nothing moves by itself, or ``until`` (seconds since the epoch).
+    """Take steps until nothing moves by itself, or ``until`` (seconds since the epoch).
 
-    ``is_my_turn`` is asked before each look, and ends it where another reconciler has taken over.
+    ``is_my_turn`` is called before each step; False ends the steps, since another reconciler has taken over.
     """
     while clock.now() < until and is_my_turn():
         outcome = reconciler.step()
@@ -89,20 +141,22 @@ def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Ca
 
 
 class Reconciler:
-    """Moves a run on.
+    """Moves a run from phase to phase.
 
     Parameters
     ----------
-    pace
+    limits
         How long a slice lasts, and so for how long the replicator is paused.
     concurrency
-        How many workers the state machine runs at the same time.
+        Number of workers that the state machine runs at the same time.
     """
 
-    def __init__(self, parts: Parts, clock: Clock, pace: Pace, concurrency: int) -> None:
-        self._parts = parts
+    def __init__(
+        self, dependencies: Dependencies, clock: Clock, limits: SliceLimits, concurrency: int
+    ) -> None:
+        self._deps = dependencies
         self._clock = clock
-        self._pace = pace
+        self._limits = limits
         self._concurrency = concurrency
         self._steps: dict[Phase, Callable[[Run, Backlog], Outcome]] = {
             Phase.PAUSING: self._pausing,
@@ -114,64 +168,64 @@ class Reconciler:
         }
 
     def step(self) -> Outcome:
-        """Look at the run once and move it on if it can be."""
-        run = self._parts.run.read()
+        """Look at the run once and move it if possible."""
+        run = self._deps.run.read()
         if run is None:
             return Outcome.IDLE
         if run.phase in {Phase.SEALED, Phase.STOPPED}:
-            self._parts.mapping.switch(on=False)
+            self._deps.mapping.switch(on=False)
             return Outcome.IDLE
         if run.phase is Phase.PREFLIGHT:
             return self._preflight(run)
-        # A run that is being sealed writes no more, whatever becomes of the tables.
-        halt = None if run.phase is Phase.SEALING else self._parts.watch.look(run)
-        if halt:
-            return self._stop(run, halt.reason, resumable=halt.resumable)
+        # A run that is being sealed writes no more, whatever happens to the tables.
+        stop = None if run.phase is Phase.SEALING else self._deps.tables.check(run)
+        if stop:
+            return self._stop(run, stop.reason, resumable=stop.resumable)
         try:
             return self._steps[run.phase](run, self._observe(run))
         except (RecordsExpired, StreamGone) as lost:
             return self._stop(run, str(lost), resumable=False)
 
     def _observe(self, run: Run) -> Backlog:
-        # Before its first slice a run has read nothing that an expired change could be missing from.
+        # Before its first slice a run has read nothing that could lack an expired change.
         now = self._clock.now()
         covered_to = run.scan_began or now
         count = run.phase is Phase.SLICE and run.applying > 0
-        backlog = self._parts.stream.observe(covered_to, count=count)
-        # The stream may hold a day of changes from before the copy, which the scan covers: their age counts
-        # from its beginning.
-        self._parts.tell_age(min(backlog.oldest_age, now - covered_to))
+        backlog = self._deps.stream.observe(covered_to, count=count)
+        # The stream may hold a day of changes from before the copy, which the scan covers. Their age counts
+        # from the beginning of the scan.
+        self._deps.publish_age(min(backlog.oldest_age, now - covered_to))
         return backlog
 
     def _preflight(self, run: Run) -> Outcome:
-        problems = self._parts.preflight(run)
+        problems = self._deps.preflight(run)
         try:
             self._observe(run)
         except (ClientError, StreamGone) as error:
-            # The role may be as new as the run. What else is wrong is told all the same.
-            problems.append(f"the stream cannot be read: {error}")
-        except OUT_OF_REACH as error:
-            problems.append(out_of_reach(error))
-        # Several checks may have met the same service.
+            # The role may be as new as the run. Report the other problems all the same.
+            problems.append(f"the reconciler cannot read the stream: {error}")
+        except UNREACHABLE as error:
+            problems.append(unreachable_problem(error))
+        # Several checks may have failed at the same service.
         problems = list(dict.fromkeys(problems))
         if not problems:
-            cleared = replace(run, problems=(), **self._parts.survey())
+            cleared = replace(run, problems=(), **self._deps.inspect_tables())
             return self._enter(cleared, Phase.PAUSING)
         if tuple(problems) != run.problems or not run.checked:
             log.event("preflight", problems=problems)
             checked = replace(run, problems=tuple(problems), checked=run.checked or self._clock.now())
-            if self._parts.run.save(checked) is None:
-                # An operator has started it meanwhile, which may be all that was in the way.
+            if self._deps.run.save(checked) is None:
+                # An operator has started the run, which may solve the problem.
                 return Outcome.MOVED
         return Outcome.IDLE
 
     def _pausing(self, run: Run, _: Backlog) -> Outcome:
-        disabled = self._parts.mapping.switch(on=False)
-        if not disabled or self._parts.leases.alive(REPLICATOR):
+        disabled = self._deps.mapping.switch(on=False)
+        if not disabled or self._deps.leases.alive(REPLICATOR):
             return Outcome.WAITING
-        halt = self._parts.watch.look_now(run)
-        if halt:
-            return self._stop(run, halt.reason, resumable=halt.resumable)
+        stop = self._deps.tables.check_now(run)
+        if stop:
+            return self._stop(run, stop.reason, resumable=stop.resumable)
         now = self._clock.now()
         number = run.slice + 1
         begun = replace(run, slice=number, redrive_slice=number if run.redrive else run.redrive_slice)
@@ -180,7 +234,7 @@ class Reconciler:
             begun,
             Phase.SLICE,
             slice_began=now,
-            slice_ends=now + self._pace.slice_length(run),
+            slice_ends=now + self._limits.slice_length(run),
             scan_began=run.scan_began or now,
             failed_workers=0,
             copied_before_slice=work.copied,
@@ -190,120 +244,120 @@ class Reconciler:
         )
 
     def _slice(self, run: Run, backlog: Backlog) -> Outcome:
-        self._parts.mapping.switch(on=False)
+        self._deps.mapping.switch(on=False)
         work = self._work(run)
         now = self._clock.now()
-        too_long = self._pace.is_over(run, backlog, now)
+        too_long = self._limits.is_over(run, backlog, now)
         in_time = now < run.slice_ends and not too_long
-        if work.parts and in_time and self._parts.executions.is_running(run.run_id, run.slice, work.parts):
+        if work.parts and in_time and self._deps.executions.is_running(run.run_id, run.slice, work.parts):
             workers = work.workers(self._concurrency)
             if workers < run.workers:
-                self._parts.run.save(replace(run, workers=workers))
+                self._deps.run.save(replace(run, workers=workers))
             return Outcome.WAITING
         if too_long:
             log.event("slice_cut_short", age=backlog.oldest_age, waiting=backlog.waiting)
-        barren = bool(work.segments) and not too_long and work.copied == run.copied_before_slice
+        is_empty = bool(work.segments) and not too_long and work.copied == run.copied_before_slice
         return self._enter(
             run,
             Phase.RESUMING,
-            empty_slices=run.empty_slices + 1 if barren else 0,
-            # The execution is over and time is left: its workers have used up their retries. The one for dead
-            # letters is left out: whether it has done its work, the letters tell.
+            empty_slices=run.empty_slices + 1 if is_empty else 0,
+            # The execution has ended and time is left, so its workers have used up their retries. The worker
+            # for dead letters does not count: the open dead letters show whether it has done its work.
             failed_workers=len(work.segments) if in_time else 0,
             redrive=run.redrive and not work.letters,
         )
 
     def _resuming(self, run: Run, backlog: Backlog) -> Outcome:
-        if self._parts.leases.alive(BACKFILL):
+        if self._deps.leases.alive(BACKFILL):
             return Outcome.WAITING
         if run.empty_slices >= _EMPTY_SLICES:
             return self._stop(
                 run,
-                f"{run.empty_slices} slices in a row copied nothing; the log group of the backfill function "
-                "says why. Mend it and start the run again: it carries on where it was",
+                f"{count_text(run.empty_slices, 'slice')} in a row copied nothing. See the log group of the "
+                "backfill function for the error, fix it and start the run again. It continues where it was",
             )
         now = self._clock.now()
-        # All that was changed since the slice began is to be applied now, if nothing older is.
+        # Changes since the beginning of the slice must be applied now, or older ones if there are any.
         behind = max(backlog.oldest_age, now - run.slice_began if run.slice_began else 0.0)
         return self._enter(run, Phase.DRAINING, **begin_window(backlog, now, behind))
 
     def _draining(self, run: Run, backlog: Backlog) -> Outcome:
         now = self._clock.now()
         slices_left = run.redrive or bool(self._work(run).segments)
-        late = self._pace.cannot_catch_up(run, backlog, now, slices_left=slices_left)
+        late = self._limits.cannot_catch_up(run, backlog, now, slices_left=slices_left)
         if late:
             return self._stop(run, late)
-        if not self._parts.mapping.switch(on=True):
+        if not self._deps.mapping.switch(on=True):
             return Outcome.WAITING
-        if slices_left and _in_step(backlog):
+        if slices_left and _in_sync(backlog):
             return self._next_slice(run, backlog)
         if backlog.drained:
             waits_for = self._obstacle()
             if not waits_for:
                 return self._finish(run, Phase.READY, reason="")
         else:
-            waits_for = self._parts.mapping.complaint() or ("" if slices_left else _CHANGES)
+            waits_for = self._deps.mapping.complaint() or ("" if slices_left else _CHANGES)
         blocked = backlog.drained
         if (waits_for, blocked) != (run.reason, run.blocked):
-            run = self._parts.run.save(replace(run, reason=waits_for, blocked=blocked)) or run
-        if self._pace.is_measured(run, now):
-            stretch = {
-                **self._pace.measured(run, backlog, now),
+            run = self._deps.run.save(replace(run, reason=waits_for, blocked=blocked)) or run
+        if self._limits.is_measured(run, now):
+            window = {
+                **self._limits.measured(run, backlog, now),
                 **begin_window(backlog, now, backlog.oldest_age),
             }
-            self._parts.run.save(replace(run, **stretch))
+            self._deps.run.save(replace(run, **window))
         return Outcome.WAITING
 
     def _next_slice(self, run: Run, backlog: Backlog) -> Outcome:
-        if run.redrive and not self._parts.letters.count():
-            self._parts.run.save(replace(run, redrive=False))
+        if run.redrive and not self._deps.letters.count():
+            self._deps.run.save(replace(run, redrive=False))
             return Outcome.MOVED
-        measured = replace(run, **self._pace.measured(run, backlog, self._clock.now()))
-        none = self._pace.no_slice(measured)
-        return self._stop(measured, none) if none else self._enter(measured, Phase.PAUSING, reason="")
+        measured = replace(run, **self._limits.measured(run, backlog, self._clock.now()))
+        problem = self._limits.no_slice(measured)
+        return self._stop(measured, problem) if problem else self._enter(measured, Phase.PAUSING, reason="")
 
     def _ready(self, run: Run, backlog: Backlog) -> Outcome:
-        self._parts.mapping.switch(on=True)
+        self._deps.mapping.switch(on=True)
         waits_for = _CHANGES if backlog.changed else self._obstacle()
         if waits_for:
             now = self._clock.now()
-            stretch = begin_window(backlog, now, backlog.oldest_age)
-            return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False, **stretch)
+            window = begin_window(backlog, now, backlog.oldest_age)
+            return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False, **window)
         if not backlog.drained:
-            # Nothing speaks against it, but this look proves nothing: a shard has just ended.
+            # Nothing prevents it, but this step proves nothing: a shard has just ended.
             return Outcome.WAITING
         return self._finish(run, Phase.SEALING) if run.seal_requested else Outcome.IDLE
 
     def _sealing(self, run: Run, backlog: Backlog) -> Outcome:
-        disabled = self._parts.mapping.switch(on=False)
-        if not disabled or self._parts.leases.alive(REPLICATOR) or not self._parts.stream.is_complete():
+        disabled = self._deps.mapping.switch(on=False)
+        if not disabled or self._deps.leases.alive(REPLICATOR) or not self._deps.stream.is_complete():
             return Outcome.WAITING
-        late = "the source was written to after the run was ready; these changes were not copied"
+        late = "the source table was written to after the run was ready. These changes were not copied"
         return self._enter(run, Phase.SEALED, reason=late if backlog.oldest_age else "")
 
     def _obstacle(self) -> str:
-        """What else stands in the way of ready for cutover; empty when nothing does."""
-        letters = self._parts.letters.count()
+        """Return what else prevents the run from becoming ready for cutover; empty if nothing does."""
+        letters = self._deps.letters.count()
         if letters:
             return (
-                f"{letters} dead letter(s) are open: tablecopy letters lists what the destination refused "
-                "and why, tablecopy redrive tries it again"
+                f"{count_text(letters, 'dead letter')} must be settled. List the rejected items with "
+                "tablecopy dead-letters, and retry them with tablecopy redrive"
             )
-        depth = self._parts.queue.depth()
+        depth = self._deps.queue.depth()
         if depth:
-            return f"the failure queue holds {depth} message(s): Lambda has given up on records"
+            return f"the failure queue holds {count_text(depth, 'message')}: Lambda has given up records"
         return ""
 
-    def _work(self, run: Run) -> Work:
-        return Work.left(run, self._parts.segments.read_all(run.total_segments))
+    def _work(self, run: Run) -> RemainingWork:
+        return RemainingWork.of(run, self._deps.segments.read_all(run.total_segments))
 
     def _finish(self, run: Run, phase: Phase, **changes: object) -> Outcome:
-        """Enter a phase that says that the copy is good, if its tables and shards are, at this moment."""
-        halt = self._parts.watch.look_now(run)
-        if halt:
-            return self._stop(run, halt.reason, resumable=halt.resumable)
-        if not self._parts.stream.is_complete():
-            # A shard that was not looked at may hold changes.
+        """Enter a phase that states that the copy is complete, if tables and shards show it now."""
+        stop = self._deps.tables.check_now(run)
+        if stop:
+            return self._stop(run, stop.reason, resumable=stop.resumable)
+        if not self._deps.stream.is_complete():
+            # A shard that was not read may hold changes.
             return Outcome.WAITING
         return self._enter(run, phase, **changes)
 
@@ -311,10 +365,10 @@ class Reconciler:
         return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable)
 
     def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
-        if self._parts.run.save(run.enter(phase, self._clock.now(), **changes)):
+        if self._deps.run.save(run.enter(phase, self._clock.now(), **changes)):
             log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED
 
 
-def _in_step(backlog: Backlog) -> bool:
-    return backlog.drained or backlog.oldest_age <= _IN_STEP_SECONDS
+def _in_sync(backlog: Backlog) -> bool:
+    return backlog.drained or backlog.oldest_age <= _IN_SYNC_SECONDS

@@ -1,26 +1,35 @@
-"""The two tables, as far as control looks at them."""
+"""The source and destination tables: what prevents or stops a copy, and what a run records of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from tablecopy.clock import Clock
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.description import Identity, are_replicas
+from tablecopy.journal.dead_letters import DeadLetters
+from tablecopy.journal.run import Run
+from tablecopy.metrics import log
+from tablecopy.text import count_text, list_text
 
 _NEW_COPY = "Apply Terraform again and start a new copy"
+
+_CHECK_EVERY_SECONDS = 60.0
 
 _VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 
 
 class Caller(Protocol):
-    """Calls DynamoDB with documents as DynamoDB spells them; ``DynamoDBClient`` is one."""
+    """Calls DynamoDB with documents in DynamoDB's own spelling, as ``DynamoDBClient`` does."""
 
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
-        """Send ``body`` to ``operation``, its name in botocore such as ``describe_table``.
+        """Send ``body`` to ``operation``, named as in botocore (``describe_table``).
 
         Raises
         ------
@@ -30,7 +39,7 @@ class Caller(Protocol):
 
 
 def source_problems(source: Caller, table: str, stream_arn: str | None) -> list[str]:
-    """List what prevents a copy of the source table, one sentence each with what to do.
+    """Return what prevents a copy of the source table: each problem and what to do.
 
     Parameters
     ----------
@@ -44,7 +53,7 @@ def source_problems(source: Caller, table: str, stream_arn: str | None) -> list[
     description = described(source, table)
     if description is None:
         return [
-            f"source table {table} does not exist any more" if stream_arn else f"there is no table {table}"
+            f"source table {table} no longer exists" if stream_arn else f"source table {table} does not exist"
         ]
     specification = description.get("StreamSpecification", {})
     view_type = specification.get("StreamViewType")
@@ -52,19 +61,20 @@ def source_problems(source: Caller, table: str, stream_arn: str | None) -> list[
         if stream_arn is None:
             return [f"source table {table} has no stream. Turn it on: {stream_command(table)}"]
         return [
-            f"source table {table} has no stream any more; changes made since are not known. Start a new copy"
+            f"source table {table} no longer has a stream, so later changes are lost to this copy. "
+            "Start a new copy"
         ]
     found = []
     if view_type not in _VIEW_TYPES:
         found.append(
-            f"the stream of source table {table} has view type {view_type}; it must be "
+            f"the stream of source table {table} has view type {view_type}. It must be "
             "NEW_IMAGE or NEW_AND_OLD_IMAGES. Turn the stream off and on again: "
             f"{stream_command(table, on=False)} && {stream_command(table)}"
         )
     if stream_arn is not None and description["LatestStreamArn"] != stream_arn:
         found.append(
-            f"the stream of source table {table} was switched off and on again and is now "
-            f"{description['LatestStreamArn']}; changes made in between are not known. Start a new copy"
+            f"the stream of source table {table} was turned off and on again and is now "
+            f"{description['LatestStreamArn']}. Changes in between are lost to this copy. Start a new copy"
         )
     return found
 
@@ -78,10 +88,10 @@ def stream_command(table: str, *, on: bool = True) -> str:
 def destination_problems(
     source: Caller, source_table: str, destination: Caller, table: str, *, allow_items: bool, confirmed: bool
 ) -> list[str]:
-    """What keeps the destination from taking the copy, one sentence each with what mends it.
+    """Return what prevents the destination from taking the copy: each problem and what to do.
 
-    Items that are there already are accepted with ``allow_items``, and only if an operator has started
-    (``confirmed``) the run: an apply may be meant for something else.
+    Existing items are accepted only with ``allow_items`` and in a run that an operator has started
+    (``confirmed``): an apply may be intended for something else.
     """
     return list(_destination_problems(source, source_table, destination, table, allow_items, confirmed))
 
@@ -91,10 +101,10 @@ def _destination_problems(
 ) -> Iterator[str]:
     description = described(destination, table)
     if description is None:
-        yield f"destination table {table} does not exist; apply Terraform again"
+        yield f"destination table {table} does not exist. Apply Terraform again"
         return
     if description["TableStatus"] not in {"ACTIVE", "UPDATING"}:
-        yield f"destination table {table} is {description['TableStatus']}"
+        yield f"destination table {table} is {description['TableStatus']}. Wait until it is ACTIVE"
         return
     original = source.call("describe_table", {"TableName": source_table})["Table"]
     if Identity.of(original).is_same_as(Identity.of(description)):
@@ -103,19 +113,21 @@ def _destination_problems(
     if are_replicas(original, description):
         yield (
             f"source table {source_table} and destination table {table} are replicas of one global table: "
-            "DynamoDB would copy what the copy writes back to the source. Name a table that is not a replica"
+            "DynamoDB would replicate the copy's writes to the source. Name a table that is not a replica"
         )
         return
-    wanted = key_definition(original)
-    if key_definition(description) != wanted:
-        yield f"destination table {table} has the key {key_definition(description)}, the source {wanted}"
+    if key_definition(description) != key_definition(original):
+        yield (
+            f"destination table {table} has the key {_key_text(description)}, but source table "
+            f"{source_table} has the key {_key_text(original)}. Create the destination with the source's key"
+        )
         return
     lifetime = destination.call("describe_time_to_live", {"TableName": table})["TimeToLiveDescription"]
     if lifetime["TimeToLiveStatus"] in {"ENABLED", "ENABLING"}:
         name = lifetime["AttributeName"]
         yield (
-            f"destination table {table} deletes items by time to live on its own; until cutover switch it "
-            f"off: aws dynamodb update-time-to-live --table-name {table} "
+            f"destination table {table} has TTL turned on, so DynamoDB would delete items there on its own. "
+            f"Turn it off until cutover: aws dynamodb update-time-to-live --table-name {table} "
             f"--time-to-live-specification Enabled=false,AttributeName={name}"
         )
     if allow_items and confirmed:
@@ -124,33 +136,34 @@ def _destination_problems(
         return
     if allow_items:
         # DynamoDB counts a table's items every six hours or so.
-        about = f"about {count:,} items" if (count := description.get("ItemCount", 0)) else "items"
+        count = description.get("ItemCount", 0)
+        about = f"about {count_text(count, 'item')}" if count else "items"
         yield (
-            f"destination table {table} holds {about}, and an apply never starts a copy over them. "
-            "If they may be overwritten, run tablecopy start"
+            f"destination table {table} already holds {about}, and an apply never overwrites items. "
+            "If the copy may overwrite them, run tablecopy start"
         )
     else:
         yield (
-            f"destination table {table} holds items, and a copy never deletes what the source lacks; "
-            "empty it, or accept them with destination_table.allow_items = true"
+            f"destination table {table} already holds items, and a copy never deletes items that are not in "
+            "the source. Empty the table, or set destination_table.allow_items = true"
         )
 
 
 def destination_lost(destination: Caller, table: str, table_id: str) -> list[str]:
-    """Why what was copied is gone; empty while the destination is the table that has the id ``table_id``."""
+    """Return why the copied items are lost; empty while the table still has the id ``table_id``."""
     description = described(destination, table)
     if description is None or description["TableStatus"] == "DELETING":
-        return [f"destination table {table} was deleted, and with it what was copied. {_NEW_COPY}"]
+        return [f"destination table {table} was deleted with everything that was copied. {_NEW_COPY}"]
     if table_id and description.get("TableId", table_id) != table_id:
         return [
-            f"destination table {table} was deleted and created again; what was copied before is gone. "
+            f"destination table {table} was deleted and created again. What was copied before is lost. "
             f"{_NEW_COPY}"
         ]
     return []
 
 
 def described(client: Caller, table: str) -> Json | None:
-    """``Table`` of DescribeTable, or None when there is no such table."""
+    """Return ``Table`` of DescribeTable, or None if the table does not exist."""
     try:
         description: Json = client.call("describe_table", {"TableName": table})["Table"]
     except ClientError as error:
@@ -161,13 +174,13 @@ def described(client: Caller, table: str) -> Json | None:
 
 
 def provisioned(description: Mapping[str, Any], units: str) -> float:
-    """``units`` ("ReadCapacityUnits", "WriteCapacityUnits") of a table or index; 0 when it is on demand."""
+    """Return the provisioned ``units`` ("ReadCapacityUnits", "WriteCapacityUnits"), or 0 on demand."""
     throughput = description.get("ProvisionedThroughput") or {}
     return float(throughput.get(units, 0))
 
 
 def key_definition(description: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Name, type and role of each key attribute of a described table."""
+    """Return name, type and role of each key attribute of a described table."""
     types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
     return [
         (key["AttributeName"], types[key["AttributeName"]], key["KeyType"])
@@ -175,9 +188,72 @@ def key_definition(description: Mapping[str, Any]) -> list[tuple[str, str, str]]
     ]
 
 
+def _key_text(description: Mapping[str, Any]) -> str:
+    return list_text(f"{name} ({type_}, {role})" for name, type_, role in key_definition(description))
+
+
 def _holds_items(destination: Caller, table: str) -> bool:
-    """Counting is all that the destination's role may do besides writing."""
+    """Return whether the table holds an item. The destination's role may only count and write items."""
     request: Json = {"TableName": table, "Select": "COUNT", "Limit": 1, "ConsistentRead": True}
     page = destination.call("scan", request)
-    # A page can be empty and yet not the last one.
+    # An empty page need not be the last one.
     return bool(page["Count"]) or "LastEvaluatedKey" in page
+
+
+@dataclass(frozen=True)
+class StopReason:
+    """Why the run stops, and whether ``start`` can continue it."""
+
+    reason: str
+    resumable: bool
+
+
+class TableChecks:
+    """Checks during a run, once a minute, whether something has happened to the tables that stops it.
+
+    Parameters
+    ----------
+    checks
+        Return the permanent problems of the tables, one text each.
+    """
+
+    def __init__(
+        self, clock: Clock, checks: Sequence[Callable[[Run], list[str]]], letters: DeadLetters
+    ) -> None:
+        self._clock = clock
+        self._checks = checks
+        self._letters = letters
+        self._checked: float | None = None
+
+    def check(self, run: Run) -> StopReason | None:
+        """Check unless that was done within the last minute."""
+        now = self._clock.now()
+        if self._checked is not None and now - self._checked < _CHECK_EVERY_SECONDS:
+            return None
+        return self.check_now(run)
+
+    def check_now(self, run: Run) -> StopReason | None:
+        """Return why the run must stop, or None."""
+        self._checked = self._clock.now()
+        lost = [problem for check in self._checks for problem in _found(check, run)]
+        if lost:
+            return StopReason("; ".join(lost), resumable=False)
+        count = self._letters.count()
+        if count <= run.dead_letter_limit:
+            return None
+        [(code, times)] = Counter(letter.code for letter in self._letters.read_all()).most_common(1)
+        return StopReason(
+            f"{count_text(count, 'dead letter')} are open, {times:,} of them with {code}. So many point to "
+            "an error of the destination table, not of single items. Fix the destination, start the run "
+            "again, and retry the items with tablecopy redrive",
+            resumable=True,
+        )
+
+
+def _found(check: Callable[[Run], list[str]], run: Run) -> list[str]:
+    """Return what a check finds. A check that gets no answer finds nothing and runs again in a minute."""
+    try:
+        return check(run)
+    except ClientError as error:
+        log.event("table_check_failed", operation=error.operation_name, code=error.response["Error"]["Code"])
+        return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,57 +18,67 @@ from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.metrics import log
 from tablecopy.settings import CommandSettings
+from tablecopy.text import list_text
 
-_CLOCK = Clock()
-_SETTINGS = CommandSettings.from_environment(os.environ)
-_AWS = Aws()
-_STORE = _AWS.journal(_SETTINGS.journal_table)
-_LAMBDA = _AWS.lambda_()
 _ACTIONS = ("start", "status", "seal", "redrive", "dead-letters")
-_COMMANDS = Commands(
-    RunRecord(_STORE),
-    Segments(_STORE),
-    Shards(_STORE),
-    DeadLetters(_STORE, _CLOCK),
-    _CLOCK,
-    _SETTINGS.stream_arn,
-    _SETTINGS.total_segments,
-    _SETTINGS.drained_after_seconds,
-)
 
 
-def handle(event: Json, context: Context) -> Json:
-    """Do what ``{"action": ...}`` says: start, status, seal, redrive or letters.
+def build(
+    environ: Mapping[str, str], clock: Clock, aws: Aws | None = None
+) -> Callable[[Json, Context], Json]:
+    """Return the handler of the function with this environment."""
+    settings = CommandSettings.from_environment(environ)
+    aws = aws or Aws()
+    store = aws.journal(settings.journal_table)
+    lambda_ = aws.lambda_()
+    commands = Commands(
+        RunRecord(store),
+        Segments(store),
+        Shards(store),
+        DeadLetters(store, clock),
+        clock,
+        settings.stream_arn,
+        settings.total_segments,
+        settings.drained_after_seconds,
+    )
 
-    Commands are written to the journal, and the reconciler is called to carry them out; none is waited for.
-    A start may come with a ``"request"`` of its own, so that sending it again is no second start. DeadLetters
-    come with the items' images only if the event says ``"values": true`` as well.
+    def invoke_reconciler(status: Status) -> Json:
+        """Invoke the reconciler and return ``status``. If that fails, its schedule does so in a minute."""
+        function = settings.reconciler_function
+        try:
+            lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+        except (BotoCoreError, ClientError) as error:
+            log.event("nudge_failed", error=str(error))
+        return {"status": status}
 
-    Returns ``{"status": {...}}`` (see Commands.status), for letters ``{"letters": [...], "count": n}`` (see
-    Commands.letters), or ``{"error": text}`` when it cannot be done.
-    """
-    action = event.get("action")
-    try:
-        match action:
-            case "start":
-                return _nudged(_COMMANDS.start(str(event.get("request", ""))))
-            case "status":
-                return {"status": _COMMANDS.status()}
-            case "seal":
-                return _nudged(_COMMANDS.seal())
-            case "redrive":
-                return _nudged(_COMMANDS.redrive())
-            case "dead-letters":
-                return dict(_COMMANDS.dead_letters(values=event.get("values") is True))
-    except NotPossible as impossible:
-        return {"error": str(impossible)}
-    return {"error": f"unknown action {action!r}; known are {', '.join(_ACTIONS)}"}
+    def handle(event: Json, context: Context) -> Json:
+        """Carry out ``{"action": ...}``: start, status, seal, redrive or dead-letters.
+
+        Commands are written to the journal, and the reconciler is invoked to carry them out; the answer does
+        not wait for it. A start may have a ``"request"`` id, so that sending it again is not another start.
+        Dead letters have their items' images only with ``"values": true``.
+
+        Returns ``{"status": {...}}`` (see control.status.Status), for dead-letters a
+        control.status.DeadLetterList, or ``{"error": text}`` if the command is not possible.
+        """
+        action = event.get("action")
+        try:
+            match action:
+                case "start":
+                    return invoke_reconciler(commands.start(str(event.get("request", ""))))
+                case "status":
+                    return {"status": commands.status()}
+                case "seal":
+                    return invoke_reconciler(commands.seal())
+                case "redrive":
+                    return invoke_reconciler(commands.redrive())
+                case "dead-letters":
+                    return dict(commands.dead_letters(values=event.get("values") is True))
+        except NotPossible as impossible:
+            return {"error": str(impossible)}
+        return {"error": f"unknown action {action!r}. Use {list_text(_ACTIONS, 'or')}"}
+
+    return handle
 
 
-def _nudged(status: Status) -> Json:
-    """``status``, with the reconciler called; without, its schedule calls it within a minute."""
-    try:
-        _LAMBDA.invoke(FunctionName=_SETTINGS.reconciler_function, InvocationType="Event", Payload=b"{}")
-    except (BotoCoreError, ClientError) as error:
-        log.event("nudge_failed", error=str(error))
-    return {"status": status}
+handle = build(os.environ, Clock())

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tablecopy.control.cost import Circumstances, Cost, costs
-from tablecopy.control.estimate import Estimate, estimate
+from tablecopy.control.estimate import Circumstances, Cost, Estimate, costs, estimate
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings, Prices
 from tools.docs_tables.__main__ import REPOSITORY

@@ -43,6 +43,8 @@ with pytest.MonkeyPatch.context() as _patched:
     for _name, _value in ENVIRONMENT.items():
         _patched.setenv(_name, _value)
     from tablecopy.handlers import backfill as backfill
+    from tablecopy.handlers import control as control
+    from tablecopy.handlers import reconciler as reconciler
     from tablecopy.handlers import replicator as replicator
 
 

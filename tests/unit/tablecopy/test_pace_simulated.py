@@ -14,13 +14,11 @@ from mypy_boto3_sqs.client import SQSClient
 from mypy_boto3_stepfunctions.client import SFNClient
 
 from tablecopy.control.commands import Commands
-from tablecopy.control.executions import Executions
-from tablecopy.control.mapping import Mapping
-from tablecopy.control.pace import Pace
-from tablecopy.control.queue import FailureQueue
-from tablecopy.control.reconciler import Parts, Reconciler
+from tablecopy.control.pace import SliceLimits
+from tablecopy.control.reconciler import Dependencies, Reconciler
+from tablecopy.control.services import Executions, FailureQueue, Mapping
 from tablecopy.control.stream.progress import Stream
-from tablecopy.control.table_checks import Watch
+from tablecopy.control.tables import TableChecks
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import Leases
@@ -44,7 +42,7 @@ SWITCHING = 30.0
 BATCH = 1_000
 
 # A twentieth of a day, so that a run of many slices has some ten thousand changes and not millions.
-PACE = Pace(longest=3_000.0, fraction=0.05)
+PACE = SliceLimits(longest=3_000.0, fraction=0.05)
 PROMISE = 4_320.0
 
 Rate = Callable[[float], float]
@@ -92,7 +90,7 @@ class World:
         self.next_number = 10**24
 
     def reconciler(self) -> Reconciler:
-        parts = Parts(
+        parts = Dependencies(
             run=self.run,
             segments=self.segments,
             leases=Leases(self.store, self.clock),
@@ -108,10 +106,10 @@ class World:
                 drained_after=60,
             ),
             queue=FailureQueue(cast(SQSClient, self.queue), "url"),
-            watch=Watch(self.clock, [], self.letters),
+            tables=TableChecks(self.clock, [], self.letters),
             preflight=lambda run: [],
-            survey=lambda: {"key_names": ("pk",)},
-            tell_age=lambda seconds: None,
+            inspect_tables=lambda: {"key_names": ("pk",)},
+            publish_age=lambda seconds: None,
         )
         return Reconciler(parts, self.clock, PACE, 1)
 
@@ -196,7 +194,7 @@ def has_ended(run: Run) -> bool:
 
 
 def test_the_promise_is_what_this_file_says() -> None:
-    assert PACE.promise == PROMISE
+    assert PACE.max_change_age == PROMISE
 
 
 @pytest.mark.parametrize(
@@ -228,10 +226,10 @@ def test_a_replicator_that_cannot_keep_up_stops_the_run_in_time(share: float) ->
     for what in (
         "write capacity",
         "memory",
-        "batches",
-        "change less",
+        "batch_size",
+        "reduce the writes",
         "record_age_fraction",
-        "changes a second",
+        "changes per second",
     ):
         assert what in run.reason
     print(run.reason)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy.control.cost import (
+from tablecopy.control.estimate import (
     JOURNAL_WRITES_PER_BATCH,
     JOURNAL_WRITES_PER_INVOCATION,
     JOURNAL_WRITES_PER_PAGE,
@@ -16,8 +16,8 @@ from tablecopy.control.cost import (
     Circumstances,
     Cost,
     costs,
+    estimate,
 )
-from tablecopy.control.estimate import estimate
 from tablecopy.data.slices import WorkerResult
 from tablecopy.journal.store import Store
 from tablecopy.settings import CopySettings, Prices

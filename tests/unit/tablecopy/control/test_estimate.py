@@ -13,9 +13,9 @@ from tablecopy.control.estimate import (
     WORKER_ITEMS_PER_SECOND,
     Estimate,
     estimate,
+    inspect_tables,
     read_ceiling,
 )
-from tablecopy.control.survey import survey
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.settings import Prices, ReconcilerSettings
 from tests.unit.tablecopy.functions import ENVIRONMENT
@@ -103,7 +103,7 @@ def test_what_binds_is_named(
         workers = changes.get("concurrency", 10)
         slowest = max(1e6 / WORKER_ITEMS_PER_SECOND, 1.536e9 / WORKER_BYTES_PER_SECOND)
         seconds = slowest / workers
-        assert f"{workers} worker(s)" in result.limit_reason
+        assert f"{workers} worker" in result.limit_reason
     assert result.seconds == pytest.approx(seconds, abs=0.1)
     assert "second" in result.limit_reason or "worker" in result.limit_reason
 
@@ -141,7 +141,7 @@ class Described(DynamoDBClient):
 def test_the_run_notes_what_it_finds(capsys: pytest.CaptureFixture[str]) -> None:
     read, written = source(read=200), destination()
     client = Described({"source": read, "copy": written})
-    noted = survey(client, "source", client, "copy", SETTINGS)
+    noted = inspect_tables(client, "source", client, "copy", SETTINGS)
     expected = estimate(read, written, SETTINGS).as_json()
     assert json.loads(noted.pop("estimate")) == expected
     assert noted == {"key_names": ("pk",), "read_ceiling": 100, "destination_id": "id"}

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_stepfunctions.client import SFNClient
 
-from tablecopy.control.executions import Executions
+from tablecopy.control.services import Executions
 from tests.unit.tablecopy.fakes import MACHINE_ARN as MACHINE
 from tests.unit.tablecopy.fakes import FakeClock, FakeStates
 

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 from mypy_boto3_lambda.client import LambdaClient
 
-from tablecopy.control.limits import concurrency_problems, read_capacity_problems
+from tablecopy.control.preflight import concurrency_problems, read_capacity_problems
 from tablecopy.settings import ReconcilerSettings
 from tests.unit.tablecopy.fakes import moto_client
 from tests.unit.tablecopy.functions import ENVIRONMENT
@@ -52,7 +52,7 @@ def test_no_number_of_workers_is_advised_where_none_fits(free: int) -> None:
 def test_the_replicator_takes_one_execution_for_each_open_shard() -> None:
     assert concurrency(18 + 99, 16, shards=100) == []
     [problem] = concurrency(18 + 98, 16, shards=100)
-    assert "needs 117 (of these 100 for the replicator, one for each open shard)" in problem
+    assert "needs 117 (100 of them for the replicator, one for each open shard)" in problem
     assert "Set backfill.concurrency to 15 or less" in problem
 
 

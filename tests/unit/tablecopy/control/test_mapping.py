@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_lambda.client import LambdaClient
 
-from tablecopy.control.mapping import Mapping
+from tablecopy.control.services import Mapping
 from tests.unit.tablecopy.fakes import STREAM_ARN as STREAM
 from tests.unit.tablecopy.fakes import FakeClock, FakeLambda, client_error
 
@@ -126,7 +126,7 @@ def test_only_a_problem_that_lambda_reports_is_a_complaint(
         clock.tick(60)
     lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
     mapping.switch(on=True)
-    assert mapping.complaint().endswith("event source mapping mine: PROBLEM: Cannot access stream")
+    assert mapping.complaint().endswith("mapping mine: PROBLEM: Cannot access stream")
 
 
 def test_the_settings_terraform_makes_are_safe(mapping: Mapping) -> None:

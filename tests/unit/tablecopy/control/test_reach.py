@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from tablecopy.control.reach import out_of_reach, reached
+from tablecopy.control.preflight import reachable, unreachable_problem
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from tablecopy.control.reach import out_of_reach, reached
 )
 def test_the_service_is_named(url: str, says: str) -> None:
     for kind in (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError):
-        told = out_of_reach(kind(endpoint_url=url, error="why"))
+        told = unreachable_problem(kind(endpoint_url=url, error="why"))
         assert told.startswith(f"cannot reach {says}")
         assert ("vpc.dynamodb_streams_endpoint_url" in told) == ("DynamoDB Streams" in says)
 
@@ -46,6 +46,6 @@ def test_a_check_without_an_answer_finds_that() -> None:
     def fail() -> list[str]:
         raise ConnectTimeoutError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/")
 
-    [problem] = reached(fail)()
+    [problem] = reachable(fail)()
     assert problem.startswith("cannot reach SQS at https://sqs.eu-west-1.amazonaws.com")
-    assert reached(lambda: ["another"])() == ["another"]
+    assert reachable(lambda: ["another"])() == ["another"]

@@ -8,7 +8,7 @@ import pytest
 from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 from mypy_boto3_lambda.client import LambdaClient
 
-from tablecopy.control.readers import open_shards, reader_problems
+from tablecopy.control.preflight import open_shards, reader_problems
 from tests.unit.tablecopy.fakes import STREAM_ARN as STREAM
 from tests.unit.tablecopy.fakes import FakeLambda
 

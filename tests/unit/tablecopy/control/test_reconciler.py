@@ -19,14 +19,12 @@ from mypy_boto3_sqs.client import SQSClient
 from mypy_boto3_stepfunctions.client import SFNClient
 
 from tablecopy.control.commands import Commands
-from tablecopy.control.executions import Executions
-from tablecopy.control.mapping import Mapping
-from tablecopy.control.pace import Pace
-from tablecopy.control.queue import FailureQueue
-from tablecopy.control.reach import out_of_reach
-from tablecopy.control.reconciler import Outcome, Parts, Reconciler, reconcile
+from tablecopy.control.pace import SliceLimits
+from tablecopy.control.preflight import unreachable_problem
+from tablecopy.control.reconciler import Dependencies, Outcome, Reconciler, reconcile
+from tablecopy.control.services import Executions, FailureQueue, Mapping
 from tablecopy.control.stream.progress import Stream
-from tablecopy.control.table_checks import Watch
+from tablecopy.control.tables import TableChecks
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
@@ -98,7 +96,7 @@ class Scene:
         self.reconciler = self.another()
 
     def another(self) -> Reconciler:
-        parts = Parts(
+        parts = Dependencies(
             run=RunRecord(self._store),
             segments=Segments(self._store),
             leases=Leases(self._store, self.clock),
@@ -114,12 +112,12 @@ class Scene:
                 self.drained_after,
             ),
             queue=FailureQueue(cast(SQSClient, self.queue), "url"),
-            watch=Watch(self.clock, [lambda run: self.lost], self.letters),
+            tables=TableChecks(self.clock, [lambda run: self.lost], self.letters),
             preflight=self._preflight,
-            survey=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
-            tell_age=self.told_ages.append,
+            inspect_tables=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
+            publish_age=self.told_ages.append,
         )
-        return Reconciler(parts, self.clock, Pace(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
+        return Reconciler(parts, self.clock, SliceLimits(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
 
     def _preflight(self, run: Run) -> list[str]:
         self.on_preflight()
@@ -248,7 +246,7 @@ class TestPreflight:
         assert scene.step() is Outcome.IDLE
         first, second = scene.now().problems
         assert first == "one"
-        assert second.startswith("the stream cannot be read: ")
+        assert "cannot read the stream" in second
         scene.preflight = []
         scene.step()
         assert scene.now().phase is Phase.PREFLIGHT
@@ -261,7 +259,7 @@ class TestPreflight:
             raise error
 
         scene.at(Phase.PREFLIGHT)
-        scene.preflight = [out_of_reach(error)]
+        scene.preflight = [unreachable_problem(error)]
         scene.streams.describe_stream = fail  # type: ignore[method-assign]
         assert scene.step() is Outcome.IDLE
         [problem] = scene.now().problems
@@ -298,7 +296,7 @@ class TestWatch:
         scene.step()
         assert scene.now().phase is Phase.STOPPED
         assert scene.now().resumable
-        assert "3 dead letters are open, 2 of them for AccessDenied" in scene.now().reason
+        assert "3 dead letters are open, 2 of them with AccessDenied" in scene.now().reason
         scene.commands.start()
         scene.clock.time += 60
         scene.step()
@@ -530,7 +528,7 @@ class TestRedrive:
     def test_an_open_letter_is_not_ready(self, refused: Scene) -> None:
         refused.step_for(2 * DRAINED_AFTER)
         assert refused.now().phase is Phase.DRAINING
-        assert "1 dead letter(s) are open" in refused.now().reason
+        assert "1 dead letter" in refused.now().reason
         assert "tablecopy redrive" in refused.now().reason
         assert refused.now().blocked
         self.settle(refused)
@@ -629,7 +627,7 @@ class TestDraining:
         scene.at(Phase.DRAINING)
         scene.step_for(DRAINED_AFTER - 1)
         assert scene.now().phase is Phase.DRAINING
-        assert "stop the writers" in scene.now().reason
+        assert "when writes stop" in scene.now().reason
         assert not scene.now().blocked
         scene.step_for(1)
         assert scene.now().phase is Phase.READY
@@ -641,7 +639,7 @@ class TestDraining:
         scene.queue.messages = 2
         scene.step_for(DRAINED_AFTER)
         assert scene.now().phase is Phase.DRAINING
-        assert "2 message(s)" in scene.now().reason
+        assert "2 messages" in scene.now().reason
         assert scene.now().blocked
         scene.queue.messages = 0
         scene.step()
@@ -665,7 +663,7 @@ class TestDraining:
 
     def test_a_run_is_not_held_while_changes_come(self, scene: Scene) -> None:
         scene.finish_segments()
-        scene.at(Phase.DRAINING, blocked=True, reason="2 message(s)")
+        scene.at(Phase.DRAINING, blocked=True, reason="2 messages")
         scene.step()
         assert not scene.now().blocked
 

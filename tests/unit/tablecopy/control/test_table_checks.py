@@ -1,4 +1,4 @@
-"""The watch asks once a minute, and takes no answer for none."""
+"""The tables are checked once a minute, and a check without an answer finds nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tablecopy.control.table_checks import Halt, Watch
+from tablecopy.control.tables import StopReason, TableChecks
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import Phase, Run
 from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
@@ -14,17 +14,17 @@ from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_erro
 RUN = Run("run", "arn", 4, NOON, Phase.SLICE, NOON, destination_id="id")
 
 
-def watch(clock: FakeClock, *checks: Callable[[Run], list[str]]) -> Watch:
-    return Watch(clock, checks, DeadLetters(MemoryStore(), clock))
+def watch(clock: FakeClock, *checks: Callable[[Run], list[str]]) -> TableChecks:
+    return TableChecks(clock, checks, DeadLetters(MemoryStore(), clock))
 
 
 def test_nothing_wrong_stops_nothing(clock: FakeClock) -> None:
-    assert watch(clock, lambda run: []).look(RUN) is None
+    assert watch(clock, lambda run: []).check(RUN) is None
 
 
 def test_everything_that_is_wrong_is_told(clock: FakeClock) -> None:
     checks = watch(clock, lambda run: ["one"], lambda run: [f"not {run.destination_id}"])
-    assert checks.look(RUN) == Halt("one; not id", resumable=False)
+    assert checks.check(RUN) == StopReason("one; not id", resumable=False)
 
 
 def test_it_looks_once_a_minute_unless_it_has_to(clock: FakeClock) -> None:
@@ -36,10 +36,10 @@ def test_it_looks_once_a_minute_unless_it_has_to(clock: FakeClock) -> None:
 
     watched = watch(clock, check)
     for _ in range(121):
-        watched.look(RUN)
+        watched.check(RUN)
         clock.time += 1
     assert asked == [NOON, NOON + 60, NOON + 120]
-    watched.look_now(RUN)
+    watched.check_now(RUN)
     assert len(asked) == 4
 
 
@@ -49,5 +49,5 @@ def test_a_check_without_an_answer_finds_nothing(
     def denied(run: Run) -> list[str]:
         raise client_error("AccessDeniedException", operation="DescribeTable")
 
-    assert watch(clock, denied, lambda run: ["two"]).look(RUN) == Halt("two", resumable=False)
+    assert watch(clock, denied, lambda run: ["two"]).check(RUN) == StopReason("two", resumable=False)
     assert '"operation": "DescribeTable", "code": "AccessDeniedException"' in capsys.readouterr().out

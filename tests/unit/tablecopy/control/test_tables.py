@@ -54,13 +54,13 @@ def test_a_source_with_its_stream(client: DynamoDBClient) -> None:
 def test_a_source_without_a_stream(client: DynamoDBClient) -> None:
     create(client, "source")
     [problem] = source_problems(client, "source", "arn")
-    assert "no stream" in problem
+    assert "no longer has a stream" in problem
 
 
 def test_a_source_with_another_stream(client: DynamoDBClient) -> None:
     create(client, "source", **STREAM)
     [problem] = source_problems(client, "source", "arn:old")
-    assert "switched off and on" in problem
+    assert "turned off and on" in problem
 
 
 def test_a_stream_without_images(client: DynamoDBClient) -> None:
@@ -71,7 +71,7 @@ def test_a_stream_without_images(client: DynamoDBClient) -> None:
 
 
 def test_a_source_that_is_gone(client: DynamoDBClient) -> None:
-    assert source_problems(client, "source", "arn") == ["source table source does not exist any more"]
+    assert source_problems(client, "source", "arn") == ["source table source no longer exists"]
 
 
 class Described(DynamoDBClient):
@@ -146,7 +146,7 @@ def test_an_apply_never_starts_a_copy_over_items(client: DynamoDBClient) -> None
     assert check(client, allow_items=True, confirmed=False) == []
     client.call("put_item", {"TableName": "copy", "Item": {"pk": {"S": "a"}}})
     [problem] = check(client, allow_items=True, confirmed=False)
-    assert "copy holds about 1 items, and an apply never starts a copy over them" in problem
+    assert "copy already holds about 1 item, and an apply never overwrites items" in problem
     assert "tablecopy start" in problem
     # Starting it would not help here.
     [problem] = check(client, allow_items=False, confirmed=False)

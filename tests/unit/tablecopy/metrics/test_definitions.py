@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.control.metrics import Pulse
+from tablecopy.control.metrics import RunMetrics
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.run import Phase
 from tablecopy.metrics.definitions import METRICS
@@ -198,9 +198,9 @@ def test_every_metric_is_told_by_somebody(log: Log) -> None:
     applying.destination.faults = [lambda requests: Answer([], error=throttled)]
     records = [record(0, "a", {"N": "1"}), record(1, "b", None)]
     handle({"Records": records}, Context())
-    pulse = Pulse(applying.clock, "move")
+    pulse = RunMetrics(applying.clock, "move")
     pulse.age(1.0)
-    pulse.beat({"phase": "draining", "letters": 0})
+    pulse.publish({"phase": "draining", "letters": 0})
     assert set(published(log())) == {metric.name for metric in METRICS}
 
 

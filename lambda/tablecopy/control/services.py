@@ -1,0 +1,221 @@
+"""The AWS resources that control moves: event source mapping, executions of the state machine, failure queue.
+
+All copies of an account, and everything else in it, share the request rates of these services. Lambda's
+control plane takes 15 requests a second from an account (Lambda quotas). A copy that asked once a second
+would leave little to the others, so control asks at growing intervals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tablecopy.clock import Clock
+from tablecopy.dynamodb import errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+_FIRST_INTERVAL_SECONDS = 1.0
+_LONGEST_INTERVAL_SECONDS = 10.0
+
+# Once the mapping is in the requested state, only a person changes it. The phase and the leases keep writes
+# apart even then.
+_SETTLED_SECONDS = 60.0
+
+_TOO_MANY_REQUESTS = 429
+
+
+class PollSchedule:
+    """When to ask a service again: immediately, then after intervals that grow from 1 to 10 seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due = clock.now()
+        self._interval = _FIRST_INTERVAL_SECONDS
+
+    def is_due(self) -> bool:
+        """Return whether to ask now."""
+        return self._clock.now() >= self._due
+
+    def asked(self, *, rest: float | None = None) -> None:
+        """Note that the service was asked now. ``rest`` are seconds for which no change is expected."""
+        self._due = self._clock.now() + (self._interval if rest is None else rest)
+        self._interval = min(_LONGEST_INTERVAL_SECONDS, 2 * self._interval)
+
+
+class Mapping:
+    """Switches the event source mapping of the replicator. A switch is idempotent and takes a while.
+
+    Lambda is asked at growing intervals until it reports the requested state, and then once a minute.
+    """
+
+    def __init__(self, client: LambdaClient, uuid: str, clock: Clock) -> None:
+        self._client = client
+        self._uuid = uuid
+        self._clock = clock
+        self._schedule = PollSchedule(clock)
+        self._on: bool | None = None
+        self._state = ""
+        self._result = ""
+
+    def switch(self, *, on: bool) -> bool:
+        """Request a state. Returns True once Lambda has reported the state after it was first requested."""
+        if on is not self._on:
+            self._on, self._state, self._schedule = on, "", PollSchedule(self._clock)
+        requested, other = ("Enabled", "Disabled") if on else ("Disabled", "Enabled")
+        if self._schedule.is_due():
+            try:
+                self._state = self._switched(other, on)
+            except ClientError as error:
+                if not _is_busy(error):
+                    raise
+                self._schedule.asked()
+            else:
+                self._schedule.asked(rest=_SETTLED_SECONDS if self._state == requested else None)
+        return self._state == requested
+
+    def complaint(self) -> str:
+        """Return why Lambda does not invoke the replicator, in Lambda's words.
+
+        Empty if Lambda reported no problem (``LastProcessingResult``) when ``switch`` asked it last.
+        """
+        if not self._result.startswith("PROBLEM"):
+            return ""
+        return f"Lambda does not invoke the replicator. Event source mapping {self._uuid}: {self._result}"
+
+    def _switched(self, other: str, on: bool) -> str:
+        """Return the mapping's state, after requesting the change if it is in the ``other`` state."""
+        mapping = self._client.get_event_source_mapping(UUID=self._uuid)
+        self._result = mapping.get("LastProcessingResult", "")
+        # Lambda rejects an update while the mapping is changing.
+        if mapping["State"] != other:
+            return mapping["State"]
+        return self._client.update_event_source_mapping(UUID=self._uuid, Enabled=on)["State"]
+
+    def problems(self, stream_arn: str) -> list[str]:
+        """Return the settings of the mapping with which changes could be lost, one text for each."""
+        mapping = self._client.get_event_source_mapping(UUID=self._uuid)
+        return [
+            f"event source mapping {self._uuid} {problem}"
+            for problem in _unsafe_settings(mapping, stream_arn)
+        ]
+
+
+def _unsafe_settings(mapping: EventSourceMappingConfigurationResponseTypeDef, stream_arn: str) -> list[str]:
+    found = []
+    if mapping["EventSourceArn"] != stream_arn:
+        found.append(f"reads {mapping['EventSourceArn']} instead of {stream_arn}. Apply Terraform again")
+    if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
+        found.append(
+            "lacks ReportBatchItemFailures, so Lambda would treat a partial failure as success. "
+            "Apply Terraform again"
+        )
+    if mapping.get("ParallelizationFactor", 1) != 1:
+        found.append("has a ParallelizationFactor above 1, which hides progress. Set it to 1")
+    if mapping.get("FilterCriteria", {}).get("Filters"):
+        found.append("has filter criteria, so Lambda would discard changes. Remove them")
+    if mapping.get("StartingPosition") != "TRIM_HORIZON":
+        found.append("does not start at TRIM_HORIZON, so it could miss changes. Apply Terraform again")
+    for setting in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds"):
+        if mapping.get(setting, -1) != -1:
+            found.append(f"has {setting} set, so Lambda would discard changes. Set it to -1")
+    return found
+
+
+class Executions:
+    """Starts the execution of each slice and reports when it has ended.
+
+    An execution is named after its run and slice, so that starting it twice starts it once.
+    """
+
+    def __init__(self, client: SFNClient, state_machine_arn: str, clock: Clock) -> None:
+        self._client = client
+        self._state_machine_arn = state_machine_arn
+        self._clock = clock
+        self._name = ""
+        self._schedule = PollSchedule(clock)
+
+    def is_running(self, run_id: str, slice_number: int, parts: Sequence[int | str]) -> bool:
+        """Start the execution of a slice unless it exists. Returns False once it has ended.
+
+        Step Functions is asked at growing intervals of up to ten seconds.
+
+        Parameters
+        ----------
+        parts
+            See RemainingWork.parts.
+        """
+        name = f"{run_id}-slice-{slice_number}"
+        if name != self._name:
+            self._name, self._schedule = name, PollSchedule(self._clock)
+        if not self._schedule.is_due():
+            return True
+        self._schedule.asked()
+        try:
+            return self._is_running(name, run_id, slice_number, parts)
+        except ClientError as error:
+            if not _is_busy(error):
+                raise
+            return True
+
+    def problems(self) -> list[str]:
+        """Ask Step Functions for an execution that does not exist. Empty once Step Functions has answered."""
+        with suppress(self._client.exceptions.ExecutionDoesNotExist):
+            self._client.describe_execution(executionArn=self._arn("none"))
+        return []
+
+    def _arn(self, name: str) -> str:
+        return self._state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+
+    def _is_running(self, name: str, run_id: str, slice_number: int, parts: Sequence[int | str]) -> bool:
+        arn = self._arn(name)
+        with suppress(self._client.exceptions.ExecutionDoesNotExist):
+            return self._client.describe_execution(executionArn=arn)["status"] == "RUNNING"
+        # DescribeExecution is eventually consistent: the execution may be running, even for more segments.
+        with suppress(self._client.exceptions.ExecutionAlreadyExists):
+            self._client.start_execution(
+                stateMachineArn=self._state_machine_arn,
+                name=name,
+                input=json.dumps({"run": run_id, "slice": slice_number, "segments": list(parts)}),
+            )
+        return True
+
+
+class FailureQueue:
+    """The queue to which Lambda sends a message when it gives up records.
+
+    The mapping's settings do not let Lambda give up, so a single message is a failure.
+    """
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def depth(self) -> int:
+        """Return the messages in the queue, visible or in flight (approximate, as SQS counts them)."""
+        attributes = self._client.get_queue_attributes(
+            QueueUrl=self._url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return sum(int(value) for value in attributes.values())
+
+    def problems(self) -> list[str]:
+        """Ask SQS for the queue. Empty once SQS has answered."""
+        self.depth()
+        return []
+
+
+def _is_busy(error: ClientError) -> bool:
+    """Return whether a service throttled, or is changing the resource: the same request may succeed later."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if status == _TOO_MANY_REQUESTS or errors.is_throttled(error):
+        return True
+    return errors.kind(error) is errors.Kind.TRANSIENT and not errors.is_server_error(error)

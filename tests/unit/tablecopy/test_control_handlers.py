@@ -1,0 +1,274 @@
+"""The entry points of control and the reconciler: which command does what, and what each pass publishes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from tablecopy.dynamodb.client import DynamoDBClient, Json
+from tablecopy.handlers.context import Aws
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
+from tablecopy.journal.leases import Turn
+from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.store import Store
+from tablecopy.settings import DestinationSettings
+from tests.unit.tablecopy.fakes import (
+    STREAM_ARN,
+    FakeClock,
+    FakeLambda,
+    FakeStates,
+    FakeStreams,
+    MemoryStore,
+    client_error,
+)
+from tests.unit.tablecopy.functions import ENVIRONMENT, Context, control, reconciler
+from tests.unit.tablecopy.published import Published, published
+
+
+class Lambda(FakeLambda):
+    """Lambda, which keeps what is invoked, and calls ``on_get`` when it is asked for the mapping."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.invoked: list[Json] = []
+        self.on_get: Callable[[], object] = lambda: None
+
+    def invoke(self, **request: Any) -> Json:
+        self.invoked.append(request)
+        self._fail()
+        return {}
+
+    def get_account_settings(self) -> Json:
+        return {"AccountLimit": {"UnreservedConcurrentExecutions": 1_000, "ConcurrentExecutions": 1_000}}
+
+    def get_event_source_mapping(self, **request: Any) -> dict[str, Any]:
+        self.on_get()
+        return super().get_event_source_mapping(**request)
+
+
+class Denied:
+    """DynamoDB and SQS that deny every call, so that preflight never passes."""
+
+    def call(self, operation: str, body: Json) -> Json:
+        raise client_error("AccessDeniedException")
+
+    def get_queue_attributes(self, **request: Any) -> Json:
+        raise client_error("AccessDeniedException")
+
+
+class Account(Aws):
+    """The services of the source account and the journal, as the handlers find them."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.function = Lambda()
+
+    def journal(self, table: str) -> Store:
+        assert table == "journal"
+        return self.store
+
+    def source(self) -> DynamoDBClient:
+        return cast(DynamoDBClient, Denied())
+
+    def destination(self, settings: DestinationSettings, function: str) -> DynamoDBClient:
+        assert function == "reconciler"
+        return cast(DynamoDBClient, Denied())
+
+    def lambda_(self) -> Any:
+        return self.function
+
+    def states(self) -> Any:
+        return FakeStates()
+
+    def queues(self) -> Any:
+        return Denied()
+
+    def streams(self) -> Any:
+        return FakeStreams()
+
+
+class Scene:
+    """Both functions of one copy."""
+
+    def __init__(self, clock: FakeClock, **environment: str) -> None:
+        environ = {**ENVIRONMENT, "STREAM_ARN": STREAM_ARN, **environment}
+        self.clock = clock
+        self.aws = Account()
+        self.run = RunRecord(self.aws.store)
+        self.letters = DeadLetters(self.aws.store, clock)
+        self._control = control.build(environ, clock, self.aws)
+        self._reconcile = reconciler.build(environ, clock, self.aws)
+
+    def ask(self, action: str, **details: object) -> Json:
+        return self._control({"action": action, **details}, Context())
+
+    def look(self, request: str = "r1") -> Json:
+        context = Context()
+        context.aws_request_id = request
+        return self._reconcile({}, context)
+
+    def now(self) -> Run:
+        run = self.run.read()
+        assert run is not None
+        return run
+
+    def enter(self, phase: Phase) -> None:
+        self.ask("start")
+        assert self.run.save(self.now().enter(phase, self.clock.now()))
+        self.aws.function.invoked.clear()
+
+
+@pytest.fixture
+def scene(clock: FakeClock) -> Scene:
+    return Scene(clock)
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], Published]:
+    return lambda: published(capsys.readouterr().out)
+
+
+class TestControl:
+    def test_start_is_answered_before_anything_was_looked_at(self, scene: Scene) -> None:
+        status = scene.ask("start")["status"]
+        assert (status["phase"], status["problems"], status["checked"]) == ("preflight", [], 0)
+        [call] = scene.aws.function.invoked
+        assert (call["FunctionName"], call["InvocationType"]) == ("move-reconciler", "Event")
+        assert json.loads(call["Payload"]) == {}
+
+    def test_a_start_sent_again_is_not_an_error(self, scene: Scene) -> None:
+        first = scene.ask("start", request="one")
+        assert scene.ask("start", request="one") == first
+        assert "already in progress" in scene.ask("start", request="two")["error"]
+        assert "already in progress" in scene.ask("start")["error"]
+
+    def test_commands_call_the_reconciler_and_questions_do_not(self, scene: Scene) -> None:
+        scene.enter(Phase.READY)
+        scene.ask("status")
+        scene.ask("dead-letters")
+        assert scene.aws.function.invoked == []
+        assert scene.ask("seal")["status"]["seal_requested"]
+        assert len(scene.aws.function.invoked) == 1
+
+    @pytest.mark.parametrize(
+        "error",
+        [client_error("TooManyRequestsException", 429), ConnectTimeoutError(endpoint_url="https://lambda")],
+    )
+    def test_a_command_stands_although_the_reconciler_cannot_be_called(
+        self, scene: Scene, error: Exception, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        scene.aws.function.errors = [error]
+        assert scene.ask("start")["status"]["phase"] == "preflight"
+        assert scene.now().phase is Phase.PREFLIGHT
+        [logged] = capsys.readouterr().out.splitlines()
+        assert json.loads(logged) == {"event": "nudge_failed", "error": str(error)}
+
+    def test_what_is_not_possible_is_said(self, scene: Scene) -> None:
+        scene.ask("start")
+        assert "no dead letter is open" in scene.ask("redrive")["error"]
+        assert scene.ask("dead-letters") == {"count": 0, "dead_letters": []}
+        for action in ("copy", "reconcile"):
+            said = scene.ask(action)["error"]
+            assert all(known in said for known in ("start", "status", "seal", "redrive", "dead-letters"))
+        assert len(scene.aws.function.invoked) == 1
+
+
+class TestReconciler:
+    def test_an_apply_begins_a_run_that_no_operator_has_confirmed(self, scene: Scene) -> None:
+        assert scene.look()["status"]["phase"] == "preflight"
+        assert not scene.now().confirmed
+        # It has been looked at.
+        assert scene.now().problems
+
+    def test_a_sealed_run_is_never_begun_again(self, scene: Scene) -> None:
+        scene.enter(Phase.SEALED)
+        sealed = scene.now()
+        scene.look()
+        assert scene.now() == sealed
+
+    def test_nothing_begins_where_an_apply_is_not_to_start(self, clock: FakeClock) -> None:
+        scene = Scene(clock, START_ON_APPLY="false")
+        assert scene.look()["status"]["phase"] == "none"
+        assert scene.run.read() is None
+
+    def test_of_two_at_a_time_one_looks(self, scene: Scene) -> None:
+        scene.enter(Phase.SEALED)
+        answers: list[Json] = []
+        scene.aws.function.on_get = lambda: answers.append(scene.look("r2"))
+        assert "status" in scene.look("r1")
+        assert [list(answer) for answer in answers] == [["skipped"]]
+        assert scene.aws.function.gets == 1
+
+    def test_the_next_one_looks_whatever_became_of_the_last(self, scene: Scene) -> None:
+        scene.enter(Phase.SEALED)
+        scene.aws.function.errors = [client_error("AccessDeniedException")]
+        with pytest.raises(ClientError):
+            scene.look("r1")
+        assert "status" in scene.look("r2")
+        assert "status" in scene.look("r3")
+
+    @pytest.mark.parametrize("phase", [Phase.PREFLIGHT, Phase.SEALED, Phase.STOPPED])
+    def test_each_pass_publishes_the_state_of_the_run(
+        self, scene: Scene, phase: Phase, told: Callable[[], Published]
+    ) -> None:
+        scene.enter(phase)
+        for token in "ab":
+            scene.letters.put(
+                DeadLetter(token, {"pk": {"S": token}}, Origin.STREAM, "put", "code", "message")
+            )
+        scene.look()
+        found = told()
+        assert found["Reconciliations"] == {"": [1]}
+        assert found["RunPhase"] == {phase.value: [1]}
+        assert found["RunStopped"] == {"": [int(phase is Phase.STOPPED)]}
+        assert found["DeadLetters"] == {"": [2]}
+
+    def test_without_a_run_nothing_waits(self, clock: FakeClock, told: Callable[[], Published]) -> None:
+        Scene(clock, START_ON_APPLY="false").look()
+        found = told()
+        assert found["RunPhase"] == {"none": [1]}
+        assert (found["OldestUnappliedChangeAge"], found["DeadLetters"]) == ({"": [0]}, {"": [0]})
+
+    def test_a_call_that_is_skipped_is_not_a_sign_of_life(
+        self, scene: Scene, told: Callable[[], Published]
+    ) -> None:
+        scene.enter(Phase.SEALED)
+        assert Turn(scene.aws.store, scene.clock, "other").take()
+        scene.look()
+        assert scene.aws.function.gets == 0
+        assert told() == {}
+
+    def test_a_pass_that_fails_is_not_a_sign_of_life(
+        self, scene: Scene, told: Callable[[], Published]
+    ) -> None:
+        scene.enter(Phase.SEALED)
+        scene.aws.function.errors = [client_error("AccessDeniedException")]
+        with pytest.raises(ClientError):
+            scene.look()
+        assert told() == {}
+
+
+class TestClients:
+    def test_a_throttled_call_is_made_again(self) -> None:
+        aws = Aws()
+        for client, times in ((aws.streams(), 6), (aws.lambda_(), 3), (aws.states(), 3)):
+            assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": times}
+
+    def test_a_service_out_of_reach_is_given_up_in_time(self) -> None:
+        aws = Aws()
+        for client in (aws.streams(), aws.lambda_(), aws.states()):
+            assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, 10)
+        config = cast(Any, aws.lambda_().meta.config)
+        # Lambda ends the control function after 30 s.
+        assert (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"] < 30 + 10
+        assert config.connect_timeout * config.retries["total_max_attempts"] < 10
+
+    def test_the_streams_endpoint_of_a_vpc_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        url = "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-west-1.vpce.amazonaws.com"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", url)
+        assert Aws().streams().meta.endpoint_url == url
+        assert Aws().lambda_().meta.endpoint_url == "https://lambda.eu-west-1.amazonaws.com"
