@@ -13,9 +13,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tablecopy.text import count_text, duration_text, timestamp
@@ -43,6 +42,9 @@ from verify.report.wording import (
     where_text,
 )
 from verify.settings.findings import in_order
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # A browser filters and shows this much without a delay.
 _ROWS = 5_000
@@ -275,6 +277,9 @@ def _groups(source: Sequence[int], destination: Sequence[int]) -> Iterator[tuple
 
 @cache
 def _environment() -> Environment:
+    # Most commands write no page.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("verify.report", "page"),
         autoescape=True,

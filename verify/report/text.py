@@ -7,9 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from rich.console import Console
-from rich.progress_bar import ProgressBar
-
 from tablecopy.text import count_text, duration_text
 from tablecopy_cli.advice import Step, step_lines
 from tablecopy_cli.common.items import key_text
@@ -241,6 +238,10 @@ def _seconds_left(progress: Progress, done: int, total: int) -> float | None:
 
 
 def _bar(done: int, total: int, encoding: str) -> str:
+    # Imported only where progress is shown.
+    from rich.console import Console
+    from rich.progress_bar import ProgressBar
+
     console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding), color_system=None, force_terminal=True)
     with console.capture() as drawn:
         console.print(ProgressBar(total, done, width=_BAR_CELLS), end="")
