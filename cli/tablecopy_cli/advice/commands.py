@@ -1,4 +1,4 @@
-"""A next step, and how its command is written: with the flags that the present command was given."""
+"""A next step, and its command with the flags that the current command was given."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Step:
     text
         One or two sentences.
     command
-        The command to paste into a POSIX shell, if one does it.
+        The command for a POSIX shell; ``None`` if no single command does it.
     """
 
     text: str
     command: str | None = None
 
     def record(self) -> dict[str, str | None]:
-        """Return the step as JSON Lines have it."""
+        """Return the step as an object of JSON Lines."""
         return {"text": self.text, "command": self.command}
 
 
 @dataclass(frozen=True)
 class Commands:
-    """Writes commands that can be pasted into a POSIX shell.
+    """Writes commands for a POSIX shell.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Commands:
     verify_flags
         Flags that name both tables; ``None`` if they are not known.
     outputs
-        The Terraform output ``commands`` where it was read; ``None`` if it was not.
+        The Terraform output ``commands``; ``None`` if it was not read.
     """
 
     tablecopy_flags: tuple[str, ...] | None = ()
@@ -52,20 +52,20 @@ class Commands:
     outputs: Mapping[str, Any] | None = None
 
     def tablecopy(self, *words: str) -> str | None:
-        """``tablecopy WORDS``; ``None`` if the control function is not known."""
+        """Return ``tablecopy WORDS``; ``None`` if the control function is not known."""
         if self.tablecopy_flags is None:
             return None
         return shlex.join(["tablecopy", *words, *self.tablecopy_flags])
 
     def verify(self, *words: str) -> str | None:
-        """``verify WORDS``; ``None`` if the tables are not known."""
+        """Return ``verify WORDS``; ``None`` if the tables are not known."""
         if self.verify_flags is None:
             return None
         return shlex.join(["verify", *words, *self.verify_flags])
 
 
 def verify_step(commands: Commands, text: str, *flags: str) -> Step:
-    """Compare the tables; says where the command is if the flags do not name the tables."""
+    """Return the step that runs ``verify``; it names the Terraform output if the tables are not known."""
     command = commands.verify(*flags)
     if command is None:
         also = f"; add {' '.join(flags)}" if flags else ""
@@ -74,7 +74,7 @@ def verify_step(commands: Commands, text: str, *flags: str) -> Step:
 
 
 def tablecopy_step(commands: Commands, text: str, *words: str) -> Step:
-    """Use ``tablecopy``; names the subcommand if the control function is not known."""
+    """Return the step that runs ``tablecopy``; its text has the command if the function is not known."""
     command = commands.tablecopy(*words)
     if command is None:
         return Step(f"{text} Use tablecopy {' '.join(words)} with the copy's --control-function.")
@@ -87,27 +87,27 @@ def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None, copy: str | No
     Parameters
     ----------
     options
-        What its parser returned.
+        The parsed flags.
     outputs
         The Terraform output ``commands`` if it was read.
     copy
         Value of ``--copy`` if there are several copies.
     """
     flags = tuple(_flags(options, ("source",), copy=copy))
-    # What knows the control function does not need to know the tables.
+    # With a control function the tables may be unknown.
     knows_tables = bool(options.from_terraform or not options.control_function)
     return Commands(flags, flags if knows_tables else None, outputs)
 
 
 def of_verify(options: Any, control_function: str | None, outputs: Mapping[str, Any] | None) -> Commands:
-    """How commands are written after ``verify`` or ``verify repair``.
+    """Return how commands are written after ``verify`` or ``verify repair``.
 
     Parameters
     ----------
     options
-        What its parser returned.
+        The parsed flags.
     control_function
-        Of the copy, from a flag or from Terraform; ``None`` if none is known.
+        The copy's control function; ``None`` if it is not known.
     outputs
         The Terraform output ``commands`` where it was read.
     """
@@ -137,12 +137,12 @@ def _flags(
 
 
 def step_lines(steps: Sequence[Step], style: Style) -> Iterator[str]:
-    """The lines that list ``steps``: numbered if there are several, each command on a line of its own.
+    """Yield the lines that list ``steps``, numbered if there are several, each command on its own line.
 
     Parameters
     ----------
     steps
-        As `advice.next_steps` returns them.
+        What `advice.next_steps` returned.
     style
         Colours of the stream.
     """

@@ -1,4 +1,4 @@
-"""What is known when somebody asks for the next step."""
+"""What the next step depends on: the run, the comparison and the repair."""
 
 from __future__ import annotations
 
@@ -51,30 +51,30 @@ def is_in_sync(run: Status | None) -> bool:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison of the tables found.
+    """The result of a comparison of both tables.
 
     Parameters
     ----------
     verdict
-        Of `verify.comparison.results.Comparison`.
+        The verdict of `verify.comparison.results.Comparison`.
     writes_stopped
         Whether ``--writes-stopped`` was given.
     sample, filter_expression, ignored
-        What the comparison was restricted to; see `restricted`.
+        Restrictions of the comparison; see `restricted`.
     differing
-        How many keys differ, without the expired ones.
+        Number of keys that differ, without expired items.
     severe
-        Findings on the tables' settings that can lose data.
+        Number of findings about settings that can lose data.
     unread
-        Settings that could not be read, so that nothing is known about them.
+        Number of settings that could not be read.
     letters
-        Open dead letters; ``None`` if the control function was asked and did not answer.
+        Number of open dead letters; ``None`` if the control function did not answer.
     lag_seconds
         Seconds between two rechecks.
     plan
-        Path of the repair plan that this comparison has written, if it has.
+        Path of the repair plan that this comparison wrote; ``None`` if it wrote none.
     too_many
-        No plan was written because there are too many differences to write one unasked.
+        Whether there are too many differences to write a plan without ``--repair-plan``.
     """
 
     verdict: Verdict
@@ -92,7 +92,7 @@ class Compared:
 
     @property
     def restricted(self) -> list[str]:
-        """The flags that left something out of the comparison."""
+        """The flags that excluded items or attributes from the comparison."""
         return [
             flag
             for flag, given in (
@@ -106,32 +106,32 @@ class Compared:
 
 @dataclass(frozen=True)
 class Repaired:
-    """What came of a repair plan.
+    """The result of a repair, or of its dry run.
 
     Parameters
     ----------
     plan
         Path of the plan.
     applied
-        Whether the repair was to write; ``False`` for a dry run.
+        Whether ``--apply`` was given; ``False`` for a dry run.
     whole
-        Whether all of the plan was gone through.
+        Whether the repair reached the end of the plan.
     counts
-        How many actions ended how: see `verify.repair.apply.RESULTS`.
+        Number of actions by result: see `verify.repair.apply.RESULTS`.
     unequal
         Keys of the plan that still differed when both sides were read again after the repair; ``None`` if
         they were not read.
     moved
-        What has changed while the repair ran, in one line; ``None`` if nothing has.
+        What changed while the repair ran, in one line; ``None`` if nothing did.
     obstacle
-        For a dry run: why ``--apply`` would be refused now, in one line; ``None`` if it would not.
+        For a dry run: why ``--apply`` would be refused now, in one line; ``None`` if it would run.
     writes_stopped
         Whether ``--writes-stopped`` was given to the repair.
     rest_equal
-        The comparison that made the plan shows that all other keys are equal: it read everything, without
-        a restriction, while nothing wrote.
+        Whether the comparison that wrote the plan proves that all other keys match: it read everything,
+        without a restriction, while nothing wrote.
     started
-        When that comparison began, in seconds since the epoch.
+        Start of that comparison in seconds since the epoch.
     severe, unread
         As in `Compared`, of that comparison.
     """
@@ -150,7 +150,7 @@ class Repaired:
     unread: int = 0
 
     def count(self, *results: str) -> int:
-        """How many actions ended in one of these ways."""
+        """Return the number of actions with one of these results."""
         return sum(self.counts.get(result, 0) for result in results)
 
 

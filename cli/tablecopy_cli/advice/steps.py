@@ -1,4 +1,4 @@
-"""What to do now, in the order of doing it. Pure: everything it depends on is in the `Situation`."""
+"""The next steps in their order. They depend on nothing but the `Situation`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tablecopy.control.status import RunPhase, Status
 from tablecopy.journal.run import Phase
 from tablecopy.text import count_text
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, is_in_sync
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, is_in_sync, phase_name, phase_text
 
 CutoverStep: TypeAlias = Literal["stop", "ready", "verify", "seal", "rollback", "ttl", "switch"]
 CUTOVER: tuple[CutoverStep, ...] = get_args(CutoverStep)
@@ -18,7 +18,7 @@ _COPYING = frozenset({Phase.PREFLIGHT, Phase.PAUSING, Phase.SLICE, Phase.RESUMIN
 
 
 def next_steps(situation: Situation) -> list[Step]:
-    """What to do now, in the order of doing it. Never empty."""
+    """Return what to do now, in this order. Never empty."""
     commands, run = situation.commands, situation.run
     if situation.repaired is not None:
         return _after_repair(situation.repaired, run, commands)
@@ -28,10 +28,10 @@ def next_steps(situation: Situation) -> list[Step]:
 
 
 def is_go_ahead(compared: Compared) -> bool:
-    """Whether the comparison alone lets the cutover continue.
+    """Whether the comparison allows the cutover to continue.
 
-    Everything was compared while nothing wrote, nothing differs, the settings can lose no data, and no dead
-    letter is open. Whether the run may be sealed is for control to say.
+    It compared everything while nothing wrote, no item differs, no setting can lose data, and no dead letter
+    is open. Control decides whether the run may be sealed.
     """
     return (
         compared.verdict == "equal"
@@ -44,16 +44,16 @@ def is_go_ahead(compared: Compared) -> bool:
 
 
 def before_apply(*, problems: int, unanswered: bool, applied: str | None) -> list[Step]:
-    """What to do after the checks that precede a copy.
+    """Return what to do after ``tablecopy preflight``.
 
     Parameters
     ----------
     problems
-        How many were found.
+        Number of problems.
     unanswered
-        Whether a check could not run.
+        Whether a check has no answer.
     applied
-        The directory of the Terraform configuration, if it was applied already.
+        Directory of the Terraform configuration if it is applied already.
     """
     again = Step("Run this command again.")
     if problems:
@@ -61,24 +61,25 @@ def before_apply(*, problems: int, unanswered: bool, applied: str | None) -> lis
         return [Step(f"Fix {what}. Each message shows how."), again]
     steps = []
     if unanswered:
-        steps.append(Step("Fix what the messages of unanswered checks name, and run this command again."))
+        text = "Fix the checks that have no answer, as their messages show, and run this command again."
+        steps.append(Step(text))
     if applied is not None:
         status = Commands(("--from-terraform", applied)).tablecopy("status")
-        return [*steps, Step("Find out how the run is doing.", status)]
+        return [*steps, Step("Show the run.", status)]
     text = "Apply Terraform. This also starts the copy if the destination table is empty."
     return [*steps, Step(text, "terraform apply")]
 
 
 def settle_letters(commands: Commands) -> list[Step]:
-    """What to do about dead letters that have just been listed."""
+    """Return what to do about dead letters that were just listed."""
     return [
-        Step("Change the items in the source table, or the destination table."),
-        tablecopy_step(commands, "Try the dead letters again.", "redrive"),
+        Step("Change the items in the source table, or the settings of the destination table."),
+        tablecopy_step(commands, "Retry the dead letters.", "redrive"),
     ]
 
 
 def proof_text(found: Repaired, run: Status | None) -> str:
-    """Why both tables are equal after a repair, in two sentences; empty if that is not proven."""
+    """Return why both tables match after a repair; empty if that is not proven."""
     complete = found.applied and found.whole and found.unequal == 0 and not found.moved
     if not complete or found.count("failed", "changed_at_source", "changed_at_destination"):
         return ""
@@ -87,9 +88,9 @@ def proof_text(found: Repaired, run: Status | None) -> str:
     since = (
         "You passed --writes-stopped, so nothing has written since."
         if run is None
-        else f"The run was {_phase(run)} before that and has applied nothing since."
+        else f"The run was {phase_name(run)} before that and has applied nothing since."
     )
-    return f"each repaired item was read again, and the comparison found all others equal. {since}"
+    return f"each repaired item was read again, and the comparison found that all others match. {since}"
 
 
 # The run alone
@@ -98,7 +99,7 @@ def proof_text(found: Repaired, run: Status | None) -> str:
 def _of_run(run: Status | None, commands: Commands) -> list[Step]:
     phase = _phase(run)
     if run is None or phase is None:
-        return [tablecopy_step(commands, "Find out how the run is doing.", "status")]
+        return [tablecopy_step(commands, "Show the run.", "status")]
     if phase == "none":
         return [tablecopy_step(commands, "Start the copy.", "start")]
     if phase == Phase.STOPPED:
@@ -106,16 +107,16 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
     if phase == Phase.SEALING:
         return [_until_sealed(commands)]
     if phase == Phase.SEALED:
-        return _of_late(commands) if run["reason"] else cutover_steps(commands, begin="rollback")
+        return _of_sealed_too_early(commands) if run["reason"] else cutover_steps(commands, begin="rollback")
     if run["dead_letters"] and not run["redrive"]:
         return [*_letters(run["dead_letters"], run, commands), _watch(commands)]
     if phase == Phase.READY and not run["dead_letters"]:
         return cutover_steps(commands)
     if run["problems"]:
-        text = "Fix what the run waits for. It checks again every minute."
+        text = "Fix the problems of the run. It repeats its checks every minute."
         return [Step(text), _watch(commands)]
     if run["blocked"] and not run["redrive"]:
-        return [Step("Fix what the note says."), _watch(commands)]
+        return [Step("Fix the problem in the note."), _watch(commands)]
     if is_in_sync(run):
         return [
             verify_step(commands, "The copy is in sync. Compare both tables while it runs."),
@@ -125,20 +126,20 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
     return [_watch(commands)]
 
 
-def _of_late(commands: Commands) -> list[Step]:
+def _of_sealed_too_early(commands: Commands) -> list[Step]:
     return [
         verify_step(
             commands,
-            "Do not switch the writers yet. Find the changes that are missing at the destination.",
+            "Do not switch the writers yet. Find the changes that the destination lacks.",
             "--writes-stopped",
         ),
-        Step("Repair them with the plan that this writes, or start over with a new copy."),
+        Step("Repair them with the plan that this comparison writes, or start a new copy."),
     ]
 
 
-def _restart(run: Status, commands: Commands, text: str = "Fix what the note says.") -> list[Step]:
+def _restart(run: Status, commands: Commands, text: str = "Fix the problem in the note.") -> list[Step]:
     if not run["resumable"]:
-        return [Step("This run cannot continue. Start over with a new copy (docs/cleanup.md, Start over).")]
+        return [Step("This run cannot continue. Start a new copy (docs/cleanup.md, Start over).")]
     return [Step(text), tablecopy_step(commands, "Continue the run.", "start")]
 
 
@@ -162,11 +163,11 @@ def _after_comparison(found: Compared, run: Status | None, commands: Commands) -
         return [*before, *_unsettled(found, run, commands)]
     if found.restricted:
         flags = " and ".join(found.restricted)
-        text = f"Compare everything before you cut over, without {flags}."
+        text = f"Compare everything before you cut over: run it without {flags}."
         return [*before, verify_step(commands, text, *_as_before(found))]
     if before and found.writes_stopped:
         if not found.letters:
-            # The settings are no part of the items: those need no second comparison.
+            # Settings are not part of the items, which need no second comparison.
             return before
         return [*before, _again(found, run, commands)]
     return [*before, *_equal(found, run, commands)]
@@ -207,7 +208,9 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
         return [
             tablecopy_step(commands, text, "watch", "--until", "ready"),
             verify_step(
-                commands, "Compare again: changes may have arrived since this comparison.", "--writes-stopped"
+                commands,
+                "Compare again, because changes may have arrived since.",
+                "--writes-stopped",
             ),
         ]
     if phase != Phase.READY and commands.tablecopy_flags is not None:
@@ -245,7 +248,7 @@ def _different(found: Compared, run: Status | None, commands: Commands) -> list[
     return [
         verify_step(
             commands,
-            "Compare again in a minute. What still differs then is not lag, and you must not cut over.",
+            "Compare again in a minute. A difference that remains is not lag. Do not cut over with it.",
             *_as_before(found),
         ),
         Step("If it still differs, stop the writers to repair it."),
@@ -257,28 +260,28 @@ def _repairs(found: Compared, run: Status | None, commands: Commands) -> list[St
     steps = [Step("Do not cut over. Find out why these items differ.")]
     if _phase(run) == Phase.SEALED:
         steps[0] = Step(
-            "Do not repair if the application already writes to the destination: its changes are "
+            "Do not repair if your application already writes to the destination, because its changes are "
             "differences. Otherwise find out why these items differ before you switch the writers."
         )
     if found.plan is not None:
         return [*steps, *repair_steps(found.plan, commands)]
     if found.ignored:
-        text = "Compare without --ignore-attribute to get a repair plan: a repair writes whole items."
+        text = "Compare without --ignore-attribute to get a repair plan, because a repair writes whole items."
         return [*steps, verify_step(commands, text, *_as_before(found))]
     if found.too_many:
         text = (
-            f"{found.differing:,} items differ, too many to write a plan unasked. If the copy has lost them, "
-            "start over. To repair them, name a plan: each of them is read again."
+            f"{found.differing:,} items differ, too many for a plan unless you request one. If the copy lost "
+            "them, start a new copy. To repair them, pass --repair-plan. This reads each of them again."
         )
         flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
         return [*steps, verify_step(commands, text, *flags)]
-    # Named, it is written whatever the reason is that there is none.
+    # With --repair-plan a plan is written in any case.
     flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
     return [*steps, verify_step(commands, "Compare again to get a repair plan.", *flags)]
 
 
 def repair_steps(plan: str, commands: Commands) -> list[Step]:
-    """Look at a plan, then apply it."""
+    """Return the steps that check a plan and apply it."""
     return [_look_at(plan, commands), _apply(plan, commands)]
 
 
@@ -287,10 +290,10 @@ def _unsettled(found: Compared, run: Status | None, commands: Commands) -> list[
         lag = f"{2 * found.lag_seconds:g}"
         text = (
             "Compare again. Raise --lag if changes take longer than "
-            f"{found.lag_seconds:g} s to arrive at the destination."
+            f"{found.lag_seconds:g} s to arrive in the destination."
         )
         return [verify_step(commands, text, *_as_before(found), "--lag", lag)]
-    steps = [Step("Find what still writes to the tables and stop it.")]
+    steps = [Step("Find what still writes to the tables, and stop it.")]
     if _phase(run) not in {None, "none", Phase.SEALING, Phase.SEALED, Phase.STOPPED}:
         text = "Wait until the run is ready for cutover."
         steps.append(tablecopy_step(commands, text, "watch", "--until", "ready"))
@@ -305,22 +308,22 @@ def _after_repair(found: Repaired, run: Status | None, commands: Commands) -> li
     if not found.whole and not found.applied:
         return [_look_at(found.plan, commands)]
     if not found.whole:
-        return [_apply(found.plan, commands, "Apply the plan again. What is done stays done.")]
+        return [_apply(found.plan, commands, "Apply the plan again. Actions that are done stay done.")]
     if found.moved:
         text = f"Compare again: {found.moved.rstrip('.')}."
         return [verify_step(commands, text, "--writes-stopped")]
     if found.count("failed"):
-        text = "Fix what the reasons name, in the source or the destination table."
+        text = "Fix the reasons of the failed actions, in the source or the destination table."
         return [Step(text), again]
     if found.count("changed_at_source", "changed_at_destination"):
-        text = "Compare again: items have changed since the plan was written. This writes a new plan."
+        text = "Compare again to get a new plan, because items have changed since this plan was written."
         return [verify_step(commands, text, "--writes-stopped")]
     if found.count("would"):
         return _after_dry_run(found, run, commands)
     if not found.applied or found.unequal is None or found.unequal:
         return [again]
     if not _is_proof(found, run):
-        text = "Compare both tables again: the plan does not show that everything else is equal."
+        text = "Compare both tables again, because the plan does not prove that all other items match."
         return [verify_step(commands, text, "--writes-stopped")]
     proven = Compared(
         "equal",
@@ -337,9 +340,9 @@ def _after_dry_run(found: Repaired, run: Status | None, commands: Commands) -> l
     if found.obstacle is None:
         return [apply]
     phase = _phase(run)
-    if phase in _COPYING or phase in {Phase.DRAINING, Phase.SEALING}:
+    if run is not None and (phase in _COPYING or phase in {Phase.DRAINING, Phase.SEALING}):
         target = "sealed" if phase == Phase.SEALING else "ready"
-        text = f"--apply is refused now, because the run is {phase}. Wait until it is {target}."
+        text = f"--apply is refused now, because the run is {phase_text(run)}. Wait until it is {target}."
         return [
             *([] if phase == Phase.SEALING else [Step("Stop the writers.")]),
             tablecopy_step(commands, text, "watch", "--until", target),
@@ -353,9 +356,9 @@ def _after_dry_run(found: Repaired, run: Status | None, commands: Commands) -> l
 def _is_proof(found: Repaired, run: Status | None) -> bool:
     """Whether the plan's comparison and the check of the repaired keys together cover both tables.
 
-    All keys without an action were equal while the comparison ran. They still are if nothing wrote since: a
-    run that was ready or sealed before the comparison began has applied nothing since, and a change at the
-    source takes a ready run back to draining. Without a run only the operator's word says so.
+    All keys without an action matched while the comparison ran. They still match if nothing wrote since: a
+    run that was ready or sealed before the comparison began has applied nothing since, because a change in
+    the source takes a ready run back to draining. Without a run the operator confirms it.
     """
     if not (found.rest_equal and found.writes_stopped):
         return False
@@ -368,7 +371,7 @@ def _is_proof(found: Repaired, run: Status | None) -> bool:
 
 
 def cutover_steps(commands: Commands, *, begin: CutoverStep = "stop") -> list[Step]:
-    """The steps of the cutover from ``begin`` on. TTL is left out if Terraform knows that there is none."""
+    """Return the cutover from ``begin`` on, without TTL if Terraform's outputs show that there is none."""
     steps = (_STEPS[name](commands) for name in CUTOVER[CUTOVER.index(begin) :])
     return [step for step in steps if step is not None]
 
@@ -400,7 +403,7 @@ _STEPS: Mapping[CutoverStep, Callable[[Commands], Step | None]] = {
 }
 
 
-# What several of them say
+# Parts of several steps
 
 
 def _phase(run: Status | None) -> RunPhase | None:
@@ -408,7 +411,7 @@ def _phase(run: Status | None) -> RunPhase | None:
 
 
 def _stopped(run: Status) -> str:
-    """What to fix before a stopped run continues, where the run itself is not shown."""
+    """Return what to fix before a stopped run continues, if the run itself is not shown."""
     reason = run["reason"]
     return f"Fix what stopped the run: {reason.rstrip('.')}." if reason else "Find out why the run stopped."
 

@@ -1,6 +1,6 @@
-"""What stands in the way of a copy, checked before anything is applied. Reads only.
+"""The checks of `tablecopy preflight`, which run before anything is applied and only read.
 
-What control checks as well is checked by the same code: see `tablecopy.control.preflight`.
+Checks that control repeats are the same code: see `tablecopy.control.preflight`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Verdict: TypeAlias = Literal["pass", "warning", "problem", "not_checked"]
 
 _ATTEMPTS = 4
 
-# Operations that are not DynamoDB's, for the name of the action that is missing.
+# Operations of other services than DynamoDB, for the name of the missing action.
 _SERVICES = {
     "GetCallerIdentity": "sts",
     "GetAccountSettings": "lambda",
@@ -42,8 +42,8 @@ _SERVICES = {
 }
 
 _INVISIBLE = (
-    "readers with the KCL, the Kinesis adapter or the Streams API, and Lambda functions of other accounts, "
-    "cannot be seen from here. Make sure that there are none: DynamoDB allows two readers of a shard, and "
+    "this command cannot see readers that use the KCL, the Kinesis adapter or the Streams API, or Lambda "
+    "functions of other accounts. Make sure that there are none: DynamoDB allows two readers of a shard, and "
     "the copy uses both"
 )
 
@@ -57,10 +57,10 @@ class Result:
     check
         Name of the check.
     result
-        ``"pass"``, ``"warning"`` (know it before you start), ``"problem"`` (the copy cannot start) or
+        ``"pass"``, ``"warning"`` (to know before you start), ``"problem"`` (the copy cannot start) or
         ``"not_checked"``.
     message
-        One line. A problem says what to do.
+        One line. That of a problem includes what to do.
     action
         IAM action that is missing for the check; ``None`` otherwise.
     """
@@ -71,8 +71,8 @@ class Result:
     action: str | None = None
 
     @property
-    def is_unasked(self) -> bool:
-        """Whether the answer to the check could have been had, and was not."""
+    def is_unanswered(self) -> bool:
+        """Whether AWS could have answered the check, and did not."""
         return self.result == "not_checked" and self.message != _INVISIBLE
 
     def record(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Result:
 
 
 class SideCaller:
-    """Calls DynamoDB on one side and returns its answers as they were on the wire.
+    """Calls DynamoDB on one side and returns its answers as DynamoDB JSON.
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ class SideCaller:
             try:
                 return self._answer(name, body if isinstance(body, bytes) else encode(body))
             except (ClientError, *errors.NO_ANSWER) as error:
-                passing = not isinstance(error, ClientError) or errors.is_transient(error)
-                if attempt == _ATTEMPTS or not passing:
+                transient = not isinstance(error, ClientError) or errors.is_transient(error)
+                if attempt == _ATTEMPTS or not transient:
                     raise
                 time.sleep(backoff.next())
         raise AssertionError("the last attempt returns or raises")
@@ -120,17 +120,17 @@ class SideCaller:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A table and the account it is in.
+class Location:
+    """A table and its account.
 
     Parameters
     ----------
     account, region
-        Those of the credentials, or of the table's ARN where it was given.
+        Those of the table's ARN if one is given, otherwise of the credentials.
     table
-        The table as it was given, name or ARN: what is looked up is what is read.
+        The table as given, by name or ARN: the checks look up what the copy reads.
     name
-        Its name.
+        Name of the table.
     caller
         ARN of the credentials' identity.
     """
@@ -150,7 +150,7 @@ class Checks:
     source, destination
         The sides, with the names of the tables.
     settings
-        What the copy is going to use.
+        The settings of the copy.
     own_mapping
         UUID of the copy's event source mapping; ``None`` before it is applied.
     """
@@ -166,12 +166,12 @@ class Checks:
         self.destination_description: Json | None = None
 
     def run(self) -> Iterator[Result]:
-        """Run all checks, each as soon as the one before has been used.
+        """Run all checks, one after the other.
 
         Raises
         ------
         UserError
-            The source side cannot be reached at all.
+            The source account cannot be reached.
         """
         source = self._place(self._source)
         yield Result("credentials", "pass", _signed_in("source", source))
@@ -193,18 +193,18 @@ class Checks:
         yield Result("credentials", "pass", _signed_in("destination", destination))
         yield from self._source_checks(source, destination)
 
-    def _place(self, side: Side) -> Place:
+    def _place(self, side: Side) -> Location:
         client = side.client("sts", attempts=_ATTEMPTS)
         with user_errors(side):
             identity = client.get_caller_identity()
         table = str(side.table_name)
         if is_arn(table):
-            # A table of another account is read where it is: its policy may let the caller in.
+            # A table of another account is read there: its resource policy may allow the caller.
             _, _, _, region, account, resource = table.split(":", 5)
-            return Place(account, region, table, resource.rpartition("/")[2], identity["Arn"])
-        return Place(identity["Account"], client.meta.region_name, table, table, identity["Arn"])
+            return Location(account, region, table, resource.rpartition("/")[2], identity["Arn"])
+        return Location(identity["Account"], client.meta.region_name, table, table, identity["Arn"])
 
-    def _source_checks(self, source: Place, destination: Place | None) -> Iterator[Result]:
+    def _source_checks(self, source: Location, destination: Location | None) -> Iterator[Result]:
         caller = SideCaller(self._source)
         with user_errors(self._source):
             description = described(caller, source.table)
@@ -234,14 +234,18 @@ class Checks:
         if description.get("StreamSpecification", {}).get("StreamEnabled") and stream:
             yield from self._stream_checks(shared, stream, description)
         else:
-            yield Result("readers", "not_checked", f"there is no stream yet: {stream_command(source.table)}")
+            yield Result(
+                "readers",
+                "not_checked",
+                f"the source table has no stream yet. To turn it on, run {stream_command(source.table)}",
+            )
         fits = "the read budget fits the source table"
         if self._settings.read_capacity is None:
-            fits = "no read budget: the backfill adapts, to half of a provisioned table at most"
+            fits = "no read budget: the backfill adapts, to at most half of a provisioned table's capacity"
         yield from _attempt("capacity", lambda: _found("capacity", shared.capacity(), fits))
         yield from _attempt("encryption", lambda: self._key(self._source, description))
         if destination is None:
-            yield Result("destination", "not_checked", "sign in to the destination account first")
+            yield Result("destination", "not_checked", "fix the destination credentials first")
         else:
             yield from _attempt("destination", lambda: self._destination_checks(shared, other, destination))
         yield from self._uncopied(caller, source.table, description)
@@ -281,7 +285,9 @@ class Checks:
         yield from _attempt(
             "concurrency",
             lambda: _found(
-                "concurrency", shared.concurrency(stream), "the account can run all functions of the copy"
+                "concurrency",
+                shared.concurrency(stream),
+                "the account can run all functions of the copy",
             ),
         )
 
@@ -291,7 +297,7 @@ class Checks:
         pipes = [pipe for page in pages for pipe in page["Pipes"] if pipe.get("Source") == stream]
         problems = [
             f"EventBridge pipe {pipe['Name']} ({pipe.get('CurrentState', '?')}) reads the source table's "
-            "stream, and the copy needs both readers of a shard. Delete the pipe until the copy has ended: "
+            "stream, and the copy needs both readers of a shard. Delete it until the copy has ended: run "
             f"aws pipes delete-pipe --name {pipe['Name']}"
             for pipe in pipes
         ]
@@ -301,7 +307,7 @@ class Checks:
         source = side.name == "source"
         arn = (description.get("SSEDescription") or {}).get("KMSMasterKeyArn")
         if not arn:
-            yield Result("encryption", "pass", f"{side.name}: under a key that AWS owns")
+            yield Result("encryption", "pass", f"{side.name}: encrypted with a key that AWS owns")
             return
         key = side.client("kms", attempts=_ATTEMPTS).describe_key(KeyId=arn)["KeyMetadata"]
         if key["KeyState"] != "Enabled":
@@ -312,21 +318,21 @@ class Checks:
             yield Result(
                 "encryption",
                 "warning",
-                f"{side.name}: under the customer managed key {arn}. {allow} kms:Decrypt for the output "
-                f"{roles} in the key's policy",
+                f"{side.name}: encrypted with the customer managed key {arn}. {allow} kms:Decrypt for the "
+                f"output {roles} in the key policy",
             )
         else:
-            yield Result("encryption", "pass", f"{side.name}: under the key that AWS manages")
+            yield Result("encryption", "pass", f"{side.name}: encrypted with the key that AWS manages")
 
-    def _destination_checks(self, shared: Preflight, caller: SideCaller, place: Place) -> Iterator[Result]:
+    def _destination_checks(self, shared: Preflight, caller: SideCaller, place: Location) -> Iterator[Result]:
         description = described(caller, place.table)
         self.destination_description = description
         if description is None:
             yield Result(
                 "destination",
                 "pass",
-                f"there is no table {place.name} in account {place.account}, {place.region} yet. Terraform "
-                "creates it unless destination_table.create = false",
+                f"table {place.name} in account {place.account}, {place.region} does not exist yet. "
+                "Terraform creates it unless destination_table.create = false",
             )
             return
         problems = shared.destination_ready()
@@ -335,7 +341,7 @@ class Checks:
             "destination",
             problems,
             f"{place.name}: {description['TableStatus']}, the source table's key, {held:,} items, TTL off. "
-            "Terraform takes it with destination_table.create = false",
+            "Terraform uses it with destination_table.create = false",
         )
         if not description.get("DeletionProtectionEnabled"):
             yield Result("destination", "warning", f"{place.name} has no deletion protection")
@@ -350,8 +356,8 @@ class Checks:
                 yield Result(
                     "not copied",
                     "problem",
-                    f"source table {name} has an {member.label}, which this release does not know. Update "
-                    "this tool, or find out what the setting does to the data",
+                    f"source table {name} has an {member.label}, which this release does not support. Update "
+                    "this tool, or check what the setting does to the data",
                 )
         yield from _attempt("not copied", lambda: _kinesis(caller, table))
         yield from _attempt("not copied", lambda: _insights(caller, table))
@@ -359,8 +365,8 @@ class Checks:
         if not provisioned(description, "WriteCapacityUnits"):
             return
         if is_arn(table):
-            # It knows the caller's own account only, which may not be the table's.
-            what = "auto scaling is looked up by the table's name only, not by an ARN"
+            # Application Auto Scaling answers for the caller's account only, which may not be the table's.
+            what = "auto scaling cannot be looked up by a table ARN. Pass the table name to check it"
             yield Result("not copied", "not_checked", what)
         else:
             yield from _attempt("not copied", lambda: self._scaling(table))
@@ -391,15 +397,15 @@ def _found(check: str, problems: list[str], otherwise: str) -> Iterator[Result]:
 
 
 def _attempt(check: str, find: Callable[[], Iterator[Result]]) -> Iterator[Result]:
-    """Run a check. What could not be asked is a result as well."""
+    """Run a check; an error is a result as well."""
     try:
         yield from find()
     except (ClientError, BotoCoreError, UserError) as error:
-        yield unasked(check, error)
+        yield unanswered(check, error)
 
 
-def unasked(check: str, error: ClientError | BotoCoreError | UserError) -> Result:
-    """Say what could not be asked, with the IAM action that is missing."""
+def unanswered(check: str, error: ClientError | BotoCoreError | UserError) -> Result:
+    """Return the result of a check that AWS did not answer, with the IAM action that is missing."""
     cause = error.__cause__ if isinstance(error, UserError) else error
     if isinstance(cause, ClientError) and errors.is_denied(cause):
         action = f"{_SERVICES.get(cause.operation_name, 'dynamodb')}:{cause.operation_name}"
@@ -427,9 +433,9 @@ def _insights(caller: SideCaller, table: str) -> Iterator[Result]:
         yield Result("not copied", "warning", "contributor insights of the source table are not copied")
 
 
-def _signed_in(side: str, place: Place) -> str:
+def _signed_in(side: str, place: Location) -> str:
     return f"{side}: account {place.account}, {place.region}, as {place.caller}"
 
 
-def _same(one: Place, other: Place) -> bool:
+def _same(one: Location, other: Location) -> bool:
     return (one.account, one.region, one.name) == (other.account, other.region, other.name)

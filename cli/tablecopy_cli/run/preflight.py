@@ -1,4 +1,4 @@
-"""``tablecopy preflight`` and ``tablecopy estimate``: before anything is applied."""
+"""``tablecopy preflight`` and ``tablecopy estimate``, which people run before they apply the copy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tablecopy_cli.common.options import (
 from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import read_copy
 from tablecopy_cli.common.text import escaped, wrapped
-from tablecopy_cli.run.checks import Checks, Result, SideCaller, Verdict, unasked
+from tablecopy_cli.run.checks import Checks, Result, SideCaller, Verdict, unanswered
 from verify.comparison.options import DEFAULT_SEGMENTS
 from verify.estimate import Estimate as Comparison
 from verify.estimate import Plan, available_cores, default_processes
@@ -38,7 +38,7 @@ from verify.scan.table import Table
 from verify.targets import located
 
 _SEAL_SECONDS = 10.0
-"""For control to see the stream empty once more, and for the replicator's last lease to end."""
+"""Time for control to see the stream empty once more and for the replicator's last lease to end."""
 
 _LABELS: dict[Verdict, str] = {
     "pass": "pass",
@@ -48,15 +48,15 @@ _LABELS: dict[Verdict, str] = {
 }
 
 DESCRIPTIONS = {
-    "preflight": "Check what stands in the way of a copy, before anything is applied. Reads only.",
+    "preflight": "Check both accounts before you apply the copy. Reads only.",
     "estimate": "Estimate how long a copy takes, what it costs, and how long writers stop at the cutover.",
 }
 HELP = {
-    "preflight": "check what stands in the way of a copy, before anything is applied",
-    "estimate": "estimate time and cost of a copy, before anything is applied",
+    "preflight": "check both accounts before you apply the copy",
+    "estimate": "estimate time and cost before you apply the copy",
 }
 EPILOG = """\
-exit codes: 0 nothing is in the way, 1 a problem was found, 2 error, 130 interrupted
+exit codes: 0 no problem was found, 1 a problem was found, 2 error, 130 interrupted
 
 examples:
   tablecopy preflight --source orders --source-profile old --destination-profile new
@@ -66,18 +66,18 @@ examples:
 
 @dataclass(frozen=True)
 class Cutover:
-    """How long writers have to stop, if nothing differs.
+    """How long writers stop at the cutover if no item differs.
 
     Parameters
     ----------
     seconds
-        Until the run is ready, for the comparison, and for the seal.
+        Sum of the wait until the run is ready, the comparison and the seal.
     quiet_seconds
         Seconds for which the stream must stay empty.
     verify_seconds
-        What ``verify --writes-stopped`` takes on this machine.
+        Duration of ``verify --writes-stopped`` on this machine.
     verify_limit
-        What limits its speed, in words.
+        What limits the speed of verify.
     """
 
     seconds: float
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
     style = Style(sys.stdout)
     for result in checks.run():
         count[result.result] += 1
-        unanswered += result.is_unasked
+        unanswered += result.is_unanswered
         _show(options, style, result)
     if checks.source_description is not None:
         for result in _expected(options, checks, source, destination, settings, given, imports):
@@ -146,12 +146,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _summary(count: Mapping[Verdict, int], *, whole: bool) -> str:
     parts = [f"{count[name]} {label}" for name, label in _LABELS.items() if name != "pass" and count[name]]
-    found = ", ".join(parts) if parts else "nothing else to note"
+    found = ", ".join(parts) if parts else "no warnings"
     if count["problem"]:
         return f"Cannot start yet: {found}."
     if not whole:
-        return f"No problem was found, but not everything could be checked: {found}."
-    return f"Nothing is in the way: {found}."
+        return f"No problem found, but some checks have no answer: {found}."
+    return f"No problem found: {found}."
 
 
 def _show(options: argparse.Namespace, style: Style, result: Result) -> None:
@@ -188,19 +188,19 @@ def _expected(
     assert description is not None
     expected = estimate(description, checks.destination_description or _like(description), settings)
     bill = costs(expected, settings, given)
-    yield Result("cost", "pass", f"{_money(sum(cost.cost for cost in bill), settings)} in all; {_HOW}")
+    yield Result("cost", "pass", f"{_money(sum(cost.cost for cost in bill), settings)} in total; {_HOW}")
     yield Result(
         "time", "pass", f"{duration_text(expected.seconds)} of copying; the limit is {expected.limit_reason}"
     )
     try:
         stop = _cutover(source, destination, description, checks.destination_description, settings, imports)
     except UserError as error:
-        yield unasked("cutover", error)
+        yield unanswered("cutover", error)
         return
     yield Result("cutover", "pass", _stop_text(stop))
 
 
-_HOW = "tablecopy estimate lists it"
+_HOW = "tablecopy estimate lists each part"
 
 
 def _show_estimate(
@@ -214,7 +214,7 @@ def _show_estimate(
     description = _described(source)
     if description is None:
         raise UserError(
-            f"there is no table {source.table_name}; check --source, --source-region and --source-profile",
+            f"there is no table {source.table_name}. Check --source, --source-region and --source-profile",
             "source",
         )
     written = _destination_if_any(source, destination)
@@ -224,7 +224,7 @@ def _show_estimate(
         stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
         unknown = ""
     except UserError as error:
-        stop, unknown = None, unasked("cutover", error).message
+        stop, unknown = None, unanswered("cutover", error).message
     if options.format == "jsonl":
         print_json(
             {
@@ -247,12 +247,12 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
         "TableSizeBytes, up to six hours old)"
     )
     if not expected.items:
-        yield "             DynamoDB has not counted the table yet: time and units are those of an empty one"
+        yield "             DynamoDB has not counted the table yet. The figures are those of an empty table."
     yield (
         f"  copy       {duration_text(expected.seconds)} of copying, without the pauses between slices; "
         f"the limit is {escaped(expected.limit_reason)}"
     )
-    yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in all"
+    yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in total"
     width = max((len(f"{cost.cost:,.2f}") for cost in bill), default=0)
     for cost in bill:
         amount = f"{cost.units:,.0f}" if cost.units >= 10 or not cost.units else f"{cost.units:,.2f}"
@@ -261,7 +261,7 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
 
 def _stop_text(stop: Cutover) -> str:
     return (
-        f"writers stop for about {duration_text(stop.seconds)}, if nothing differs: "
+        f"writers stop for about {duration_text(stop.seconds)} if no item differs: "
         f"{duration_text(stop.quiet_seconds)} until the run is ready, "
         f"{duration_text(stop.verify_seconds)} of verify "
         f"(the limit is {escaped(stop.verify_limit)}), {duration_text(_SEAL_SECONDS)} for the seal"
@@ -283,7 +283,7 @@ def _cutover(
 ) -> Cutover:
     """Estimate the stop of the writers from a sample of the source table.
 
-    At the cutover the destination holds what the source does. Until then it is taken to be read as fast.
+    At the cutover the destination holds the same items. Until then the estimate takes it to be as fast.
 
     Raises
     ------
@@ -335,7 +335,7 @@ def _provisioned(description: Json) -> float | None:
 
 
 def _like(description: Json) -> Json:
-    """The destination that Terraform makes of the source: a new table, with the same indexes and capacity."""
+    """Return the destination that Terraform creates: a new table with the same indexes and capacity."""
     copied = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "ProvisionedThroughput")
     return {name: description[name] for name in copied if name in description}
 
@@ -347,7 +347,7 @@ def _described(side: Side) -> Json | None:
 
 
 def _destination_if_any(source: Side, destination: Side) -> Json | None:
-    """The destination table, where it can be looked at; an estimate does without it."""
+    """Return the destination table if it can be described; an estimate does without it."""
     if replace(destination, name=source.name) == source:
         return None
     try:
@@ -443,7 +443,7 @@ def _circumstances(options: argparse.Namespace) -> Circumstances:
 
 
 def _places(options: argparse.Namespace) -> tuple[Side, Side, str | None]:
-    """Both sides, and the UUID of the copy's own mapping where it is applied already."""
+    """Return both sides, and the UUID of the copy's own mapping if it is applied already."""
     outputs: Mapping[str, Any] = {}
     source = destination = None
     if options.from_terraform:
@@ -451,12 +451,12 @@ def _places(options: argparse.Namespace) -> tuple[Side, Side, str | None]:
         outputs, (source, destination) = copy.outputs, copy.sides()
     elif not options.source_table_name:
         raise UserError(
-            "no table given: give --source TABLE, or --from-terraform DIR for a copy that is applied"
+            "no table given. Pass --source TABLE, or --from-terraform DIR for a copy that is applied"
         )
     source = side_from_options(options, "source", source)
     destination = side_from_options(options, "destination", destination)
     if not destination.table_name:
-        # As Terraform does where destination_table.name is left out.
+        # As Terraform does without destination_table.name.
         assert source.table_name is not None
         destination = replace(destination, table_name=source.table_name.rpartition("/")[2])
     source, destination = located(source), located(destination)

@@ -150,7 +150,9 @@ def test_a_run_that_was_sealed_too_early_is_not_switched_to() -> None:
     assert not switches(steps(status("sealed", reason="written to since")))
 
 
-@pytest.mark.parametrize(("changes", "says"), [({"problems": ["x"]}, "waits for"), ({}, "Follow the run")])
+@pytest.mark.parametrize(
+    ("changes", "says"), [({"problems": ["x"]}, "Fix the problems"), ({}, "Follow the run")]
+)
 def test_what_a_run_waits_for_is_fixed_first(changes: dict[str, Any], says: str) -> None:
     assert says in steps(status("preflight", **changes))[0].text
 
@@ -231,7 +233,8 @@ def test_status_watch_and_verify_agree_on_a_sealed_run() -> None:
 def test_equal_tables_of_no_known_copy() -> None:
     alone = replace(WHERE, tablecopy_flags=None)
     said = next_steps(Situation(alone, compared=Compared("equal", writes_stopped=True)))
-    assert said[0].text == "Seal the copy. Use tablecopy seal with the copy's --control-function."
+    assert said[0].command is None
+    assert all(fact in said[0].text for fact in ("tablecopy seal", "--control-function"))
 
 
 @pytest.mark.parametrize("verdict", ["equal", "different"])
@@ -239,11 +242,11 @@ def test_a_comparison_says_itself_why_the_run_has_stopped(verdict: Verdict) -> N
     """Its report has no note of the run."""
     found = Compared(verdict, writes_stopped=True, differing=1)
     first, *_ = steps(status("stopped", reason="the source table is gone."), compared=found)
-    assert first.text == "Fix what stopped the run: the source table is gone."
+    assert "the source table is gone" in first.text
     first, *_ = steps(status("stopped"), compared=found)
-    assert first.text == "Find out why the run stopped."
+    assert "why" in first.text
     first, *_ = steps(status("stopped", reason="the source table is gone."))
-    assert first.text == "Fix what the note says."
+    assert "note" in first.text
 
 
 @pytest.mark.parametrize("restriction", RESTRICTIONS)

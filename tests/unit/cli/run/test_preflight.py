@@ -267,10 +267,10 @@ def test_what_could_not_be_checked_is_not_said_to_be_out_of_the_way(
 ) -> None:
     create(aws.source, **STREAM)
     assert main(["preflight", *flags(aws)]) == 0
-    assert "\nNothing is in the way: " in capsys.readouterr().out
+    assert "\nNo problem found: " in capsys.readouterr().out
     aws.answers[MAPPINGS] = lambda _: (403, {"__type": "AccessDeniedException", "message": "no"})
     assert main(["preflight", *flags(aws)]) == 0
-    assert "\nNo problem was found, but not everything could be checked: " in capsys.readouterr().out
+    assert "\nNo problem found, but some checks have no answer: " in capsys.readouterr().out
 
 
 def test_the_time_that_checks_take_is_none_of_the_cutover_s(
@@ -445,7 +445,7 @@ def test_the_text_is_a_line_for_each_check(aws: Aws, capsys: pytest.CaptureFixtu
 
 def test_nothing_to_look_at_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preflight"]) == 2
-    assert "give --source TABLE, or --from-terraform DIR" in capsys.readouterr().err
+    assert "--source TABLE, or --from-terraform DIR" in capsys.readouterr().err
 
 
 # The same situation before it is applied and in control
@@ -598,7 +598,7 @@ def test_what_cannot_be_sampled_is_said(aws: Aws, capsys: pytest.CaptureFixture[
     assert main(["estimate", *flags(aws)]) == 0
     out = capsys.readouterr().out
     assert "  cutover    not estimated: dynamodb:Scan is not allowed" in out
-    rows = out.partition(" in all\n")[2].partition("  cutover")[0].splitlines()
+    rows = out.partition(" in total\n")[2].partition("  cutover")[0].splitlines()
     assert any(re.fullmatch(r" {13,}\d\.\d\d  reconciler function: [\d,]+ GB seconds", row) for row in rows)
     # The table fits into a narrow terminal.
     assert max(map(len, rows)) <= 70, rows
@@ -607,7 +607,7 @@ def test_what_cannot_be_sampled_is_said(aws: Aws, capsys: pytest.CaptureFixture[
 
 def test_an_estimate_of_no_table_is_an_error(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", *flags(aws)]) == 2
-    assert "there is no table orders; check --source" in capsys.readouterr().err
+    assert "there is no table orders. Check --source" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
