@@ -150,9 +150,7 @@ def test_a_run_that_was_sealed_too_early_is_not_switched_to() -> None:
     assert not switches(steps(status("sealed", reason="written to since")))
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"), [({"problems": ["x"]}, "Fix the problems"), ({}, "Follow the run")]
-)
+@pytest.mark.parametrize(("changes", "says"), [({"problems": ["x"]}, "problems of the run"), ({}, "Follow")])
 def test_what_a_run_waits_for_is_fixed_first(changes: dict[str, Any], says: str) -> None:
     assert says in steps(status("preflight", **changes))[0].text
 
