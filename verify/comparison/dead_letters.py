@@ -32,7 +32,7 @@ class DeadLetters:
     note
         If not all open dead letters are known: the reason, in one line.
     count
-        How many are open; ``None`` if that is not known. At least as many as there are ``letters``.
+        How many are open; ``None`` if that is not known. At least the number of ``letters``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What differs between two items, path by path."""
+"""Finds what differs between two items, path by path."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHANGES: dict[str, Change] = {
 
 @dataclass(frozen=True, slots=True)
 class PathChange:
-    """What happened to one attribute on the way from the source to the destination.
+    """The difference of one attribute between source and destination.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Pairing the rows of both tables: out of core, by DuckDB.
+"""Pairs the rows of both tables with DuckDB, in bounded memory, and sorts files larger than memory.
 
-Files are tab-separated and unquoted: JSON has neither tabs nor line breaks but between its parts.
+Files are tab-separated and unquoted: JSON has tabs and line breaks only between its parts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ROW = ("partition", "sort", "digest", "expires")
 
 
 def pair(source: Sequence[Path], destination: Sequence[Path], to: Path) -> None:
-    """Write a row for each key that the scans did not see the same on both sides.
+    """Write a row for each key whose item the scans saw differently.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def pair(source: Sequence[Path], destination: Sequence[Path], to: Path) -> None:
 
 
 def count_lines(path: Path) -> int:
-    """How many lines a file has."""
+    """Return the number of lines of a file."""
     with open(path, "rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
@@ -77,20 +77,20 @@ def _write(query: str, to: Path) -> None:
                 connection.execute(copy)
                 break
             except IOException as error:
-                # DuckDB has a sentence where the system has a number.
+                # DuckDB raises a text in place of an error number.
                 number = errno.ENOSPC if _NO_SPACE in str(error) else errno.EIO
                 raise OSError(number, _first_line(error)) from error
             except OutOfMemoryException as error:
                 if memory == _MEMORY_MB[-1]:
                     raise UserError(
-                        f"not enough memory or disk to pair the tables' rows in {to.parent} "
-                        f"({_first_line(error)}); give it more with --work-dir"
+                        f"Not enough memory or disk space to pair the tables' rows in {to.parent} "
+                        f"({_first_line(error)}). Choose a larger disk with --work-dir."
                     ) from error
     fresh.replace(to)
 
 
 def _connection(directory: Path, memory: int) -> DuckDBPyConnection:
-    # Not for the processes that scan: it is large, and takes them a while to load.
+    # Imported here because the processes that scan do not need it, and it is slow to load.
     import duckdb
 
     return duckdb.connect(
@@ -99,7 +99,7 @@ def _connection(directory: Path, memory: int) -> DuckDBPyConnection:
             "threads": min(_MAX_THREADS, os.cpu_count() or 1),
             "temp_directory": str(directory / "spill"),
             "preserve_insertion_order": False,
-            # Nothing but the files named is read, and nothing is fetched.
+            # DuckDB reads only these files and downloads nothing.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }

@@ -1,4 +1,4 @@
-"""How two tables are to be compared."""
+"""Options of a comparison."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ _MAX_SEGMENTS = 1_000_000
 
 @dataclass(frozen=True)
 class Options:
-    """How two tables are to be compared.
+    """Options of a comparison.
 
     Parameters
     ----------
     writes_stopped
-        Nothing writes to either table: scan consistently, and give no difference the benefit of the doubt.
+        Nothing writes to either table. The scan is consistent, and every difference counts.
     segments
-        Segments of the parallel scan of each side, read at the same time.
+        Segments of each side's parallel scan, read at the same time.
     processes
-        Processes that scan; 1 is this one. More of them use more cores, and need, as everything that starts
-        processes, a main module that can be imported (``if __name__ == "__main__":``).
+        Processes that scan; 1 uses this one. More processes use more cores. They need a main module that can
+        be imported (``if __name__ == "__main__":``).
     lag_seconds
-        Under writes: longer than a change takes from the source to the destination.
+        Under writes: more seconds than a change takes from the source to the destination.
     generations
-        Under writes: how often at most a candidate is read again.
+        Under writes: maximum number of rechecks of a candidate.
     read_capacity
-        Read capacity units per second that each side's reads keep to; ``None`` for as many as there are.
+        Read capacity units per second for each side; ``None`` for no limit.
     values
-        Whether differences hold the values of attributes.
+        Whether differences contain the values of attributes.
     ignored
-        Names of attributes that do not count. Those of the key do.
+        Names of attributes that are not compared. Key attributes always are.
     filter
-        Compares only items that it holds for on at least one side.
+        Compares only items that match it on at least one side.
     sample
         Compares only this fraction of the tables (more than 0, less than 1).
     reread
-        With writes stopped: so many candidates are read again whatever they are. Of more, those that only one
-        side has are believed to be what the scan saw, since single reads cost many times what a scan does.
+        With writes stopped: up to this many candidates are all read again. Of more, those that only one side
+        has are reported as the scan saw them, because single reads cost many times what a scan costs.
     for_repair
-        A repair plan is to be made: every difference is read again, so that its digests are known.
+        A repair plan will be written: every difference is read again, so that its digests are known.
 
     Raises
     ------
     UserError
-        A value that makes no sense.
+        A value is out of range.
     """
 
     writes_stopped: bool = False
@@ -72,25 +72,25 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.sample is not None and not 0 < self.sample < 1:
-            raise UserError(f"a sample of {self.sample:g}: give a fraction above 0 and below 1, such as 0.05")
+            raise UserError(f"The sample is {self.sample:g}. Use a fraction between 0 and 1, such as 0.05.")
         if not 1 <= self.segments <= _MAX_SEGMENTS:
-            raise UserError(f"{self.segments} segments: a scan has 1 to {_MAX_SEGMENTS:,}")
+            raise UserError(f"The number of segments is {self.segments}. A scan has 1 to {_MAX_SEGMENTS:,}.")
 
     def of_segments(self) -> tuple[int, int]:
-        """How many segments are read, and of how many."""
+        """Return how many segments are read, and of how many."""
         if self.sample is None:
             return self.segments, self.segments
         of = min(_MAX_SEGMENTS, math.ceil(self.segments / self.sample))
         return max(1, round(of * self.sample)), of
 
     def over(self, processes: int) -> Options:
-        """The same with another number of processes."""
+        """Return the same options with another number of processes."""
         return replace(self, processes=processes)
 
     def identity(self, source: Table, destination: Table) -> dict[str, Any]:
-        """What makes a comparison the very same as another, so that it can go on where that one ended."""
+        """Return what identifies a comparison, so that only the same comparison is resumed."""
         how = asdict(self)
-        # Where and how fast it is read does not matter for what is read.
+        # These change where and how fast the tables are read, but not what is read.
         for name in ("processes", "read_capacity", "lag_seconds"):
             del how[name]
         return {

@@ -1,8 +1,8 @@
-"""Reading again what the scans did not see the same, and judging it.
+"""Reads again the keys that the scans saw differently, and decides which are differences.
 
-Under writes a key is read at the source, at the destination, and at the source again. What is the same now
-was a change underway. What still differs is read again in a later generation, further away than changes
-take to arrive: only what is then as it was on both sides is a difference.
+Under writes a key is read from the source, from the destination, and from the source again. If the items
+are now equal, a change was in progress. Otherwise the key is read again in a later generation, after more
+time than a change takes to arrive. It is a difference only if both sides are then unchanged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A key that was not seen the same on both sides.
+    """A key whose item was not the same on both sides.
 
     Parameters
     ----------
@@ -64,16 +64,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rules:
-    """How candidates are judged.
+    """Rules by which candidates become differences.
 
     Parameters
     ----------
     writes_stopped
-        Nothing writes: what differs once is a difference.
+        Nothing writes: an item that differs once is a difference.
     trust_scan
-        Of an item that only one side's scan has seen, take the scan's word and do not read it again.
+        Do not read items again that only one side's scan has seen.
     partial
-        Not all items were scanned: that a scan has not seen an item says nothing.
+        Not all items were scanned: an item that a scan has not seen may exist.
     values
         Whether differences hold the values of attributes.
     ignored
@@ -95,7 +95,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """What a generation came to: keys settled and left open, read units, and when it ended."""
+    """Result of a generation: keys settled and left open, read units, and when it ended."""
 
     settled: int
     open: int
@@ -114,9 +114,9 @@ class Generation:
     tables
         The table of each side.
     rules
-        How to judge.
+        The rules.
     path
-        The file; what it holds already is not done again.
+        The file. Batches that it already holds are not read again.
     now
         Seconds since the epoch.
     """
@@ -137,14 +137,14 @@ class Generation:
     def run(
         self, candidates: Iterator[Candidate], *, stop: threading.Event, tick: Callable[[int], None]
     ) -> Rechecked:
-        """Read and judge all ``candidates``.
+        """Read all ``candidates`` and decide about each.
 
         Parameters
         ----------
         candidates
             The same ones, in the same order, whenever the file is worked on.
         tick
-            Called several times a second with how many have been read again.
+            Called several times a second with the number of keys read again.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Generation:
                         return
                     if number in done:
                         continue
-                    found, checkpoint = self._judged(batch, readers)
+                    found, checkpoint = self._decided(batch, readers)
                     checkpoint["batch"] = number
                     with self._lock:
                         blocks.append(found, checkpoint)
@@ -185,7 +185,7 @@ class Generation:
             ended=max((checkpoint["at"] for checkpoint in kept), default=self._now()),
         )
 
-    def _judged(
+    def _decided(
         self, batch: Sequence[Candidate], readers: Mapping[SideName, Reader]
     ) -> tuple[bytes, dict[str, Any]]:
         schema = self._tables["source"].keys
@@ -284,7 +284,7 @@ class Generation:
         )
 
     def _expired(self, spelled: str) -> int | None:
-        """The moment an item has expired at, if it has, and if DynamoDB may still delete it."""
+        """Return when an item expired, if it has and if DynamoDB may still delete it."""
         try:
             moment = float(spelled)
         except ValueError:
@@ -299,7 +299,7 @@ class Generation:
         return canonical({"M": self._counted(one.item)}) == canonical({"M": self._counted(other.item)})
 
     def _unmoved(self, candidate: Candidate, seen: _Seen) -> bool:
-        """Whether both sides are as they were seen last."""
+        """Return whether both sides are as they were when last read."""
         return self._as_seen(candidate.source, seen.after, candidate.checks) and self._as_seen(
             candidate.destination, seen.there, candidate.checks
         )
@@ -325,7 +325,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The record of an outcome: the difference, and the candidate as it is to be read again."""
+    """Record of an outcome: the difference, and the candidate for the next recheck."""
 
     difference: Difference
     candidate: Candidate | None
@@ -337,7 +337,7 @@ _decode = msgspec.json.Decoder(Outcome).decode
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A key as it was read again: at the source, at the destination, and at the source again."""
+    """A key as it was read again: from the source, the destination, and the source again."""
 
     before: Found | None
     there: Found | None
@@ -345,21 +345,21 @@ class _Seen:
 
     @property
     def still(self) -> bool:
-        """Whether the source did not change while the destination was read."""
+        """Whether the source was unchanged while the destination was read."""
         if self.before is None or self.after is None:
             return self.before is self.after
         return self.before.digests == self.after.digests
 
 
 def paired(path: Path) -> Iterator[Candidate]:
-    """The candidates in a file of `match.pair`."""
+    """Yield the candidates in a file of `match.pair`."""
     for row in rows(path):
         partition, sort, source, destination, expires = row.decode().split("\t")
         yield Candidate(partition, sort, source or None, destination or None, expires)
 
 
 def still_open(path: Path) -> Iterator[Candidate]:
-    """The candidates that a generation has left open, from its file."""
+    """Yield the candidates that a generation has left open, from its file."""
     for row in rows(path):
         candidate = _decode(row.split(b"\t")[3]).candidate
         if candidate is not None:
@@ -367,14 +367,14 @@ def still_open(path: Path) -> Iterator[Candidate]:
 
 
 def outcomes(paths: Sequence[Path], counts: Counter[Kind]) -> Iterator[bytes]:
-    """What generations have found: lines of a key's place in the order of keys, a tab, and the record.
+    """Yield what generations have found: lines of the key's position among all keys, a tab, and the record.
 
     Parameters
     ----------
     paths
-        Their files, in the order of the generations. What the last one has left open counts, too.
+        Their files, in the order of the generations. What the last one has left open also counts.
     counts
-        Each line is counted in here by its kind.
+        Counts the lines by kind.
     """
     for path in paths:
         for row in rows(path):
@@ -385,7 +385,7 @@ def outcomes(paths: Sequence[Path], counts: Counter[Kind]) -> Iterator[bytes]:
 
 
 def recorded(path: Path) -> Iterator[Difference]:
-    """The differences in a file of records."""
+    """Yield the differences in a file of records."""
     for row in rows(path):
         yield _decode(row).difference
 

@@ -1,4 +1,4 @@
-"""What a comparison found, as types."""
+"""Types of a comparison's progress and results."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ Stage: TypeAlias = Literal["scan", "match", "recheck", "wait"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a comparison is.
+    """Progress of a comparison.
 
     Parameters
     ----------
     stage
-        ``"scan"``: both tables are being read. ``"match"``: what was read of both is brought together.
-        ``"recheck"``: candidates are read again. ``"wait"``: until the next recheck may begin.
+        ``"scan"``: reading both tables. ``"match"``: pairing their rows. ``"recheck"``: reading candidates
+        again. ``"wait"``: waiting for the next recheck.
     source_items, destination_items
-        Items scanned so far, those of an earlier run included.
+        Items scanned so far, including those of an interrupted run.
     source_total, destination_total
-        Items that DynamoDB estimates for the table, about every six hours; 0 where it does not know any.
+        DynamoDB's item count, which it updates about every six hours; 0 if it has none.
     source_units, destination_units
         Read capacity units consumed so far.
     candidates, rechecked
-        Keys to read again, and how many of them have been in this generation.
+        Keys to read again, and how many of them this generation has read.
     generation
-        The recheck that is underway or waited for, from 1.
+        Number of the present or next recheck, from 1.
     wait_seconds
-        For ``"wait"``: until it ends.
+        For ``"wait"``: seconds until it ends.
     seconds
         Since the start, by a monotonic clock.
     resumed_items
-        Of `source_items` and `destination_items`: those that an earlier run had read.
+        Those of `source_items` and `destination_items` that an interrupted run had read.
     """
 
     stage: Stage
@@ -67,7 +67,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One key that the two tables do not agree on.
+    """One key on which the two tables differ.
 
     Parameters
     ----------
@@ -80,16 +80,16 @@ class Difference:
     paths
         What differs, for ``"changed"``.
     standing
-        Whether it stayed as it was, on both sides, from one recheck to another further away than the lag.
-        If not, it may be a change underway.
+        Whether both sides stayed unchanged from one recheck to another, longer apart than the lag. If not, it
+        may be a change in progress.
     first_seen, last_seen
         Seconds since the epoch.
     checks
-        How often it was read again; 0 where the scan's word was taken.
+        Number of rechecks; 0 if it is reported as the scan saw it.
     expires
         For ``"expired"``: the value of the time to live attribute, seconds since the epoch.
     source_digest, destination_digest
-        `canonical.digest` in hexadecimal of the item as it was last read; ``None`` where there was none.
+        `canonical.digest` in hexadecimal of the item as last read; ``None`` if there was none.
     dead_letter
         The open dead letter of this key, if there is one.
     """
@@ -129,7 +129,7 @@ class SideResult:
     Parameters
     ----------
     arn
-        Of the table.
+        ARN of the table.
     items
         Items scanned.
     units
@@ -146,16 +146,16 @@ class SideResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """Which part of the tables was compared.
+    """The part of the tables that was compared.
 
     Parameters
     ----------
     fraction
-        As it was asked for.
+        The fraction as requested.
     segments, of
-        So many of the scan's segments were read.
+        Number of segments that were read, and of how many.
     seed
-        Chooses them.
+        Seed of the random choice of segments.
     """
 
     fraction: float
@@ -166,34 +166,34 @@ class Sample:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found.
+    """The result of a comparison.
 
     Parameters
     ----------
     source, destination
         What was read.
     differences
-        In the order of their keys. Held on disk, since they may be millions; iterate as often as you like.
+        In the order of their keys, on disk because there may be millions. Can be iterated repeatedly.
     counts
-        How many differences there are of each kind.
+        Number of differences of each kind.
     unsettled
         How many of them are not `Difference.standing`.
     settled
-        Keys that differed in the scan and were equal, or gone from both sides, when they were read again.
+        Keys that differed in the scan and were equal, or deleted on both sides, in a recheck.
     findings
         What differs between the tables' definitions.
     dead_letters
         Open dead letters of keys that are not among the differences.
     open_dead_letters
-        How many dead letters are open in all; ``None`` if the control function was asked and gave no answer.
+        Number of all open dead letters; ``None`` if the control function did not answer.
     generations
-        How often the candidates were read again.
+        Number of rechecks.
     lag_seconds
         The shortest time between two of these rechecks.
     writes_stopped
-        Whether the caller said that nothing writes to either table.
+        Whether the comparison ran with ``--writes-stopped``.
     sample, filter_expression, ignored
-        What the comparison was restricted to.
+        Restrictions of the comparison.
     started, seconds
         When it began (seconds since the epoch), and how long it took.
     """
@@ -220,9 +220,9 @@ class Comparison:
     def verdict(self) -> Verdict:
         """``"equal"``, ``"different"``, ``"unsettled"`` or ``"sampled"``.
 
-        Under writes, one standing difference makes the tables different; without one, differences that keep
-        changing leave them unsettled. With writes stopped every difference counts, and one that settled
-        says that something still writes. A sample without a difference says nothing about the rest.
+        Under writes, one standing difference makes the tables different. If all differences are still
+        changing, the result is unsettled. With writes stopped every difference counts, and a settled one
+        shows that something still writes. A sample without a difference proves nothing about the rest.
         """
         total = self.differing
         if total > self.unsettled or (total and self.writes_stopped):
@@ -232,23 +232,23 @@ class Comparison:
         return "sampled" if self.sample else "equal"
 
     def count(self, kind: Kind) -> int:
-        """How many differences are of one kind."""
+        """Return the number of differences of one kind."""
         return self.counts.get(kind, 0)
 
     @property
     def differing(self) -> int:
-        """How many keys differ. Expired ones do not count."""
+        """Number of keys that differ. Expired items do not count."""
         return sum(self.count(kind) for kind in KINDS if kind != "expired")
 
     def compared(self, *, plan: str | None = None, too_many: bool = False) -> Compared:
-        """What the next step depends on.
+        """Return what the next step depends on.
 
         Parameters
         ----------
         plan
             Path of the repair plan that was written, if one was.
         too_many
-            None was written because there are too many differences to write one unasked.
+            No plan was written because there are too many differences for a default plan.
         """
         return Compared(
             self.verdict,

@@ -1,4 +1,4 @@
-"""Comparing two tables: scan both, pair the rows, read again what does not pair."""
+"""Compares two tables: scans both, pairs the rows, and reads again what does not pair."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _PAIRED = "candidates.rows"
 _DIFFERENCES = "differences.rows"
 _TICK_SECONDS = 0.2
 
-# A copy that is further behind has stopped, rather than that it is slow.
+# A copy that is further behind than this is stopped, not slow.
 _LONGEST_LAG_SECONDS = 600.0
 
 
@@ -68,10 +68,10 @@ def compare(
 ) -> Comparison:
     """Compare two tables item by item.
 
-    Both are scanned once, at the same time and in whatever order DynamoDB returns. Of each item its key and a
-    digest of its canonical form go to disk, where DuckDB pairs them; what does not pair is read again from
-    both sides with consistent reads (see `recheck`). Memory grows neither with the tables nor with what
-    differs.
+    Both are scanned once, at the same time and in the order that DynamoDB returns. The key of each item and a
+    digest of its canonical form go to disk, where DuckDB pairs them. What does not pair is read again from
+    both sides with consistent reads (see `recheck`). Memory depends neither on the size of the tables nor on
+    the number of differences.
 
     Parameters
     ----------
@@ -82,15 +82,14 @@ def compare(
     dead_letters
         Open dead letters of the copy.
     lag
-        How far behind the source the copy is at the moment, in seconds, as far as anybody knows. A recheck
-        waits until the copy is not that far behind the recheck before any more, but for no longer than ten
-        minutes.
+        Returns the copy's present lag behind the source in seconds. A recheck waits until the copy has
+        applied everything up to the recheck before, at most ten minutes.
     work
-        Where to keep what was read, for another process to go on with; a temporary directory unless given.
+        Directory for what was read, which another process can resume; a temporary one by default.
     on_progress
         Called several times a second, in the caller's thread.
     clock
-        Tells the time, and waits between two rechecks.
+        Clock for the waits between two rechecks.
 
     Returns
     -------
@@ -117,7 +116,7 @@ def compare(
 
 
 def check_comparable(source: Table, destination: Table) -> None:
-    """Make sure that the tables can be compared at all.
+    """Check that the tables can be compared at all.
 
     Raises
     ------
@@ -127,24 +126,24 @@ def check_comparable(source: Table, destination: Table) -> None:
     check_two_tables(source.description, destination.description)
     if source.keys != destination.keys:
         raise UserError(
-            f"the primary keys differ: {source.keys} at the source, {destination.keys} at the destination; "
-            "such tables cannot be compared"
+            f"The primary keys differ: {source.keys} in the source, {destination.keys} in the destination. "
+            "Only tables with the same key can be compared."
         )
 
 
 class Differences(Collection[Difference]):
-    """Differences in a file, in the order of their keys. Read anew whenever they are iterated.
+    """Differences in a file, in the order of their keys. Each iteration reads the file again.
 
     Parameters
     ----------
     path
         A file of records in that order: see `recheck.outcomes`.
     count
-        How many there are.
+        Number of differences.
     dead_letters
-        Dead letters to put beside them.
+        Dead letters to add to them.
     tempdir
-        What the file lives in, if it is to go when nobody needs it any more.
+        Directory of the file, kept until the differences are no longer used.
     """
 
     def __init__(self, path: Path, count: int, dead_letters: DeadLetters, tempdir: object) -> None:
@@ -284,7 +283,7 @@ class _Run:
         return path
 
     def _recheck(self, candidates: Path) -> tuple[Mapping[Kind, int], int]:
-        """How many differences there are of each kind, and how many of them are unsettled."""
+        """Return the number of differences of each kind, and how many of them are still changing."""
         count = match.count_lines(candidates)
         files: list[Path] = []
         last: Path | None = None
@@ -327,10 +326,10 @@ class _Run:
         )
 
     def _wait(self, left: int) -> None:
-        """Until changes that were underway in the last generation must have arrived."""
+        """Wait until changes that were in progress in the last generation must have arrived."""
         ended = self._generations[-1].ended
         until = ended + self._options.lag_seconds
-        # Asked again when the time is over: the copy may have fallen behind, or come to a halt, meanwhile.
+        # The lag is read again after the wait, during which the copy may have fallen behind or stopped.
         while (until := max(until, ended + min(self._lag(), _LONGEST_LAG_SECONDS))) > self._clock.now():
             while (wait := until - self._clock.now()) > 0:
                 self._report("wait", left, generation=len(self._generations) + 1, wait_seconds=wait)
@@ -343,7 +342,7 @@ class _Run:
 
     def _other_dead_letters(self, differences: Differences) -> list[DeadLetter]:
         if self._dead_letters.others():
-            # Those beside a difference are found by going through all of these.
+            # Iterating the differences finds the dead letters that belong to them.
             deque(differences, maxlen=0)
         return self._dead_letters.others()
 
@@ -365,7 +364,7 @@ class _Run:
         return Reached(sum(each.items for each in reached), sum(each.units for each in reached))
 
     def _expected(self, side: SideName) -> int:
-        """How many items of a side the scan will see; 0 where nobody knows."""
+        """Return how many items of a side the scan will see; 0 if that is not known."""
         if self._options.filter:
             return 0
         part = self._sample.segments / self._sample.of if self._sample else 1

@@ -196,8 +196,8 @@ class SourceGuard:
         """Raise `UserError` without the operator's confirmation."""
         if not self._writes_stopped:
             raise UserError(
-                "Cannot tell whether the replicator is held. Pass the copy's --control-function, or stop all "
-                "writers and pass --writes-stopped."
+                "It is not known whether the replicator is held. Pass the copy's --control-function, or stop "
+                "all writers and pass --writes-stopped."
             )
 
     def before(self) -> None:

@@ -86,7 +86,7 @@ def number(text: str) -> str:
     Raises
     ------
     ValueError
-        The text is no number.
+        The text is not a number.
     """
     # Most numbers are plain integers, which are their own canonical spelling.
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):

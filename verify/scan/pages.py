@@ -1,4 +1,4 @@
-"""Pages of items to rows of keys and digests: the hot path of a scan.
+"""Turns pages of items into rows of keys and digests: the hot path of a scan.
 
 A page is decoded into structures made for the table's attributes (`decode`, `layout`). Encoded again with
 every name and every set in order, two equal items have one text, and its digest goes into the row. Nothing
@@ -7,8 +7,8 @@ here builds an item in Python's own types, which is what reading a table spends 
 Items that are equal can still get different digests, where a service spells equal values differently from
 item to item (DynamoDB does not: it trims numbers, and encodes binary values and strings in one way). Such a
 pair is read again and compared exactly (`canonical`). The opposite does not happen: the text determines the
-item, and the digest is XXH3 with 128 bits. Its seed is a secret of each comparison, so that nobody can make
-items for two tables that differ and share a digest.
+item, and the digest is XXH3 with 128 bits. Its seed is a secret of each comparison, so that no one can create
+different items with the same digest.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Reader:
     keys
         The table's primary key.
     ignored
-        Names of attributes that do not count.
+        Names of attributes that are not compared.
     expiry
         Name of the time to live attribute, if the rows are to have it.
     decoder

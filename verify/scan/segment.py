@@ -1,4 +1,4 @@
-"""Scanning a table, segment by segment, into files of rows."""
+"""Scans a table, segment by segment, into files of rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from verify.scan.work import BlockFile
 PAGE_BYTES = 1024 * 1024
 UNIT_BYTES = 4096
 
-# So that a budget is kept to the second, a page costs at most this part of what a second allows.
+# A page costs at most this part of what the limit allows per second, so that each second keeps to it.
 _PAGE_SHARE = 0.1
 
 
@@ -35,7 +35,7 @@ class ScanPlan:
     filter
         Which items are read.
     ignored
-        Names of attributes that do not count.
+        Names of attributes that are not compared.
     expiry
         Name of the time to live attribute; ``None`` if there is none.
     seed
@@ -53,14 +53,14 @@ class ScanPlan:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far the scan of a segment is: items and read units so far."""
+    """Progress of a segment's scan: items and read units so far."""
 
     items: int
     units: float
 
 
 class SegmentScan:
-    """One segment's scan into one file. What the file holds already is not read again.
+    """The scan of one segment into one file. Pages that the file already holds are not read again.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ class SegmentScan:
             if last is not None and last == previous:
                 side = self._table.side.name
                 raise UserError(
-                    f"{side}: a page of the scan ends where it began, so the scan would never end; "
-                    f"check --{side}-endpoint-url",
+                    f"{side}: a page of the scan ends where it began, so the scan would never end. "
+                    f"Check --{side}-endpoint-url.",
                     side,
                 )
             reached = Reached(reached.items + page.items, reached.units + page.units)
@@ -132,7 +132,7 @@ class SegmentScan:
                 return
 
     def _request(self) -> bytes:
-        """The body of the Scan call but for its end: the start key of each page is passed on as it came."""
+        """Return the body of the Scan call without its end, where each page's start key is added."""
         request = {
             "TableName": self._table.address,
             "Segment": self._segment,
@@ -148,7 +148,7 @@ class SegmentScan:
         return json.dumps(request).encode("ascii")[:-1]
 
     def _page_items(self) -> int | None:
-        """Items of a page that a budget can bear; ``None`` where a whole page is not too much."""
+        """Return how many items a page may have within the limit; ``None`` for a whole page."""
         limit = self._table.calls.limit
         if limit is None or not self._table.items:
             return None
@@ -160,7 +160,7 @@ class SegmentScan:
 
 
 def reached_by(blocks: BlockFile) -> Reached:
-    """How far the scan is that has written these blocks."""
+    """Return the progress of the scan that has written these blocks."""
     return Reached(
         sum(checkpoint["items"] for checkpoint in blocks.checkpoints),
         sum(checkpoint["units"] for checkpoint in blocks.checkpoints),

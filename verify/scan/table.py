@@ -1,4 +1,4 @@
-"""A table that can be read: its description, pages of its scan, single items."""
+"""A table that verify reads: its description, pages of its scan, single items."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Table:
     description
         ``Table`` of DescribeTable, as it was on the wire.
     definition
-        Its settings, if they are to be compared.
+        Its settings, if they are compared.
     limit, stop
         As for `Calls`.
     """
@@ -105,7 +105,8 @@ class Table:
         self.definition = definition
         self.arn: str = description["TableArn"]
         self.name = self.arn.rpartition("/")[2]
-        # By whatever it was described, it is read: a bare name would be a table of the caller's account.
+        # A table that was described by its ARN is read by its ARN. Its name would be a table of the caller's
+        # own account.
         self.address: str = side.table_name or self.name
         self.keys = KeySchema.of(description)
         self._decoder = PageDecoder()
@@ -120,7 +121,7 @@ class Table:
             The table does not exist or cannot be reached.
         """
         if side.table_name is None:
-            raise UserError(f"no {side.name} table; give --{side.name} TABLE", side.name)
+            raise UserError(f"There is no {side.name} table. Pass --{side.name} TABLE.", side.name)
         client = side.client("dynamodb", attempts=_PROBE_ATTEMPTS)
         description = describe(client, side)
         send, _ = sender(side)
@@ -128,12 +129,12 @@ class Table:
 
     @property
     def items(self) -> int:
-        """How many items it holds, as AWS has counted them in the last six hours."""
+        """DynamoDB's item count, which is updated about every six hours."""
         return int(self.description.get("ItemCount", 0))
 
     @property
     def size(self) -> int:
-        """Bytes of its items, counted like `items`."""
+        """DynamoDB's size of the table in bytes, updated like `items`."""
         return int(self.description.get("TableSizeBytes", 0))
 
     @property
@@ -166,7 +167,7 @@ class Table:
         check_identity(self.identity, now, self.side)
 
     def reader(self, ignored: Iterable[str] = (), expiry: str | None = None, seed: int = 0) -> Reader:
-        """What reads pages of this table, for one thread; see `Reader`."""
+        """Return a reader of this table's pages, to be used by one thread; see `Reader`."""
         return Reader(self.keys, ignored, expiry, self._decoder, seed)
 
     def page(self, request: bytes, reader: Reader) -> Page:
@@ -227,12 +228,12 @@ class Table:
             left = unprocessed.get(name, {}).get("Keys", [])
             units = sum(part["CapacityUnits"] for part in answer.get("ConsumedCapacity") or [])
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise BadPage("no answer of BatchGetItem") from error
+            raise BadPage("the body is not that of BatchGetItem") from error
         if len(names) > 1 or name not in (self.address, self.name):
-            # Items of another table, or under a name not looked at, must not pass for items that are missing.
-            raise BadPage(f"asked for {self.address}, answered for {', '.join(sorted(names))}")
+            # Items of another table, or under another name, must not count as missing items.
+            raise BadPage(f"{self.address} was requested and {', '.join(sorted(names))} was returned")
         if left and not items:
-            # DynamoDB names keys it had no throughput for, and calls it a success while one was read.
+            # DynamoDB returns unprocessed keys in a successful answer as long as it has read one key.
             raise ClientError(
                 {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}},
                 "BatchGetItem",
@@ -250,5 +251,5 @@ def _described(body: bytes) -> tuple[dict[str, Any], float]:
         description = json.loads(body)["Table"]
         Identity.of(description)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise BadPage("no answer of DescribeTable") from error
+        raise BadPage("the body is not that of DescribeTable") from error
     return description, 0.0

@@ -1,4 +1,4 @@
-"""The directory a comparison works in: what it has read, so that a killed one can go on."""
+"""The directory of a comparison and its files of rows, from which a killed comparison is resumed."""
 
 from __future__ import annotations
 
@@ -33,41 +33,39 @@ _MARK = b"#\t"
 
 
 def join(directory: Path) -> None:
-    """Belong, until this process ends, to the comparison that works in ``directory``."""
+    """Make this process, until it ends, a part of the comparison that works in ``directory``."""
     fcntl.flock(os.open(directory / _HELPERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_SH)
 
 
 def default_directory() -> Path:
-    """Where comparisons work unless told otherwise: ``verify`` in the user's cache (XDG base directories).
+    """Return the default directory of comparisons: ``verify`` in the user's cache (XDG base directories).
 
     Raises
     ------
     UserError
-        There is no such place, as in a container that runs as a user of a number alone.
+        There is no home directory, as in a container that runs as a user without a name.
     """
     cache = os.environ.get("XDG_CACHE_HOME")
     try:
         root = Path(cache) if cache else Path.home() / ".cache"
     except RuntimeError as error:
-        raise UserError(
-            "this user has no home directory to work in; name a directory with --work-dir"
-        ) from error
+        raise UserError("This user has no home directory. Choose a directory with --work-dir.") from error
     return root / "dynamodb-account-copy" / "verify"
 
 
 class WorkDirectory:
-    """A directory of its own for one comparison: these tables, compared in this way.
+    """The directory of one comparison: these tables, compared with these options.
 
-    It holds keys of the tables, and nothing else of their items but digests and, where values were asked
-    for, the differences: nobody but its owner may look in. It belongs to one process at a time, and to the
-    processes that this one starts.
+    It holds the keys of the tables, digests of their items and the differences, with values if these were
+    requested. Only its owner may read it. It belongs to one process at a time and to the processes that this
+    one starts.
 
     Parameters
     ----------
     base
-        Directory of all comparisons; created if needed.
+        Directory of all comparisons, which is created if needed.
     what
-        What is compared and how, fit for JSON: a comparison goes on only as the very same.
+        What is compared and how, as JSON. Only the same comparison can be resumed.
 
     Attributes
     ----------
@@ -76,14 +74,14 @@ class WorkDirectory:
     started
         When the comparison began (seconds since the epoch).
     seed
-        Of the comparison's digests: 64 random bits.
+        Seed of the comparison's digests: 64 random bits.
     resumed
-        Whether something of an earlier process is in it.
+        Whether it contains work of an earlier process.
 
     Raises
     ------
     UserError
-        Another process is at work in it, or there is nothing to resume.
+        Another process uses it, or there is nothing to resume.
     OSError
         It cannot be written.
     """
@@ -92,8 +90,8 @@ class WorkDirectory:
         text = json.dumps(what, sort_keys=True)
         self.path = base / hashlib.sha256(text.encode()).hexdigest()[:16]
         nothing = UserError(
-            f"there is no interrupted comparison of these tables, compared in this way, in {base}; "
-            "run without --resume, or name its directory with --work-dir"
+            f"There is no interrupted comparison of these tables with these options in {base}. Run without "
+            "--resume, or name its directory with --work-dir."
         )
         if resume and not self.file(_RUN).exists():
             raise nothing
@@ -104,7 +102,7 @@ class WorkDirectory:
             if resume and known is None:
                 raise nothing
             if not resume:
-                # Also what one that was killed while it cleared up has left: its marks would count as ours.
+                # Also remove the rest of a removal that was killed. Its marks would count as ours.
                 self._clear()
                 known = None
             self.resumed = known is not None
@@ -118,21 +116,21 @@ class WorkDirectory:
         return self.path / name
 
     def mark(self, name: str) -> None:
-        """Note for good that something has been done."""
+        """Record that a step has been done."""
         self.file(f"{name}.done").touch()
 
     def marked(self, name: str) -> bool:
-        """Whether it was noted that this has been done."""
+        """Return whether a step was recorded as done."""
         return self.file(f"{name}.done").exists()
 
     def release(self) -> None:
-        """Leave it as it is, for a later process to resume."""
+        """Keep the directory, so that a later process can resume."""
         os.close(self._lock)
 
     def remove(self) -> None:
-        """Delete it: the comparison is over."""
+        """Delete the directory, because the comparison has finished."""
         with suppress(OSError):
-            # All but the locks, before anybody else can take it for an own one.
+            # Remove everything except the locks before another process can lock it.
             self._clear()
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
@@ -140,7 +138,7 @@ class WorkDirectory:
     def _locked(self) -> int:
         while True:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The directory may go at any moment: whoever had it removes it in the end.
+            # Another process may remove the directory at any moment, when it finishes.
             with suppress(FileNotFoundError):
                 lock = os.open(self.file(_LOCK), os.O_RDWR | os.O_CREAT, 0o600)
                 try:
@@ -153,7 +151,7 @@ class WorkDirectory:
                 os.close(lock)
 
     def _await_helpers(self) -> None:
-        """The processes of a comparison that was killed end as soon as they notice."""
+        """Wait for the processes of a killed comparison, which end as soon as they notice."""
         helpers = os.open(self.path / _HELPERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._own(helpers)
@@ -169,13 +167,13 @@ class WorkDirectory:
             except BlockingIOError:
                 if time.monotonic() > give_up:
                     raise UserError(
-                        f"another verify compares these tables in {self.path}; wait for it, "
-                        "or give this one another --work-dir"
+                        f"Another verify compares these tables in {self.path}. Wait for it, or use another "
+                        "--work-dir."
                     ) from None
                 time.sleep(0.05)
 
     def _known(self) -> tuple[float, int] | None:
-        """When the comparison in it began, and its seed."""
+        """Return when the comparison began, and its seed."""
         try:
             run = json.loads(self.file(_RUN).read_text())
             return float(run["started"]), int(run["seed"])
@@ -190,7 +188,7 @@ class WorkDirectory:
         return started, seed
 
     def _clear(self) -> None:
-        # The run first: without it the rest counts for nothing.
+        # The run first. Without it, the other files are ignored.
         self.file(_RUN).unlink(missing_ok=True)
         for entry in self.path.iterdir():
             if entry.name in (_LOCK, _HELPERS_LOCK):
@@ -202,7 +200,7 @@ class WorkDirectory:
 
 
 class BlockFile:
-    """A file of blocks, open for appending; opening it waits for whoever has it open.
+    """A file of blocks, open for appending. Opening it waits until no other process has it open.
 
     Parameters
     ----------
@@ -212,14 +210,14 @@ class BlockFile:
     Attributes
     ----------
     checkpoints
-        Those of the whole blocks that were in the file when it was opened.
+        Checkpoints of the whole blocks that were in the file when it was opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115
         self.checkpoints: list[dict[str, Any]] = []
-        # A thread of a process that is just being ended may still be about to write its last block.
+        # A thread of a process that is ending may still write its last block.
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self._file.truncate(self._recover())
 
@@ -231,7 +229,7 @@ class BlockFile:
         rows
             Whole lines, none of which begins with `TRAILER`.
         checkpoint
-            What has been reached with them.
+            The progress that these rows complete.
 
         Raises
         ------

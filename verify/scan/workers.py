@@ -29,7 +29,7 @@ from verify.scan.work import join
 SideName: TypeAlias = Literal["source", "destination"]
 SIDES: tuple[SideName, SideName] = ("source", "destination")
 
-# More of them only take turns: a page keeps a core busy for ten milliseconds, and a call takes some hundred.
+# More threads only wait for each other: a page keeps a core busy for 10 ms, and a call takes some 100 ms.
 THREADS_EACH = 32
 
 _TURN_SECONDS = 0.05
@@ -215,7 +215,7 @@ def _failure(failures: Any, exit_code: int) -> Exception:
         failure: Exception = failures.get(timeout=1)
     except queue.Empty:
         what = f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
-        return UserError(f"a process that scans was ended {what}")
+        return UserError(f"A scanning process was ended {what}. Run again with --resume.")
     return failure
 
 
@@ -234,7 +234,7 @@ def _work(
     join(jobs[0].path.parent)
     parent = multiprocessing.parent_process()
     if parent is None or not parent.is_alive():
-        # It may have been gone before this one belonged to it: whoever resumes has not waited for this one.
+        # The parent ended before this process joined the directory, so a resumed run has not waited for it.
         os._exit(1)
     stop = threading.Event()
     threading.Thread(target=_end_when_told, args=(told, parent.sentinel, stop), daemon=True).start()
@@ -253,10 +253,10 @@ def _work(
             for name, (side, description, limit) in origins.items()
         }
         share = _Share(tables, plan, jobs, progress)
-        # Pages make no garbage in cycles, and looking for some costs a tenth of the time.
+        # Pages create no reference cycles, and the garbage collector would take a tenth of the time.
         gc.freeze()
         gc.disable()
-        # A thread is done with a page in some milliseconds; turns shorter than that cost another tenth.
+        # A thread processes a page in some milliseconds. Shorter switch intervals cost another tenth.
         sys.setswitchinterval(_TURN_SECONDS)
         threads = min(threads, THREADS_EACH)
         run_all([lambda: share.run(take)] * threads, stop=stop)
@@ -282,7 +282,7 @@ def _end_when_told(told: Connection, parent: int, stop: threading.Event) -> None
     wait([told])
     stop.set()
     wait([parent])
-    # Whoever comes next is to find nobody at work on the files.
+    # The next run must find no process that still writes the files.
     os._exit(1)
 
 

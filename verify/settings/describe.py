@@ -53,9 +53,9 @@ class Index:
     key
         Name, type and role (``"HASH"``, ``"RANGE"``) of each attribute of its key.
     projected
-        Attributes it holds besides keys; ``None``: all.
+        Attributes it holds in addition to keys; ``None`` for all.
     provisioned, maximum, warm
-        As for `Definition`; local indexes have none, they take of the table's.
+        As for `Definition`. Local indexes use the table's capacity and have none.
     """
 
     name: str
@@ -73,10 +73,10 @@ class Encryption:
     Parameters
     ----------
     kind
-        ``"aws_owned"``, ``"aws_managed"`` (the account's ``aws/dynamodb``), ``"customer"``; ``"kms"``: one of
-        these two, DynamoDB itself does not tell them apart.
+        ``"aws_owned"``, ``"aws_managed"`` (the account's ``aws/dynamodb``), ``"customer"``, or ``"kms"`` for
+        one of these two, which DynamoDB itself does not distinguish.
     unread
-        For ``"kms"``: why it is not known which.
+        For ``"kms"``: the reason why the kind is not known.
     """
 
     kind: KeyKind
@@ -85,26 +85,26 @@ class Encryption:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a table is like, apart from its items and its primary key.
+    """The settings of a table, apart from its primary key.
 
     Parameters
     ----------
     side
         ``"source"`` or ``"destination"``.
     name
-        Name of the table, or its ARN where it was given by that.
+        Table name, or its ARN if it was given by ARN.
     arn
         ARN of the table.
     flags
-        Flags that take the AWS CLI to it: ``("--region", "eu-west-1", "--profile", "old")``.
+        AWS CLI flags for its account and Region: ``("--region", "eu-west-1", "--profile", "old")``.
     billing_mode
         ``"PROVISIONED"`` or ``"PAY_PER_REQUEST"``.
     provisioned
-        Units a second, where it is ``"PROVISIONED"``.
+        Units per second, if it is ``"PROVISIONED"``.
     maximum
-        Most request units a second, where it is ``"PAY_PER_REQUEST"``.
+        Maximum request units per second, if it is ``"PAY_PER_REQUEST"``.
     warm
-        What it can take at once; ``None`` where the endpoint does not report it.
+        Units per second that it can serve immediately; ``None`` if the endpoint does not report it.
     table_class
         ``"STANDARD"`` or ``"STANDARD_INFREQUENT_ACCESS"``.
     deletion_protection
@@ -149,10 +149,10 @@ class Definition:
 
 
 def read_definition(client: DynamoDBClient, side: Side, table: Mapping[str, Any]) -> Definition:
-    """Read what a table is set to.
+    """Read the settings of a table.
 
-    What may not be read, or is not known to the endpoint, becomes
-    an `Unreadable`. For a table under a KMS key that key is looked up as well (kms:DescribeKey).
+    A setting that may not be read, or that the endpoint does not support, becomes an `Unreadable`. For a
+    table with a KMS key, the key is also described (kms:DescribeKey).
 
     Parameters
     ----------

@@ -30,11 +30,15 @@ def make_table() -> MakeTable:
     return MakeTable()
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Two empty tables, served, and the command line that compares them."""
-    # Reading the descriptions of AWS's services takes most of a second each time.
+@pytest.fixture(autouse=True)
+def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the descriptions of AWS's services once for all tests, which takes most of a second each time."""
     monkeypatch.setattr(botocore.session, "create_loader", _loader)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Two empty tables, served, and the command line that compares them."""
     source = FakeTable(account="111111111111", page_size=50)
     destination = FakeTable(name="cities-copy", account="222222222222", page_size=50)
     with serving(source, destination) as served:

@@ -301,7 +301,10 @@ def serving(*tables: FakeTable) -> Iterator[Served]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            size = int(self.headers["Content-Length"])
+            body = self.rfile.read(size)
+            if len(body) < size:
+                raise ConnectionError("the client was killed while it sent")
             if self.path.startswith("/2015-03-31/functions/"):
                 status, answer = served.invoke(unquote(self.path.split("/")[3]), body)
             else:

@@ -287,7 +287,7 @@ def test_the_next_step_is_that_of_the_run(
 
     def control(event: Any) -> Any:
         if phase is None:
-            raise RuntimeError("no answer")
+            raise ConnectionError("no answer")
         if event["action"] == "dead-letters":
             return {"count": 0, "dead_letters": []}
         return {"status": {**READY, "phase": phase}}
@@ -727,10 +727,9 @@ def test_no_such_table(world: World, capsys: Captured) -> None:
 
 def test_another_key_schema(world: World, capsys: Captured) -> None:
     world.served.tables["cities-copy"] = FakeTable(name="cities-copy", keys=(("pk", "S"), ("sk", "S")))
-    assert trouble(world, capsys) == (
-        "verify: error: the primary keys differ: pk (S), sk (N) at the source, pk (S), sk (S) at the "
-        "destination; such tables cannot be compared\n"
-    )
+    err = trouble(world, capsys)
+    for fact in ("primary keys differ", "pk (S), sk (N) in the source", "pk (S), sk (S) in the destination"):
+        assert fact in err
     assert world.kept() == []
 
 
@@ -775,8 +774,8 @@ def test_something_else_at_the_endpoint(
     monkeypatch.setattr("tablecopy.dynamodb.errors.Backoff.next", lambda self: 0.0)
     world.served.instead = lambda operation, body: (200, b"<html>") if operation == "Scan" else None
     err = trouble(world, capsys)
-    assert "Scan is answered with something else than DynamoDB's JSON" in err
-    assert re.search("check --(source|destination)-endpoint-url", err)
+    assert "the answer of Scan is not DynamoDB's" in err
+    assert re.search("Check --(source|destination)-endpoint-url", err)
 
 
 def test_a_scan_that_does_not_get_anywhere_ends(world: World, capsys: Captured) -> None:

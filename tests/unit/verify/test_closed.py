@@ -25,8 +25,7 @@ def shell(redirections: str, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-@pytest.mark.parametrize("redirections", ["2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize(("redirections", "processes"), [("2>&-", "1"), ("<&- 2>&-", "2")])
 def test_equal_tables_are_equal_with_stderr_closed(world: World, redirections: str, processes: str) -> None:
     world.fill(same=50)
     done = shell(redirections, "verify", *world.flags("--writes-stopped", "--processes", processes))

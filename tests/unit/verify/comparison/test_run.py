@@ -323,7 +323,7 @@ def test_the_same_table_on_both_sides_is_refused(make_table: Any) -> None:
 
 @pytest.mark.parametrize("keys", [(("pk", "S"),), (("pk", "S"), ("sk", "S")), (("sk", "N"), ("pk", "S"))])
 def test_another_primary_key_is_refused(make_table: Any, keys: Any) -> None:
-    with pytest.raises(UserError, match=r"primary keys differ: pk \(S\), sk \(N\) at the source"):
+    with pytest.raises(UserError, match=r"primary keys differ: pk \(S\), sk \(N\) in the source"):
         compared(make_table([]), make_table([], "destination", keys=keys))
 
 

@@ -149,7 +149,7 @@ def test_apply_needs_to_know_that_nothing_else_writes(
 ) -> None:
     assert world.run("--apply") == 2
     assert world.stored(1) == DESTINATION
-    assert "verify repair: error: Cannot tell whether the replicator is held" in capsys.readouterr().err
+    assert "verify repair: error: It is not known whether the replicator is held" in capsys.readouterr().err
 
 
 def test_apply_makes_the_destination_what_the_source_is(

@@ -185,7 +185,7 @@ def test_a_table_that_is_created_again_while_it_is_read(world: World, side: str,
     assert f"{side}: {table.arn} was deleted and created again while this run read it" in err
     table.before = lambda operation: None
     assert world.run("--resume") == 2
-    assert "there is no interrupted comparison of these tables" in capsys.readouterr().err
+    assert "no interrupted comparison of these tables" in capsys.readouterr().err
 
 
 def test_a_name_that_leads_to_another_account_in_the_end(accounts: Accounts) -> None:

@@ -77,7 +77,7 @@ def test_nothing_is_taken_over_from_one_that_was_killed_while_it_cleared_up(tmp_
 
 
 def test_where_there_is_nothing_to_resume_nothing_is_made(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no interrupted comparison of these tables"):
+    with pytest.raises(UserError, match="no interrupted comparison of these tables"):
         work(tmp_path, resume=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -87,7 +87,7 @@ def test_one_that_was_killed_before_it_began_is_nothing_to_resume(tmp_path: Path
     first = work(tmp_path)
     first.release()
     first.file("run.json").write_text(spoilt)
-    with pytest.raises(UserError, match="there is no interrupted comparison"):
+    with pytest.raises(UserError, match="no interrupted comparison"):
         work(tmp_path, resume=True)
     work(tmp_path).remove()
 
@@ -104,7 +104,7 @@ def test_it_belongs_to_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("verify.scan.work._WAIT_SECONDS", 0.0)
     first = work(tmp_path)
     for resume in (False, True):
-        with pytest.raises(UserError, match=r"another verify compares these tables in .*--work-dir"):
+        with pytest.raises(UserError, match=r"Another verify compares these tables in .*--work-dir"):
             work(tmp_path, resume=resume)
     first.release()
     work(tmp_path, resume=True).remove()

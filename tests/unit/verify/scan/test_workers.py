@@ -117,7 +117,7 @@ def test_a_process_that_is_killed_is_told_of(world: World, scan: Scan) -> None:
             os.kill(workers()[0], signal.SIGKILL)
 
     world.source.before = kill
-    with pytest.raises(UserError, match=r"^a process that scans was ended by signal 9$"):
+    with pytest.raises(UserError, match=r"^A scanning process was ended by signal 9"):
         scan.run()
     world.source.before = lambda operation: None
     # And what it has read is of use.
