@@ -382,7 +382,7 @@ def test_a_run_that_is_sealed_is_not_asked_about(answer: Any, monkeypatch: pytes
     assert fake.asked == [("RequestResponse", "status")]
 
 
-APPLYING = "changes are still being applied; stop the writers to become ready for cutover"
+APPLYING = "changes are still being applied. The run becomes ready for cutover when writes stop"
 
 
 @pytest.mark.parametrize(
