@@ -1,4 +1,4 @@
-"""The chain of marks: each batch of a shard begins where the one before it ended."""
+"""The chain of applied batches: each batch of a shard begins where the previous one ended."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches, sort
 from tablecopy.journal.shards import Shard
 
 
-def advance(shard: Shard, reader: Reader, marks: AppliedBatches, expired_to: float) -> Shard:
-    """Follow the marks over the records that ``reader`` has ahead, and drop these.
+def advance(shard: Shard, reader: Reader, batches: AppliedBatches, expired_to: float) -> Shard:
+    """Follow the applied batches over the records that ``reader`` has ahead, and drop these records.
 
-    Records made before ``expired_to`` (seconds since the epoch) at the beginning of a shard may have left
-    the stream before the mapping came to them; the chain then begins behind them.
+    At the beginning of a shard, records made before ``expired_to`` (seconds since the epoch) may have left
+    the stream before the mapping read them. The chain then begins after them.
     """
     if not reader.ahead:
         return shard
     begin = shard.batch_first or reader.ahead[0].sequence_number
-    known = marks.between(begin, reader.ahead[-1].sequence_number)
+    known = batches.between(begin, reader.ahead[-1].sequence_number)
     if not shard.position:
         _skip_expired(known, reader, expired_to)
     chain: list[AppliedBatch] = []
     records = 0
-    while reader.ahead and (mark := _leading_on(known, reader.ahead)):
-        chain.append(mark)
-        is_own = mark.first == reader.ahead[0].sequence_number
-        dropped = reader.drop_to(mark.last)
-        # A batch may reach beyond what was read by now; of an overlapping one a part was counted before.
-        records += mark.records if is_own else dropped
+    while reader.ahead and (batch := _batch_ahead(known, reader.ahead)):
+        chain.append(batch)
+        is_own = batch.first == reader.ahead[0].sequence_number
+        dropped = reader.drop_to(batch.last)
+        # A batch may reach beyond the records read so far. Part of an overlapping batch was counted before.
+        records += batch.records if is_own else dropped
     if not chain:
         return shard
     return replace(
@@ -40,32 +40,32 @@ def advance(shard: Shard, reader: Reader, marks: AppliedBatches, expired_to: flo
         counted_to="",
         waiting=0,
         records=shard.records + records,
-        puts=shard.puts + sum(mark.puts for mark in chain),
-        deletes=shard.deletes + sum(mark.deletes for mark in chain),
+        puts=shard.puts + sum(batch.puts for batch in chain),
+        deletes=shard.deletes + sum(batch.deletes for batch in chain),
     )
 
 
-def _leading_on(marks: Mapping[str, AppliedBatch], ahead: deque[StreamRecord]) -> AppliedBatch | None:
-    """The mark that covers the first record ahead.
+def _batch_ahead(batches: Mapping[str, AppliedBatch], ahead: deque[StreamRecord]) -> AppliedBatch | None:
+    """Return the applied batch that covers the first record ahead.
 
-    Mostly it is that record's own. But a batch that was applied and not acknowledged may be delivered again
-    in other portions, and the one after it then begins before the record and ends behind it. Its last
-    record tells that it is of this shard.
+    Usually the batch begins with that record. But a batch that was applied and not acknowledged may be
+    delivered again in other portions. The next batch then begins before the record and ends after it. Its
+    last record shows that it belongs to this shard.
     """
-    own = marks.get(sortable(ahead[0].sequence_number))
+    own = batches.get(sortable(ahead[0].sequence_number))
     if own:
         return own
     start = int(ahead[0].sequence_number)
-    here = {seen.sequence_number for seen in ahead}
-    return next((mark for mark in marks.values() if int(mark.first) < start and mark.last in here), None)
+    here = {record.sequence_number for record in ahead}
+    return next((each for each in batches.values() if int(each.first) < start and each.last in here), None)
 
 
-def _skip_expired(marks: Mapping[str, AppliedBatch], reader: Reader, expired_to: float) -> None:
+def _skip_expired(batches: Mapping[str, AppliedBatch], reader: Reader, expired_to: float) -> None:
     before = ""
-    for seen in reader.ahead:
-        if sortable(seen.sequence_number) in marks:
+    for record in reader.ahead:
+        if sortable(record.sequence_number) in batches:
             reader.drop_to(before)
             return
-        if seen.created >= expired_to:
+        if record.created >= expired_to:
             return
-        before = seen.sequence_number
+        before = record.sequence_number

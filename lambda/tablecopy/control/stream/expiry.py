@@ -1,4 +1,4 @@
-"""When a change that has left the stream unapplied is a change that the copy lacks."""
+"""When the copy lacks a change because it left the stream before it was applied."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tablecopy.journal.shards import Shard
 RETENTION_SECONDS = 86_400
 """A stream keeps a record for 24 hours (Streams developer guide)."""
 
-# The mapping may have read a record before it left the stream. It has applied it within the longest time a
-# function may run (Lambda quotas), or it will not.
+# The mapping may have read a record before the record left the stream. The replicator has applied it within
+# the longest time a function may run (Lambda quotas), or it never will.
 _OVERDUE_SECONDS = 900
 
 
 class RecordsExpired(Exception):
-    """Records left the stream before they were applied: the copy lacks changes and cannot get them back."""
+    """Records left the stream before they were applied. The copy permanently lacks these changes."""
 
 
 def check_not_expired(
@@ -27,13 +27,13 @@ def check_not_expired(
     touched: bool,
     gone: Callable[[], bool],
 ) -> None:
-    """Raise RecordsExpired when a change made at ``oldest``, which is not applied, is lost to the copy.
+    """Raise RecordsExpired if the copy lacks an unapplied change that was made at ``oldest``.
 
-    What was changed before ``covered_to``, when the first slice began, shows in what the backfill has read
-    since. It is lost all the same once the replicator has ``touched`` the shard or one before it: a put that
-    was applied, of an item whose deletion was not, leaves the item at the destination for good. A stream
-    that was on for long begins with records that expire just now, so there the record must be ``gone``, and
-    long enough for the mapping not to hold it any more.
+    The backfill has read the result of any change before ``covered_to``, when the first slice began. Such a
+    change is lost all the same once the replicator has ``touched`` the shard or one of its ancestors: a put
+    that was applied to an item whose deletion was not leaves the item in the destination permanently. A
+    stream that was turned on long ago begins with records that expire now. There the record must be ``gone``
+    for longer than the mapping may hold it.
     """
     age = now - oldest
     if age <= RETENTION_SECONDS:
@@ -42,15 +42,16 @@ def check_not_expired(
     if covered and not (touched and age > RETENTION_SECONDS + _OVERDUE_SECONDS and gone()):
         return
     raise RecordsExpired(
-        f"shard {shard.shard_id}: changes made {age / 3600:.0f} hours ago were not applied within the 24 "
-        "hours that a stream keeps them. The copy lacks them: empty the destination and start a new copy"
+        f"changes made {age / 3600:.0f} hours ago left the stream before they were applied (shard "
+        f"{shard.shard_id}; a stream keeps changes for 24 hours). The copy lacks them. Empty the destination "
+        "and start a new copy"
     )
 
 
 def is_touched(shard: Shard, shards: Mapping[str, Shard]) -> bool:
-    """Whether anything of ``shard`` or of those that it followed is known to be applied."""
+    """Return whether any record of ``shard`` or of its ancestors is known to be applied."""
     each: Shard | None = shard
-    # The time a stream keeps its shards bounds the ancestors; that they go round in circles does not happen.
+    # The retention of the stream limits the number of ancestors, and ancestors do not form a circle.
     for _ in range(len(shards) + 1):
         if each is None:
             return False

@@ -1,8 +1,8 @@
-"""The stream as control sees it: which changes have been applied, and how old the oldest other one is.
+"""The progress of the stream: which changes are applied, and how old the oldest unapplied change is.
 
 Lambda does not tell the replicator which shard a batch is of. Control reads the shards itself, as their
-second reader, and finds the replicator's marks in them. A batch is a contiguous run of its shard, and the
-batches of a shard follow one another, so that the marks make a chain from position to position.
+second reader, and finds the batches that the replicator has recorded as applied. A batch is a contiguous
+part of its shard, and the batches of a shard follow each other, so that they form a chain of positions.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from tablecopy.journal.shards import Shard, Shards
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 
-# A batch holds at most 1,000 records (modules/copy, replicator.batch_size), so that this many ahead are
-# enough to know where the chain of marks goes on. While everything read turns out to be applied, a look
-# goes on for this many rounds: a stream of many shards must not keep control from its other work.
+# A batch holds at most 1,000 records (modules/copy, replicator.batch_size), so this many records ahead are
+# enough to find the next batch of the chain. While all records read are applied, reading continues for this
+# many rounds: a stream of many shards must not keep control from its other work.
 _LOOK_AHEAD = PAGE_RECORDS
 _ROUNDS = 10
 
-# A shard takes at most 1,000 writes a second, and control looks about once a second.
+# A shard takes at most 1,000 writes a second, and control reads it about once a second.
 _PAGES_COUNTED = 5
 
-# What only moves on a little from look to look is written to the journal this often.
+# Values that change a little with every read are written to the journal this often.
 _SAVE_EVERY_SECONDS = 30.0
 
-# All that was changed before a shard began is in the one that it follows. Where that one was quiet to its
-# end, its child is quiet as well once it was read for this long.
+# Changes from before a shard began are in its parent. If the parent was empty to its end, the child counts as
+# empty once it has been read for this long.
 _CHILD_EMPTY_SECONDS = 5.0
 
-# The list of shards is as old as this at most; an account may call DescribeStream ten times a second (Streams
-# API reference), for all its copies. A page of the list has up to 100 shards.
+# Maximum age of the list of shards. An account may call DescribeStream ten times a second (Streams API
+# reference) for all its copies. A page of the list has up to 100 shards.
 _LIST_EVERY_SECONDS = 60.0
 _BETWEEN_PAGES_SECONDS = 0.2
 
-# The children of shards that end are asked for one by one.
+# Interval between requests for the children of shards that have ended.
 _CHILDREN_EVERY_SECONDS = 1.0
 
-# Where a stream begins, the mapping and control do not see the same record expire at the same moment.
+# At the beginning of a stream, the mapping and control may see a record expire at different moments.
 _HORIZON_SECONDS = 3600
 
 
 class StreamGone(Exception):
-    """The stream does not exist any more."""
+    """The stream no longer exists."""
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What of the stream is not applied.
+    """The unapplied changes of the stream.
 
     Attributes
     ----------
@@ -64,11 +64,11 @@ class Backlog:
     drained
         Every shard is applied to its closed end or has been empty for long enough.
     records, puts, deletes
-        What has been applied so far.
+        Records that are applied, and the writes that they led to.
     waiting
-        How many changes are not applied: of each shard up to 1,000, or all where control was asked to count.
+        Number of unapplied changes: up to 1,000 of each shard, or all if ``observe`` counted them.
     changed
-        A shard was found not to be empty. Less than that drained is not proved.
+        A shard was found not to be empty. That is more than an unproved ``drained``.
     """
 
     oldest_age: float
@@ -94,14 +94,14 @@ class Stream:
         client: DynamoDBStreamsClient,
         stream_arn: str,
         shards: Shards,
-        marks: AppliedBatches,
+        batches: AppliedBatches,
         clock: Clock,
         drained_after: float,
     ) -> None:
         self._client = client
         self._stream_arn = stream_arn
         self._shards = shards
-        self._marks = marks
+        self._batches = batches
         self._clock = clock
         self._drained_after = drained_after
         self._readers: dict[str, Reader] = {}
@@ -117,28 +117,28 @@ class Stream:
         self._followed: frozenset[str] = frozenset()
 
     def observe(self, covered_to: float, *, count: bool = False) -> Backlog:
-        """Look at all shards once.
+        """Read all shards once.
 
         Parameters
         ----------
         covered_to
-            The backfill has read, or will read, what changes made before this moment (seconds since the
-            epoch) have led to: see expiry.check_not_expired.
+            The backfill has read, or will read, the result of changes made before this moment (seconds since
+            the epoch). See expiry.check_not_expired.
         count
-            Count all changes that are not applied.
+            Count all unapplied changes.
 
         Raises
         ------
         RecordsExpired
             A record expired before it was applied.
         StreamGone
-            There is no such stream.
+            The stream does not exist.
         """
         if self._known is None:
             self._known = self._shards.read_all()
         known = dict(self._known)
         shards = dict(known)
-        overtaken: list[str] = []
+        outdated: list[str] = []
         self._is_list_new = False
         self._list_what_is_due()
         now = self._clock.now()
@@ -153,13 +153,13 @@ class Stream:
                 shard = self._follow(replace(before, iterator=""), covered_to, shards, count=count)
             if shard.finished and not before.finished:
                 self._ended.add(shard_id)
-            if self._is_news(known.get(shard_id), shard) and not self._save(shard):
-                overtaken.append(shard_id)
+            if self._must_save(known.get(shard_id), shard) and not self._save(shard):
+                outdated.append(shard_id)
             shards[shard_id] = shard
         self._followed = frozenset(current)
-        # Overtaken by another reconciler, a look proves nothing. Nor does it while a shard may be unknown.
-        certain = not overtaken and not self._ended
-        if overtaken:
+        # If another reconciler was first, or a shard may be unknown, this read proves nothing.
+        certain = not outdated and not self._ended
+        if outdated:
             self._known = None
         backlog = self._backlog(
             shards,
@@ -167,19 +167,19 @@ class Stream:
             now,
             certain=certain and bool(current) and all(self._is_drained(shards[id_], now) for id_ in current),
         )
-        for shard_id in [*overtaken, *(id_ for id_ in self._readers if shards[id_].finished)]:
+        for shard_id in [*outdated, *(id_ for id_ in self._readers if shards[id_].finished)]:
             self._readers.pop(shard_id, None)
         return backlog
 
     def is_complete(self) -> bool:
-        """List the shards now, and return whether the latest look has followed each of them.
+        """List the shards now, and return whether the latest ``observe`` has read each of them.
 
-        The list that a look goes by may be a minute old. What is said for good needs a new one.
+        The list that ``observe`` uses may be a minute old. A permanent decision needs a new list.
 
         Raises
         ------
         StreamGone
-            There is no such stream.
+            The stream does not exist.
         """
         self._list_all()
         return self._followed.issuperset(self._listed)
@@ -204,10 +204,10 @@ class Stream:
             return shard
         now = self._clock.now()
         if shard.shard_id not in self._readers and not shard.iterator and shard.empty_since is not None:
-            # A reader that begins anew far back may see nothing for a while, whatever there is.
+            # A new reader far back in the shard may see nothing for a while, even if there are records.
             shard = replace(shard, empty_since=now)
         reader = self._reader(shard, covered_to, shards)
-        # Another reconciler may have moved the position on.
+        # Another reconciler may have advanced the position.
         reader.drop_to(shard.position)
         newest = shard.applied_to
         expired_to = min(covered_to, now - RETENTION_SECONDS + _HORIZON_SECONDS)
@@ -217,7 +217,7 @@ class Stream:
             brought = brought or more
             reader.drop_to(shard.position)
             newest = reader.ahead[-1].created if reader.ahead else newest
-            shard = advance(shard, reader, self._marks, expired_to)
+            shard = advance(shard, reader, self._batches, expired_to)
             if reader.ahead or not more:
                 break
         shard = replace(shard, iterator=reader.resume_iterator)
@@ -243,12 +243,12 @@ class Stream:
         if brought:
             return shard
         empty_since = self._empty_since(shard, shards, now)
-        # One empty answer proves nothing. To believe it would hide a change that expires unapplied.
+        # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
         empty = now - empty_since >= self._drained_after
         return replace(shard, applied_to=now if empty else shard.applied_to, empty_since=empty_since)
 
     def _empty_since(self, shard: Shard, shards: Mapping[str, Shard], now: float) -> float:
-        """Since when an empty shard counts as empty."""
+        """Return since when an empty shard counts as empty."""
         if shard.empty_since is not None:
             return shard.empty_since
         parent = shards.get(shard.parent)
@@ -269,8 +269,8 @@ class Stream:
             self._readers[shard.shard_id] = reader
         return reader
 
-    def _is_news(self, before: Shard | None, shard: Shard) -> bool:
-        """Whether a shard is to be written to the journal now."""
+    def _must_save(self, before: Shard | None, shard: Shard) -> bool:
+        """Return whether to write a shard to the journal now."""
         if before is None:
             return True
         if shard == before:
@@ -299,7 +299,7 @@ class Stream:
         return shard.empty_since is not None and now - shard.empty_since >= self._drained_after
 
     def _shard_ids(self, known: Mapping[str, Shard]) -> dict[str, str]:
-        """The shards of the stream, and those that left it unfinished: what they held may be lost.
+        """Return the shards of the stream, and the unfinished shards that have left it.
 
         Returns
         -------
@@ -310,7 +310,7 @@ class Stream:
         return {**unfinished, **self._listed}
 
     def _list_what_is_due(self) -> None:
-        """Bring the list of shards up to date: once a minute, and sooner behind a shard that has ended."""
+        """Update the list of shards once a minute, and sooner after a shard has ended."""
         if self._clock.now() >= self._list_due:
             self._list_all()
         elif self._ended and self._clock.now() >= self._children_due:
@@ -320,7 +320,7 @@ class Stream:
         try:
             children = dict(self._pages(ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent}))
         except StreamGone:
-            # A parent that has left the stream is not found either.
+            # The same error reports a parent that has left the stream.
             self._list_all()
             return
         self._listed |= children
@@ -335,7 +335,7 @@ class Stream:
         self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
 
     def _check_there(self) -> None:
-        """Raise StreamGone if not only a place in the stream is lost, but the stream."""
+        """Raise StreamGone if the stream itself is gone, and not only an iterator."""
         if not self._is_list_new:
             self._list_all()
 
@@ -344,7 +344,7 @@ class Stream:
             try:
                 page = self._client.describe_stream(StreamArn=self._stream_arn, **request)  # type: ignore[arg-type]
             except self._client.exceptions.ResourceNotFoundException as gone:
-                raise StreamGone(f"the stream {self._stream_arn} does not exist any more") from gone
+                raise StreamGone(f"stream {self._stream_arn} no longer exists. Start a new copy") from gone
             for shard in page["StreamDescription"]["Shards"]:
                 yield shard["ShardId"], shard.get("ParentShardId", "")
             last = page["StreamDescription"].get("LastEvaluatedShardId")

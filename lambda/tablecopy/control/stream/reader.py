@@ -1,4 +1,4 @@
-"""Reads the records of one shard: in front of control's position, and how many there are behind that."""
+"""Reads the records of one shard after control's position, and counts the ones that follow."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 
 PAGE_RECORDS = 1_000
-"""What a call of GetRecords answers with at most (API reference)."""
+"""Most records that GetRecords returns (API reference)."""
 
-# GetRecords may take several calls to get to where a shard has records (API reference). A new reader starts
-# at a position that may lie hours back, and so believes only the last of this many empty pages.
+# GetRecords may take several calls to reach a shard's records (API reference). A new reader starts at a
+# position that may be hours old, so it trusts only the last of this many empty pages.
 _EMPTY_PAGES_AT_FIRST = 3
 
 
 class IteratorExpired(Exception):
-    """An iterator, or what it points at, is too old to be read on: begin again at the position."""
+    """An iterator, or the record it points at, is too old. Begin again at the position."""
 
 
 @dataclass(frozen=True)
 class StreamRecord:
-    """A record, as far as control looks at it; ``created`` in seconds since the epoch."""
+    """A record as control uses it; ``created`` is in seconds since the epoch."""
 
     sequence_number: str
     created: float
 
 
 class Reader:
-    """Reads one shard onwards from a position and keeps what is not known to be applied.
+    """Reads one shard from a position and keeps the records that are not known to be applied.
 
     Attributes
     ----------
     ahead
-        The records read and not known to be applied, in their order.
+        Records that were read and are not known to be applied, in order.
     from_horizon
-        There was no position to start from, or it has left the stream.
+        The reader had no position to start from, or the position has left the stream.
     saved
-        When what this reader found was last written to the journal, seconds since the epoch.
+        When the reader's result was last written to the journal, in seconds since the epoch.
     """
 
     def __init__(self, client: DynamoDBStreamsClient, stream_arn: str, shard: Shard, now: float) -> None:
@@ -58,21 +58,21 @@ class Reader:
 
     @property
     def at_closed_end(self) -> bool:
-        """The shard is closed and was read to its end."""
+        """Whether the shard is closed and read to its end."""
         return self._iterator is None
 
     @property
     def resume_iterator(self) -> str:
-        """Where another reader may read on: it finds what is ahead, and no empty pages before that."""
+        """The iterator at which another reader finds the records ahead, without empty pages before them."""
         return self._first_unapplied_page if self.ahead else self._iterator or ""
 
     def read(self, enough: int) -> bool:
-        """Read pages until ``enough`` records are ahead or nothing comes. True if any record came.
+        """Read pages until ``enough`` records are ahead or a page is empty. Returns whether any came.
 
         Raises
         ------
         IteratorExpired
-            This reader is of no more use.
+            This reader cannot continue.
         """
         brought = False
         while self._iterator is not None and len(self.ahead) < enough:
@@ -89,7 +89,7 @@ class Reader:
         return brought
 
     def drop_to(self, position: str) -> int:
-        """Forget the records up to ``position``; returns how many these were."""
+        """Drop the records up to ``position`` and return how many they were."""
         dropped = 0
         while position and self.ahead and int(self.ahead[0].sequence_number) <= int(position):
             self.ahead.popleft()
@@ -99,7 +99,7 @@ class Reader:
         return dropped
 
     def is_gone(self, record: StreamRecord) -> bool:
-        """Whether a record that was read has left the stream since."""
+        """Return whether a record has left the stream since it was read."""
         try:
             self._iterator_at("AT_SEQUENCE_NUMBER", record.sequence_number)
         except (self._client.exceptions.TrimmedDataAccessException, self._gone):
@@ -107,9 +107,9 @@ class Reader:
         return False
 
     def count(self, shard: Shard, enough: int, pages: int) -> tuple[str, int]:
-        """Count the records behind the position: the last one counted, and how many up to it.
+        """Count the records after the position. Returns the last one counted, and how many up to it.
 
-        Behind the first ``enough`` of them every record is read once and not kept, ``pages`` a call.
+        After the first ``enough`` records, each record is read once and not kept, ``pages`` pages a call.
         """
         if len(self.ahead) < enough:
             return "", len(self.ahead)
@@ -139,7 +139,7 @@ class Reader:
             try:
                 return self._iterator_at("AFTER_SEQUENCE_NUMBER", position)
             except (self._client.exceptions.TrimmedDataAccessException, self._gone):
-                # The applied record itself has expired. Whether others have is a matter of time.
+                # The applied record itself has expired. Time shows whether later records have as well.
                 pass
         self.from_horizon = True
         try:
@@ -147,7 +147,7 @@ class Reader:
                 StreamArn=self._stream_arn, ShardId=self._shard_id, ShardIteratorType="TRIM_HORIZON"
             )["ShardIterator"]
         except self._gone:
-            # The shard has expired with all it held.
+            # The shard has expired with all its records.
             return None
 
     def _iterator_at(self, kind: str, sequence_number: str) -> str:
@@ -161,7 +161,7 @@ class Reader:
 
 @dataclass
 class _BacklogCount:
-    """How far records were counted. ``iterator`` is empty before the first page, None at a closed end."""
+    """How far records are counted. ``iterator`` is empty before the first page, None at a closed end."""
 
     counted_to: str
     count: int

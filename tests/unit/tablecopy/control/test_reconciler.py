@@ -286,7 +286,7 @@ class TestWatch:
         scene.streams.deleted = True
         scene.step()
         assert scene.now().phase is Phase.STOPPED
-        assert "does not exist any more" in scene.now().reason
+        assert "no longer exists" in scene.now().reason
         assert not scene.now().resumable
 
     def test_too_many_dead_letters_stop_it_until_it_is_started_again(self, scene: Scene) -> None:

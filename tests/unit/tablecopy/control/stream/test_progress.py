@@ -409,7 +409,7 @@ class TestManyShards:
         scene.look()
         scene.streams.deleted = True
         scene.clock.tick(seconds)
-        with pytest.raises(StreamGone, match="arn:stream does not exist"):
+        with pytest.raises(StreamGone, match="arn:stream no longer exists"):
             scene.look()
         assert not scene.shard().finished
 
