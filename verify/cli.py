@@ -135,7 +135,7 @@ def _next_steps(
     too_many = plan is None and not given.no_repair_plan and comparison.differing > UNASKED
     compared = comparison.compared(plan=str(plan) if plan else None, too_many=too_many)
     # What did not answer for the letters is not waited for again.
-    run = None if compared.letters is None else read_status(places.source, places.control_function)
+    run = None if compared.dead_letters is None else read_status(places.source, places.control_function)
     commands = of_verify(given, places.control_function, places.commands)
     return next_steps(Situation(commands, run=run, compared=compared))
 

@@ -259,7 +259,7 @@ class Comparison:
             differing=self.differing,
             severe=sum(finding.severity == "data" for finding in self.findings),
             unread=sum(unknown(finding) for finding in self.findings),
-            letters=self.open_dead_letters,
+            dead_letters=self.open_dead_letters,
             lag_seconds=self.lag_seconds,
             plan=plan,
             too_many=too_many,

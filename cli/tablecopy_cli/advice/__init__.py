@@ -10,10 +10,10 @@ from tablecopy_cli.advice.steps import (
     CUTOVER,
     before_apply,
     cutover_steps,
+    fix_dead_letters,
     is_go_ahead,
     next_steps,
     proof_text,
-    settle_letters,
 )
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
     "Step",
     "before_apply",
     "cutover_steps",
+    "fix_dead_letters",
     "is_go_ahead",
     "next_steps",
     "phase_name",
     "phase_text",
     "proof_text",
-    "settle_letters",
     "step_lines",
 ]

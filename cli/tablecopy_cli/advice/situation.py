@@ -67,7 +67,7 @@ class Compared:
         Number of findings about settings that can lose data.
     unread
         Number of settings that could not be read.
-    letters
+    dead_letters
         Number of open dead letters; ``None`` if the control function did not answer.
     lag_seconds
         Seconds between two rechecks.
@@ -85,7 +85,7 @@ class Compared:
     differing: int = 0
     severe: int = 0
     unread: int = 0
-    letters: int | None = 0
+    dead_letters: int | None = 0
     lag_seconds: float = 15.0
     plan: str | None = None
     too_many: bool = False

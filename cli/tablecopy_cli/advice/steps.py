@@ -1,4 +1,4 @@
-"""The next steps in their order. They depend on nothing but the `Situation`."""
+"""The next steps in their order. They depend only on the `Situation`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_go_ahead(compared: Compared) -> bool:
         and not compared.restricted
         and not compared.severe
         and not compared.unread
-        and compared.letters == 0
+        and compared.dead_letters == 0
     )
 
 
@@ -70,7 +70,7 @@ def before_apply(*, problems: int, unanswered: bool, applied: str | None) -> lis
     return [*steps, Step(text, "terraform apply")]
 
 
-def settle_letters(commands: Commands) -> list[Step]:
+def fix_dead_letters(commands: Commands) -> list[Step]:
     """Return what to do about dead letters that were just listed."""
     return [
         Step("Change the items in the source table, or the settings of the destination table."),
@@ -109,7 +109,7 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
     if phase == Phase.SEALED:
         return _of_sealed_too_early(commands) if run["reason"] else cutover_steps(commands, begin="rollback")
     if run["dead_letters"] and not run["redrive"]:
-        return [*_letters(run["dead_letters"], run, commands), _watch(commands)]
+        return [*_dead_letters(run["dead_letters"], run, commands), _watch(commands)]
     if phase == Phase.READY and not run["dead_letters"]:
         return cutover_steps(commands)
     if run["problems"]:
@@ -143,10 +143,10 @@ def _restart(run: Status, commands: Commands, text: str = "Fix the problem in th
     return [Step(text), tablecopy_step(commands, "Continue the run.", "start")]
 
 
-def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
+def _dead_letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
     text = f"The destination rejects {count_text(count, 'item')}. List the dead letters and their errors."
     stopped = [tablecopy_step(commands, "Continue the run.", "start")] if _phase(run) == Phase.STOPPED else []
-    return [tablecopy_step(commands, text, "letters"), *stopped, *settle_letters(commands)]
+    return [tablecopy_step(commands, text, "letters"), *stopped, *fix_dead_letters(commands)]
 
 
 # After a comparison
@@ -154,8 +154,8 @@ def _letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
 
 def _after_comparison(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
     before = []
-    if found.letters and _phase(run) not in {Phase.SEALING, Phase.SEALED}:
-        before += _letters(found.letters, run, commands)
+    if found.dead_letters and _phase(run) not in {Phase.SEALING, Phase.SEALED}:
+        before += _dead_letters(found.dead_letters, run, commands)
     before += _settings(found.severe, found.unread)
     if found.verdict == "different":
         return [*before, *_different(found, run, commands)]
@@ -166,7 +166,7 @@ def _after_comparison(found: Compared, run: Status | None, commands: Commands) -
         text = f"Compare everything before you cut over: run it without {flags}."
         return [*before, verify_step(commands, text, *_as_before(found))]
     if before and found.writes_stopped:
-        if not found.letters:
+        if not found.dead_letters:
             # Settings are not part of the items, which need no second comparison.
             return before
         return [*before, _again(found, run, commands)]
@@ -330,7 +330,7 @@ def _after_repair(found: Repaired, run: Status | None, commands: Commands) -> li
         writes_stopped=True,
         severe=found.severe,
         unread=found.unread,
-        letters=run.get("dead_letters", 0) if run else 0,
+        dead_letters=run.get("dead_letters", 0) if run else 0,
     )
     return _after_comparison(proven, run, commands)
 

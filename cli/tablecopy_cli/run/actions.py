@@ -11,7 +11,7 @@ from tablecopy.clock import Clock
 from tablecopy.control.status import Status
 from tablecopy.journal.run import Phase
 from tablecopy.text import duration_text
-from tablecopy_cli.advice import Situation, Step, next_steps, phase_text, settle_letters, step_lines
+from tablecopy_cli.advice import Situation, Step, fix_dead_letters, next_steps, phase_text, step_lines
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, UserError
@@ -21,9 +21,9 @@ from tablecopy_cli.run.copies import Row, Target, console_of, table_of, target_o
 from tablecopy_cli.run.live_view import view_of
 from tablecopy_cli.run.status_text import (
     Outcome,
+    dead_letter_lines,
+    dead_letter_records,
     lacks_changes,
-    letter_lines,
-    letter_records,
     redrive_line,
     state_lines,
     status_lines,
@@ -70,12 +70,12 @@ def letters(options: Any, clock: Clock) -> int:
     target = target_of(options)
     count, found = target.connect().letters(values=options.show_values)
     if options.format == "jsonl":
-        for record in letter_records(count, found):
+        for record in dead_letter_records(count, found):
             print_json(record)
         return EXIT_OK
     style = Style(sys.stdout)
-    steps = ["", *step_lines(settle_letters(target.commands), style)] if count else []
-    print(*wrapped([*letter_lines(count, found, style), *steps], sys.stdout), sep="\n")
+    steps = ["", *step_lines(fix_dead_letters(target.commands), style)] if count else []
+    print(*wrapped([*dead_letter_lines(count, found, style), *steps], sys.stdout), sep="\n")
     return EXIT_OK
 
 

@@ -184,14 +184,14 @@ def redrive_line(status: Status) -> str:
     )
 
 
-def letter_lines(count: int, letters: Sequence[DeadLetterStatus], style: Style) -> Iterator[str]:
+def dead_letter_lines(count: int, found: Sequence[DeadLetterStatus], style: Style) -> Iterator[str]:
     """Yield the lines that show dead letters: how many, and what was rejected and why.
 
     Parameters
     ----------
     count
         How many dead letters there are in all.
-    letters
+    found
         Those that fit into control's answer; their images are shown if it has them.
     style
         Colours of the stream.
@@ -200,7 +200,7 @@ def letter_lines(count: int, letters: Sequence[DeadLetterStatus], style: Style) 
         yield style.green("no dead letters")
         return
     yield style.red(f"{count_text(count, 'dead letter')}: the destination rejects these items")
-    for letter in letters:
+    for letter in found:
         yield f"  {key_text(letter['key'])}"
         since = timestamp(letter["first_seen"])
         number = f", sequence number {letter['sequence_number']}" if letter["sequence_number"] else ""
@@ -209,15 +209,15 @@ def letter_lines(count: int, letters: Sequence[DeadLetterStatus], style: Style) 
         yield f"      {escaped(letter['code'])}: {escaped(letter['message'])}"
         if "image" in letter:
             yield f"      {quoted(letter['image'])}"
-    if len(letters) < count:
-        yield style.dim(f"  ... and {count - len(letters):,} more. Fix these first.")
+    if len(found) < count:
+        yield style.dim(f"  ... and {count - len(found):,} more. Fix these first.")
 
 
-def letter_records(count: int, letters: Sequence[DeadLetterStatus]) -> Iterator[dict[str, Any]]:
+def dead_letter_records(count: int, found: Sequence[DeadLetterStatus]) -> Iterator[dict[str, Any]]:
     """Yield the objects of the JSON Lines: each dead letter, the summary last."""
-    for letter in letters:
-        yield {"type": "letter", **letter}
-    yield {"type": "summary", "letters": count, "listed": len(letters)}
+    for letter in found:
+        yield {"type": "dead_letter", **letter}
+    yield {"type": "summary", "dead_letters": count, "listed": len(found)}
 
 
 # The end of a watch

@@ -104,7 +104,7 @@ class RunWatcher:
     view
         Where the runs are shown.
     clock
-        Tells the time and waits.
+        The time, and how to wait.
     interval
         Seconds from an answer to the next poll. It doubles while polls fail, up to a minute.
     timeout

@@ -17,9 +17,9 @@ from tablecopy_cli.advice import (
     Step,
     before_apply,
     cutover_steps,
+    fix_dead_letters,
     is_go_ahead,
     next_steps,
-    settle_letters,
 )
 from tablecopy_cli.advice.situation import Verdict
 from tests.unit.cli.run.control import NO_RUN, status
@@ -47,7 +47,7 @@ RESTRICTIONS: dict[str, dict[str, Any]] = {
 BLOCKS: dict[str, dict[str, Any]] = {
     "a setting that can lose data": {"severe": 1},
     "a setting that was not read": {"unread": 1},
-    "a dead letter": {"letters": 1},
+    "a dead letter": {"dead_letters": 1},
 }
 
 
@@ -197,9 +197,9 @@ def test_what_can_lose_data_comes_before_the_cutover(
         # A letter of a sealed run cannot be redriven; the tables are equal in spite of it.
         assert not switches(said)
         assert not seals(said)
-    assert said[0] != steps(run_in(phase), compared=replace(found, severe=0, unread=0, letters=0))[0] or (
-        block == "a dead letter" and phase in {"sealing", "sealed"}
-    )
+    assert said[0] != steps(run_in(phase), compared=replace(found, severe=0, unread=0, dead_letters=0))[
+        0
+    ] or (block == "a dead letter" and phase in {"sealing", "sealed"})
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_a_repair_that_would_be_refused_is_not_advised_before_the_obstacle_is_go
 
 
 def test_letters_that_were_listed() -> None:
-    assert commands(settle_letters(WHERE)) == ["tablecopy redrive"]
+    assert commands(fix_dead_letters(WHERE)) == ["tablecopy redrive"]
 
 
 @pytest.mark.parametrize(

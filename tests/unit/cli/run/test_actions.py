@@ -257,8 +257,8 @@ def test_letters_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) 
     answer({"count": 3, "dead_letters": [LETTER]})
     assert run("letters", "--format", "jsonl") == 0
     letter, summary = map(json.loads, capsys.readouterr().out.splitlines())
-    assert letter == {"type": "letter", **LETTER}
-    assert summary == {"type": "summary", "letters": 3, "listed": 1}
+    assert letter == {"type": "dead_letter", **LETTER}
+    assert summary == {"type": "summary", "dead_letters": 3, "listed": 1}
 
 
 def test_seal_waits_until_nothing_can_be_written(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:

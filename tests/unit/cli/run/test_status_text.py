@@ -12,8 +12,8 @@ from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.run.status_text import (
     UNTIL,
     Outcome,
+    dead_letter_lines,
     headline,
-    letter_lines,
     outcome_of,
     state_lines,
     warnings,
@@ -113,7 +113,7 @@ def letter(**changes: Any) -> DeadLetterStatus:
 
 
 def lines(*letters: DeadLetterStatus, more: int = 0) -> list[str]:
-    return list(letter_lines(len(letters) + more, letters, Style(io.StringIO())))
+    return list(dead_letter_lines(len(letters) + more, letters, Style(io.StringIO())))
 
 
 def test_an_item_of_the_backfill_has_no_sequence_number() -> None:

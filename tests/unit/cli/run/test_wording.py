@@ -10,7 +10,7 @@ from tablecopy.control.status import Status
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.run.live_view import LogView
 from tablecopy_cli.run.progress import Rates, time_left
-from tablecopy_cli.run.status_text import headline, letter_lines, redrive_line, state_lines
+from tablecopy_cli.run.status_text import dead_letter_lines, headline, redrive_line, state_lines
 from tablecopy_cli.run.watch import FailedPoll, Snapshot
 from tests.unit.cli.run.control import NO_RUN, HandClock, status
 from tests.unit.cli.run.test_status_text import letter
@@ -57,8 +57,8 @@ def test_a_status() -> None:
 
 
 def test_dead_letters() -> None:
-    assert list(letter_lines(0, [], PLAIN)) == ["no dead letters"]
-    assert list(letter_lines(2, [letter()], PLAIN)) == [
+    assert list(dead_letter_lines(0, [], PLAIN)) == ["no dead letters"]
+    assert list(dead_letter_lines(2, [letter()], PLAIN)) == [
         "2 dead letters: the destination rejects these items",
         '  country="DE"  id=1',
         "      put from the stream, sequence number 100, rejected 3 times since 2026-11-23T09:00:00Z",
