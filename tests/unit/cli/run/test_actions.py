@@ -518,6 +518,91 @@ def test_outputs_without_the_function_ask_for_it(
     assert "--control-function" in capsys.readouterr().err
 
 
+class TestSeveral:
+    """All copies of one Terraform state, as its outputs were recorded: one of three is disabled."""
+
+    @pytest.fixture(autouse=True)
+    def recorded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        outputs = json.loads((Path(__file__).parent / "many_tables.json").read_text())
+        values = {name: output["value"] for name, output in outputs.items()}
+        monkeypatch.setattr(terraform, "read_outputs", lambda directory: values)
+
+    @pytest.fixture
+    def connected(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, Status | UserError]:
+        """What the control functions answer, by their names."""
+        answers: dict[str, Status | UserError] = {
+            "carts-control": status("ready"),
+            "orders-control": status("slice", dead_letters=2),
+        }
+
+        def connect(side: Side, name: str) -> Any:
+            def answer() -> Status:
+                found = answers[name]
+                if isinstance(found, UserError):
+                    raise found
+                return found
+
+            return SimpleNamespace(status=answer)
+
+        monkeypatch.setattr(copies, "ControlFunction", connect)
+        return answers
+
+    @pytest.mark.usefixtures("connected")
+    def test_status_shows_each_in_a_row(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["status"]) == 0
+        shown = capsys.readouterr().out
+        rows = {line.split()[0]: line for line in shown.splitlines() if line}
+        assert all(fact in rows["carts"] for fact in ("ready for cutover", "16 of 16", "3 s", " 0 "))
+        assert all(fact in rows["orders"] for fact in ("copying", "4 of 16", " 2 ", "rejects 2 items"))
+        assert "disabled" in rows["users"]
+        assert "tablecopy status --copy carts" in shown
+        assert "\x1b" not in shown
+
+    def test_one_that_does_not_answer_is_an_error_beside_the_others(
+        self, connected: dict[str, Status | UserError], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        connected["carts-control"] = UserError("no such function\x1b")
+        assert cli.main(["status"]) == 2
+        shown = capsys.readouterr().out
+        assert "no such function\\x1b" in shown
+        assert "copying" in shown
+
+    def test_json_lines_have_an_object_for_each(
+        self, connected: dict[str, Status | UserError], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        connected["carts-control"] = UserError("no such function")
+        assert cli.main(["status", "--format", "jsonl"]) == 2
+        carts, orders, users = map(json.loads, capsys.readouterr().out.splitlines())
+        assert carts == {"type": "error", "copy": "carts", "message": "no such function"}
+        assert (orders["type"], orders["copy"], orders["phase"]) == ("status", "orders", "slice")
+        assert orders["next"][0]["command"].endswith("--copy orders")
+        assert (users["type"], users["copy"]) == ("disabled", "users")
+
+    @pytest.mark.usefixtures("connected")
+    def test_one_is_shown_by_name(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["status", "--copy", "orders"]) == 0
+        assert capsys.readouterr().out.startswith("copying (4 of 16 segments)")
+
+    @pytest.mark.parametrize(
+        ("arguments", "facts"),
+        [
+            (["status", "--copy", "basket"], ['"basket"', "carts, orders, users"]),
+            (["watch", "--copy", "users"], ['"users"', "disabled"]),
+            (["start"], ["--copy", "carts, orders, users"]),
+            (["redrive"], ["--copy", "carts, orders, users"]),
+            (["seal", "--yes"], ["--copy", "carts, orders, users"]),
+            (["preflight", "--from-terraform", "."], ["--copy", "carts, orders, users"]),
+        ],
+    )
+    def test_a_copy_that_is_not_named_is_one_line(
+        self, arguments: list[str], facts: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert all(fact in error for fact in facts)
+
+
 class FakeControl:
     def status(self) -> Status:
         return RUNNING
