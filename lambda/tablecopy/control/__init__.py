@@ -1,1 +1,1 @@
-"""Control: looks at the journal and at AWS, and moves the run on."""
+"""Control: reads the journal and AWS, and moves the run from phase to phase."""

@@ -1,1 +1,1 @@
-"""The journal: a small table in the source account through which the functions agree."""
+"""The journal: a small table in the source account through which the functions coordinate."""

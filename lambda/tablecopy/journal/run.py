@@ -1,4 +1,4 @@
-"""The run: which phase a copy is in, and who may write to the destination in it."""
+"""The run: the phase of a copy, and who may write to the destination in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tablecopy.journal.store import Conflict, Store, Versioned
 
 
 class Phase(StrEnum):
-    """The phases of a run. docs/internals.md says what each allows and what ends it."""
+    """The phases of a run. docs/internals.md describes what each allows and what ends it."""
 
     PREFLIGHT = "preflight"
     PAUSING = "pausing"
@@ -27,7 +27,7 @@ REPLICATING = frozenset({Phase.DRAINING, Phase.READY})
 """The phases in which the replicator may write to the destination."""
 
 DEAD_LETTER_LIMIT = 1_000
-"""So many open dead letters are taken for a fault of the destination, not of single items."""
+"""More open dead letters than this point to an error of the destination, not of single items."""
 
 
 @dataclass(frozen=True)
@@ -37,65 +37,65 @@ class Run(Versioned):
     Attributes
     ----------
     run_id
-        Names the run's executions.
+        Id of the run, which also names its executions.
     stream_arn
-        The stream whose records this run replays; another one (a re-enabled stream) is refused.
+        The stream whose records this run replays. The run rejects another one (a re-enabled stream).
     key_names
-        The key attributes of both tables, as preflight has found them.
+        Key attributes of both tables, as preflight found them.
     total_segments
-        ``TotalSegments`` of the scan, fixed for the run: a checkpoint means nothing under another number.
+        ``TotalSegments`` of the scan, fixed for the run, since a checkpoint is only valid with this number.
     slice, slice_began, slice_ends
-        Number of the latest slice (from 1), when it began, and the moment its workers stop writing.
+        Number of the latest slice (from 1), when it began, and when its workers stop writing.
     scan_began
-        When the first slice began; 0 before it. Everything read by the backfill was read after it.
+        When the first slice began; 0 before it. The backfill reads everything after this moment.
     phase_since
         When this phase began.
     empty_slices
-        Slices in a row that copied nothing.
+        Latest slices in a row that copied nothing.
     failed_workers
-        Workers of the latest slice that gave up before it ended: each of their segments is unfinished.
+        Workers of the latest slice that gave up before it ended and left a segment unfinished.
     copied_before_slice
-        Items copied when the latest slice began, to tell whether it got anywhere.
+        Items copied when the latest slice began, which shows whether the slice copied any.
     rate_measured_since, rate_measured_from
-        Since when the pace of the copying is reckoned, pauses included, and how many items had been copied by
-        then. 0 before the first slice, and from when a stopped run is started again until its next one.
+        When the measurement of the copy rate began, pauses included, and how many items were copied by then.
+        0 before the first slice, and from the restart of a stopped run until its next slice.
     seal_requested
-        An operator has asked to seal the run once it is, on a fresh look, ready.
+        An operator has requested the seal. The run is sealed if the next step finds it still ready.
     confirmed
-        An operator has started the run. One that an apply has begun only writes to an empty destination.
+        An operator has started the run. A run that an apply has begun only writes to an empty destination.
     request
-        Id of the request that started the run last, so that repeating it changes nothing; may be empty.
+        Id of the latest start request, so that repeating it changes nothing; may be empty.
     checked
-        When preflight has found problems first; 0 before that, and again for each start.
+        When preflight found problems first; 0 before its first look and after each start.
     problems
         What preflight waits for.
     reason
-        Why the run is stopped, or what it waits for.
+        Why the run is stopped or what it waits for.
     blocked
-        Everything is copied and applied, and only a person can settle ``reason``. No other phase inherits it.
+        Everything is copied and applied, but an operator must act on ``reason``. Every new phase clears it.
     resumable
-        Whether a stopped run may be continued by ``start``.
+        Whether ``start`` can continue a stopped run.
     workers
-        How many workers share the budgets of read and write capacity at the moment; at least 1.
+        Workers that share the read and write capacity now; at least 1.
     read_ceiling
-        Read units per second that all workers together must not exceed where no budget is set: half of what
-        a provisioned source has. 0 where there is no such limit.
+        Read units per second that all workers together must not exceed if no read capacity is set: half of
+        the source's provisioned capacity. 0 if there is no such limit.
     redrive
-        An operator asked for the dead letters to be tried again, and the slice for it has not ended yet.
+        An operator has requested a redrive, and its slice has not ended.
     redrive_slice
-        The slice whose execution settles dead letters; 0 before the first one.
+        The slice whose execution retries the dead letters; 0 before the first one.
     dead_letter_limit
-        The run stops when more dead letters than this are open.
+        The run stops if more dead letters than this are open.
     destination_id
-        ``TableId`` of the destination as preflight saw it.
+        ``TableId`` of the destination, as preflight found it.
     estimate
         What preflight expects of the run, as JSON text (see control.estimate); empty before it.
     arriving, applying
-        Changes per second, as measured in the latest drain: made at the source, and applied by the
-        replicator at full speed. ``applying`` is 0 as long as nothing was measured.
+        Changes per second, as measured in the latest drain: made in the source table, and applied by the
+        replicator at full speed. ``applying`` is 0 until it is measured.
     window_since, window_age, window_records
-        Where the present measurement of a drain began: when, how old the oldest unapplied change was
-        (seconds), and how many changes had been applied by then.
+        The beginning of the present measurement window of a drain: when, the age of the oldest unapplied
+        change in seconds, and how many changes were applied by then.
     """
 
     run_id: str
@@ -136,12 +136,12 @@ class Run(Versioned):
     rate_measured_from: int = stored_as("rate_measured_from", 0)
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
-        """This run in ``phase`` from ``at`` on."""
+        """Return this run in ``phase`` since ``at``."""
         return replace(self, **{"blocked": False, **changes}, phase=phase, phase_since=at)  # type: ignore[arg-type]
 
 
 class RunRecord:
-    """The one item that holds the run."""
+    """The journal item of the run."""
 
     _KEY = ("run", "state")
 
@@ -149,12 +149,12 @@ class RunRecord:
         self._store = store
 
     def read(self) -> Run | None:
-        """The run as of all acknowledged writes, or None before the first start."""
+        """Return the run after all acknowledged writes, or None before the first start."""
         item = self._store.get(*self._KEY)
         return None if item is None else decode(Run, item)
 
     def create(self, run: Run) -> bool:
-        """Write the first state. False if there is a run already."""
+        """Write the first state. Returns False if there is a run already."""
         try:
             self._store.put(*self._KEY, encode(run), condition="attribute_not_exists(pk)")
         except Conflict:
@@ -162,5 +162,5 @@ class RunRecord:
         return True
 
     def save(self, run: Run) -> Run | None:
-        """Replace the state that ``run`` was derived from; None if somebody else has done so first."""
+        """Replace the state that ``run`` was derived from. Returns None if another writer was first."""
         return self._store.save(*self._KEY, run)

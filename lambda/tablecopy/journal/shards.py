@@ -1,4 +1,4 @@
-"""Shards: how far control has seen each shard of the stream applied."""
+"""Shards: how far each shard of the stream is applied, as control has seen."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from tablecopy.journal.store import Store, Versioned
 
 @dataclass(frozen=True)
 class Shard(Versioned):
-    """What is known of one shard. Times are seconds since the epoch.
+    """Progress of one shard. Times are seconds since the epoch.
 
     Attributes
     ----------
     position
         Sequence number of the last record known to be applied; empty before the first.
     applied_to
-        Every change made before this moment has been applied.
+        Every change made before this moment is applied.
     empty_since
-        Since when repeated reads behind ``position`` have found nothing; None while something is there.
+        Since when repeated reads after ``position`` have found nothing; None while they find a record.
     finished
         The shard is closed and applied to its end.
     records, puts, deletes
-        What the replicator has done for this shard so far.
+        Records of this shard that are applied, and the writes that they led to.
     batch_first
         First sequence number of the batch that led to ``position``.
     parent
-        The shard that this one followed; empty where the stream does not tell.
+        Id of the shard that this one follows; empty if the stream does not report it.
     iterator
-        Where to read on: no record behind ``position`` comes before it. It expires after 15 minutes
-        (GetShardIterator, API reference).
+        Iterator at which to continue: all records after ``position`` come after it. It expires after 15
+        minutes (GetShardIterator, API reference).
     counted_to, waiting
-        The last record that was counted behind ``position``, and how many there are up to it. Only counted
-        while a slice keeps the replicator from them.
+        The last record that was counted after ``position``, and the number of records up to it. Control
+        counts only while a slice pauses the replicator.
     """
 
     shard_id: str
@@ -53,10 +53,10 @@ class Shard(Versioned):
 
 
 class Shards:
-    """The shard items of the journal; only control writes them.
+    """The shard items of the journal. Only control writes them.
 
-    Two of its invocations may overlap. Were the slower one to take a position back, batches would be counted
-    twice, and a shard could count as quiet on the word of an old look.
+    Two invocations of control may overlap. If the slower one moved a position back, batches would be counted
+    twice, and a shard could count as empty because of an old read.
     """
 
     _PK = "shard"
@@ -65,12 +65,12 @@ class Shards:
         self._store = store
 
     def read_all(self) -> dict[str, Shard]:
-        """All shards seen so far, by id."""
+        """Return all shards seen so far, by id."""
         shards = map(_decode, self._store.query(self._PK))
         return {shard.shard_id: shard for shard in shards}
 
     def save(self, shard: Shard) -> Shard | None:
-        """Replace the state that ``shard`` was derived from; None if somebody else has done so first."""
+        """Replace the state that ``shard`` was derived from. Returns None if another writer was first."""
         return self._store.save(
             self._PK, shard.shard_id, shard, is_new=shard.version == 0, without={"shard_id"}
         )

@@ -1,4 +1,4 @@
-"""The journal's table: items by partition and sort key, in DynamoDB's own JSON."""
+"""The journal's table: items by partition key and sort key, in DynamoDB JSON."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ V = TypeVar("V", bound=Versioned)
 
 
 class Conflict(Exception):
-    """A conditional write found the item in another state than expected."""
+    """A conditional write did not find the item in the expected state."""
 
 
 class Store:
-    """Reads are strongly consistent: the functions fence each other through them."""
+    """Reads and writes the journal. Reads are strongly consistent, because the functions fence each other."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def get(self, pk: str, sk: str) -> Json | None:
-        """The item, or None."""
+        """Return the item, or None."""
         response = self._client.call(
             "get_item",
             {"TableName": self._table, "Key": {"pk": text(pk), "sk": text(sk)}, "ConsistentRead": True},
@@ -60,7 +60,7 @@ class Store:
         values: Json | None = None,
         names: dict[str, str] | None = None,
     ) -> None:
-        """Write the whole item. Raises Conflict when ``condition`` does not hold."""
+        """Write the whole item. Raises Conflict if ``condition`` does not hold."""
         self._conditional(
             "put_item",
             {"Item": {"pk": text(pk), "sk": text(sk), **attributes}},
@@ -79,7 +79,7 @@ class Store:
         record
             A dataclass instance with a ``version``, which every write raises by 1.
         is_new
-            There is no such item yet.
+            The item does not exist yet.
         without
             Fields that are not attributes of the item.
 
@@ -107,21 +107,21 @@ class Store:
         return updated
 
     def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
-        """Remove the item. Raises Conflict when ``condition`` does not hold."""
+        """Remove the item. Raises Conflict if ``condition`` does not hold."""
         self._conditional("delete_item", {"Key": {"pk": text(pk), "sk": text(sk)}}, condition, values, None)
 
     def count(self, pk: str) -> int:
-        """How many items a partition has."""
+        """Return the number of items in a partition."""
         request = self._partition(pk) | {"Select": "COUNT"}
         return sum(page["Count"] for page in self._query_pages(request))
 
     def names(self, pk: str) -> set[str]:
-        """The sort keys of a partition."""
+        """Return the sort keys of a partition."""
         request = self._partition(pk) | {"ProjectionExpression": "sk"}
         return {item["sk"]["S"] for page in self._query_pages(request) for item in page["Items"]}
 
     def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
-        """The items of a partition in order of their sort key, from ``first`` to ``last`` when given."""
+        """Yield the items of a partition by sort key, from ``first`` to ``last`` if given."""
         request = self._partition(pk)
         if first is not None and last is not None:
             request["KeyConditionExpression"] += " AND sk BETWEEN :first AND :last"
