@@ -53,8 +53,8 @@ def columns_of(stream: TextIO) -> int | None:
     return columns or shutil.get_terminal_size().columns
 
 
-def broken(text: str, columns: int, *, hanging: int = 0, hard: bool = False) -> list[str]:
-    """Break a line between words into lines of at most ``columns``.
+def broken(text: str, columns: int, *, hanging: int = 0) -> list[str]:
+    """Break a line between words into lines of at most ``columns``; a word that is too long stays whole.
 
     Parameters
     ----------
@@ -64,9 +64,6 @@ def broken(text: str, columns: int, *, hanging: int = 0, hard: bool = False) -> 
         The room; at least twelve columns beside the margin are taken.
     hanging
         Margin of all lines but the first.
-    hard
-        Whether to break words that are too long. Otherwise they stand out, and the terminal breaks them, so
-        that what is copied from it is whole.
 
     Returns
     -------
@@ -85,9 +82,6 @@ def broken(text: str, columns: int, *, hanging: int = 0, hard: bool = False) -> 
             line, gap = " " * hanging, ""
         line += gap + chunk
         gap = ""
-        while hard and width(line) > columns:
-            lines.append(line[:columns])
-            line = " " * hanging + line[columns:]
     return [*lines, line]
 
 
