@@ -94,7 +94,7 @@ _START_SHAPE = "medium"
 _BARE = "import boto3"
 
 # With the phase in which it works, if it is measured to its first answer.
-_FUNCTIONS = {"replicator": "draining", "backfill": "slice", "control": None}
+FUNCTIONS = {"replicator": "draining", "backfill": "slice", "control": None}
 
 
 def measure_cold_start(bench: Bench) -> Iterator[Figure]:
@@ -107,7 +107,7 @@ def measure_cold_start(bench: Bench) -> Iterator[Figure]:
         results = bench.interleaved(
             {
                 _BARE: partial(run, subject, None, {"module": "boto3", "event": None}),
-                **{function: partial(_start, bench, subject, function) for function in _FUNCTIONS},
+                **{function: partial(start, subject, function, bench.seed) for function in FUNCTIONS},
             }
         )
     bare = results.pop(_BARE)
@@ -115,13 +115,20 @@ def measure_cold_start(bench: Bench) -> Iterator[Figure]:
         yield _cold_start_figure(function, taken, bare)
 
 
-def _start(bench: Bench, subject: Subject, function: str) -> Measured:
-    phase = _FUNCTIONS[function]
+def start(subject: Subject, function: str, seed: int) -> Measured:
+    """Have ``subject`` start ``function``, with a first record or item unless it is control.
+
+    Raises
+    ------
+    SubjectFailed
+        It ended with an error, or did not write that item.
+    """
+    phase = FUNCTIONS[function]
     task: dict[str, Any] = {"module": f"tablecopy.handlers.{function}", "event": None}
-    with loopback(ServerOptions(_START_SHAPE, 1, bench.seed)) as server:
+    with loopback(ServerOptions(_START_SHAPE, 1, seed)) as server:
         if phase is not None:
             start_run(server, phase)
-            batch = Batches(_START_SHAPE, bench.seed, records=1).event(1)
+            batch = Batches(_START_SHAPE, seed, records=1).event(1)
             task["event"] = batch if function == "replicator" else {"slice": 1, "segment": 0}
         measured = run(subject, server, task)
     received = (measured.stats or {})["received"]["items"]

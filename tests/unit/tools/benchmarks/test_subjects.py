@@ -12,7 +12,7 @@ from tools.benchmarks import handlers
 from tools.benchmarks.copying import ARTICLE, CLIENT, RESOURCE, TABLECOPY, copy
 from tools.benchmarks.items import Batches
 from tools.benchmarks.server import ServerOptions
-from tools.benchmarks.subject import Subject, SubjectFailed, copy_dynamodb_table, diff_tables, run
+from tools.benchmarks.subject import ROOT, Subject, SubjectFailed, copy_dynamodb_table, diff_tables, run
 
 MEDIUM = ServerOptions("medium", 60, seed=7)
 
@@ -35,6 +35,15 @@ def test_a_hot_key_is_watched() -> None:
     measured = handlers.apply(handlers.TABLECOPY, Batches("small", seed=7, records=40, hot=20), 1)
     assert measured.stats is not None
     assert measured.stats["watched_writes"] == 1
+
+
+@pytest.mark.parametrize("function", handlers.FUNCTIONS)
+def test_a_start_is_measured(function: str) -> None:
+    environment = {"PYTHONPATH": f"{ROOT / 'lambda'}:{ROOT}"}
+    command = [sys.executable, str(ROOT / "tools" / "benchmarks" / "subjects.py"), "cold_start"]
+    result = handlers.start(Subject("cold start", command, environment), function, 7).result
+    assert f"tablecopy.handlers.{function}" in result["modules"]
+    assert result["import_s"] > 0
 
 
 def script(*lines: str) -> Sequence[str]:
