@@ -143,7 +143,10 @@ class _Strings(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
-            self.found.append(Text(node.lineno, re.sub(r"``[^`]+``|`[^`\n]+`", " ", node.value)))
+            code = (
+                r"``[^`]+``|`[^`\n]+`|^( *)[\w, *]+$(?=\n\1 {4}\S)"  # in backquotes, or names of parameters
+            )
+            self.found.append(Text(node.lineno, re.sub(code, " ", node.value, flags=re.MULTILINE)))
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         parts = []

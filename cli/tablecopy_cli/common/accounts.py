@@ -86,9 +86,9 @@ class Side:
         service
             Name as boto3 spells it, for example ``"dynamodb"``.
         connections
-            How many threads will use the client at once.
+            How many threads will use the client in parallel.
         attempts
-            How often a call is tried; few where a mistake in the flags should show at once.
+            How often a call is tried; few where a mistake in the flags should show soon.
         read_timeout
             Seconds to wait for a response; longer than the default where a Lambda function is invoked.
 

@@ -71,7 +71,7 @@ class ControlFunction:
         Parameters
         ----------
         values
-            Whether to have the items' images, too: ``image``, in DynamoDB JSON, where the journal has it.
+            Whether to return the items' images also: ``image``, in DynamoDB JSON, where the journal has it.
         """
         answer = self._ask("dead-letters", values=values)
         if not {"count", "dead_letters"} <= answer.keys():

@@ -93,7 +93,7 @@ class SignIns:
     Parameters
     ----------
     now
-        Tells when borrowed credentials have to be asked for again.
+        The clock by which borrowed credentials expire.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

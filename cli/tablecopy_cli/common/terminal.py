@@ -30,7 +30,7 @@ def question() -> Iterator[None]:
 
 
 class Style:
-    """Colours for a stream; plain text unless it is a terminal that wants them.
+    """Colours for a stream; plain text unless it is a terminal with colors.
 
     Follows https://no-color.org: any non-empty ``NO_COLOR`` switches colours off.
     """

@@ -1,4 +1,4 @@
-"""Text that fits into a terminal: lines are broken between words, and go on below where their text began."""
+"""Text that fits into a terminal: lines break between words and continue below the start of their text."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Commands:
         self._drained_after = drained_after
 
     def start(self, request: str = "") -> Status:
-        """Begin the run, or continue a stopped one. Of two starts at once only one takes effect.
+        """Begin the run, or continue a stopped one. Of two simultaneous starts only one takes effect.
 
         An operator's start also confirms a run that an apply has begun and that still waits in preflight.
 

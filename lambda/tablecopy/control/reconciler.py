@@ -2,7 +2,7 @@
 
 The reconciler writes a phase before it relies on what the phase forbids. It requests every side effect
 (switching the mapping, starting an execution) again whenever the phase requires it. So the reconciler may
-end anywhere, and any number of reconcilers may run at once: the journal lets only one of them move the run.
+end anywhere, and many reconcilers may run in parallel: the journal lets only one of them move the run.
 """
 
 from __future__ import annotations

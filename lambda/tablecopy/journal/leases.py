@@ -125,7 +125,7 @@ _RENEW_AFTER_SECONDS = 5.0
 class Turn:
     """One invocation's claim to be the only running reconciler.
 
-    Two at once do no harm, because the journal lets only one of them change the run. They would double the
+    Two of them do no harm, because the journal lets only one of them change the run. They would double the
     calls to Lambda, Step Functions and the stream, which all copies of an account share.
 
     Parameters

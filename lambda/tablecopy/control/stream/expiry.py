@@ -30,7 +30,7 @@ def check_not_expired(
     """Raise RecordsExpired if the copy lacks an unapplied change that was made at ``oldest``.
 
     The backfill has read the result of any change before ``covered_to``, when the first slice began. Such a
-    change is lost all the same once the replicator has ``touched`` the shard or one of its ancestors: a put
+    change is still lost once the replicator has ``touched`` the shard or one of its ancestors: a put
     that was applied to an item whose deletion was not leaves the item in the destination permanently. A
     stream that was turned on long ago begins with records that expire now. There the record must be ``gone``
     for longer than the mapping may hold it.

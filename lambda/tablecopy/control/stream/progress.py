@@ -1,6 +1,6 @@
 """The progress of the stream: which changes are applied, and how old the oldest unapplied change is.
 
-Lambda does not tell the replicator which shard a batch is of. Control reads the shards itself, as their
+Lambda does not name the shard of a batch to the replicator. Control reads the shards itself, as their
 second reader, and finds the batches that the replicator has recorded as applied. A batch is a contiguous
 part of its shard, and the batches of a shard follow each other, so that they form a chain of positions.
 """
