@@ -80,12 +80,14 @@ class Decoded:
         """
         try:
             if self.fields is None:
-                column = [getattr(item[name], kind) for item in self.items]
+                values = [item[name] for item in self.items]
             else:
-                column = list(map(attrgetter(f"{self.fields[name]}.{kind}"), self.items))
+                values = list(map(attrgetter(self.fields[name]), self.items))
+            column = list(map(attrgetter(kind), values))
         except (KeyError, AttributeError):
-            column = [None]
-        if not all(column):
+            values = column = [None]
+        # A structure of one type always has its value.
+        if isinstance(values[0], Value | None) and not all(column):
             raise BadPage(f"an item has no key attribute {name} of type {kind}")
         return column
 

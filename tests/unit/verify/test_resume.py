@@ -293,7 +293,7 @@ def test_a_table_that_was_made_again_is_another(
     described = interrupted.source.description
     interrupted.source.description = lambda: {**described(), "TableId": "made again"}  # type: ignore[method-assign]
     assert interrupted.run("--resume") == 2
-    assert "there is no interrupted comparison" in capsys.readouterr().err
+    assert "no interrupted comparison" in capsys.readouterr().err
 
 
 def test_without_resume_it_begins_anew(interrupted: World) -> None:
