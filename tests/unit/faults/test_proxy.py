@@ -11,7 +11,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -39,40 +38,22 @@ from tests.e2e.faults.faults import (
 )
 from tests.e2e.faults.proxy import Proxy
 from tests.e2e.faults.rules import Rule
+from tests.loopback import Answer, Request, serving
 
 SEED = 11
 
 
-class Accounts(ThreadingHTTPServer):
+class Accounts:
     """Takes every call and remembers it."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.received: list[tuple[str, dict[str, Any]]] = []
-        accounts = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                operation = self.headers["X-Amz-Target"].rsplit(".", 1)[-1]
-                accounts.received.append((operation, body))
-                answer = {"UnprocessedItems": {}} if operation == "BatchWriteItem" else {"Item": {}}
-                text = json.dumps(answer).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, format: str, *arguments: Any) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+    def answer(self, request: Request) -> Answer:
+        self.received.append((request.operation, json.loads(request.body)))
+        found = {"UnprocessedItems": {}} if request.operation == "BatchWriteItem" else {"Item": {}}
+        return Answer(200, json.dumps(found).encode())
 
     def written(self) -> list[str]:
         return [
@@ -85,9 +66,9 @@ class Accounts(ThreadingHTTPServer):
 
 @pytest.fixture
 def accounts() -> Iterator[Accounts]:
-    with Accounts() as server:
-        yield server
-        server.shutdown()
+    made = Accounts()
+    with serving(made.answer) as made.url:
+        yield made
 
 
 @pytest.fixture

@@ -5,53 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.config import Config
 
+from tests.loopback import Answer, Request, serving
 from tests.unit.tablecopy.validation import check
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/dynamodb/")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Front
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        try:
-            check(operation, body)
-        except Exception as invalid:
-            self._answer(400, b"", {"x-invalid": str(invalid).replace("\n", " ")})
-            self.server.invalid.append(str(invalid))
-            return
-        answer = self.server.moto(operation, dict(self.headers), body)
-        self._answer(answer.status_code, answer.content, {})
-
-    def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the tests' output clean."""
-
-
-class Front(ThreadingHTTPServer):
-    daemon_threads = True
+class Front:
+    """Answers as moto does; ``invalid`` has what botocore's model finds wrong with requests."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = ""
         self.invalid: list[str] = []
         # moto answers the event in which botocore asks whether someone else wants to send a request.
         self._events = (
@@ -66,9 +36,15 @@ class Front(ThreadingHTTPServer):
             .meta.events
         )
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+    def answer(self, request: Request) -> Answer:
+        """Check the request, and let moto answer it."""
+        try:
+            check(request.operation, request.body)
+        except Exception as invalid:
+            self.invalid.append(str(invalid))
+            return Answer(400, b"", {"x-invalid": str(invalid).replace("\n", " ")})
+        found = self.moto(request.operation, dict(request.headers), request.body)
+        return Answer(found.status_code, found.content)
 
     def moto(self, operation: str, headers: dict[str, str], body: bytes) -> Any:
         scope = _SCOPE.search(headers["Authorization"])
@@ -83,12 +59,6 @@ class Front(ThreadingHTTPServer):
 @contextmanager
 def front() -> Iterator[Front]:
     """Start the server; every request it gets is checked against botocore's model."""
-    server = Front()
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    made = Front()
+    with serving(made.answer) as made.url:
+        yield made

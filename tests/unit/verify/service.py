@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
 from tablecopy_cli.common.accounts import Side
+from tests import loopback
+from tests.loopback import Answer, Request
 from tests.unit.tablecopy.validation import check
 from verify import KeySchema, Table
 
@@ -291,52 +291,16 @@ class Served:
 def serving(*tables: FakeTable) -> Iterator[Served]:
     """Serve ``tables`` on 127.0.0.1 while the body runs."""
     served = Served(tables)
-    # An error of a test's own hook would be printed among what the command under test prints. It is raised at
-    # the end instead.
-    failures: list[BaseException] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # An answer is written in two parts: without this the second one waits for the first one's receipt.
-        disable_nagle_algorithm = True
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/2015-03-31/functions/"):
+            status, body = served.invoke(unquote(request.path.split("/")[3]), request.body)
+        else:
+            status, body = served.answer(request.operation, request.body)
+        headers = {"Content-Type": "application/x-amz-json-1.0", "x-amz-crc32": str(served.crc(body))}
+        if status == 404:
+            headers["x-amzn-ErrorType"] = "ResourceNotFoundException"
+        return Answer(status, body, headers)
 
-        def do_POST(self) -> None:
-            size = int(self.headers["Content-Length"])
-            body = self.rfile.read(size)
-            if len(body) < size:
-                raise ConnectionError("the client was killed while it sent")
-            if self.path.startswith("/2015-03-31/functions/"):
-                status, answer = served.invoke(unquote(self.path.split("/")[3]), body)
-            else:
-                status, answer = served.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body)
-            self.send_response(status)
-            if status == 404:
-                self.send_header("x-amzn-ErrorType", "ResourceNotFoundException")
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
-            self.send_header("x-amz-crc32", str(served.crc(answer)))
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        # A client that was killed leaves connections behind: nobody waits for them, or wants to know.
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            error = sys.exc_info()[1]
-            if error is not None and not isinstance(error, ConnectionError):
-                failures.append(error)
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        served.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield served
-        finally:
-            server.shutdown()
-    if failures:
-        raise failures[0]
+    with loopback.serving(answer) as served.url:
+        yield served

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
+
+from tests.loopback import Answer, Request, serving
 
 _ASSUMED = """\
 <AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
@@ -66,26 +66,12 @@ def serving_sts() -> Iterator[Sts]:
     """Serve STS on 127.0.0.1 while the body runs."""
     sts = Sts()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            status, answer = sts.answer(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(status)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer.encode())
+    def answer(request: Request) -> Answer:
+        status, text = sts.answer(request.body)
+        return Answer(status, text.encode(), {"Content-Type": "text/xml"})
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        sts.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield sts
-        finally:
-            server.shutdown()
+    with serving(answer) as sts.url:
+        yield sts
 
 
 class CredentialProcess:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +12,7 @@ from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.run.checks import SideCaller
+from tests.loopback import Answer, Request, serving
 from tests.unit.cli.common.sts import CredentialProcess
 from verify.repair.live_table import LiveTable
 
@@ -34,27 +32,12 @@ class Stranger:
 def stranger() -> Iterator[Stranger]:
     found = Stranger()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            found.calls += 1
-            self.send_response(found.status)
-            self.send_header("Content-Type", found.kind)
-            self.send_header("Content-Length", str(len(found.body)))
-            self.end_headers()
-            self.wfile.write(found.body)
+    def answer(request: Request) -> Answer:
+        found.calls += 1
+        return Answer(found.status, found.body, {"Content-Type": found.kind})
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
+    with serving(answer) as found.url:
+        yield found
 
 
 @pytest.mark.parametrize("status", [200, 302, 403])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import requests
 from moto import mock_aws
+
+from tests.loopback import Answer as Served
+from tests.loopback import Request, serving
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::222222222222:role/look"
@@ -50,26 +51,31 @@ class Aws:
             aws_session_token=credentials["SessionToken"],
         )
 
-    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        """Status and body."""
+    def answer(self, request: Request) -> Served:
+        """What is sent back."""
+        headers, body = request.headers, request.body
         scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("Authorization", ""))
         service = scope[1] if scope else "sts"
         target = headers.get("X-Amz-Target", "")
         name = (
             f"{service}:{target.rpartition('.')[2]}"
             if target
-            else f"{method} {path.partition('?')[0].rstrip('/')}"
+            else f"{request.method} {request.path.partition('?')[0].rstrip('/')}"
         )
         self.asked.append(name)
         if name in self.answers:
             status, content = self.answers[name](json.loads(body or b"{}"))
-            return status, json.dumps(content).encode()
+            return Served(status, json.dumps(content).encode())
         at = "streams.dynamodb" if target.startswith("DynamoDBStreams") else service
         host = f"{at}.{REGION}.amazonaws.com"
         found = requests.request(
-            method, f"https://{host}{path}", headers={**headers, "Host": host}, data=body, timeout=30
+            request.method,
+            f"https://{host}{request.path}",
+            headers={**headers, "Host": host},
+            data=body,
+            timeout=30,
         )
-        return found.status_code, found.content
+        return Served(found.status_code, found.content)
 
 
 @contextmanager
@@ -77,34 +83,5 @@ def served() -> Iterator[Aws]:
     """Serve moto's accounts while the body runs."""
     with mock_aws():
         aws = Aws()
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, answer = aws.answer(self.command, self.path, dict(self.headers), body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_GET = do_POST = _answer  # noqa: N815
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-        with Server(("127.0.0.1", 0), Handler) as server:
-            aws.url = f"http://127.0.0.1:{server.server_port}"
-            thread = threading.Thread(
-                target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-            )
-            thread.start()
-            try:
-                yield aws
-            finally:
-                server.shutdown()
+        with serving(aws.answer) as aws.url:
+            yield aws

@@ -12,16 +12,14 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tablecopy.control.status import Status
+from tests.loopback import Answer, Request, serving
 from tests.unit.cli.run.control import status
 
 ROOT = Path(__file__).parents[4]
@@ -33,34 +31,15 @@ HOME = "\x1b[H"
 _PATIENCE_SECONDS = 30.0
 
 
-class Endpoint(ThreadingHTTPServer):
+class Endpoint:
     """Lambda's endpoint with one function, that says what ``status`` is."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Invoke)
+        self.url = ""
         self.status: Status = status("slice")
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Invoke(BaseHTTPRequestHandler):
-    server: Endpoint
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps({"status": self.server.status}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+    def answer(self, _: Request) -> Answer:
+        return Answer(200, json.dumps({"status": self.status}).encode())
 
 
 class Terminal:
@@ -135,12 +114,9 @@ class Terminal:
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield endpoint
-        endpoint.shutdown()
-        thread.join()
+    made = Endpoint()
+    with serving(made.answer) as made.url:
+        yield made
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from moto import mock_aws
 from tablecopy.dynamodb.client import DynamoDBClient, document, encode
 from tablecopy.dynamodb.errors import NO_ANSWER, is_throttled
 from tablecopy.dynamodb.sessions import RoleSession
+from tests.loopback import Answer
 from tests.unit.tablecopy.fakes import FakeClock, client_error, moto_client
 from tests.unit.tablecopy.loopback import Answering
 
@@ -127,7 +128,7 @@ def test_a_call_without_a_complete_answer_is_tried_again(answering: Answering, c
 
 def test_a_call_succeeds_as_soon_as_it_is_answered(answering: Answering, clock: FakeClock) -> None:
     _, server = answering(503, b"")
-    clock.sleep = lambda seconds: setattr(server, "answer", (200, b"{}", 2, {}))  # type: ignore[method-assign]
+    clock.sleep = lambda seconds: setattr(server, "found", Answer(200, b"{}"))  # type: ignore[method-assign]
     assert DynamoDBClient(Session(), "eu-west-1", clock=clock).call("put_item", PUT) == {}
     assert len(server.requests) == 2
 
