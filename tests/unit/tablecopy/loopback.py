@@ -21,6 +21,7 @@ class Fixed:
 
     def __init__(self, found: Answer) -> None:
         self.found = found
+        self.url = ""
         self.requests: list[bytes] = []
         self.headers: list[Mapping[str, str]] = []
         self.echo = False
@@ -32,7 +33,7 @@ class Fixed:
         self.headers.append(request.headers)
         if self.silent.is_set():
             return None
-        return Answer(self._answer.status, request.body) if self.echo else self.found
+        return Answer(self.found.status, request.body) if self.echo else self.found
 
 
 class Answering(ExitStack):
@@ -51,6 +52,6 @@ class Answering(ExitStack):
         session: Session | None = None,
     ) -> tuple[DynamoDBClient, Fixed]:
         server = Fixed(Answer(status, body, headers or {}, length))
-        url = self.enter_context(serving(server.answer))
-        self._monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        server.url = self.enter_context(serving(server.answer))
+        self._monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
         return DynamoDBClient(session or Session(), "eu-west-1", attempts=1), server

@@ -212,9 +212,8 @@ def test_an_answer_cut_short_is_none(answering: Answering) -> None:
 
 
 def test_nobody_listening(answering: Answering) -> None:
-    client, server = answering(200, b"{}")
-    server.shutdown()
-    server.server_close()
+    client, _ = answering(200, b"{}")
+    answering.close()
     with pytest.raises(EndpointConnectionError) as raised:
         client.send("Scan", BODY)
     assert isinstance(raised.value, NO_ANSWER)
@@ -226,7 +225,7 @@ def test_a_silent_server_is_waited_for_no_longer_than_said(answering: Answering)
     client = DynamoDBClient(
         Session(),
         "eu-west-1",
-        endpoint_url=f"http://127.0.0.1:{server.server_port}",
+        endpoint_url=server.url,
         config=Config(connect_timeout=1, read_timeout=0.05),
     )
     with pytest.raises(ReadTimeoutError) as raised:
