@@ -9,14 +9,29 @@
 'equal'
 """
 
-from verify.comparison.differences import PathChange
-from verify.comparison.options import Options
-from verify.comparison.results import Comparison, Difference, Progress, Sample, SideResult
-from verify.comparison.run import compare
-from verify.scan.identity import KeySchema
-from verify.scan.table import Filter, Table
-from verify.scan.work import WorkDirectory
-from verify.settings.findings import Finding
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verify.comparison.differences import PathChange
+    from verify.comparison.options import Options
+    from verify.comparison.results import Comparison, Difference, Progress, Sample, SideResult
+    from verify.comparison.run import compare
+    from verify.scan.identity import KeySchema
+    from verify.scan.table import Filter, Table
+    from verify.scan.work import WorkDirectory
+    from verify.settings.findings import Finding
+
+_MODULES = (
+    "verify.comparison.differences",
+    "verify.comparison.options",
+    "verify.comparison.results",
+    "verify.comparison.run",
+    "verify.scan.identity",
+    "verify.scan.table",
+    "verify.scan.work",
+    "verify.settings.findings",
+)
 
 __all__ = [
     "Comparison",
@@ -33,3 +48,12 @@ __all__ = [
     "WorkDirectory",
     "compare",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: the command line answers --help without what a comparison needs.
+    if name in __all__:
+        for module in map(import_module, _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,7 @@
-"""Where the two tables are, and who knows about their copy: from the flags, or from Terraform's outputs."""
+"""The two tables and the control function of their copy, from the flags or from Terraform's outputs."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,14 +10,14 @@ from typing import Any
 from tablecopy_cli.common.accounts import Side, is_arn
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import quoted
-from tablecopy_cli.common.options import add_side_options, add_terraform_option, side_from_options
+from tablecopy_cli.common.options import CopyOptions, merge_side
 from tablecopy_cli.common.terraform import Copy, read_copy
 
 _TABLE_ARN = re.compile(r"arn:[^:]+:dynamodb:([^:]+):[^:]+:table/[^/:]+")
 
 
 @dataclass(frozen=True)
-class Places:
+class Targets:
     """Where the tables are, the control function of their copy if there is one, and what Terraform knows.
 
     ``commands`` is the Terraform output of that name, where it was read.
@@ -30,51 +29,29 @@ class Places:
     commands: Mapping[str, Any] | None = None
 
 
-def add_place_options(parser: argparse.ArgumentParser, control: str) -> None:
-    """Add ``--from-terraform``, ``--control-function`` and the flags of both sides.
-
-    Parameters
-    ----------
-    parser
-        Parser of the command.
-    control
-        What the command asks the control function for.
-    """
-    add_terraform_option(parser)
-    parser.add_argument(
-        "--control-function",
-        metavar="NAME",
-        help=f"name or ARN of the copy's control function, {control} (default: the Terraform outputs')",
-    )
-    for side in ("source", "destination"):
-        add_side_options(parser, side, table=True)
-
-
-def places_of(flags: argparse.ArgumentParser, given: argparse.Namespace) -> Places:
-    """Read the flags of `add_place_options` back.
+def targets_of(given: CopyOptions) -> Targets:
+    """Find the tables that the flags name, or that Terraform's outputs name.
 
     Raises
     ------
     UserError
-        Nothing names the tables, or an ARN is not a table ARN or is of another Region than was given.
+        The flags name one table only, nothing names the tables, or an ARN is not a table ARN or is of
+        another Region than was given.
     """
-    names = [given.source_table_name, given.destination_table_name]
-    directory = given.from_terraform
-    if directory is None and given.copy is None and any(names):
+    names = [given.source.table_name, given.destination.table_name]
+    if given.from_terraform is None and given.copy is None and any(names):
         if not all(names):
-            flags.error(
-                "give both --source and --destination, or neither (then Terraform's outputs name them)"
+            raise UserError(
+                "pass both --source and --destination, or neither to read them from Terraform outputs"
             )
-        return Places(
-            located(side_from_options(given, "source")),
-            located(side_from_options(given, "destination")),
-            given.control_function,
+        return Targets(
+            located(merge_side(given.source)), located(merge_side(given.destination)), given.control_function
         )
-    copy = _copy(directory, given.copy)
+    copy = _copy(given.from_terraform, given.copy)
     source, destination = copy.sides()
-    return Places(
-        located(side_from_options(given, "source", source)),
-        located(side_from_options(given, "destination", destination)),
+    return Targets(
+        located(merge_side(given.source, source)),
+        located(merge_side(given.destination, destination)),
         given.control_function or copy.outputs.get("control_function_name"),
         copy.commands,
     )

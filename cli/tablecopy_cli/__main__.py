@@ -1,7 +1,7 @@
-"""``python -m operate`` is ``tablecopy``."""
+"""``python -m tablecopy_cli`` is ``tablecopy``."""
 
 import sys
 
-from tablecopy_cli.run.cli import main
+from tablecopy_cli.app import main
 
 sys.exit(main())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy_cli.run.cli import main as tablecopy
+from tablecopy_cli.app import main as tablecopy
 from tests.e2e.policies import resources, statements
 from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT, LocalAws
 from tools.local.demo.cities import STREAM, TABLE, cities

@@ -14,10 +14,10 @@ import pytest
 
 from tablecopy.control.status import Status
 from tablecopy.metrics.definitions import METRICS, READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED
+from tablecopy_cli.app import main as tablecopy
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run.cli import main as tablecopy
 from tests.e2e.copying import Copy
 from tests.unit.tablecopy.published import Published, published
 from tools.local.accounts import SOURCE_ACCOUNT, LocalAws

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tablecopy_cli.common.errors import UserError
-from verify.scan.table import Filter, Table
-from verify.scan.workers import SideName
+
+if TYPE_CHECKING:
+    from verify.scan.table import Filter, Table
+    from verify.scan.workers import SideName
 
 DEFAULT_SEGMENTS = 4
 DEFAULT_LAG_SECONDS = 15.0
+
+PLAN_LIMIT = 10_000
+"""Up to so many differences a comparison writes a repair plan without being asked."""
 
 # The DynamoDB API reference allows a million segments.
 _MAX_SEGMENTS = 1_000_000

@@ -22,15 +22,13 @@ from tablecopy.text import compact_timestamp, timestamp
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import Item
+from verify.comparison.options import PLAN_LIMIT
 from verify.comparison.results import Comparison, Difference, Kind, Verdict
 from verify.scan.canonical import DIGEST_BYTES
 
 VERSION = 2
 
 _WRITE_AGAIN = "Write the plan again with verify --repair-plan."
-
-UNASKED = 10_000
-"""Number of differences up to which a plan is written without ``--repair-plan``."""
 
 ActionName: TypeAlias = Literal["put", "replace", "delete"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
@@ -275,7 +273,7 @@ class Plan:
 def default_plan(directory: Path, comparison: Comparison) -> Path | None:
     """Return the default path of a comparison's plan; ``None`` if it gets no plan.
 
-    A plan is written only for up to `UNASKED` differences, and if each was read again. The plan of a
+    A plan is written only for up to `PLAN_LIMIT` differences, and if each was read again. The plan of a
     half-copied table would fill the disk.
 
     Parameters
@@ -285,7 +283,7 @@ def default_plan(directory: Path, comparison: Comparison) -> Path | None:
     comparison
         What was found.
     """
-    if comparison.ignored or not 0 < comparison.differing <= UNASKED:
+    if comparison.ignored or not 0 < comparison.differing <= PLAN_LIMIT:
         return None
     differences = [each for each in comparison.differences if each.kind != "expired"]
     if not all(each.checks for each in differences) or not any(each.standing for each in differences):

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tablecopy_cli.common.accounts import Side
+from tablecopy_cli.common.options import CopyOptions
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import Verbatim, escaped
 
@@ -81,7 +83,9 @@ def tablecopy_step(commands: Commands, text: str, *words: str) -> Step:
     return Step(text, command)
 
 
-def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None, copy: str | None = None) -> Commands:
+def of_tablecopy(
+    options: CopyOptions, outputs: Mapping[str, Any] | None, copy: str | None = None
+) -> Commands:
     """Return how commands are written after ``tablecopy``.
 
     Parameters
@@ -93,13 +97,15 @@ def of_tablecopy(options: Any, outputs: Mapping[str, Any] | None, copy: str | No
     copy
         Value of ``--copy`` if there are several copies.
     """
-    flags = tuple(_flags(options, ("source",), copy=copy))
+    flags = tuple(_flags(options, [options.source], copy=copy))
     # With a control function the tables may be unknown.
     knows_tables = bool(options.from_terraform or not options.control_function)
     return Commands(flags, flags if knows_tables else None, outputs)
 
 
-def of_verify(options: Any, control_function: str | None, outputs: Mapping[str, Any] | None) -> Commands:
+def of_verify(
+    options: CopyOptions, control_function: str | None, outputs: Mapping[str, Any] | None
+) -> Commands:
     """Return how commands are written after ``verify`` or ``verify repair``.
 
     Parameters
@@ -111,14 +117,14 @@ def of_verify(options: Any, control_function: str | None, outputs: Mapping[str, 
     outputs
         The Terraform output ``commands`` where it was read.
     """
-    verify = tuple(_flags(options, ("source", "destination")))
+    verify = tuple(_flags(options, [options.source, options.destination]))
     if control_function is None:
         return Commands(None, verify, outputs)
-    return Commands(tuple(_flags(options, ("source",), table=False)), verify, outputs)
+    return Commands(tuple(_flags(options, [options.source], table=False)), verify, outputs)
 
 
 def _flags(
-    options: Any, sides: Sequence[str], *, table: bool = True, copy: str | None = None
+    options: CopyOptions, sides: Sequence[Side], *, table: bool = True, copy: str | None = None
 ) -> Iterator[str]:
     if options.from_terraform:
         yield from ("--from-terraform", options.from_terraform)
@@ -127,13 +133,12 @@ def _flags(
     if options.control_function:
         yield from ("--control-function", options.control_function)
     for side in sides:
-        name = getattr(options, f"{side}_table_name", None)
-        if name and table:
-            yield from (f"--{side}", name)
+        if side.table_name and table:
+            yield from (f"--{side.name}", side.table_name)
         for field in _SIDE_FLAGS:
-            value = getattr(options, f"{side}_{field}", None)
+            value = getattr(side, field)
             if value:
-                yield from (f"--{side}-{field.replace('_', '-')}", value)
+                yield from (f"--{side.name}-{field.replace('_', '-')}", value)
 
 
 def step_lines(steps: Sequence[Step], style: Style) -> Iterator[str]:

@@ -146,7 +146,7 @@ def _restart(run: Status, commands: Commands, text: str = "Fix the problem in th
 def _dead_letters(count: int, run: Status | None, commands: Commands) -> list[Step]:
     text = f"The destination rejects {count_text(count, 'item')}. List the dead letters and their errors."
     stopped = [tablecopy_step(commands, "Continue the run.", "start")] if _phase(run) == Phase.STOPPED else []
-    return [tablecopy_step(commands, text, "letters"), *stopped, *fix_dead_letters(commands)]
+    return [tablecopy_step(commands, text, "dead-letters"), *stopped, *fix_dead_letters(commands)]
 
 
 # After a comparison

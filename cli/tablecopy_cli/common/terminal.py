@@ -32,11 +32,13 @@ def question() -> Iterator[None]:
 class Style:
     """Colours for a stream; plain text unless it is a terminal with colors.
 
-    Follows https://no-color.org: any non-empty ``NO_COLOR`` switches colours off.
+    Follows https://no-color.org and https://force-color.org: any non-empty ``NO_COLOR`` switches colours off,
+    any non-empty ``FORCE_COLOR`` on.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._on = is_live(stream) and not os.environ.get("NO_COLOR")
+        forced = bool(os.environ.get("FORCE_COLOR"))
+        self._on = not os.environ.get("NO_COLOR") and (forced or is_live(stream))
 
     def bold(self, text: str) -> str:
         return self._paint("1", text)

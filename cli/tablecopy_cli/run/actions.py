@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from tablecopy.clock import Clock
@@ -15,6 +17,7 @@ from tablecopy_cli.advice import Situation, Step, fix_dead_letters, next_steps, 
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, UserError
+from tablecopy_cli.common.options import CopyOptions
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import escaped, wrapped
 from tablecopy_cli.run.copies import Row, Target, console_of, table_of, target_of, targets_of
@@ -40,36 +43,36 @@ _ANSWER = "yes"
 _DISABLED = "To copy again, set enabled = true and run terraform apply."
 
 
-def start(options: Any, clock: Clock) -> int:
+def start(copy: CopyOptions, format_: str, clock: Clock) -> int:
     """Start the run or continue a stopped one, and show it after preflight. Returns the exit code."""
-    target = target_of(options)
-    return _shown(target, started(target.connect(), clock), options)
+    target = target_of(copy)
+    return _shown(target, started(target.connect(), clock), format_)
 
 
-def redrive(options: Any, clock: Clock) -> int:
+def redrive(copy: CopyOptions, format_: str) -> int:
     """Request that the dead letters are retried. Returns the exit code."""
-    target = target_of(options)
+    target = target_of(copy)
     status = target.connect().redrive()
-    return _shown(target, status, options, redrive_line(status))
+    return _shown(target, status, format_, redrive_line(status))
 
 
-def seal(options: Any, clock: Clock) -> int:
+def seal(copy: CopyOptions, yes: bool, format_: str, clock: Clock) -> int:
     """Ask for confirmation, seal, and wait for the end. Returns the exit code."""
-    check_answerable(options.yes, sys.stdin)
-    target = target_of(options)
+    check_answerable(yes, sys.stdin)
+    target = target_of(copy)
     function = target.connect()
-    status = None if options.yes else confirmed(function, target)
+    status = None if yes else confirmed(function, target)
     if status is None or status["phase"] != Phase.SEALED:
         status = sealed(function, clock)
-    code = _shown(target, status, options)
+    code = _shown(target, status, format_)
     return EXIT_DIFFERENT if lacks_changes(status) else code
 
 
-def letters(options: Any, clock: Clock) -> int:
+def dead_letters(copy: CopyOptions, show_values: bool, format_: str) -> int:
     """List the dead letters. Returns the exit code."""
-    target = target_of(options)
-    count, found = target.connect().letters(values=options.show_values)
-    if options.format == "jsonl":
+    target = target_of(copy)
+    count, found = target.connect().letters(values=show_values)
+    if format_ == "jsonl":
         for record in dead_letter_records(count, found):
             print_json(record)
         return EXIT_OK
@@ -79,15 +82,15 @@ def letters(options: Any, clock: Clock) -> int:
     return EXIT_OK
 
 
-def status(options: Any, clock: Clock) -> int:
+def status(copy: CopyOptions, format_: str) -> int:
     """Show one run, or all runs of a Terraform state in a table. Returns the exit code."""
-    targets = targets_of(options)
+    targets = targets_of(copy)
     if len(targets) == 1:
-        return _shown(targets[0], targets[0].connect().status(), options)
+        return _shown(targets[0], targets[0].connect().status(), format_)
     with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
         rows = list(pool.map(_row, targets))
     failed = [row for row, target in zip(rows, targets, strict=True) if not row.status and target.function]
-    if options.format == "jsonl":
+    if format_ == "jsonl":
         for row, target in zip(rows, targets, strict=True):
             print_json(_record(target, row))
     else:
@@ -95,22 +98,44 @@ def status(options: Any, clock: Clock) -> int:
     return EXIT_ERROR if failed else EXIT_OK
 
 
-def watch(options: Any, clock: Clock) -> int:
+@dataclass(frozen=True)
+class WatchOptions:
+    """How to watch a run.
+
+    Parameters
+    ----------
+    until
+        Phase to wait for; one of `UNTIL`.
+    interval
+        Seconds between two status calls.
+    timeout
+        Seconds to give up after.
+    format_
+        ``"text"`` or ``"jsonl"``.
+    """
+
+    until: str = "ready"
+    interval: float = 5.0
+    timeout: float = math.inf
+    format_: str = "text"
+
+
+def watch(copy: CopyOptions, options: WatchOptions, clock: Clock) -> int:
     """Watch one run, or all runs of a Terraform state, and print how that ended. Returns the exit code.
 
     With several runs that is the worst of their exit codes.
     """
-    targets = targets_of(options)
+    targets = targets_of(copy)
     enabled = {target.name: target for target in targets if target.function}
     if not enabled:
         raise UserError("every copy is disabled, so there is no run to watch")
     began = clock.now()
-    with view_of(options.format, clock, list(enabled)) as view:
+    with view_of(options.format_, clock, list(enabled)) as view:
         connect = {name: target.connect for name, target in enabled.items()}
         ended = RunWatcher(connect, view, clock, options.interval, options.timeout).until(options.until)
     seconds = round(clock.now() - began, 3)
     code = min((each.outcome for each in ended), key=list(Outcome).index).exit_code
-    if options.format == "jsonl":
+    if options.format_ == "jsonl":
         for each in ended:
             print_json(_summary(enabled[each.copy], each, options, seconds))
     elif len(ended) == 1 == len(targets) and ended[0].snapshot:
@@ -127,9 +152,9 @@ def watch(options: Any, clock: Clock) -> int:
     return code
 
 
-def _shown(target: Target, status: Status, options: Any, first: str = "") -> int:
+def _shown(target: Target, status: Status, format_: str, first: str = "") -> int:
     steps = next_steps(Situation(target.commands, run=status))
-    if options.format == "jsonl":
+    if format_ == "jsonl":
         print_json(target.record("status", {**status, "next": [step.record() for step in steps]}))
     else:
         lines = [*([first] if first else []), *status_lines(status, steps, Style(sys.stdout))]
@@ -172,7 +197,7 @@ def _print_table(rows: Sequence[Row], targets: Sequence[Target]) -> None:
 # The end of a watch
 
 
-def _end(target: Target, ended: Watched, options: Any) -> Iterator[str]:
+def _end(target: Target, ended: Watched, options: WatchOptions) -> Iterator[str]:
     assert ended.snapshot is not None
     run, style = ended.snapshot.status, Style(sys.stdout)
     yield from state_lines(run, style)
@@ -183,7 +208,7 @@ def _end(target: Target, ended: Watched, options: Any) -> Iterator[str]:
     yield from step_lines(_next(target, run), style)
 
 
-def _summary(target: Target, ended: Watched, options: Any, seconds: float) -> dict[str, Any]:
+def _summary(target: Target, ended: Watched, options: WatchOptions, seconds: float) -> dict[str, Any]:
     run = ended.snapshot.status if ended.snapshot else None
     known = run is not None and run["phase"] != "none"
     return target.record(

@@ -18,7 +18,7 @@ from tablecopy_cli.advice.commands import of_tablecopy
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.common.options import side_from_options
+from tablecopy_cli.common.options import CopyOptions, merge_side
 from tablecopy_cli.common.terraform import Copy, choose_copy, read_copies, read_copy
 from tablecopy_cli.common.text import columns_of, escaped
 from tablecopy_cli.run.status_text import tone
@@ -61,7 +61,7 @@ class Target:
         return {"type": type_, **({"copy": self.name} if self.name is not None else {}), **values}
 
 
-def target_of(options: Any) -> Target:
+def target_of(options: CopyOptions) -> Target:
     """Return the one copy that the flags name.
 
     Raises
@@ -75,7 +75,7 @@ def target_of(options: Any) -> Target:
     return _target(options, copy, options.control_function or copy.control_function)
 
 
-def targets_of(options: Any) -> list[Target]:
+def targets_of(options: CopyOptions) -> list[Target]:
     """Return every copy that the flags leave: all of the Terraform state unless one is named.
 
     Raises
@@ -92,17 +92,17 @@ def targets_of(options: Any) -> list[Target]:
     return [_target(options, copy, None if copy.is_disabled else copy.control_function) for copy in copies]
 
 
-def _without_terraform(options: Any) -> Target:
+def _without_terraform(options: CopyOptions) -> Target:
     if options.copy:
         raise UserError("--copy names a copy in Terraform outputs. Pass --from-terraform or remove --copy")
-    source = side_from_options(options, "source")
+    source = merge_side(options.source)
     return Target(None, source, options.control_function, of_tablecopy(options, None))
 
 
-def _target(options: Any, copy: Copy, function: str | None) -> Target:
+def _target(options: CopyOptions, copy: Copy, function: str | None) -> Target:
     source, _ = copy.sides()
     commands = of_tablecopy(options, copy.commands, copy=copy.name)
-    return Target(copy.name, side_from_options(options, "source", source), function, commands, copy)
+    return Target(copy.name, merge_side(options.source, source), function, commands, copy)
 
 
 @dataclass(frozen=True)

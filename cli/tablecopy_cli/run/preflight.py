@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tablecopy.control.estimate import Circumstances, Cost, Estimate, costs, estimate
+from tablecopy.control.estimate import Circumstances, Cost, Estimate, costs
+from tablecopy.control.estimate import estimate as estimate_copy
 from tablecopy.control.tables import described
 from tablecopy.dynamodb.client import Json
-from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices
+from tablecopy.settings import CopySettings
 from tablecopy.text import duration_text, size_text
 from tablecopy_cli.advice import before_apply, step_lines
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, UserError
-from tablecopy_cli.common.options import (
-    add_output_options,
-    add_side_options,
-    add_terraform_option,
-    side_from_options,
-)
+from tablecopy_cli.common.options import CopyOptions, merge_side
 from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import read_copy
 from tablecopy_cli.common.text import escaped, wrapped
@@ -47,21 +42,25 @@ _LABELS: dict[Verdict, str] = {
     "not_checked": "not checked",
 }
 
-DESCRIPTIONS = {
-    "preflight": "Check both accounts before you apply the copy. Reads only.",
-    "estimate": "Estimate how long a copy takes, what it costs, and how long writers stop at the cutover.",
-}
-HELP = {
-    "preflight": "check both accounts before you apply the copy",
-    "estimate": "estimate time and cost before you apply the copy",
-}
-EPILOG = """\
-exit codes: 0 no problem was found, 1 a problem was found, 2 error, 130 interrupted
 
-examples:
-  tablecopy preflight --source orders --source-profile old --destination-profile new
-  tablecopy estimate --source orders --source-profile old --changes-per-second 50 --days 3
-"""
+@dataclass(frozen=True, kw_only=True)
+class EstimateOptions:
+    """What a copy is to be checked or estimated for.
+
+    Parameters
+    ----------
+    copy
+        The tables, as the flags name them.
+    settings, circumstances
+        What decides time and cost.
+    format_
+        ``"text"`` or ``"jsonl"``.
+    """
+
+    copy: CopyOptions
+    settings: CopySettings
+    circumstances: Circumstances
+    format_: str = "text"
 
 
 @dataclass(frozen=True)
@@ -86,34 +85,18 @@ class Cutover:
     verify_limit: str
 
 
-def add_commands(commands: Any) -> None:
-    """Add both commands to the parser of ``tablecopy``."""
-    for name, description in DESCRIPTIONS.items():
-        command = commands.add_parser(
-            name,
-            help=HELP[name],
-            description=description,
-            epilog=EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.set_defaults(run=run)
-        for side in ("source", "destination"):
-            add_side_options(command, side, table=True)
-        add_terraform_option(command)
-        _add_settings(command)
-        add_output_options(command)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run one of the commands; returns the exit code."""
+def estimate(options: EstimateOptions) -> int:
+    """Show what the copy takes; returns the exit code."""
     # What imports took before this line is nearly all that the process has computed.
+    _show_estimate(options, *_sides(options.copy)[:2], time.process_time())
+    return EXIT_OK
+
+
+def preflight(options: EstimateOptions) -> int:
+    """Check what prevents the copy; returns the exit code."""
     imports = time.process_time()
-    source, destination, own_mapping = _places(options)
-    settings, given = _settings(options), _circumstances(options)
-    if options.command == "estimate":
-        _show_estimate(options, source, destination, settings, given, imports)
-        return EXIT_OK
-    checks = Checks(source, destination, settings, own_mapping)
+    source, destination, own_mapping = _sides(options.copy)
+    checks = Checks(source, destination, options.settings, own_mapping)
     count: Counter[Verdict] = Counter()
     unanswered = 0
     style = Style(sys.stdout)
@@ -122,14 +105,14 @@ def run(options: argparse.Namespace) -> int:
         unanswered += result.is_unanswered
         _show(options, style, result)
     if checks.source_description is not None:
-        for result in _expected(options, checks, source, destination, settings, given, imports):
+        for result in _expected(options, checks, source, destination, imports):
             count[result.result] += 1
             _show(options, style, result)
     code = EXIT_DIFFERENT if count["problem"] else EXIT_OK
     steps = before_apply(
-        problems=count["problem"], unanswered=bool(unanswered), applied=options.from_terraform
+        problems=count["problem"], unanswered=bool(unanswered), applied=options.copy.from_terraform
     )
-    if options.format == "jsonl":
+    if options.format_ == "jsonl":
         print_json(
             {
                 "type": "summary",
@@ -154,8 +137,8 @@ def _summary(count: Mapping[Verdict, int], *, whole: bool) -> str:
     return f"No problem found: {found}."
 
 
-def _show(options: argparse.Namespace, style: Style, result: Result) -> None:
-    if options.format == "jsonl":
+def _show(options: EstimateOptions, style: Style, result: Result) -> None:
+    if options.format_ == "jsonl":
         print_json(result.record())
         return
     paint = {
@@ -176,18 +159,17 @@ def _show(options: argparse.Namespace, style: Style, result: Result) -> None:
 
 
 def _expected(
-    options: argparse.Namespace,
+    options: EstimateOptions,
     checks: Checks,
     source: Side,
     destination: Side,
-    settings: CopySettings,
-    given: Circumstances,
     imports: float,
 ) -> Iterator[Result]:
     description = checks.source_description
     assert description is not None
-    expected = estimate(description, checks.destination_description or _like(description), settings)
-    bill = costs(expected, settings, given)
+    settings = options.settings
+    expected = estimate_copy(description, checks.destination_description or _like(description), settings)
+    bill = costs(expected, settings, options.circumstances)
     yield Result("cost", "pass", f"{_money(sum(cost.cost for cost in bill), settings)} in total; {_HOW}")
     yield Result(
         "time", "pass", f"{duration_text(expected.seconds)} of copying; the limit is {expected.limit_reason}"
@@ -204,28 +186,26 @@ _HOW = "tablecopy estimate lists each part"
 
 
 def _show_estimate(
-    options: argparse.Namespace,
+    options: EstimateOptions,
     source: Side,
     destination: Side,
-    settings: CopySettings,
-    given: Circumstances,
     imports: float,
 ) -> None:
-    description = _described(source)
+    description, settings = _described(source), options.settings
     if description is None:
         raise UserError(
             f"there is no table {source.table_name}. Check --source, --source-region and --source-profile",
             "source",
         )
     written = _destination_if_any(source, destination)
-    expected = estimate(description, written or _like(description), settings)
-    bill = costs(expected, settings, given)
+    expected = estimate_copy(description, written or _like(description), settings)
+    bill = costs(expected, settings, options.circumstances)
     try:
         stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
         unknown = ""
     except UserError as error:
         stop, unknown = None, unanswered("cutover", error).message
-    if options.format == "jsonl":
+    if options.format_ == "jsonl":
         print_json(
             {
                 "type": "estimate",
@@ -356,105 +336,19 @@ def _destination_if_any(source: Side, destination: Side) -> Json | None:
         return None
 
 
-# Flags
-
-
-def _add_settings(command: argparse.ArgumentParser) -> None:
-    defaults, given, prices = CopySettings(), Circumstances(), Prices()
-    group = command.add_argument_group("settings of the copy (unset: the module's defaults)")
-    group.add_argument(
-        "--segments", type=_count, default=defaults.total_segments, metavar="N", help="backfill.segments"
-    )
-    group.add_argument(
-        "--concurrency", type=_count, default=defaults.concurrency, metavar="N", help="backfill.concurrency"
-    )
-    group.add_argument(
-        "--read-capacity", type=_positive, metavar="UNITS", help="backfill.read_capacity, units per second"
-    )
-    group.add_argument(
-        "--write-capacity", type=_positive, metavar="UNITS", help="backfill.write_capacity, units per second"
-    )
-    group.add_argument(
-        "--quiet-seconds",
-        type=_count,
-        default=defaults.drained_after_seconds,
-        metavar="SECONDS",
-        help=f"control.drained_after_seconds (default: {defaults.drained_after_seconds})",
-    )
-    group.add_argument("--allow-items", action="store_true", help="destination_table.allow_items")
-    group = command.add_argument_group("circumstances, for the cost")
-    group.add_argument(
-        "--changes-per-second",
-        type=_number,
-        default=given.changes_per_second,
-        metavar="N",
-        help="writes to the source table while the copy runs (default: 0)",
-    )
-    group.add_argument(
-        "--days",
-        type=_positive,
-        metavar="N",
-        help="days until the cutover (default: the backfill, at least 1)",
-    )
-    group.add_argument(
-        "--shards",
-        type=_count,
-        default=given.shards,
-        metavar="N",
-        help="open shards of the stream (default: 1)",
-    )
-    group.add_argument(
-        "--nat", action="store_true", help="the functions are in a VPC with a NAT gateway to DynamoDB"
-    )
-    group = command.add_argument_group("prices (unset: AWS's list prices in us-east-1)")
-    for field in fields(Prices):
-        value = getattr(prices, field.name)
-        name = "--currency" if field.name == "currency" else f"--price-{field.name.replace('_', '-')}"
-        group.add_argument(
-            name,
-            dest=f"price_{field.name}",
-            type=str if field.name == "currency" else _number,
-            default=value,
-            metavar="CODE" if field.name == "currency" else "PRICE",
-            help=f"default: {value:.10g}" if isinstance(value, float) else f"default: {value}",
-        )
-
-
-def _settings(options: argparse.Namespace) -> CopySettings:
-    return CopySettings(
-        total_segments=options.segments,
-        concurrency=options.concurrency,
-        unreserved_concurrency=options.concurrency + 1 + CONTROL_FUNCTIONS,
-        drained_after_seconds=options.quiet_seconds,
-        allow_nonempty_destination=options.allow_items,
-        prices=Prices(**{field.name: getattr(options, f"price_{field.name}") for field in fields(Prices)}),
-        read_capacity=options.read_capacity,
-        write_capacity=options.write_capacity,
-    )
-
-
-def _circumstances(options: argparse.Namespace) -> Circumstances:
-    return Circumstances(
-        changes_per_second=options.changes_per_second,
-        shards=options.shards,
-        days=options.days,
-        nat=options.nat,
-    )
-
-
-def _places(options: argparse.Namespace) -> tuple[Side, Side, str | None]:
+def _sides(options: CopyOptions) -> tuple[Side, Side, str | None]:
     """Return both sides, and the UUID of the copy's own mapping if it is applied already."""
     outputs: Mapping[str, Any] = {}
     source = destination = None
     if options.from_terraform:
         copy = read_copy(options.from_terraform, options.copy)
         outputs, (source, destination) = copy.outputs, copy.sides()
-    elif not options.source_table_name:
+    elif not options.source.table_name:
         raise UserError(
             "no table given. Pass --source TABLE, or --from-terraform DIR for a copy that is applied"
         )
-    source = side_from_options(options, "source", source)
-    destination = side_from_options(options, "destination", destination)
+    source = merge_side(options.source, source)
+    destination = merge_side(options.destination, destination)
     if not destination.table_name:
         # As Terraform does without destination_table.name.
         assert source.table_name is not None
@@ -463,26 +357,3 @@ def _places(options: argparse.Namespace) -> tuple[Side, Side, str | None]:
     if not destination.region and not destination.profile:
         destination = replace(destination, region=source.region)
     return source, destination, outputs.get("event_source_mapping_uuid")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    number = _number(text)
-    if not number:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tablecopy.control.status import Status
-from tablecopy_cli.run.cli import main as tablecopy
+from tablecopy_cli.app import main as tablecopy
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import Stand, all_copied, is_ready

@@ -13,11 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.control.status import DeadLetterStatus, Status
+from tablecopy_cli import app
 from tablecopy_cli.common import terraform
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction, Throttled
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.run import cli, copies
+from tablecopy_cli.run import copies
 from tests.unit.cli.run.control import NO_RUN, HandClock, status
 
 RUNNING = status(
@@ -90,12 +91,12 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
         return fake
 
     clock = HandClock()
-    monkeypatch.setattr(cli, "Clock", lambda: clock)
+    monkeypatch.setattr(app, "Clock", lambda: clock)
     return make
 
 
 def run(*arguments: str) -> int:
-    return cli.main([*arguments, "--control-function", "control", "--source-region", "eu-west-1"])
+    return app.main([*arguments, "--control-function", "control", "--source-region", "eu-west-1"])
 
 
 def test_status_as_text(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,7 +236,7 @@ def test_redrive_as_json_lines_is_the_status_alone(answer: Any, capsys: pytest.C
 
 def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     fake = answer({"count": 1, "dead_letters": [LETTER]})
-    assert run("letters") == 0
+    assert run("dead-letters") == 0
     assert fake.asked == [("RequestResponse", "dead-letters")]
     assert 'id="a"' in capsys.readouterr().out
 
@@ -243,19 +244,19 @@ def test_letters_are_listed(answer: Any, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(("flags", "values"), [([], False), (["--show-values"], True)])
 def test_values_leave_control_on_request_only(answer: Any, flags: list[str], values: bool) -> None:
     fake = answer({"count": 0, "dead_letters": []})
-    assert run("letters", *flags) == 0
+    assert run("dead-letters", *flags) == 0
     assert fake.payloads == [{"action": "dead-letters", "values": values}]
 
 
 def test_letters_with_values(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer({"count": 1, "dead_letters": [{**LETTER, "image": {"id": {"S": "a"}, "n": {"N": "1"}}}]})
-    assert run("letters", "--show-values") == 0
+    assert run("dead-letters", "--show-values") == 0
     assert '{"id": {"S": "a"}, "n": {"N": "1"}}' in capsys.readouterr().out
 
 
 def test_letters_as_json_lines(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer({"count": 3, "dead_letters": [LETTER]})
-    assert run("letters", "--format", "jsonl") == 0
+    assert run("dead-letters", "--format", "jsonl") == 0
     letter, summary = map(json.loads, capsys.readouterr().out.splitlines())
     assert letter == {"type": "dead_letter", **LETTER}
     assert summary == {"type": "summary", "dead_letters": 3, "listed": 1}
@@ -317,7 +318,7 @@ def test_a_seal_says_what_it_does_and_asks(
     monkeypatch.setattr(terraform, "read_outputs", lambda directory: outputs)
     fake = answer({"status": READY}, {"status": {**READY, "phase": "sealing"}}, {"status": SEALED})
     monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
-    assert cli.main(["seal"]) == 0
+    assert app.main(["seal"]) == 0
     assert [action for _, action in fake.asked][:2] == ["status", "seal"]
     asked = capsys.readouterr().err
     assert all(fact in asked for fact in ("orders (region eu-west-1, profile old)", "orders-new", "Type yes"))
@@ -475,7 +476,7 @@ def test_terraform_outputs_name_the_copy(
     monkeypatch.setattr(
         copies, "ControlFunction", lambda side, name: made.append((side, name)) or FakeControl()
     )
-    assert cli.main(["status", "--source-profile", "other"]) == 0
+    assert app.main(["status", "--source-profile", "other"]) == 0
     assert made == [
         (Side("source", table_name="orders", region="eu-west-1", profile="other"), "from-terraform")
     ]
@@ -492,7 +493,7 @@ def test_a_watch_from_terraform_knows_its_commands(
     }
     monkeypatch.setattr(terraform, "read_outputs", lambda directory: outputs)
     fake = answer({"status": {**RUNNING, "phase": "ready"}})
-    assert cli.main(["watch"]) == 0
+    assert app.main(["watch"]) == 0
     assert (
         "  6. Turn on TTL on the destination table.\n     aws dynamodb update-time-to-live\n"
         in capsys.readouterr().out
@@ -506,7 +507,7 @@ def test_outputs_of_a_disabled_copy_are_no_copy(
     # Terraform keeps no output that is null, but a null inside one.
     disabled = {"tables": {}, "commands": {"status": None, "verify": "verify"}}
     monkeypatch.setattr(terraform, "read_outputs", lambda directory: disabled)
-    assert cli.main(["status"]) == 2
+    assert app.main(["status"]) == 2
     assert "the copy in this directory is disabled" in capsys.readouterr().err
 
 
@@ -514,7 +515,7 @@ def test_outputs_without_the_function_ask_for_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(terraform, "read_outputs", lambda directory: {"tables": {}})
-    assert cli.main(["status"]) == 2
+    assert app.main(["status"]) == 2
     assert "--control-function" in capsys.readouterr().err
 
 
@@ -549,7 +550,7 @@ class TestSeveral:
 
     @pytest.mark.usefixtures("connected")
     def test_status_shows_each_in_a_row(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert cli.main(["status"]) == 0
+        assert app.main(["status"]) == 0
         shown = capsys.readouterr().out
         rows = {line.split()[0]: line for line in shown.splitlines() if line}
         assert all(fact in rows["carts"] for fact in ("ready for cutover", "16 of 16", "3 s", " 0 "))
@@ -562,7 +563,7 @@ class TestSeveral:
         self, connected: dict[str, Status | UserError], capsys: pytest.CaptureFixture[str]
     ) -> None:
         connected["carts-control"] = UserError("no such function\x1b")
-        assert cli.main(["status"]) == 2
+        assert app.main(["status"]) == 2
         shown = capsys.readouterr().out
         assert "no such function\\x1b" in shown
         assert "copying" in shown
@@ -571,7 +572,7 @@ class TestSeveral:
         self, connected: dict[str, Status | UserError], capsys: pytest.CaptureFixture[str]
     ) -> None:
         connected["carts-control"] = UserError("no such function")
-        assert cli.main(["status", "--format", "jsonl"]) == 2
+        assert app.main(["status", "--format", "jsonl"]) == 2
         carts, orders, users = map(json.loads, capsys.readouterr().out.splitlines())
         assert carts == {"type": "error", "copy": "carts", "message": "no such function"}
         assert (orders["type"], orders["copy"], orders["phase"]) == ("status", "orders", "slice")
@@ -580,7 +581,7 @@ class TestSeveral:
 
     @pytest.mark.usefixtures("connected")
     def test_one_is_shown_by_name(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert cli.main(["status", "--copy", "orders"]) == 0
+        assert app.main(["status", "--copy", "orders"]) == 0
         assert capsys.readouterr().out.startswith("copying (4 of 16 segments)")
 
     @pytest.mark.parametrize(
@@ -597,7 +598,7 @@ class TestSeveral:
     def test_a_copy_that_is_not_named_is_one_line(
         self, arguments: list[str], facts: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert cli.main(arguments) == 2
+        assert app.main(arguments) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert all(fact in error for fact in facts)
@@ -608,3 +609,10 @@ class FakeControl:
         return RUNNING
 
     start = redrive = seal = status
+
+
+def test_letters_is_a_hidden_name_of_dead_letters(answer: Any) -> None:
+    fake = answer({"count": 0, "dead_letters": []})
+    assert run("letters") == 0
+    assert fake.asked == [("RequestResponse", "dead-letters")]
+    assert app.tablecopy.commands["letters"].hidden

@@ -46,7 +46,7 @@ WITH_SETTINGS = {
 PEOPLE = {
     "operator": ("cli/tablecopy_cli/run/actions.py",),
     "preflight": ("cli/tablecopy_cli/run/preflight.py",),
-    "verify": ("verify/cli.py", "verify/repair/cli.py"),
+    "verify": ("verify/command.py", "verify/repair/command.py"),
 }
 FILES = {
     "operator": ("operator",),
@@ -58,6 +58,7 @@ NOT_NEEDED = {
     ("preflight", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
     ("verify", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
     ("preflight", "sts:GetCallerIdentity"): "needs no permission",
+    ("preflight", "lambda:InvokeFunction"): "invoke of a click command, not of a function",
     ("preflight", "dynamodb:BatchGetItem"): "of a comparison; the measured sample is scanned",
     ("verify", "dynamodb:UpdateTable"): "in a command that verify prints",
     ("verify", "lambda:InvokeFunction"): "in the operator's policy",

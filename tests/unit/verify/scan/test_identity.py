@@ -25,7 +25,6 @@ from tests.unit.verify.world import World, item, records
 from verify.cli import main
 from verify.comparison.options import Options
 from verify.comparison.run import compare
-from verify.repair import cli as repair_cli
 from verify.repair.live_table import LiveTable, check_repairable
 from verify.scan.calls import Stopped
 from verify.scan.identity import KeySchema, describe
@@ -242,7 +241,7 @@ def test_a_repair_of_a_table_by_itself(world: World, tmp_path: Path, capsys: Cap
     for side in ("source", "destination"):
         flags += [f"--{side}", "cities", f"--{side}-region", "eu-west-1"]
         flags += [f"--{side}-endpoint-url", world.served.url]
-    assert repair_cli.main(flags) == 2
+    assert main(["repair", *flags]) == 2
     assert "source and destination are the same table, arn:" in capsys.readouterr().err
 
 

@@ -1,99 +1,78 @@
-"""``verify repair``: the command line of the repair."""
+"""``verify repair``: check the plan, apply it, print what was done."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from tablecopy_cli.advice import Commands, Situation, Step, next_steps, proof_text
 from tablecopy_cli.advice.commands import of_verify
 from tablecopy_cli.common.control_function import ControlFunction
-from tablecopy_cli.common.errors import EXIT_UNSETTLED, UserError, run
-from tablecopy_cli.common.options import add_output_options
+from tablecopy_cli.common.errors import EXIT_UNSETTLED, UserError
+from tablecopy_cli.common.options import CopyOptions, complain
 from tablecopy_cli.common.terminal import Progress, Style, print_json
-from tablecopy_cli.common.text import escaped, wrapped
-from verify.flags import add_limit_option
+from tablecopy_cli.common.text import wrapped
 from verify.repair.apply import THREADS, Outcome, Repair
 from verify.repair.guard import ControlGuard, Guard, SourceGuard, StateChanged
 from verify.repair.live_table import LiveTable, check_repairable
 from verify.repair.output import Summary, TextReport, progress_text
 from verify.repair.plan import Plan, read_plan
-from verify.targets import Places, add_place_options, places_of
-
-PROGRAM = "verify repair"
-
-_EPILOG = """\
-Without --apply nothing is written. With neither --source nor --destination, both tables and the control
-function are read from the Terraform outputs of --from-terraform DIR or, without it, of the current directory.
-
-exit codes: 0 every action is done (or would be), 2 trouble, 3 something has changed (verify again),
-130 interrupted
-
-example:
-  verify repair plan.jsonl --from-terraform infra --writes-stopped --apply
-"""
+from verify.targets import Targets, targets_of
 
 
-def main(argv: Sequence[str] | None = None, *, pause: Callable[[float], None] = time.sleep) -> int:
-    """Run ``verify repair``.
+@dataclass(frozen=True, kw_only=True)
+class RepairOptions:
+    """What to repair, and how.
 
     Parameters
     ----------
-    argv
-        Arguments after the word ``repair``.
+    plan
+        Path of the plan.
+    apply
+        Whether to write; otherwise only what would be done is shown.
+    writes_stopped
+        Whether nothing but repairs writes to either table.
+    limit
+        Items to list in each group, 0 for all.
+    copy
+        The tables and the control function.
+    format_
+        ``"text"`` or ``"jsonl"``.
+    """
+
+    plan: str
+    apply: bool = False
+    writes_stopped: bool = False
+    limit: int = 20
+    copy: CopyOptions
+    format_: str = "text"
+
+
+def repair(options: RepairOptions, *, pause: Callable[[float], None] = time.sleep) -> int:
+    """Apply a plan, or show what it would do; returns the exit code.
+
+    Parameters
+    ----------
+    options
+        What to repair, and how.
     pause
         Waits that many seconds.
-
-    Returns
-    -------
-    int
-        0 done, 2 trouble, 3 something has changed, 130 interrupted.
     """
-    return run(PROGRAM, lambda arguments: _repair(arguments, pause), argv)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Build the parser of the command line."""
-    result = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Apply a plan that verify wrote: make the destination equal to the source.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        # An abbreviation that works today could mean two flags tomorrow.
-        allow_abbrev=False,
-    )
-    result.add_argument("plan", metavar="FILE", help="the plan")
-    result.add_argument("--apply", action="store_true", help="write; without it, show what would be done")
-    result.add_argument(
-        "--writes-stopped",
-        action="store_true",
-        help="nothing but repairs has written to either table since the comparison, or does so now",
-    )
-    add_limit_option(result)
-    add_output_options(result)
-    add_place_options(result, "which says whether the replicator is held")
-    return result
-
-
-def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
-    flags = parser()
-    options = flags.parse_args(arguments)
     with read_plan(options.plan) as plan:
-        places = places_of(flags, options)
-        source = LiveTable.connect(places.source, connections=THREADS)
-        destination = LiveTable.connect(places.destination, connections=THREADS)
+        targets = targets_of(options.copy)
+        source = LiveTable.connect(targets.source, connections=THREADS)
+        destination = LiveTable.connect(targets.destination, connections=THREADS)
         _check_tables(plan, source, destination)
         repair = Repair(source, destination, write=options.apply)
-        guard = _guard(places, plan, repair, options.writes_stopped, pause)
+        guard = _guard(targets, plan, repair, options.writes_stopped, pause)
         if options.apply:
-            print(f"{PROGRAM}: making sure that nothing else writes (up to two minutes) ...", file=sys.stderr)
+            complain("checking that nothing else writes (up to two minutes) ...")
             try:
                 guard.before()
             except StateChanged as moved:
-                reason = escaped(str(moved))
-                print(f"{PROGRAM}: nothing was written: {reason}; verify again", file=sys.stderr)
+                complain(f"nothing was written: {moved}. Verify again")
                 return EXIT_UNSETTLED
             # Making sure takes minutes, in which a table can be replaced.
             source.check_identity()
@@ -106,7 +85,7 @@ def _repair(arguments: Sequence[str], pause: Callable[[float], None]) -> int:
             writes_stopped=options.writes_stopped,
             obstacle=obstacle,
         )
-        commands = of_verify(options, places.control_function, places.commands)
+        commands = of_verify(options.copy, targets.control_function, targets.commands)
         return _go(plan, repair, guard, summary, commands, options)
 
 
@@ -116,9 +95,9 @@ def _go(
     guard: Guard,
     summary: Summary,
     commands: Commands,
-    options: argparse.Namespace,
+    options: RepairOptions,
 ) -> int:
-    report = None if options.format == "jsonl" else TextReport(options.limit)
+    report = None if options.format_ == "jsonl" else TextReport(options.limit)
     progress = Progress()
     try:
         for outcome in repair.outcomes(plan.actions()):
@@ -175,7 +154,7 @@ def _obstacle(guard: Guard) -> str | None:
     try:
         guard.look()
     except (UserError, StateChanged) as error:
-        print(f"{PROGRAM}: note: --apply would be refused now: {escaped(str(error))}", file=sys.stderr)
+        complain(f"note: --apply would be refused now: {error}")
         return str(error)
     return None
 
@@ -197,10 +176,10 @@ def _check_tables(plan: Plan, source: LiveTable, destination: LiveTable) -> None
 
 
 def _guard(
-    places: Places, plan: Plan, repair: Repair, writes_stopped: bool, pause: Callable[[float], None]
+    targets: Targets, plan: Plan, repair: Repair, writes_stopped: bool, pause: Callable[[float], None]
 ) -> Guard:
-    if places.control_function:
-        function = ControlFunction(places.source, places.control_function)
+    if targets.control_function:
+        function = ControlFunction(targets.source, targets.control_function)
         return ControlGuard(function, writes_stopped=writes_stopped, pause=pause)
     return SourceGuard(
         lambda: repair.changed_at_source(plan.actions()), writes_stopped=writes_stopped, pause=pause
