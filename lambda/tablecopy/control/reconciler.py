@@ -68,7 +68,7 @@ class Dependencies:
     run: RunRecord
     segments: Segments
     leases: Leases
-    letters: DeadLetters
+    dead_letters: DeadLetters
     mapping: SourceMapping
     executions: Executions
     stream: Stream
@@ -87,14 +87,14 @@ class RemainingWork:
     ----------
     segments
         Numbers of the segments that are not done, in the order in which workers take them.
-    letters
+    dead_letters
         Whether the slice also retries the dead letters.
     copied
         Items copied so far, in all segments.
     """
 
     segments: tuple[int, ...]
-    letters: bool
+    dead_letters: bool
     copied: int
 
     @classmethod
@@ -103,14 +103,14 @@ class RemainingWork:
         left = [segment.number for segment in segments if not segment.done]
         return cls(
             segments=tuple(interleaved(left, run.total_segments)),
-            letters=run.redrive and run.redrive_slice == run.slice,
+            dead_letters=run.redrive and run.redrive_slice == run.slice,
             copied=sum(segment.items for segment in segments),
         )
 
     @property
     def parts(self) -> list[int | str]:
         """Return the inputs of the state machine, one for each worker."""
-        return [*([DEAD_LETTER_SEGMENT] if self.letters else []), *self.segments]
+        return [*([DEAD_LETTER_SEGMENT] if self.dead_letters else []), *self.segments]
 
     def workers(self, concurrency: int) -> int:
         """Return how many workers run at the same time and share the capacity; at least 1."""
@@ -264,7 +264,7 @@ class Reconciler:
             # The execution has ended and time is left, so its workers have used up their retries. The worker
             # for dead letters does not count: the open dead letters show whether it has done its work.
             failed_workers=len(work.segments) if in_time else 0,
-            redrive=run.redrive and not work.letters,
+            redrive=run.redrive and not work.dead_letters,
         )
 
     def _resuming(self, run: Run, backlog: Backlog) -> Outcome:
@@ -309,7 +309,7 @@ class Reconciler:
         return Outcome.WAITING
 
     def _next_slice(self, run: Run, backlog: Backlog) -> Outcome:
-        if run.redrive and not self._deps.letters.count():
+        if run.redrive and not self._deps.dead_letters.count():
             self._deps.run.save(replace(run, redrive=False))
             return Outcome.MOVED
         measured = replace(run, **self._limits.measured(run, backlog, self._clock.now()))
@@ -337,7 +337,7 @@ class Reconciler:
 
     def _obstacle(self) -> str:
         """Return what else prevents the run from becoming ready for cutover; empty if nothing does."""
-        letters = self._deps.letters.count()
+        letters = self._deps.dead_letters.count()
         if letters:
             return (
                 f"{count_text(letters, 'dead letter')} must be settled. List the rejected items with "

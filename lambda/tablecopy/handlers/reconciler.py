@@ -88,7 +88,7 @@ def build(
             run=run,
             segments=segments,
             leases=leases,
-            letters=letters,
+            dead_letters=letters,
             mapping=mapping,
             executions=executions,
             stream=Stream(streams, stream_arn, shards, batches, clock, settings.drained_after_seconds),

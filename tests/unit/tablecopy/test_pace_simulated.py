@@ -90,11 +90,11 @@ class World:
         self.next_number = 10**24
 
     def reconciler(self) -> Reconciler:
-        parts = Dependencies(
+        dependencies = Dependencies(
             run=self.run,
             segments=self.segments,
             leases=Leases(self.store, self.clock),
-            letters=self.letters,
+            dead_letters=self.letters,
             mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
@@ -111,7 +111,7 @@ class World:
             inspect_tables=lambda: {"key_names": ("pk",)},
             publish_age=lambda seconds: None,
         )
-        return Reconciler(parts, self.clock, PACE, 1)
+        return Reconciler(dependencies, self.clock, PACE, 1)
 
     def now(self) -> Run:
         run = self.run.read()

@@ -42,8 +42,8 @@ def check_not_expired(
     if covered and not (touched and age > RETENTION_SECONDS + _OVERDUE_SECONDS and gone()):
         return
     raise RecordsExpired(
-        f"changes made {age / 3600:.0f} hours ago left the stream before they were applied (shard "
-        f"{shard.shard_id}; a stream keeps changes for 24 hours). The copy lacks them. Empty the destination "
+        f"changes made {age / 3600:.0f} hours ago left the stream before they were applied, from shard "
+        f"{shard.shard_id}. A stream keeps changes for 24 hours. The copy lacks them. Empty the destination "
         "and start a new copy"
     )
 

@@ -96,11 +96,11 @@ class Scene:
         self.reconciler = self.another()
 
     def another(self) -> Reconciler:
-        parts = Dependencies(
+        dependencies = Dependencies(
             run=RunRecord(self._store),
             segments=Segments(self._store),
             leases=Leases(self._store, self.clock),
-            letters=self.letters,
+            dead_letters=self.letters,
             mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
@@ -117,7 +117,7 @@ class Scene:
             inspect_tables=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
             publish_age=self.told_ages.append,
         )
-        return Reconciler(parts, self.clock, SliceLimits(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
+        return Reconciler(dependencies, self.clock, SliceLimits(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
 
     def _preflight(self, run: Run) -> list[str]:
         self.on_preflight()
@@ -793,7 +793,7 @@ def test_a_lost_change_stops_the_run_for_good(scene: Scene) -> None:
     scene.step()
     assert scene.now().phase is Phase.STOPPED
     assert not scene.now().resumable
-    assert "empty the destination" in scene.now().reason
+    assert "Empty the destination" in scene.now().reason
 
 
 def test_the_oldest_changes_age_is_told_in_every_phase(scene: Scene) -> None:

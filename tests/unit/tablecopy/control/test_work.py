@@ -18,23 +18,23 @@ SEGMENTS = [Segment(0, items=3, done=True), Segment(1, items=2), Segment(2), Seg
 
 def test_what_is_done_is_not_done_again() -> None:
     work = RemainingWork.of(RUN, SEGMENTS)
-    assert work == RemainingWork(segments=(2, 1, 3), letters=False, copied=6)
+    assert work == RemainingWork(segments=(2, 1, 3), dead_letters=False, copied=6)
     assert work.parts == [2, 1, 3]
 
 
 def test_letters_come_first_in_the_slice_that_is_for_them() -> None:
     asked = replace(RUN, redrive=True, redrive_slice=1)
-    assert not RemainingWork.of(asked, SEGMENTS).letters
+    assert not RemainingWork.of(asked, SEGMENTS).dead_letters
     assert RemainingWork.of(replace(asked, redrive_slice=2), SEGMENTS).parts == ["letters", 2, 1, 3]
 
 
 @pytest.mark.parametrize(("left", "concurrency", "workers"), [(9, 4, 4), (3, 4, 3), (0, 4, 1), (1, 1, 1)])
 def test_no_more_workers_than_parts(left: int, concurrency: int, workers: int) -> None:
-    assert RemainingWork(tuple(range(left)), letters=False, copied=0).workers(concurrency) == workers
+    assert RemainingWork(tuple(range(left)), dead_letters=False, copied=0).workers(concurrency) == workers
 
 
 def test_the_letters_have_a_worker() -> None:
-    assert RemainingWork((1,), letters=True, copied=0).workers(4) == 2
+    assert RemainingWork((1,), dead_letters=True, copied=0).workers(4) == 2
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 7, 16, 100, 1000])
