@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, TypeAlias, get_args
+from typing import IO, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
+
+import msgspec
+from msgspec import Meta
 
 from tablecopy.text import compact_timestamp, timestamp
 from tablecopy_cli.common.errors import UserError
@@ -39,7 +41,10 @@ _ACTION_OF: Mapping[Kind, ActionName] = {"missing": "put", "changed": "replace",
 # byte where JSON escapes them. Longer lines are not part of a plan, and are not read into memory.
 _LINE_CHARACTERS = 1 << 16
 
-_DIGEST = re.compile(rf"[0-9a-f]{{{2 * DIGEST_BYTES}}}\Z")
+_Digest: TypeAlias = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{{2 * DIGEST_BYTES}}}\Z")]
+_Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+_Record = TypeVar("_Record", "Header", "Action")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,8 @@ class Action:
 
     action: ActionName
     key: Item
-    source: str | None
-    destination: str | None
+    source: _Digest | None
+    destination: _Digest | None
 
     def record(self) -> dict[str, Any]:
         """Return the line of the plan."""
@@ -112,12 +117,12 @@ class Header:
     started: float
     verdict: Verdict
     writes_stopped: bool
-    settled: int
-    severe: int
-    unread: int
-    actions: Mapping[ActionName, int]
-    left_out: Mapping[str, int]
-    sample: Mapping[str, Any] | None = None
+    settled: _Count
+    severe: _Count
+    unread: _Count
+    actions: Annotated[dict[ActionName, _Count], Meta(min_length=3)]
+    left_out: Annotated[dict[Literal["expired", "not_standing"], _Count], Meta(min_length=2)]
+    sample: dict[str, Any] | None = None
     filter_expression: str | None = None
 
     @property
@@ -141,7 +146,7 @@ class Header:
 
     def record(self) -> dict[str, Any]:
         """Return the first line of the plan."""
-        return {"type": "plan", "version": VERSION, **{name: getattr(self, name) for name in _FIELDS}}
+        return {"type": "plan", "version": VERSION, **asdict(self)}
 
 
 def write_plan(
@@ -258,7 +263,7 @@ class Plan:
                     yield number, _read_header(record)
                 elif record.get("type") == "end":
                     ended = True
-                    yield number, _count(record, "actions")
+                    yield number, _read_end(record)
                 else:
                     yield number, _read_action(record)
             except ValueError as error:
@@ -318,7 +323,7 @@ def _header_of(
     comparison: Comparison, source_table_id: str | None, destination_table_id: str | None, created: str
 ) -> Header:
     actions = dict.fromkeys(ACTIONS, 0)
-    left_out = {"expired": 0, "not_standing": 0}
+    left_out: dict[Literal["expired", "not_standing"], int] = {"expired": 0, "not_standing": 0}
     for difference in comparison.differences:
         action = _action_of(difference)
         if action is not None:
@@ -367,23 +372,11 @@ def _write_line(stream: IO[str], record: Mapping[str, Any]) -> None:
     stream.write(json.dumps(record, separators=(",", ":")) + "\n")
 
 
-_FIELDS: Mapping[str, Callable[[Any], bool]] = {
-    "source": lambda value: isinstance(value, str),
-    "destination": lambda value: isinstance(value, str),
-    "source_table_id": lambda value: value is None or isinstance(value, str),
-    "destination_table_id": lambda value: value is None or isinstance(value, str),
-    "created": lambda value: isinstance(value, str),
-    "started": lambda value: type(value) in (int, float),
-    "verdict": lambda value: value in get_args(Verdict),
-    "writes_stopped": lambda value: isinstance(value, bool),
-    "settled": lambda value: _is_count(value),
-    "severe": lambda value: _is_count(value),
-    "unread": lambda value: _is_count(value),
-    "actions": lambda value: _are_counts(value, ACTIONS),
-    "left_out": lambda value: _are_counts(value, ("expired", "not_standing")),
-    "sample": lambda value: value is None or isinstance(value, dict),
-    "filter_expression": lambda value: value is None or isinstance(value, str),
-}
+# The shape of a key, apart from base64.
+_Key: TypeAlias = Annotated[
+    dict[str, Annotated[dict[Literal["S", "N", "B"], str], Meta(min_length=1, max_length=1)]],
+    Meta(min_length=1, max_length=2),
+]
 
 
 def _read_header(record: Mapping[str, Any]) -> Header:
@@ -393,81 +386,40 @@ def _read_header(record: Mapping[str, Any]) -> Header:
         raise ValueError(
             f"the plan has version {json.dumps(record.get('version'))}, and this verify reads {VERSION}"
         )
-    _check_names(record, {"type", "version", *_FIELDS})
-    for name, is_valid in _FIELDS.items():
-        if not is_valid(record[name]):
-            raise ValueError(f"{name} cannot be {json.dumps(record[name])[:100]}")
-    return Header(**{name: record[name] for name in _FIELDS})
+    return _converted(record, Header, "type", "version")
 
 
 def _read_action(record: Mapping[str, Any]) -> Action:
     if record.get("type") != "action":
         raise ValueError("not an action and not the end")
-    _check_names(record, {"type", "action", "key", "source", "destination"})
-    name, key = record["action"], record["key"]
-    source, destination = _read_digest(record, "source"), _read_digest(record, "destination")
-    if not _is_key(key):
-        raise ValueError("the key is not a primary key in DynamoDB JSON")
-    if name not in ACTIONS:
-        raise ValueError(f"unknown action {json.dumps(name)[:100]}")
-    if ((source is not None), (destination is not None)) != (name != "delete", name != "put"):
-        raise ValueError(f"the digests do not match {name}")
-    return Action(name, key, source, destination)
+    action = _converted(record, Action, "type")
+    try:
+        key = msgspec.convert(action.key, _Key)
+        for value in key.values():
+            base64.b64decode(value.get("B", ""), validate=True)
+    except (msgspec.ValidationError, ValueError):
+        raise ValueError("the key is not a primary key in DynamoDB JSON") from None
+    present = action.source is not None, action.destination is not None
+    if present != (action.action != "delete", action.action != "put"):
+        raise ValueError(f"the digests do not match {action.action}")
+    return action
 
 
-def _read_digest(record: Mapping[str, Any], name: str) -> str | None:
-    value = record[name]
-    if value is None or (isinstance(value, str) and _DIGEST.match(value)):
-        return value
-    raise ValueError(f"{name} is not a digest")
+def _read_end(record: Mapping[str, Any]) -> int:
+    count = record.get("actions")
+    if type(count) is not int:
+        raise ValueError("actions is not a number")
+    return count
 
 
-def _is_key(key: object) -> bool:
-    return (
-        isinstance(key, dict)
-        and 1 <= len(key) <= 2
-        and all(
-            isinstance(value, dict)
-            and len(value) == 1
-            and all(_is_key_value(kind, text) for kind, text in value.items())
-            for value in key.values()
-        )
-    )
-
-
-def _is_key_value(kind: str, text: object) -> bool:
-    if not isinstance(text, str):
-        return False
-    if kind == "B":
-        try:
-            base64.b64decode(text, validate=True)
-        except ValueError:
-            return False
-    return kind in {"S", "N", "B"}
-
-
-def _check_names(record: Mapping[str, Any], names: set[str]) -> None:
+def _converted(record: Mapping[str, Any], to: type[_Record], *more: str) -> _Record:
+    names = {*more, *(each.name for each in fields(to))}
     if record.keys() != names:
         raise ValueError(f"the fields are not {', '.join(sorted(names))}")
-
-
-def _are_counts(value: object, names: tuple[str, ...]) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == set(names)
-        and all(_is_count(count) for count in value.values())
-    )
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _count(record: Mapping[str, Any], name: str) -> int:
-    value = record.get(name)
-    if type(value) is not int:
-        raise ValueError(f"{name} is not a number")
-    return value
+    try:
+        return msgspec.convert(record, to)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

@@ -163,10 +163,7 @@ def test_apply_makes_the_destination_what_the_source_is(
     assert world.pauses == [10.0]
     out, err = capsys.readouterr()
     assert out.startswith('Repair: 3 applied.\n\nApplied (3)\n  delete   pk="gone"\n')
-    assert (
-        "\nEqual: each repaired item was read again, and the comparison found all others equal. "
-        "You passed --writes-stopped, so nothing has written since.\n"
-    ) in out
+    assert "\nEqual: each repaired item was read again" in out
     assert "  1. Seal the copy." in out
     assert "secret" not in out + err
 

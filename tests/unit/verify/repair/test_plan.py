@@ -224,31 +224,31 @@ def edited(path: Path, line: int, edit: Callable[[dict[str, Any]], None]) -> Pat
         (1, {"version": 1}, "line 1: the plan has version 1, and this verify reads 2"),
         (1, {"version": None}, "line 1: the plan has version null"),
         (1, {"type": "summary"}, "line 1: the first line is not the header of a plan"),
-        (1, {"source": None}, "line 1: source cannot be null"),
-        (1, {"source_table_id": 7}, "line 1: source_table_id cannot be 7"),
-        (1, {"verdict": "fine"}, 'line 1: verdict cannot be "fine"'),
-        (1, {"writes_stopped": 1}, "line 1: writes_stopped cannot be 1"),
-        (1, {"actions": {"put": 1}}, 'line 1: actions cannot be {"put": 1}'),
+        (1, {"source": None}, "$.source"),
+        (1, {"source_table_id": 7}, "$.source_table_id"),
+        (1, {"verdict": "fine"}, "$.verdict"),
+        (1, {"writes_stopped": 1}, "$.writes_stopped"),
+        (1, {"actions": {"put": 1}}, "$.actions"),
         (
             1,
             {"actions": {"put": 1, "replace": 1, "delete": True}},
-            "line 1: actions cannot be",
+            "$.actions",
         ),
         (1, {"actions": {"put": 2, "replace": 1, "delete": 0}}, "line 1: the header counts other actions"),
         (1, {"more": 1}, "line 1: the fields are not"),
-        (1, {"started": "now"}, 'line 1: started cannot be "now"'),
-        (1, {"settled": -1}, "line 1: settled cannot be -1"),
-        (1, {"severe": None}, "line 1: severe cannot be null"),
-        (1, {"unread": True}, "line 1: unread cannot be true"),
+        (1, {"started": "now"}, "$.started"),
+        (1, {"settled": -1}, "$.settled"),
+        (1, {"severe": None}, "$.severe"),
+        (1, {"unread": True}, "$.unread"),
         (2, {"type": "difference"}, "line 2: not an action and not the end"),
-        (2, {"action": "drop"}, 'line 2: unknown action "drop"'),
+        (2, {"action": "drop"}, "$.action"),
         (2, {"action": "replace"}, "line 2: the digests do not match replace"),
         (2, {"action": "delete"}, "line 2: the digests do not match delete"),
         (3, {"action": "put"}, "line 3: the digests do not match put"),
-        (2, {"source": "A" * 32}, "line 2: source is not a digest"),
-        (2, {"source": "a" * 31}, "line 2: source is not a digest"),
-        (2, {"source": "a" * 32 + "\n"}, "line 2: source is not a digest"),
-        (2, {"destination": 1}, "line 2: destination is not a digest"),
+        (2, {"source": "A" * 32}, "$.source"),
+        (2, {"source": "a" * 31}, "$.source"),
+        (2, {"source": "a" * 32 + "\n"}, "$.source"),
+        (2, {"destination": 1}, "$.destination"),
         (2, {"key": {}}, "line 2: the key is not a primary key"),
         (2, {"key": {"a": {"S": "a"}, "b": {"S": "a"}, "c": {"S": "a"}}}, "line 2: the key is not"),
         (2, {"key": {"a": {"M": {}}}}, "line 2: the key is not a primary key"),
@@ -266,7 +266,7 @@ def test_what_is_wrong_is_named_with_its_line(
     with pytest.raises(UserError) as error:
         read_plan(edited(path, line, lambda record: record.update(changes)))
     assert reason in str(error.value)
-    assert str(path) in str(error.value)
+    assert f"{path}, line {line}: " in str(error.value)
 
 
 @pytest.mark.parametrize(
