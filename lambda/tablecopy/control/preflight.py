@@ -120,9 +120,9 @@ class Preflight:
 
 
 def problems(checks: Sequence[Check]) -> list[str]:
-    """Run all checks and return the problems that they find. A check that is denied finds that.
+    """Run all checks and return the problems that they find, among them denied calls and lost connections.
 
-    The checks run at the same time. If no service can be reachable, one after another would take longer than
+    The checks run at the same time. If no service can be reached, one after another would take longer than
     the function may run, and the problem would never be reported.
     """
     found: list[str] = []
@@ -139,19 +139,9 @@ def problems(checks: Sequence[Check]) -> list[str]:
                 f"{error.operation_name} is denied: {error.response['Error'].get('Message', '')}. AWS denies "
                 "a new role for up to two minutes. The reconciler tries again every minute"
             )
-    return found
-
-
-def reachable(check: Check) -> Check:
-    """Return ``check`` so that it reports a service that cannot be reachable as a problem."""
-
-    def checked() -> list[str]:
-        try:
-            return check()
         except UNREACHABLE as error:
-            return [unreachable_problem(error)]
-
-    return checked
+            found.append(unreachable_problem(error))
+    return found
 
 
 def unreachable_problem(error: BotoConnectionError | HTTPClientError) -> str:
@@ -172,36 +162,6 @@ def unreachable_problem(error: BotoConnectionError | HTTPClientError) -> str:
     )
 
 
-@dataclass(frozen=True)
-class LambdaReader:
-    """A Lambda function that reads the stream through an event source mapping.
-
-    Parameters
-    ----------
-    uuid
-        Identifier of the mapping.
-    function
-        ARN of the function.
-    enabled
-        Whether the mapping reads now. A disabled mapping may be enabled at any time.
-    """
-
-    uuid: str
-    function: str
-    enabled: bool
-
-
-def lambda_readers(client: LambdaClient, stream_arn: str) -> list[LambdaReader]:
-    """Return the event source mappings of a stream in the same account, including disabled ones."""
-    pages = client.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream_arn)
-    return [
-        LambdaReader(mapping["UUID"], mapping["FunctionArn"], mapping.get("State") != "Disabled")
-        for page in pages
-        for mapping in page["EventSourceMappings"]
-        if mapping.get("State") != "Deleting"
-    ]
-
-
 def reader_problems(client: LambdaClient, stream_arn: str, own: str | None) -> list[str]:
     """Return the mappings that leave no reader for the copy, each with the command that deletes it.
 
@@ -214,13 +174,16 @@ def reader_problems(client: LambdaClient, stream_arn: str, own: str | None) -> l
     own
         UUID of the copy's own mapping; ``None`` while it does not exist.
     """
+    pages = client.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream_arn)
     return [
-        f"the source table's stream has another reader: function {reader.function} (mapping "
-        f"{'enabled' if reader.enabled else 'disabled'}). DynamoDB allows {READERS_PER_SHARD} readers of a "
-        "shard, and the copy uses both. Delete the mapping until the copy has ended: "
-        f"aws lambda delete-event-source-mapping --uuid {reader.uuid}"
-        for reader in lambda_readers(client, stream_arn)
-        if reader.uuid != own
+        # A disabled mapping may be enabled at any time.
+        f"the source table's stream has another reader: function {mapping['FunctionArn']} (mapping "
+        f"{'disabled' if mapping.get('State') == 'Disabled' else 'enabled'}). DynamoDB allows "
+        f"{READERS_PER_SHARD} readers of a shard, and the copy uses both. Delete the mapping until the copy "
+        f"has ended: aws lambda delete-event-source-mapping --uuid {mapping['UUID']}"
+        for page in pages
+        for mapping in page["EventSourceMappings"]
+        if mapping.get("State") != "Deleting" and mapping["UUID"] != own
     ]
 
 

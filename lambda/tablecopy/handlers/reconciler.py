@@ -12,7 +12,7 @@ from tablecopy.control.commands import Commands
 from tablecopy.control.estimate import inspect_tables
 from tablecopy.control.metrics import RunMetrics
 from tablecopy.control.pace import SliceLimits
-from tablecopy.control.preflight import Check, Preflight, problems, reachable
+from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue
 from tablecopy.control.services import Mapping as SourceMapping
@@ -82,7 +82,7 @@ def build(
             checks += replace(preflight, confirmed=run.confirmed).checks(stream_arn)
             # Only a slice needs the last two, and would fail if they cannot be reached.
             checks += [executions.problems, queue.problems]
-            return problems([reachable(check) for check in checks])
+            return problems(checks)
 
         dependencies = Dependencies(
             run=run,

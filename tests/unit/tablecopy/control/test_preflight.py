@@ -5,9 +5,14 @@ from __future__ import annotations
 from threading import Barrier
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
-from tablecopy.control.preflight import problems
+from tablecopy.control.preflight import problems, unreachable_problem
 from tests.unit.tablecopy.fakes import client_error
 
 
@@ -42,3 +47,46 @@ def test_a_denied_check_is_a_problem_among_others(code: str) -> None:
 def test_another_error_is_not_taken_for_an_answer() -> None:
     with pytest.raises(ClientError, match="InternalServerError"):
         problems([broken])
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (
+            "https://streams.dynamodb.eu-west-1.amazonaws.com/",
+            "DynamoDB Streams at https://streams.dynamodb.eu-west-1.amazonaws.com from",
+        ),
+        (
+            "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-west-1.vpce.amazonaws.com",
+            "DynamoDB Streams at https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-west-1.vpce.amazonaws.com",
+        ),
+        ("https://dynamodb.eu-west-1.amazonaws.com/", "DynamoDB at https://dynamodb.eu-west-1.amazonaws.com"),
+        (
+            "https://444455556666.ddb.eu-west-1.amazonaws.com/",
+            "DynamoDB at https://444455556666.ddb.eu-west-1.amazonaws.com from",
+        ),
+        (
+            "https://lambda.eu-west-1.amazonaws.com/2015-03-31/event-source-mappings/",
+            "Lambda at https://lambda.",
+        ),
+        ("https://sts.eu-west-1.amazonaws.com/", "STS at"),
+        ("https://states.eu-west-1.amazonaws.com/", "Step Functions at"),
+        ("https://sqs.eu-west-1.amazonaws.com/", "SQS at"),
+        ("http://127.0.0.1:4566/", "an AWS service at http://127.0.0.1:4566 from"),
+        ("", "an AWS service from the function's subnets"),
+    ],
+)
+def test_the_service_is_named(url: str, says: str) -> None:
+    for kind in (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError):
+        told = unreachable_problem(kind(endpoint_url=url, error="why"))
+        assert told.startswith(f"cannot reach {says}")
+        assert ("vpc.dynamodb_streams_endpoint_url" in told) == ("DynamoDB Streams" in says)
+
+
+def test_a_check_without_an_answer_finds_that() -> None:
+    def fail() -> list[str]:
+        raise ConnectTimeoutError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/")
+
+    problem, other = problems([fail, lambda: ["another"]])
+    assert problem.startswith("cannot reach SQS at https://sqs.eu-west-1.amazonaws.com")
+    assert other == "another"

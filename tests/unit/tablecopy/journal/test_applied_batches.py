@@ -1,4 +1,4 @@
-"""AppliedBatches are found by the value of their first sequence number, whatever its length."""
+"""Applied batches are found by the value of their first sequence number, whatever its length."""
 
 from __future__ import annotations
 
