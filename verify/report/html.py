@@ -295,7 +295,6 @@ def _environment() -> Environment:
         amount=lambda count: f"{count:,.0f}",
         count=count_text,
         duration=duration_text,
-        expiry=expiry_text,
         json=_json,
         key=key_text,
         dead_letter=dead_letter_text,
