@@ -19,7 +19,7 @@ help:
 	@echo "make faults-table run the tests of faults and write their table to docs/faults.md"
 	@echo "make bench        measure the speed (ONLY=\"backfill worker_memory\" for some figures, BENCH=full for more)"
 	@echo "make docs         write the tables of inputs and outputs in the README files"
-	@echo "make lint         formatting, types, the built zip, and what checkov finds in the Terraform"
+	@echo "make lint         formatting, types, the built zip, the language, and what checkov finds in the Terraform"
 	@echo "make build        build the Lambda zip"
 	@echo "make clean        remove what the other targets have made"
 
@@ -52,6 +52,7 @@ lint: .venv/ready .venv-checkov/ready
 	@$(BIN)/mypy
 	@$(BIN)/python lambda/build.py --check
 	@if command -v terraform >/dev/null; then env -u TF_CLI_CONFIG_FILE terraform fmt -check -recursive .; fi
+	@$(BIN)/python -m tools.checks.language
 	@$(BIN)/python -m tools.checks.provider
 	@$(BIN)/python -m tools.checks.checkov .venv-checkov/bin/checkov
 

@@ -15,6 +15,7 @@ from tablecopy_cli.advice.commands import of_verify
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, UserError
 from tablecopy_cli.common.files import check_outputs
 from tablecopy_cli.common.options import command_line, complain
+from tablecopy_cli.common.targets import Targets, targets_of
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import wrapped
 from verify.comparison.dead_letters import DeadLetters, lag_of, read_dead_letters, read_status
@@ -29,7 +30,6 @@ from verify.report.junit import write_junit
 from verify.report.text import progress_text, text_report
 from verify.scan.table import Filter, Table
 from verify.scan.work import WorkDirectory, default_directory
-from verify.targets import Targets, targets_of
 
 _EXIT_CODES: dict[Verdict, int] = {
     "equal": EXIT_OK,
@@ -249,7 +249,7 @@ def _writing(what: str) -> Iterator[None]:
 def _disk_trouble(error: OSError, directory: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
-            f"no space left in {directory} ({error.strerror}); free some and go on with --resume, "
-            "or begin again in another directory with --work-dir"
+            f"no space left in {directory} ({error.strerror}); free some space and continue with --resume, "
+            "or start again in another directory with --work-dir"
         )
     return f"cannot work in {directory}: {error.strerror or error}; name another directory with --work-dir"

@@ -12,6 +12,7 @@ from tablecopy_cli.advice.commands import of_verify
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import EXIT_UNSETTLED, UserError
 from tablecopy_cli.common.options import CopyOptions, complain
+from tablecopy_cli.common.targets import Targets, targets_of
 from tablecopy_cli.common.terminal import Progress, Style, print_json
 from tablecopy_cli.common.text import wrapped
 from verify.repair.apply import THREADS, Outcome, Repair
@@ -19,7 +20,6 @@ from verify.repair.guard import ControlGuard, Guard, SourceGuard, StateChanged
 from verify.repair.live_table import LiveTable, check_repairable
 from verify.repair.output import Summary, TextReport, progress_text
 from verify.repair.plan import Plan, read_plan
-from verify.targets import Targets, targets_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class RepairOptions:
     apply
         Whether to write; otherwise only what would be done is shown.
     writes_stopped
-        Whether nothing but repairs writes to either table.
+        Whether only repairs write to either table.
     limit
         Items to list in each group, 0 for all.
     copy

@@ -20,6 +20,7 @@ from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, UserError
 from tablecopy_cli.common.options import CopyOptions, merge_side
+from tablecopy_cli.common.targets import located
 from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import read_copy
 from tablecopy_cli.common.text import escaped, wrapped
@@ -30,7 +31,6 @@ from verify.estimate import Plan, available_cores, default_processes
 from verify.estimate import estimate as comparison_of
 from verify.measure import measure
 from verify.scan.table import Table
-from verify.targets import located
 
 _SEAL_SECONDS = 10.0
 """Time for control to see the stream empty once more and for the replicator's last lease to end."""
@@ -45,7 +45,7 @@ _LABELS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateOptions:
-    """What a copy is to be checked or estimated for.
+    """The tables, settings and circumstances of a copy to check or estimate.
 
     Parameters
     ----------

@@ -20,8 +20,6 @@ ROOTS = {
 }
 BOXES = frozenset(re.findall(r'data-package="([\w.]+)"', PICTURE))
 ARROWS = re.findall(r'data-from="([\w.]+)" data-to="([\w.]+)"', PICTURE)
-# To be dissolved.
-NOT_YET = {("verify.repair", "verify")}
 
 
 def sources() -> Iterator[tuple[str, Path]]:
@@ -73,7 +71,6 @@ def test_no_arrow_leads_back() -> None:
 
 def test_every_import_follows_the_arrows() -> None:
     forbidden = {pair: sorted(files) for pair, files in imports().items() if pair[1] not in reached(pair[0])}
-    forbidden = {pair: files for pair, files in forbidden.items() if pair not in NOT_YET}
     assert forbidden == {}
 
 

@@ -58,12 +58,12 @@ def targets_of(given: CopyOptions) -> Targets:
 
 
 def located(side: Side) -> Side:
-    """Return the side, in the Region of its table's ARN where it is given by one.
+    """Return the side, in the Region of its table ARN if it has one.
 
     Raises
     ------
     UserError
-        It is no ARN of a table, or of another Region than was given.
+        The ARN is not a table ARN, or it is of another Region than was given.
     """
     if not is_arn(side.table_name):
         return side
