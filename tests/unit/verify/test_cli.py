@@ -880,8 +880,8 @@ def test_a_full_disk_is_named(
         err = trouble(different, capsys)
     (kept,) = different.kept()
     assert err == (
-        f"verify: error: no space left in {kept} (No space left on device); free some space and continue with "
-        "--resume, or start again in another directory with --work-dir\n"
+        f"verify: error: no space left in {kept} (No space left on device); free some space and continue "
+        "with --resume, or start again in another directory with --work-dir\n"
     )
     assert different.run("--resume") == 1
 
