@@ -198,9 +198,9 @@ def test_every_metric_is_told_by_somebody(log: Log) -> None:
     applying.destination.faults = [lambda requests: Answer([], error=throttled)]
     records = [record(0, "a", {"N": "1"}), record(1, "b", None)]
     handle({"Records": records}, Context())
-    pulse = RunMetrics(applying.clock, "move")
-    pulse.age(1.0)
-    pulse.publish({"phase": "draining", "letters": 0})
+    metrics = RunMetrics(applying.clock, "move")
+    metrics.publish_age(1.0)
+    metrics.publish({"phase": "draining", "dead_letters": 0})
     assert set(published(log())) == {metric.name for metric in METRICS}
 
 
