@@ -658,6 +658,19 @@ def test_flags_win_over_the_terraform_outputs(
     assert "destination: there is no table nowhere in eu-north-1" in capsys.readouterr().err
 
 
+def test_one_of_several_copies_is_compared_by_name(
+    different: World, terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", different.served.url)
+    monkeypatch.chdir(terraform({"copies": {"cities": OUTPUTS, "carts": {"tables": None}}}))
+    given = ["--work-dir", str(different.work), "--writes-stopped", "--no-repair-plan"]
+    assert main(["--copy", "cities", *given]) == 1
+    assert "--copy cities" in capsys.readouterr().out
+    for unknown in (["--copy", "towns"], []):
+        assert main([*unknown, *given]) == 2
+        assert "carts, cities" in capsys.readouterr().err
+
+
 def test_no_arguments_and_no_state_exits_2(
     terraform: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
