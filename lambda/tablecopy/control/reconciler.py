@@ -17,8 +17,7 @@ from botocore.exceptions import ClientError
 from tablecopy.clock import Clock
 from tablecopy.control.pace import SliceLimits, begin_window
 from tablecopy.control.preflight import UNREACHABLE, unreachable_problem
-from tablecopy.control.services import Executions, FailureQueue
-from tablecopy.control.services import Mapping as SourceMapping
+from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.expiry import RecordsExpired
 from tablecopy.control.stream.progress import Backlog, Stream, StreamGone
 from tablecopy.control.tables import TableChecks

@@ -51,7 +51,7 @@ class PollSchedule:
         self._interval = min(_LONGEST_INTERVAL_SECONDS, 2 * self._interval)
 
 
-class Mapping:
+class SourceMapping:
     """Switches the event source mapping of the replicator. A switch is idempotent and takes a while.
 
     Lambda is asked at growing intervals until it reports the requested state, and then once a minute.

@@ -14,8 +14,7 @@ from tablecopy.control.metrics import RunMetrics
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
-from tablecopy.control.services import Executions, FailureQueue
-from tablecopy.control.services import Mapping as SourceMapping
+from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks, destination_lost, source_problems
 from tablecopy.dynamodb.client import Json

@@ -16,7 +16,7 @@ from mypy_boto3_stepfunctions.client import SFNClient
 from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.reconciler import Dependencies, Reconciler
-from tablecopy.control.services import Executions, FailureQueue, Mapping
+from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
@@ -95,7 +95,7 @@ class World:
             segments=self.segments,
             leases=Leases(self.store, self.clock),
             dead_letters=self.letters,
-            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
+            mapping=SourceMapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
                 cast(DynamoDBStreamsClient, self.streams),

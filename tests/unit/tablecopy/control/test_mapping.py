@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_lambda.client import LambdaClient
 
-from tablecopy.control.services import Mapping
+from tablecopy.control.services import SourceMapping
 from tests.unit.tablecopy.fakes import STREAM_ARN as STREAM
 from tests.unit.tablecopy.fakes import FakeClock, FakeLambda, client_error
 
@@ -19,15 +19,15 @@ def lambda_() -> FakeLambda:
 
 
 @pytest.fixture
-def mapping(lambda_: FakeLambda, clock: FakeClock) -> Mapping:
-    return Mapping(cast(LambdaClient, lambda_), "mine", clock)
+def mapping(lambda_: FakeLambda, clock: FakeClock) -> SourceMapping:
+    return SourceMapping(cast(LambdaClient, lambda_), "mine", clock)
 
 
 @pytest.mark.parametrize(
     ("on", "state", "other"), [(True, "Enabled", "Disabled"), (False, "Disabled", "Enabled")]
 )
 def test_switching_is_done_once_lambda_says_so(
-    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock, on: bool, state: str, other: str
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock, on: bool, state: str, other: str
 ) -> None:
     lambda_.mapping["State"] = other
     assert not mapping.switch(on=on)
@@ -42,7 +42,7 @@ def test_switching_is_done_once_lambda_says_so(
 @pytest.mark.parametrize("state", ["Creating", "Enabling", "Disabling", "Updating"])
 @pytest.mark.parametrize("on", [True, False])
 def test_one_that_is_being_changed_is_left_alone(
-    mapping: Mapping, lambda_: FakeLambda, state: str, on: bool
+    mapping: SourceMapping, lambda_: FakeLambda, state: str, on: bool
 ) -> None:
     lambda_.mapping["State"] = state
     assert not mapping.switch(on=on)
@@ -60,7 +60,7 @@ def test_one_that_is_being_changed_is_left_alone(
 )
 @pytest.mark.parametrize("call", ["get", "update"])
 def test_a_mapping_that_is_busy_is_switched_later(
-    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock, code: str, status: int, call: str
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock, code: str, status: int, call: str
 ) -> None:
     """Another reconciler, or Terraform, is changing it, or all of the account's copies ask at once."""
     error = client_error(code, status, "UpdateEventSourceMapping")
@@ -71,13 +71,17 @@ def test_a_mapping_that_is_busy_is_switched_later(
     assert lambda_.updates == [True]
 
 
-def test_what_lambda_refuses_for_another_reason_is_an_error(mapping: Mapping, lambda_: FakeLambda) -> None:
+def test_what_lambda_refuses_for_another_reason_is_an_error(
+    mapping: SourceMapping, lambda_: FakeLambda
+) -> None:
     lambda_.errors = [client_error("AccessDeniedException", 403, "GetEventSourceMapping")]
     with pytest.raises(ClientError):
         mapping.switch(on=True)
 
 
-def test_lambda_is_asked_ever_more_seldom(mapping: Mapping, lambda_: FakeLambda, clock: FakeClock) -> None:
+def test_lambda_is_asked_ever_more_seldom(
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock
+) -> None:
     """The account has 15 such requests a second, for all its copies and everything else."""
     asked = []
     for second in range(120):
@@ -93,7 +97,7 @@ def test_lambda_is_asked_ever_more_seldom(mapping: Mapping, lambda_: FakeLambda,
 
 
 def test_a_new_direction_is_seen_by_lambda_before_it_counts(
-    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock
 ) -> None:
     lambda_.mapping["State"] = "Enabled"
     assert mapping.switch(on=True)
@@ -104,7 +108,7 @@ def test_a_new_direction_is_seen_by_lambda_before_it_counts(
 
 
 def test_one_that_somebody_switches_is_switched_back_within_a_minute(
-    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock
 ) -> None:
     assert mapping.switch(on=False)
     lambda_.mapping["State"] = "Enabled"
@@ -116,7 +120,7 @@ def test_one_that_somebody_switches_is_switched_back_within_a_minute(
 
 
 def test_only_a_problem_that_lambda_reports_is_a_complaint(
-    mapping: Mapping, lambda_: FakeLambda, clock: FakeClock
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock
 ) -> None:
     lambda_.mapping["State"] = "Enabled"
     for result in ("No records processed", "OK"):
@@ -129,7 +133,7 @@ def test_only_a_problem_that_lambda_reports_is_a_complaint(
     assert mapping.complaint().endswith("mapping mine: PROBLEM: Cannot access stream")
 
 
-def test_the_settings_terraform_makes_are_safe(mapping: Mapping) -> None:
+def test_the_settings_terraform_makes_are_safe(mapping: SourceMapping) -> None:
     assert mapping.problems(STREAM) == []
 
 
@@ -146,7 +150,7 @@ def test_the_settings_terraform_makes_are_safe(mapping: Mapping) -> None:
     ],
 )
 def test_settings_that_lose_changes_are_refused(
-    mapping: Mapping, lambda_: FakeLambda, setting: str, value: object, says: str
+    mapping: SourceMapping, lambda_: FakeLambda, setting: str, value: object, says: str
 ) -> None:
     lambda_.mapping[setting] = value
     [problem] = mapping.problems(STREAM)

@@ -21,7 +21,7 @@ def test_the_age_is_told_twice_a_minute(clock: FakeClock, capsys: pytest.Capture
 def test_a_pass_tells_what_it_found_at_once(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
     metrics = RunMetrics(clock, "move")
     for letters in (0, 3):
-        metrics.publish({"phase": "draining", "dead_letters": letters})
+        metrics.publish({"phase": Phase.DRAINING, "now": clock.now(), "dead_letters": letters})
     assert published(capsys.readouterr().out)["DeadLetters"] == {"": [0, 3]}
 
 
@@ -29,8 +29,8 @@ def test_a_pass_tells_of_slices_and_workers_that_failed(
     clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     metrics = RunMetrics(clock, "move")
-    metrics.publish({"phase": "none"})
-    metrics.publish({"phase": "resuming", "empty_slices": 2, "failed_workers": 16})
+    metrics.publish({"phase": "none", "now": clock.now()})
+    metrics.publish({"phase": Phase.RESUMING, "now": clock.now(), "empty_slices": 2, "failed_workers": 16})
     told = published(capsys.readouterr().out)
     assert told["EmptySlices"] == {"": [0, 2]}
     assert told["FailedWorkers"] == {"": [0, 16]}

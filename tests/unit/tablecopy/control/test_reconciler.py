@@ -22,7 +22,7 @@ from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import unreachable_problem
 from tablecopy.control.reconciler import Dependencies, Outcome, Reconciler, reconcile
-from tablecopy.control.services import Executions, FailureQueue, Mapping
+from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
@@ -101,7 +101,7 @@ class Scene:
             segments=Segments(self._store),
             leases=Leases(self._store, self.clock),
             dead_letters=self.letters,
-            mapping=Mapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
+            mapping=SourceMapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
                 cast(DynamoDBStreamsClient, self.streams),
