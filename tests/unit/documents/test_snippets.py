@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +66,13 @@ def test_outputs_named_in_passing(page: Path) -> None:
     for listed in re.findall(r"outputs? ((?:`[a-z_.]+`(?:, | and )?)+)", prose):
         names = {each.partition(".")[0] for each in re.findall(r"`([a-z_.]+)`", listed)}
         assert names <= OUTPUTS, listed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_python_imports_what_exists(page: Path) -> None:
+    for fence in fences(page.read_text()):
+        if fence.language == "python":
+            for node in ast.walk(ast.parse(fence.text)):
+                if isinstance(node, ast.ImportFrom):
+                    module = import_module(node.module or "")
+                    assert [each.name for each in node.names if not hasattr(module, each.name)] == []
