@@ -82,7 +82,7 @@ def test_more_memory_is_taken_only_when_it_is_needed(tmp_path: Path, monkeypatch
     monkeypatch.setattr("verify.comparison.match._MEMORY_MB", (1, 160))
     assert paired(tmp_path, rows, rows[::-1]) == []
     monkeypatch.setattr("verify.comparison.match._MEMORY_MB", (1,))
-    with pytest.raises(UserError, match="not enough memory or disk"):
+    with pytest.raises(UserError, match="Not enough memory or disk"):
         paired(tmp_path, rows, [])
 
 

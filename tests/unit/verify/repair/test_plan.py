@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tablecopy_cli.common.errors import UserError
+from verify.comparison.options import PLAN_LIMIT
 from verify.comparison.results import Comparison, Difference, Sample, SideResult
-from verify.repair.plan import UNASKED, Action, default_plan, read_plan, write_plan
+from verify.repair.plan import Action, default_plan, read_plan, write_plan
 
 SOURCE = "arn:aws:dynamodb:eu-west-1:111111111111:table/cities"
 DESTINATION = "arn:aws:dynamodb:eu-west-1:222222222222:table/cities"
@@ -328,8 +329,8 @@ CHECKED = [replace(each, checks=1) for each in DIFFERENCES]
         (CHECKED[4:], {}, False),
         # Nothing of it stands.
         (CHECKED[3:4], {}, False),
-        (CHECKED, {"counts": {"missing": UNASKED}}, True),
-        (CHECKED, {"counts": {"missing": UNASKED + 1}}, False),
+        (CHECKED, {"counts": {"missing": PLAN_LIMIT}}, True),
+        (CHECKED, {"counts": {"missing": PLAN_LIMIT + 1}}, False),
     ],
 )
 def test_a_plan_is_written_unasked_where_it_is_of_use(
