@@ -59,7 +59,7 @@ def compare_tables(given: CompareFlags) -> int:
         _write_files(given, comparison, steps, command_line())
         with _writing("the result"):
             _print(given, comparison, steps)
-            # Not before it has been delivered is what it was made of given up.
+            # What was read is kept until the result is delivered.
             sys.stdout.flush()
     except BaseException:
         work.release()
@@ -160,7 +160,8 @@ def _compared(
         if not error.resumable:
             raise
         raise UserError(
-            f"{str(error).rstrip('.')}. What was read is kept: fix this and run it again with --resume.",
+            f"{str(error).rstrip('.')}. What was read is kept: fix this and run the command again with "
+            "--resume.",
             error.side,
         ) from error
     except OSError as error:
@@ -209,7 +210,7 @@ def _planned(
     source: Table,
     destination: Table,
 ) -> list[Step]:
-    """Write the repair plan if it was asked for, or if a next step uses it; returns the next steps."""
+    """Write the repair plan if a flag or a next step names it; returns the next steps."""
     if given.repair_plan is not None:
         header = _write_plan(given.repair_plan, comparison, source, destination)
         return _next_steps(given, comparison, targets, given.repair_plan if header.total else None)
@@ -234,22 +235,22 @@ def _write_plan(path: Path, comparison: Comparison, source: Table, destination: 
 
 @contextmanager
 def _writing(what: str) -> Iterator[None]:
-    hint = "nothing has to be read again: fix it, or name another file, and continue with --resume"
+    hint = "Nothing has to be read again: fix it or name another file, and continue with --resume"
     try:
         yield
     except BrokenPipeError:
-        # Whoever reads has gone, and knows.
+        # The reader closed the pipe.
         raise
     except OSError as error:
-        raise UserError(f"cannot write {what}: {error.strerror or error}; {hint}") from error
+        raise UserError(f"cannot write {what}: {error.strerror or error}. {hint}") from error
     except UserError as error:
-        raise UserError(f"{error}; {hint}") from error
+        raise UserError(f"{str(error).rstrip('.')}. {hint}") from error
 
 
 def _disk_trouble(error: OSError, directory: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
-            f"no space left in {directory} ({error.strerror}); free some space and continue with --resume, "
+            f"no space left in {directory} ({error.strerror}). Free some space and continue with --resume, "
             "or start again in another directory with --work-dir"
         )
-    return f"cannot work in {directory}: {error.strerror or error}; name another directory with --work-dir"
+    return f"cannot work in {directory}: {error.strerror or error}. Name another directory with --work-dir"

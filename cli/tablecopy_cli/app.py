@@ -45,8 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     help="Copy a DynamoDB table to another AWS account: check, start, follow, verify and seal the copy.",
     notes=[
         "Without --control-function, commands read the Terraform outputs of the current directory.",
-        'To complete commands and flags in bash, run eval "$(_TABLECOPY_COMPLETE=bash_source tablecopy)". '
-        "For zsh or fish, write zsh_source or fish_source.",
+        "To complete commands and flags in bash, add the last example to ~/.bashrc. zsh_source and "
+        "fish_source are for zsh and fish; _VERIFY_COMPLETE and verify are for the command verify.",
+    ],
+    examples=[
+        "tablecopy watch --from-terraform infra --until ready",
+        'eval "$(_TABLECOPY_COMPLETE=bash_source tablecopy)"',
     ],
 )
 @version_option
@@ -116,11 +120,11 @@ def _price_option(field: str, default: Any) -> Callable[[F], F]:
         f"price_{field}",
         type=Number() if is_price else str,
         default=default,
+        show_default=f"{default:.10g}" if is_price else default,
         metavar="PRICE" if is_price else "CODE",
-        help=f"{field.replace('_', ' ').capitalize()} [default: {default:.10g}]" if is_price
-        else f"Currency of the prices [default: {default}]",
+        help=f"prices.{field}.",
         group="Prices (default: list prices of AWS in us-east-1)",
-    )  # fmt: skip
+    )
 
 
 _BEFORE: dict[str, Any] = {

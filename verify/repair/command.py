@@ -168,10 +168,12 @@ def _check_tables(plan: Plan, source: LiveTable, destination: LiveTable) -> None
     ):
         side = table.side.name
         if table.identity.arn != arn:
-            raise UserError(f"{side}: the plan is for {arn}, not for {table.identity.arn}", side)
+            raise UserError(
+                f"{side}: the plan is for {arn}, not for {table.identity.arn}. Correct --{side}", side
+            )
         if table.identity.table_id != table_id:
             raise UserError(
-                f"{side}: {arn} was deleted and made again since the plan was written; verify again", side
+                f"{side}: {arn} was deleted and created again since the plan was written. Verify again", side
             )
 
 

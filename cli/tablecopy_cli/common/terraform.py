@@ -41,7 +41,7 @@ def read_outputs(directory: str | Path) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     except OSError as error:
         raise UserError(
-            f"cannot run terraform ({error.strerror}); install it or give the flags instead"
+            f"cannot run terraform ({error.strerror}); install it or pass the flags instead"
         ) from error
     if done.returncode != 0:
         raise UserError(

@@ -825,7 +825,9 @@ def test_a_refused_call_says_what_to_do(
 def test_after_the_error_is_fixed_it_continues(world: World, capsys: Captured) -> None:
     world.fill(missing=1)
     world.destination.before = refusing("ExpiredTokenException", "BatchGetItem")
-    assert "What was read is kept: fix this and run it again with --resume." in trouble(world, capsys)
+    assert "What was read is kept: fix this and run the command again with --resume." in trouble(
+        world, capsys
+    )
     world.destination.before = lambda operation: None
     scans = world.served.operations["Scan"]
     assert world.run("--resume") == 1
@@ -869,8 +871,8 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
         err = done.communicate(timeout=30)[1]
     assert done.returncode == 2
     assert err == (
-        "verify: error: cannot write the result: No space left on device; nothing has to be read again: "
-        "fix it, or name another file, and continue with --resume\n"
+        "verify: error: cannot write the result: No space left on device. Nothing has to be read again: "
+        "fix it or name another file, and continue with --resume\n"
     )
     scans = different.served.operations["Scan"]
     assert different.run("--resume") == 1
@@ -893,7 +895,7 @@ def test_a_full_disk_is_named(
         err = trouble(different, capsys)
     (kept,) = different.kept()
     assert err == (
-        f"verify: error: no space left in {kept} (No space left on device); free some space and continue "
+        f"verify: error: no space left in {kept} (No space left on device). Free some space and continue "
         "with --resume, or start again in another directory with --work-dir\n"
     )
     assert different.run("--resume") == 1
@@ -930,7 +932,7 @@ def test_a_file_that_may_not_become_larger(world: World) -> None:
     out, err = done.communicate(timeout=30)
     assert (done.returncode, out) == (2, "")
     (kept,) = world.kept()
-    assert err.startswith(f"verify: error: no space left in {kept} (File too large); ")
+    assert err.startswith(f"verify: error: no space left in {kept} (File too large). ")
     assert err.count("\n") == 1
     scans = world.served.operations["Scan"]
     assert world.run("--resume", "--segments", "1") == 0
@@ -942,7 +944,7 @@ def test_a_work_directory_that_cannot_be(world: World, capsys: Captured) -> None
     world.work.write_text("a file")
     err = trouble(world, capsys)
     assert err.startswith(f"verify: error: cannot work in {world.work}: ")
-    assert "name another directory with --work-dir" in err
+    assert "Name another directory with --work-dir" in err
 
 
 def test_a_user_without_a_home(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -251,7 +251,7 @@ def test_a_table_made_again_is_another_table(world: World, capsys: pytest.Captur
     world.table_ids["destination"] = "id-3"
     assert world.run(*APPLY) == 2
     assert world.stored(1) == DESTINATION
-    assert "cities was deleted and made again since the plan was written" in capsys.readouterr().err
+    assert "cities was deleted and created again since the plan was written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", [0, 1])
