@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[3]
 OLDEST = ROOT / ".venv-botocore"
 TESTS = (
     "test_transport_settings.py",
-    "dynamodb/test_post.py",
     "dynamodb/test_client.py",
     "dynamodb/test_sessions.py",
     "journal/test_store.py",

@@ -59,7 +59,7 @@ def test_nothing_is_done_with_stdout_closed(world: World) -> None:
     flags = ("--source-region", "eu-west-1", "--source-endpoint-url", world.served.url)
     for program, arguments in (
         ("verify", ("verify", *world.flags("--writes-stopped"))),
-        ("verify repair", ("verify", "repair", "plan.jsonl", "--apply", *world.flags()[2:])),
+        ("verify", ("verify", "repair", "plan.jsonl", "--apply", *world.flags()[2:])),
         ("tablecopy", ("tablecopy_cli", "seal", "--control-function", "none", *flags)),
     ):
         done = shell(">&-", *arguments)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.unit.verify.world import World, environment, item, keys_of, records
 
-KEPT = "verify: what was read is kept; the same command with --resume goes on\nverify: interrupted\n"
+KEPT = "verify: what was read is kept. To continue, run the same command with --resume\nverify: interrupted\n"
 
 # Far below the minute after which a call that hangs would give up, and below the lag of a recheck.
 _PROMPT_SECONDS = 12
