@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cls=Group,
     invoke_without_command=True,
     subcommand_metavar="[COMMAND [ARGS]...]",
-    help="Compare two DynamoDB tables item by item and report what is missing, different or extra.",
+    help="Compare two DynamoDB tables item by item and report what is missing, changed or extra.",
     notes=[
         "Without --source and --destination, both tables are read from the Terraform outputs of "
         "--from-terraform DIR or of the current directory.",
