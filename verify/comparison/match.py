@@ -20,14 +20,14 @@ from verify.scan.work import TRAILER
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_RUN_BYTES = 16_000_000
+RUN_BYTES = 16_000_000
 
 # DuckDB spills to disk beyond the first, which pairs ten million rows a side; the others are for keys of
 # kilobytes.
-_MEMORY_MB = (160, 640, 2560)
+MEMORY_MB = (160, 640, 2560)
 _MAX_THREADS = 4
 
-_NO_SPACE = os.strerror(errno.ENOSPC)
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 # Keys of 2 KB and 1 KB (DynamoDB limits), up to six bytes for each in JSON, twice where they are ordered.
 _MAX_LINE = 64 * 1024
@@ -71,17 +71,17 @@ def _write(query: str, to: Path) -> None:
 
     fresh = to.with_suffix(".new")
     copy = f"COPY ({query}) TO {_text(str(fresh))} (DELIMITER '\t', QUOTE '', ESCAPE '', HEADER false)"
-    for memory in _MEMORY_MB:
+    for memory in MEMORY_MB:
         with _connection(to.parent, memory) as connection:
             try:
                 connection.execute(copy)
                 break
             except IOException as error:
                 # DuckDB raises a text in place of an error number.
-                number = errno.ENOSPC if _NO_SPACE in str(error) else errno.EIO
+                number = errno.ENOSPC if NO_SPACE in str(error) else errno.EIO
                 raise OSError(number, _first_line(error)) from error
             except OutOfMemoryException as error:
-                if memory == _MEMORY_MB[-1]:
+                if memory == MEMORY_MB[-1]:
                     raise UserError(
                         f"Not enough memory or disk space to pair the tables' rows in {to.parent} "
                         f"({_first_line(error)}). Choose a larger disk with --work-dir."
@@ -138,7 +138,7 @@ def sort_lines(lines: Iterable[bytes], to: Path) -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=to.parent)))
         runs = [
-            stack.enter_context(open(_written(directory / str(number), sorted(run, key=_position)), "rb"))
+            stack.enter_context(open(write_run(directory / str(number), sorted(run, key=_position)), "rb"))
             for number, run in enumerate(_runs(lines))
         ]
         fresh = to.with_suffix(".new")
@@ -153,14 +153,14 @@ def _runs(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
     for line in lines:
         run.append(line)
         size += len(line)
-        if size > _RUN_BYTES:
+        if size > RUN_BYTES:
             yield run
             run, size = [], 0
     if run:
         yield run
 
 
-def _written(path: Path, lines: Iterable[bytes]) -> Path:
+def write_run(path: Path, lines: Iterable[bytes]) -> Path:
     with open(path, "wb") as file:
         file.writelines(line + b"\n" for line in lines)
     return path

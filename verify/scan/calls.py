@@ -25,7 +25,7 @@ from verify.scan.decode import BadPage
 
 # With backoff that is some 40 s, longer than DynamoDB's own hiccups; a provisioned table may take minutes to
 # scale or to be left alone by its other readers.
-_ATTEMPTS = 20
+ATTEMPTS = 20
 _THROTTLED_ATTEMPTS = 100
 
 _CONNECT_SECONDS = 10.0
@@ -147,13 +147,13 @@ class Calls:
                 elif errors.is_server_error(error):
                     failures += 1
                 else:
-                    failures = _ATTEMPTS
-                if failures >= _ATTEMPTS or throttles >= _THROTTLED_ATTEMPTS:
+                    failures = ATTEMPTS
+                if failures >= ATTEMPTS or throttles >= _THROTTLED_ATTEMPTS:
                     with user_errors(self._side):
                         raise
             except errors.NO_ANSWER as error:
-                failures = _ATTEMPTS if errors.is_untrusted(error) else failures + 1
-                if failures >= _ATTEMPTS:
+                failures = ATTEMPTS if errors.is_untrusted(error) else failures + 1
+                if failures >= ATTEMPTS:
                     with user_errors(self._side):
                         raise
             except BotoCoreError:
@@ -162,7 +162,7 @@ class Calls:
                     raise
             except BadPage as error:
                 failures += 1
-                if failures >= _ATTEMPTS:
+                if failures >= ATTEMPTS:
                     raise UserError(
                         f"{self._side.name}: the answer of {operation} is not DynamoDB's ({error}). "
                         f"Check --{self._side.name}-endpoint-url",

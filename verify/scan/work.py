@@ -20,7 +20,7 @@ from tablecopy_cli.common.errors import UserError
 _RUN = "run.json"
 _LOCK = "lock"
 _HELPERS_LOCK = "lock.helpers"
-_WAIT_SECONDS = 10.0
+WAIT_SECONDS = 10.0
 
 # A file of rows consists of blocks. A block is rows and, as its last line, a trailer: ``#``, the writer's
 # checkpoint as JSON, an empty field, and the CRC-32 of everything before it. One ``write`` appends a block.
@@ -159,7 +159,7 @@ class WorkDirectory:
             os.close(helpers)
 
     def _own(self, lock: int) -> None:
-        give_up = time.monotonic() + _WAIT_SECONDS
+        give_up = time.monotonic() + WAIT_SECONDS
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

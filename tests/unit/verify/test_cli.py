@@ -882,7 +882,11 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
 
 @pytest.mark.parametrize(
     "where",
-    ["verify.scan.work.BlockFile.append", "verify.comparison.match.pair", "verify.comparison.match._written"],
+    [
+        "verify.scan.work.BlockFile.append",
+        "verify.comparison.match.pair",
+        "verify.comparison.match.write_run",
+    ],
 )
 def test_a_full_disk_is_named(
     different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str

@@ -312,7 +312,7 @@ def test_without_resume_it_begins_anew(interrupted: World) -> None:
 def test_of_two_at_the_same_time_the_second_is_refused(
     interrupted: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("verify.scan.work._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("verify.scan.work.WAIT_SECONDS", 0.0)
     seen: list[int] = []
     connected = interrupted.source.before
 

@@ -79,9 +79,9 @@ def test_keys_of_kilobytes(tmp_path: Path) -> None:
 
 def test_more_memory_is_taken_only_when_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [(f'"k{n:06d}"', "-", f"{n:032x}", "") for n in range(2_000)]
-    monkeypatch.setattr("verify.comparison.match._MEMORY_MB", (1, 160))
+    monkeypatch.setattr("verify.comparison.match.MEMORY_MB", (1, 160))
     assert paired(tmp_path, rows, rows[::-1]) == []
-    monkeypatch.setattr("verify.comparison.match._MEMORY_MB", (1,))
+    monkeypatch.setattr("verify.comparison.match.MEMORY_MB", (1,))
     with pytest.raises(UserError, match="Not enough memory or disk"):
         paired(tmp_path, rows, [])
 
@@ -90,7 +90,7 @@ def test_a_full_disk_is_told_from_other_trouble(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No files found") as caught:
         pair([tmp_path / "none"], [tmp_path / "none"], tmp_path / "to")
     assert caught.value.errno == errno.EIO
-    monkeypatch.setattr("verify.comparison.match._NO_SPACE", "No files found")
+    monkeypatch.setattr("verify.comparison.match.NO_SPACE", "No files found")
     with pytest.raises(OSError, match="No files found") as caught:
         pair([tmp_path / "none"], [tmp_path / "none"], tmp_path / "to")
     assert caught.value.errno == errno.ENOSPC
@@ -104,7 +104,7 @@ lines = st.lists(st.tuples(st.binary(max_size=3).map(bytes.hex), st.text("ab\t",
 def test_lines_come_in_the_order_of_their_positions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[tuple[str, str]], run_bytes: int
 ) -> None:
-    monkeypatch.setattr("verify.comparison.match._RUN_BYTES", run_bytes)
+    monkeypatch.setattr("verify.comparison.match.RUN_BYTES", run_bytes)
     to = tmp_path / "sorted"
     sort_lines((f"{position}\t{rest}".encode() for position, rest in found), to)
     expected = [rest for _, rest in sorted(found, key=lambda line: line[0])]

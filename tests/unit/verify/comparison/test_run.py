@@ -349,7 +349,7 @@ def test_a_failing_segment_ends_the_others(make_table: Any) -> None:
 
 
 def test_a_failure_in_the_recheck_names_its_side(make_table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verify.scan.calls._ATTEMPTS", 1)
+    monkeypatch.setattr("verify.scan.calls.ATTEMPTS", 1)
     source, destination = make_table(cities(3)), make_table([], "destination")
 
     def before(operation: str) -> None:

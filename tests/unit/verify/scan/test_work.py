@@ -101,7 +101,7 @@ def test_others_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_it_belongs_to_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verify.scan.work._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("verify.scan.work.WAIT_SECONDS", 0.0)
     first = work(tmp_path)
     for resume in (False, True):
         with pytest.raises(UserError, match=r"Another verify compares these tables in .*--work-dir"):
