@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from tools.local.accounts import LocalAws
 
+_GONE_SECONDS = 30.0
+
 
 def kill_function(aws: LocalAws, name: str) -> int:
-    """End every process of the function ``name`` at once, as a crash would; says how many there were."""
-    killed = 0
+    """End every process of the function ``name`` at once, as a crash would; says how many there were.
+
+    They are gone when this returns: an invocation given to one that is dying would end with it.
+    """
+    killed = set()
     for process in _processes(aws, name):
         with suppress(OSError):
             os.kill(int(process.name), signal.SIGKILL)
-            killed += 1
-    return killed
+            killed.add(process)
+    give_up = time.monotonic() + _GONE_SECONDS
+    while killed & set(_processes(aws, name)):
+        assert time.monotonic() < give_up, f"processes of {name} survive a kill"
+        time.sleep(0.005)
+    return len(killed)
 
 
 def environment_of(aws: LocalAws, name: str) -> dict[str, str]:

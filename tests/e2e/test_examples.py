@@ -171,7 +171,8 @@ def test_many_tables(applied: Applied, capsys: pytest.CaptureFixture[str]) -> No
         destination = applied.accounts.session(DESTINATION_ACCOUNT).client("dynamodb")
         assert destination.scan(TableName=there, Select="COUNT")["Count"] == ITEMS
     assert tablecopy(["status", *place, "--copy", "unknown"]) == 2
-    assert all(name in capsys.readouterr().err for name in TABLES)
+    error = capsys.readouterr().err
+    assert all(name in error for name in TABLES)
 
 
 def _what_an_organization_has(accounts: LocalAws) -> dict[str, Any]:

@@ -417,7 +417,7 @@ def read(path: Path) -> str:
 
 def test_the_command_line_keeps_shows_and_stops_them(tmp_path: Path) -> None:
     def local(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "local", "--directory", str(tmp_path), *arguments]
+        command = [sys.executable, "-m", "tools.local", "--directory", str(tmp_path), *arguments]
         return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert local("status").returncode == 1

@@ -83,9 +83,9 @@ def run(stage: Stage, module: str, *arguments: str) -> subprocess.CompletedProce
 def test_terraform_needs_what_is_documented(the_stand: Stand, account: str) -> None:
     """What it has called to make the stand's copy."""
     side = {SOURCE_ACCOUNT: "source", DESTINATION_ACCOUNT: "destination"}[account]
-    documented = {
-        action for statement in policy(f"terraform-{side}") for action in as_list(statement["Action"])
-    }
+    # Also what is for a table with a key: the provider looks up which one AWS manages.
+    statements = json.loads((POLICIES / f"terraform-{side}.json").read_text())["Statement"]
+    documented = {action for statement in statements for action in as_list(statement["Action"])}
     called = {action_of(call) for call in the_stand.applied if call.access_key == account}
     assert len(called) > 10
     assert called <= documented, f"not documented: {sorted(called - documented)}"
