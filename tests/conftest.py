@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 # Tests of a lane run in one process, in their order: they share what takes long to make. The lanes that take
 # longest come first. Any other file is a lane of its own.
 LANES = {
+    "tests/e2e/faults/test_processes.py": "processes",
+    "tests/e2e/faults/test_soak.py": "processes",
+    "tests/e2e/faults/test_taken_away.py": "processes",
     "tests/e2e/faults": "faults",
-    "tests/e2e/permissions": "permissions",
     "tests/terraform/test_changes.py": "changes",
+    "tests/e2e/permissions": "permissions",
     "tests/e2e/test_run.py": "run",
     "tests/e2e/test_examples.py": "examples",
     "tests/terraform/test_root.py": "root",

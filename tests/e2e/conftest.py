@@ -1,4 +1,4 @@
-"""Real processes: two local accounts for all runs, and a stand each for faults and for permissions."""
+"""Real processes: two local accounts for all runs, and a stand for each lane of faults and permissions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import lane
-from tests.e2e.faults.stand import close_stand
+from tests.e2e.faults.stand import Stand, close_stand, stand_of
 from tools.local.accounts import LocalAws
 
 
@@ -23,6 +23,13 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 def seed() -> int:
     """The seed that the header of the run shows."""
     return int(os.environ["FAULTS_SEED"])
+
+
+@pytest.fixture(scope="module")
+def the_stand(request: pytest.FixtureRequest, seed: int, tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    """The stand of the file's lane; it ends with the lane."""
+    name = lane(request.node.nodeid)
+    return stand_of(name, lambda: tmp_path_factory.mktemp(name), seed)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,14 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.stand import Stand, open_stand
+from tests.e2e.faults.stand import Stand
 from tests.e2e.faults.table import DOCUMENT, FaultTable, replaced
-
-
-@pytest.fixture(scope="session")
-def the_stand(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Stand:
-    """Ends with the lane."""
-    return open_stand("faults", tmp_path_factory.mktemp("faults"), seed)
 
 
 @pytest.fixture

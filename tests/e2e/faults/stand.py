@@ -277,20 +277,23 @@ def is_stopped(status: Status) -> bool:
     return bool(status["phase"] == "stopped")
 
 
-_OPEN: dict[str, ExitStack] = {}
+_OPEN: dict[str, tuple[ExitStack, Stand]] = {}
 
 
-def open_stand(lane: str, directory: Path, seed: int) -> Stand:
-    """A stand that this process's environment leads to until `close_stand`."""
-    stack = _OPEN[lane] = ExitStack()
-    patch = stack.enter_context(pytest.MonkeyPatch.context())
-    return stack.enter_context(stand(directory, seed, patch.setenv))
+def stand_of(lane: str, directory: Callable[[], Path], seed: int) -> Stand:
+    """The lane's stand; this process's environment leads to it until `close_stand`."""
+    if lane not in _OPEN:
+        stack = ExitStack()
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        _OPEN[lane] = stack, stack.enter_context(stand(directory(), seed, patch.setenv))
+    return _OPEN[lane][1]
 
 
 def close_stand(lane: str) -> None:
     """End the lane's stand if it has one."""
     if lane in _OPEN:
-        _OPEN.pop(lane).close()
+        stack, _ = _OPEN.pop(lane)
+        stack.close()
 
 
 @contextmanager

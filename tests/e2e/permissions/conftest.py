@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.stand import Stand, open_stand
+from tests.e2e.faults.stand import Stand
 from tests.e2e.permissions.roles import Role, roles_of
 from tests.e2e.permissions.stage import Stage, stage_on
-
-
-@pytest.fixture(scope="session")
-def the_stand(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Stand:
-    """Ends with the lane."""
-    return open_stand("permissions", tmp_path_factory.mktemp("permissions"), seed)
 
 
 @pytest.fixture(scope="module")
