@@ -42,6 +42,11 @@ class Endpoint:
         return Answer(200, json.dumps({"status": self.status}).encode())
 
 
+def _inherited() -> dict[str, str]:
+    """The environment without a size, which would count more than the terminal's: pytest-xdist sets one."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
+
 class Terminal:
     """A terminal, and a watch in its foreground whose stderr it shows; stdout goes into a pipe."""
 
@@ -59,7 +64,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=self.screen,
             text=True,
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
+            env={**_inherited(), "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
             start_new_session=True,
             preexec_fn=self._take_over,
         )

@@ -30,7 +30,7 @@ from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.service import FakeTable, serving
 from tests.unit.verify.world import item
 from verify.scan.calls import (
-    _ATTEMPTS,
+    ATTEMPTS,
     _THROTTLED_ATTEMPTS,
     Calls,
     Stopped,
@@ -145,7 +145,7 @@ def test_what_will_not_work_is_not_tried_again(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("errors", "attempts"), [(LOST, _ATTEMPTS), (FAILED, _ATTEMPTS), (THROTTLED, _THROTTLED_ATTEMPTS)]
+    ("errors", "attempts"), [(LOST, ATTEMPTS), (FAILED, ATTEMPTS), (THROTTLED, _THROTTLED_ATTEMPTS)]
 )
 def test_not_for_ever(errors: Sequence[Exception], attempts: int) -> None:
     calling = Calling([*errors] * attempts)
@@ -156,7 +156,7 @@ def test_not_for_ever(errors: Sequence[Exception], attempts: int) -> None:
 
 def test_throttles_do_not_count_as_failures() -> None:
     mixed: list[Exception] = [
-        error for _ in range(_ATTEMPTS - 1) for error in (THROTTLED[0], LOST[0], THROTTLED[1])
+        error for _ in range(ATTEMPTS - 1) for error in (THROTTLED[0], LOST[0], THROTTLED[1])
     ]
     assert Calling(mixed).answer() == b"answer"
 
@@ -185,7 +185,7 @@ def test_answers_that_stay_broken_name_the_endpoint() -> None:
 
     with pytest.raises(UserError, match=r"no JSON.*--source-endpoint-url") as caught:
         calling.answer(read)
-    assert (caught.value.side, calling.sent) == ("source", _ATTEMPTS)
+    assert (caught.value.side, calling.sent) == ("source", ATTEMPTS)
 
 
 def test_waiting_for_the_next_try_ends_with_the_comparison() -> None:
