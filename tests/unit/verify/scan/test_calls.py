@@ -30,8 +30,8 @@ from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.service import FakeTable, serving
 from tests.unit.verify.world import item
 from verify.scan.calls import (
-    ATTEMPTS,
     _THROTTLED_ATTEMPTS,
+    ATTEMPTS,
     Calls,
     Stopped,
     read_limit,
