@@ -1,8 +1,17 @@
-"""The clock, as an object that is passed in."""
+"""The clock, and the machine that runs a function, as objects that are passed in.
+
+Whatever waits, runs at the same time as something else, or depends on chance goes through them, so that a
+simulation can run the same code on a virtual clock.
+"""
 
 from __future__ import annotations
 
+import random
+import secrets
 import time
+from collections.abc import Collection
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 
 class OutOfTime(Exception):
@@ -19,3 +28,23 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``."""
         time.sleep(seconds)
+
+
+class Machine(Clock):
+    """The machine that runs a function: its clock, its threads and its random numbers."""
+
+    def pool(self, size: int) -> Executor:
+        """Return a pool of at most ``size`` threads. Leaving it waits for its calls."""
+        return ThreadPoolExecutor(size)
+
+    def wait(self, futures: Collection[Future[Any]], timeout: float) -> bool:
+        """Wait for the futures of a pool for ``timeout`` seconds. Returns whether all of them are done."""
+        return not wait(futures, timeout).not_done
+
+    def random(self) -> random.Random:
+        """Return a new source of random numbers, for the jitter of retries."""
+        return random.Random()
+
+    def token(self) -> str:
+        """Return six random hexadecimal digits."""
+        return secrets.token_hex(3)

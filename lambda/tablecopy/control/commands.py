@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.control.status import DeadLetterList, DeadLetterStatus, Status
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters
@@ -34,7 +33,7 @@ class Commands:
         segments: Segments,
         shards: Shards,
         letters: DeadLetters,
-        clock: Clock,
+        clock: Machine,
         stream_arn: str,
         total_segments: int,
         drained_after: float,
@@ -107,7 +106,7 @@ class Commands:
     def _new(self, *, confirmed: bool, request: str = "") -> Run:
         now = self._clock.now()
         return Run(
-            run_id=f"{compact_timestamp(now)}-{secrets.token_hex(3)}",
+            run_id=f"{compact_timestamp(now)}-{self._clock.token()}",
             stream_arn=self._stream_arn,
             total_segments=self._total_segments,
             started=now,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from tablecopy.clock import Machine
 from tablecopy.control.tables import (
     Caller,
     described,
@@ -119,14 +119,14 @@ class Preflight:
         ]
 
 
-def problems(checks: Sequence[Check]) -> list[str]:
+def problems(checks: Sequence[Check], machine: Machine) -> list[str]:
     """Run all checks and return the problems that they find, among them denied calls and lost connections.
 
     The checks run at the same time. If no service can be reached, one after another would take longer than
     the function may run, and the problem would never be reported.
     """
     found: list[str] = []
-    with ThreadPoolExecutor(max(1, len(checks))) as pool:
+    with machine.pool(max(1, len(checks))) as pool:
         running = [pool.submit(check) for check in checks]
     for done in running:
         try:

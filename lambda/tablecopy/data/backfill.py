@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tablecopy.clock import Clock, OutOfTime
+from tablecopy.clock import Machine, OutOfTime
 from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.scan import Scan
 from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, SliceOver, WorkerResult
 from tablecopy.data.writer import WRITERS, WriterPool
-from tablecopy.dynamodb.client import DynamoDBClient, Json
+from tablecopy.dynamodb.client import DynamoDB, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
@@ -54,10 +53,10 @@ class Worker:
         guard: SliceGuard,
         segments: Segments,
         letters: DeadLetters,
-        source: DynamoDBClient,
+        source: DynamoDB,
         table: str,
         metrics: MetricsBuffer,
-        clock: Clock,
+        machine: Machine,
         writers: int = WRITERS,
     ) -> None:
         self._guard = guard
@@ -67,7 +66,7 @@ class Worker:
         self._table = table
         self._metrics = metrics
         self._usage = read_usage(metrics, table)
-        self._clock = clock
+        self._machine = machine
         self._writers = writers
 
     def copy(self, segment: int, slice_number: int, owner: str, deadline: float) -> WorkerResult:
@@ -102,14 +101,18 @@ class Worker:
             run.total_segments,
             limits.read,
             self._usage,
-            self._clock,
+            self._machine,
             monitor.until,
-            random.Random(),
         )
         monitor.ends.append(scan.end_by)
         # In every case, both wait for the calls they have started.
-        with WriterPool(monitor.writer, sink.put, self._writers) as pool, ThreadPoolExecutor(1) as ahead:
-            pages = InFlightPages(segment, self._segments, monitor, limits.write, self._metrics, self._clock)
+        with (
+            WriterPool(monitor.writer, sink.put, self._machine, self._writers) as pool,
+            self._machine.pool(1) as ahead,
+        ):
+            pages = InFlightPages(
+                segment, self._segments, monitor, limits.write, self._metrics, self._machine
+            )
             try:
                 self._pages(pages, scan, ahead, pool)
             except OutOfTime:
@@ -120,7 +123,7 @@ class Worker:
         return WorkerResult.DONE
 
     @staticmethod
-    def _pages(pages: InFlightPages, scan: Scan, ahead: ThreadPoolExecutor, pool: WriterPool) -> None:
+    def _pages(pages: InFlightPages, scan: Scan, ahead: Executor, pool: WriterPool) -> None:
         """Read the next page while a page is written. Two pages are written at a time."""
         start = pages.segment.checkpoint
         coming: Future[Page] | None = ahead.submit(scan.read, start, pages.limit())
@@ -159,7 +162,7 @@ class InFlightPages:
         monitor: SliceMonitor,
         capacity: TokenBucket,
         metrics: MetricsBuffer,
-        clock: Clock,
+        machine: Machine,
     ) -> None:
         self.segment = segment
         self._capacity = capacity
@@ -167,12 +170,12 @@ class InFlightPages:
         self._any_written = False
         self._segments = segments
         self._monitor = monitor
-        self._clock = clock
+        self._machine = machine
         self._pages: deque[_InFlightPage] = deque()
 
     def results(self, futures: Sequence[Future[T]]) -> list[T]:
         """Return the results of ``futures``, and check the run while waiting for them."""
-        while wait(futures, timeout=CHECK_SECONDS).not_done:
+        while not self._machine.wait(futures, CHECK_SECONDS):
             self._monitor.check()
             self._metrics.publish_if_due()
         return [future.result() for future in futures]
@@ -180,7 +183,7 @@ class InFlightPages:
     def submit(self, page: Page, pool: WriterPool) -> None:
         """Start to write a page."""
         self._monitor.check_if_due()
-        began = self._clock.now()
+        began = self._machine.now()
         writes = pool.submit([put(item) for item in page.items])
         size = sum(map(len, page.items))
         self._pages.append(_InFlightPage(len(page.items), size, page.last_key, writes, began))
@@ -220,7 +223,7 @@ class InFlightPages:
 
     def limit(self) -> int:
         """Return how many items the next page may have. Each costs at least one unit to write."""
-        seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._monitor.until - self._clock.now()))
+        seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._monitor.until - self._machine.now()))
         return max(BATCH_REQUESTS, int(seconds * min(self.segment.pace, self._capacity.rate)))
 
     def end_early(self) -> None:
@@ -229,5 +232,5 @@ class InFlightPages:
             self._segments.save(replace(self.segment, pace=self.segment.pace * _PACE_AFTER_NONE))
 
     def _pace(self, page: _InFlightPage) -> float:
-        seconds = self._clock.now() - page.began
+        seconds = self._machine.now() - page.began
         return page.items / seconds if page.items and seconds > 0 else self.segment.pace

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tablecopy.clock import OutOfTime
 from tablecopy.data.slices import SliceGuard, SliceMonitor, SliceOver, WorkerResult
 from tablecopy.data.writer import BatchWriter, Rejected
-from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
+from tablecopy.dynamodb.client import DynamoDB, Json, encode
 from tablecopy.dynamodb.requests import delete, item_of, key_of, key_token, put
 from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import LeaseTaken
@@ -78,7 +78,7 @@ class Redrive:
         self,
         guard: SliceGuard,
         letters: DeadLetters,
-        source: DynamoDBClient,
+        source: DynamoDB,
         table: str,
         metrics: MetricsBuffer,
     ) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tablecopy.clock import Machine
 from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory, WriterPool
 from tablecopy.dynamodb.client import Json, encode
@@ -91,6 +91,7 @@ class Replicator:
         letters: DeadLetters,
         writer_for: WriterFactory,
         metrics: MetricsBuffer,
+        machine: Machine,
         writers: int = WRITERS,
     ) -> None:
         self._run = run
@@ -99,6 +100,7 @@ class Replicator:
         self._letters = letters
         self._writer_for = writer_for
         self._metrics = metrics
+        self._machine = machine
         self._writers = writers
 
     def apply(self, records: Sequence[Json], owner: str, deadline: float) -> Json:
@@ -120,7 +122,7 @@ class Replicator:
 
     def _apply(self, records: Sequence[Json], deadline: float) -> int:
         """Return how many records, counted from the first one, have been applied."""
-        with ThreadPoolExecutor(_READERS) as reading:
+        with self._machine.pool(_READERS) as reading:
             run = reading.submit(self._run.read)
             before = reading.submit(self._batches.get, _sequence_number(records[0]))
             letters = reading.submit(self._letters.names)
@@ -157,7 +159,7 @@ class Replicator:
         numbers = {change.request: change.last for change in changes}
         sink = DeadLetterSink(self._letters, Origin.STREAM, key_names, numbers)
         try:
-            with WriterPool(writer, sink.put, self._writers) as pool:
+            with WriterPool(writer, sink.put, self._machine, self._writers) as pool:
                 writes = pool.submit(list(by_request))
                 self._batches.record_numbers([_sequence_number(record) for record in records])
                 left = [request for write in writes for request in write.result()]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
-
 from botocore.exceptions import ClientError
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.dynamodb import errors
-from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
+from tablecopy.dynamodb.client import DynamoDB, Json, encode
 from tablecopy.dynamodb.pages import BadPage, Page, parse
 from tablecopy.metrics import log
 from tablecopy.throughput.limits import Usage
@@ -34,15 +32,14 @@ class Scan:
 
     def __init__(
         self,
-        client: DynamoDBClient,
+        client: DynamoDB,
         table: str,
         segment: int,
         total_segments: int,
         capacity: RateLimit,
         usage: Usage,
-        clock: Clock,
+        machine: Machine,
         until: float,
-        jitter: random.Random,
     ) -> None:
         self._client = client
         self._request: Json = {
@@ -54,9 +51,9 @@ class Scan:
         }
         self._capacity = capacity
         self._usage = usage
-        self._clock = clock
+        self._machine = machine
         self._until = until
-        self._jitter = jitter
+        self._jitter = machine.random()
 
     def end_by(self, moment: float) -> None:
         """Read nothing after ``moment`` (seconds since the epoch), if that is sooner."""
@@ -99,4 +96,4 @@ class Scan:
                 log.event("source_no_answer", error=type(error).__name__)
             finally:
                 self._capacity.settle(taken, consumed)
-            self._clock.sleep(min(backoff.next(), max(0.0, self._until - self._clock.now())))
+            self._machine.sleep(min(backoff.next(), max(0.0, self._until - self._machine.now())))

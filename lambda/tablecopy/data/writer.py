@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import TracebackType
 
 from botocore.exceptions import ClientError
 
-from tablecopy.clock import Clock, OutOfTime
+from tablecopy.clock import Machine, OutOfTime
 from tablecopy.dynamodb import errors
-from tablecopy.dynamodb.client import DynamoDBClient, Json, document, encode
+from tablecopy.dynamodb.client import DynamoDB, Json, document, encode
 from tablecopy.dynamodb.requests import batches, key_of, key_token
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.metrics import log
@@ -74,14 +73,13 @@ class BatchWriter:
 
     def __init__(
         self,
-        client: DynamoDBClient,
+        client: DynamoDB,
         table: str,
         key_names: Sequence[str],
         capacity: RateLimit,
         usage: Usage,
-        clock: Clock,
+        machine: Machine,
         deadline: float,
-        jitter: random.Random,
     ) -> None:
         self._client = client
         name = json.dumps(table).encode()
@@ -90,9 +88,9 @@ class BatchWriter:
         self._key_names = key_names
         self._capacity = capacity
         self._usage = usage
-        self._clock = clock
+        self._machine = machine
         self._deadline = deadline
-        self._jitter = jitter
+        self._jitter = machine.random()
         self._open_until = 0.0
         self._lock = threading.Lock()
 
@@ -142,7 +140,7 @@ class BatchWriter:
             if left:
                 if len(left) < len(pending):
                     backoff.progress()
-                self._clock.sleep(min(backoff.next(), max(0.0, self._deadline - self._clock.now())))
+                self._machine.sleep(min(backoff.next(), max(0.0, self._deadline - self._machine.now())))
             pending = left
 
     def settle(self, deadline: float) -> None:
@@ -153,18 +151,18 @@ class BatchWriter:
         UnsettledWrite
             ``deadline``, at which Lambda ends the function, comes first.
         """
-        wait = self._open_until - self._clock.now()
+        wait = self._open_until - self._machine.now()
         if wait <= 0:
             return
         if self._open_until > deadline:
             raise UnsettledWrite("a write was not answered, and the function's time is up")
-        self._clock.sleep(wait)
+        self._machine.sleep(wait)
 
     def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
         """Send once; return the unprocessed requests and the units. Raises OutOfTime past the deadline."""
         # To assume the role may take long, so the deadline is checked again after it.
         credentials = self._client.credentials()
-        if self._clock.now() >= self._deadline:
+        if self._machine.now() >= self._deadline:
             raise OutOfTime
         answer = self._client.send("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
         # Read as success, an answer that is cut short would hide the unprocessed items in its missing part.
@@ -189,7 +187,7 @@ class BatchWriter:
 
     def _leave_open(self) -> None:
         with self._lock:
-            self._open_until = max(self._open_until, self._clock.now() + SETTLE_SECONDS)
+            self._open_until = max(self._open_until, self._machine.now() + SETTLE_SECONDS)
 
     def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
         """Find the write that makes the whole batch invalid, and write the others."""
@@ -226,12 +224,18 @@ class WriterPool:
         Number of calls that are made at the same time.
     """
 
-    def __init__(self, writer: BatchWriter, on_rejected: Callable[[Rejected], None], writers: int) -> None:
+    def __init__(
+        self,
+        writer: BatchWriter,
+        on_rejected: Callable[[Rejected], None],
+        machine: Machine,
+        writers: int,
+    ) -> None:
         self._writer = writer
         self._on_rejected = on_rejected
         self._writers = writers
         self._left = False
-        self._pool = ThreadPoolExecutor(writers)
+        self._pool = machine.pool(writers)
 
     def __enter__(self) -> WriterPool:
         return self

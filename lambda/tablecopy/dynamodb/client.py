@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,65 +38,33 @@ FUNCTION_CONFIG = Config(
 )
 """Network settings of the Lambda functions."""
 
-_TARGET = "DynamoDB_20120810."
+_TARGETS = {"dynamodb": "DynamoDB_20120810.", "dynamodbstreams": "DynamoDBStreams_20120810."}
 
 # As in botocore's standard mode: the first retry within a second, then twice as long each time.
 _BACKOFF_BASE_SECONDS = 1.0
 _BACKOFF_CAP_SECONDS = 20.0
 
 
-class DynamoDBClient:
-    """Calls one DynamoDB endpoint. Safe to use from several threads.
-
-    Each call goes to the same host, in the same way and under the same identity as a call of a botocore
-    client with the same arguments.
+class DynamoDB(ABC):
+    """Calls DynamoDB, or DynamoDB Streams. Safe to use from several threads.
 
     Parameters
     ----------
-    session
-        Session with the credentials and settings.
-    region, endpoint_url
-        Region and endpoint, or None for those of the session.
-    config
-        Timeouts, proxies, certificates and user agent, as for a botocore client. Its retries are not used.
-    table
-        Name or ARN that the calls use for their table. Required if it may be an ARN.
-    attempts
-        Number of times ``call`` sends a call, the first one included.
     clock
         Clock that waits between the attempts of ``call``.
-
-    Raises
-    ------
-    botocore.exceptions.BotoCoreError
-        The settings do not lead to an endpoint.
+    jitter
+        Varies these waits.
+    attempts
+        Number of times ``call`` sends a call, the first one included.
+    renews
+        Credentials that have expired are renewed for the next attempt.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        region: str | None = None,
-        *,
-        endpoint_url: str | None = None,
-        config: Config = FUNCTION_CONFIG,
-        table: str | None = None,
-        attempts: int = 5,
-        clock: Clock | None = None,
-    ) -> None:
-        client = session.create_client(
-            "dynamodb",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=config.merge(Config(parameter_validation=False)),
-        )
-        self.endpoint_url: str = client.meta.endpoint_url
-        self._session = session
-        self._credentials = session.get_credentials()
-        self._routes = Routes(client, table)
-        self._pool = connection_pool(session, client)
+    def __init__(self, clock: Clock, jitter: random.Random, attempts: int, *, renews: bool) -> None:
+        self._clock = clock
+        self._jitter = jitter
         self._attempts = attempts
-        self._clock = clock or Clock()
-        self._jitter = random.Random()
+        self._renews = renews
 
     def call(self, operation: str, body: Mapping[str, Any] | bytes) -> Json:
         """Send ``body`` to ``operation`` (botocore's name, such as ``put_item``) until it succeeds.
@@ -116,22 +85,18 @@ class DynamoDBClient:
             try:
                 return self._answer(name, encoded)
             except ClientError as error:
-                # Only the credentials of a role can be renewed here.
-                renews = isinstance(self._session, RoleSession)
-                if not is_transient(error) or (is_expired(error) and not renews):
+                if not is_transient(error) or (is_expired(error) and not self._renews):
                     raise
             except NO_ANSWER:
                 pass
             self._clock.sleep(backoff.next())
         return self._answer(name, encoded)
 
+    @abstractmethod
     def credentials(self) -> ReadOnlyCredentials:
         """Return the credentials for a call made now. This may take a while if a role has to be assumed."""
-        if self._credentials is None:
-            raise NoCredentialsError
-        credentials: ReadOnlyCredentials = self._credentials.get_frozen_credentials()
-        return credentials
 
+    @abstractmethod
     def send(self, operation: str, body: bytes, credentials: ReadOnlyCredentials | None = None) -> bytes:
         """Send ``body`` to ``operation`` (the API's name, such as ``Scan``) once; return the answer's body.
 
@@ -140,17 +105,87 @@ class DynamoDBClient:
         Raises
         ------
         botocore.exceptions.ClientError
-            DynamoDB answered with an error. If it refused a role's credentials, the next call assumes the
-            role again.
+            DynamoDB answered with an error.
         botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError
             No complete answer came. The call may have taken effect, and may still do so.
         """
+
+    def _answer(self, operation: str, body: bytes) -> Json:
+        return document(self.send(operation, body))
+
+
+class DynamoDBClient(DynamoDB):
+    """Calls one endpoint over HTTP. Safe to use from several threads.
+
+    Each call goes to the same host, in the same way and under the same identity as a call of a botocore
+    client with the same arguments.
+
+    Parameters
+    ----------
+    session
+        Session with the credentials and settings.
+    region, endpoint_url
+        Region and endpoint, or None for those of the session.
+    config
+        Timeouts, proxies, certificates and user agent, as for a botocore client. Its retries are not used.
+    table
+        Name or ARN that the calls use for their table. Required if it may be an ARN.
+    attempts
+        Number of times ``call`` sends a call, the first one included.
+    clock
+        Clock that waits between the attempts of ``call``.
+    service
+        "dynamodb" or "dynamodbstreams".
+
+    Raises
+    ------
+    botocore.exceptions.BotoCoreError
+        The settings do not lead to an endpoint.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        region: str | None = None,
+        *,
+        endpoint_url: str | None = None,
+        config: Config = FUNCTION_CONFIG,
+        table: str | None = None,
+        attempts: int = 5,
+        clock: Clock | None = None,
+        service: str = "dynamodb",
+    ) -> None:
+        # Only the credentials of a role can be renewed here.
+        renews = isinstance(session, RoleSession)
+        super().__init__(clock or Clock(), random.Random(), attempts, renews=renews)
+        client = session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=config.merge(Config(parameter_validation=False)),
+        )
+        self.endpoint_url: str = client.meta.endpoint_url
+        self._session = session
+        self._credentials = session.get_credentials()
+        self._routes = Routes(client, table)
+        self._pool = connection_pool(session, client)
+        self._target = _TARGETS[service]
+
+    def credentials(self) -> ReadOnlyCredentials:
+        """Return the session's credentials, which a role's session renews before they expire."""
+        if self._credentials is None:
+            raise NoCredentialsError
+        credentials: ReadOnlyCredentials = self._credentials.get_frozen_credentials()
+        return credentials
+
+    def send(self, operation: str, body: bytes, credentials: ReadOnlyCredentials | None = None) -> bytes:
+        """Send once. If the answer refuses a role's credentials, the next call assumes the role again."""
         signer = credentials or self.credentials()
         route = self._routes.of(operation, signer.account_id)
         headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "User-Agent": route.user_agent,
-            "X-Amz-Target": _TARGET + operation,
+            "X-Amz-Target": self._target + operation,
         }
         request = AWSRequest("POST", route.url, headers=headers, data=body)
         SigV4Auth(signer, route.signing_name, route.signing_region).add_auth(request)
@@ -162,9 +197,6 @@ class DynamoDBClient:
             raise error
         _check_whole(response.headers, response.content)
         return response.content
-
-    def _answer(self, operation: str, body: bytes) -> Json:
-        return document(self.send(operation, body))
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

@@ -68,8 +68,8 @@ class Routes:
     Parameters
     ----------
     client
-        A DynamoDB client without parameter validation. It must not be used for anything else: none of its
-        calls is sent.
+        A client of DynamoDB or DynamoDB Streams without parameter validation. It must not be used for
+        anything else: none of its calls is sent.
     table
         Name or ARN by which the calls name their table, where it may be an ARN: an account-based endpoint
         follows the ARN.
@@ -79,7 +79,7 @@ class Routes:
         self._client = client
         self._table = table
         self._known: dict[tuple[str, str | None], Route] = {}
-        client.meta.events.register_last("before-sign.dynamodb", _stop)
+        client.meta.events.register_last("before-sign", _stop)
 
     def of(self, operation: str, account_id: str | None) -> Route:
         """Return the route of ``operation`` (spelled as the API does, for example ``Scan``).

@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.data.backfill import Worker
 from tablecopy.data.dead_letters import Redrive
 from tablecopy.data.slices import SliceGuard
@@ -23,7 +23,7 @@ from tablecopy.throughput.limits import WorkerLimits
 
 
 def build(
-    environ: Mapping[str, str], clock: Clock, aws: Aws | None = None, writers: int = WRITERS
+    environ: Mapping[str, str], clock: Machine, aws: Aws | None = None, writers: int = WRITERS
 ) -> Callable[[Json, Context], Json]:
     """Return the handler of the function with this environment, with ``writers`` writes at the same time."""
     settings = BackfillSettings.from_environment(environ)
@@ -58,7 +58,7 @@ def build(
     return handle
 
 
-handle = build(os.environ, Clock())
+handle = build(os.environ, Machine())
 
 # Everything loaded so far stays. Searching it again and again took a twentieth of the time.
 gc.freeze()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.config import Config
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Clock, Machine
 from tablecopy.data.writer import WRITE_TIMEOUT_SECONDS, WRITERS, BatchWriter, WriterFactory
-from tablecopy.dynamodb.client import FUNCTION_CONFIG, DynamoDBClient
+from tablecopy.dynamodb.client import FUNCTION_CONFIG, DynamoDB, DynamoDBClient
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tablecopy.journal.store import Store
 from tablecopy.metrics.log import MetricsBuffer
@@ -53,11 +52,11 @@ class Aws:
         """Return the journal, with the function's own role."""
         return Store(self._own, table)
 
-    def source(self) -> DynamoDBClient:
+    def source(self) -> DynamoDB:
         """Return DynamoDB in the source account, with the function's own role."""
         return self._own
 
-    def destination(self, settings: DestinationSettings, function: str) -> DynamoDBClient:
+    def destination(self, settings: DestinationSettings, function: str) -> DynamoDB:
         """Return DynamoDB in the destination account, with that account's role.
 
         ``function`` appears in the destination account's CloudTrail.
@@ -86,7 +85,7 @@ class Aws:
         return self._boto3.client("dynamodbstreams", config=_config(attempts=6))
 
     @cached_property
-    def _own(self) -> DynamoDBClient:
+    def _own(self) -> DynamoDB:
         config = FUNCTION_CONFIG.merge(Config(max_pool_connections=WRITERS))
         return DynamoDBClient(own_session(), config=config)
 
@@ -107,12 +106,12 @@ def _config(attempts: int = 3) -> Config:
 
 
 def writer_factory(
-    client: DynamoDBClient, table: str, capacity: RateLimit, metrics: MetricsBuffer, clock: Clock
+    client: DynamoDB, table: str, capacity: RateLimit, metrics: MetricsBuffer, machine: Machine
 ) -> WriterFactory:
     """Return a function that makes writers to ``table`` of the destination."""
     usage = write_usage(metrics, table)
 
     def make(key_names: Sequence[str], until: float) -> BatchWriter:
-        return BatchWriter(client, table, key_names, capacity, usage, clock, until, random.Random())
+        return BatchWriter(client, table, key_names, capacity, usage, machine, until)
 
     return make

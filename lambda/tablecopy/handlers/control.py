@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.status import Status
 from tablecopy.dynamodb.client import Json
@@ -24,7 +24,7 @@ _ACTIONS = ("start", "status", "seal", "redrive", "dead-letters")
 
 
 def build(
-    environ: Mapping[str, str], clock: Clock, aws: Aws | None = None
+    environ: Mapping[str, str], clock: Machine, aws: Aws | None = None
 ) -> Callable[[Json, Context], Json]:
     """Return the handler of the function with this environment."""
     settings = CommandSettings.from_environment(environ)
@@ -81,4 +81,4 @@ def build(
     return handle
 
 
-handle = build(os.environ, Clock())
+handle = build(os.environ, Machine())

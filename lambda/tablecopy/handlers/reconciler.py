@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands
 from tablecopy.control.estimate import inspect_tables
 from tablecopy.control.metrics import RunMetrics
@@ -33,7 +33,7 @@ _RECONCILE_SECONDS = 50.0
 
 
 def build(
-    environ: Mapping[str, str], clock: Clock, aws: Aws | None = None
+    environ: Mapping[str, str], clock: Machine, aws: Aws | None = None
 ) -> Callable[[Json, Context], Json]:
     """Return the handler of the function with this environment."""
     settings = ReconcilerSettings.from_environment(environ)
@@ -81,7 +81,7 @@ def build(
             checks += replace(preflight, confirmed=run.confirmed).checks(stream_arn)
             # Only a slice needs the last two, and would fail if they cannot be reached.
             checks += [executions.problems, queue.problems]
-            return problems(checks)
+            return problems(checks, clock)
 
         dependencies = Dependencies(
             run=run,
@@ -132,4 +132,4 @@ def build(
     return handle
 
 
-handle = build(os.environ, Clock())
+handle = build(os.environ, Machine())

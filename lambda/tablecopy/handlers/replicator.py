@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.data.replicator import Replicator
 from tablecopy.data.writer import WRITERS
 from tablecopy.dynamodb.client import Json
@@ -21,7 +21,7 @@ from tablecopy.throughput.rate import Unlimited
 
 
 def build(
-    environ: Mapping[str, str], clock: Clock, aws: Aws | None = None, writers: int = WRITERS
+    environ: Mapping[str, str], clock: Machine, aws: Aws | None = None, writers: int = WRITERS
 ) -> Callable[[Json, Context], Json]:
     """Return the handler of the function with this environment, with ``writers`` writes at the same time."""
     settings = DestinationSettings.from_environment(environ)
@@ -42,6 +42,7 @@ def build(
             clock,
         ),
         metrics,
+        clock,
         writers,
     )
 
@@ -56,7 +57,7 @@ def build(
     return handle
 
 
-handle = build(os.environ, Clock())
+handle = build(os.environ, Machine())
 
 # Everything loaded so far stays. Searching it again and again took a twentieth of the time.
 gc.freeze()

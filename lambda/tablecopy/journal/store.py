@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
-from tablecopy.dynamodb.client import DynamoDBClient, Json
+from tablecopy.dynamodb.client import DynamoDB, Json
 from tablecopy.dynamodb.pages import BadPage
 from tablecopy.journal.codec import encode, number, text
 
@@ -37,7 +37,7 @@ class Conflict(Exception):
 class Store:
     """Reads and writes the journal. Reads are strongly consistent, because the functions fence each other."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDB, table: str) -> None:
         self._client = client
         self._table = table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Machine
 from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.handlers.context import Aws
@@ -24,13 +25,16 @@ from tests.unit.tablecopy.validation import check
 NOON = 1_750_000_000.0
 
 
-class FakeClock(Clock):
+class FakeClock(Machine):
     """Ticks by hand: only sleep() and whoever sets ``time`` move it."""
 
     def __init__(self, time: float = NOON) -> None:
         self.time = time
         self.slept: list[float] = []
         self._lock = threading.Lock()
+
+    def random(self) -> random.Random:
+        return random.Random(1)
 
     def now(self) -> float:
         return self.time

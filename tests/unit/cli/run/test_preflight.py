@@ -16,6 +16,7 @@ import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
+from tablecopy.clock import Machine
 from tablecopy.control.estimate import estimate
 from tablecopy.control.preflight import Preflight, problems
 from tablecopy.dynamodb.client import DynamoDBClient
@@ -519,7 +520,7 @@ def test_control_finds_the_same_problems(
         CopySettings(read_capacity=60),
     )
     checks = in_control.checks(stream) if stream else [in_control.stream]
-    assert problems(checks) == found
+    assert problems(checks, Machine()) == found
 
 
 def assumed_client(aws: Aws) -> DynamoDBClient:

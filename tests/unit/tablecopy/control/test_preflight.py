@@ -12,6 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from tablecopy.clock import Machine
 from tablecopy.control.preflight import problems, unreachable_problem
 from tests.unit.tablecopy.fakes import client_error
 
@@ -21,7 +22,7 @@ def broken() -> list[str]:
 
 
 def test_all_problems_are_found() -> None:
-    assert problems([lambda: ["one"], list, lambda: ["two", "three"]]) == ["one", "two", "three"]
+    assert problems([lambda: ["one"], list, lambda: ["two", "three"]], Machine()) == ["one", "two", "three"]
 
 
 def test_checks_do_not_wait_for_one_another() -> None:
@@ -31,7 +32,7 @@ def test_checks_do_not_wait_for_one_another() -> None:
         together.wait()
         return ["met"]
 
-    assert problems([meet, meet]) == ["met", "met"]
+    assert problems([meet, meet], Machine()) == ["met", "met"]
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied", "UnrecognizedClientException"])
@@ -39,14 +40,14 @@ def test_a_denied_check_is_a_problem_among_others(code: str) -> None:
     def denied() -> list[str]:
         raise client_error(code, operation="DescribeTable")
 
-    first, second = problems([denied, lambda: ["two"]])
+    first, second = problems([denied, lambda: ["two"]], Machine())
     assert first.startswith("DescribeTable is denied")
     assert second == "two"
 
 
 def test_another_error_is_not_taken_for_an_answer() -> None:
     with pytest.raises(ClientError, match="InternalServerError"):
-        problems([broken])
+        problems([broken], Machine())
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,6 @@ def test_a_check_without_an_answer_finds_that() -> None:
     def fail() -> list[str]:
         raise ConnectTimeoutError(endpoint_url="https://sqs.eu-west-1.amazonaws.com/")
 
-    problem, other = problems([fail, lambda: ["another"]])
+    problem, other = problems([fail, lambda: ["another"]], Machine())
     assert problem.startswith("cannot reach SQS at https://sqs.eu-west-1.amazonaws.com")
     assert other == "another"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -90,7 +89,6 @@ class Scene:
             write_usage(self.metrics, "copy"),
             self.clock,
             until,
-            random.Random(1),
         )
 
     def copy(self, segment: int = 0, slice_number: int = 2, timeout: float = TIMEOUT) -> WorkerResult:

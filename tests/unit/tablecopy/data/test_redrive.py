@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -69,7 +68,6 @@ class Scene:
             write_usage(self.metrics, "copy"),
             self.clock,
             until,
-            random.Random(1),
         )
 
     def settle(self, slice_number: int = 2, timeout: float = TIMEOUT) -> WorkerResult:

@@ -74,7 +74,6 @@ class Scene:
             write_usage(self.metrics, "copy"),
             self.clock,
             until,
-            random.Random(1),
         )
 
     def enter(self, phase: Phase, **changes: Any) -> None:
@@ -92,7 +91,14 @@ class Scene:
 
     def replicator(self) -> Replicator:
         return Replicator(
-            self.run, self.leases, self.marks, self.letters, self.writer, self.metrics, self.writers
+            self.run,
+            self.leases,
+            self.marks,
+            self.letters,
+            self.writer,
+            self.metrics,
+            self.clock,
+            self.writers,
         )
 
     def marked(self) -> list[AppliedBatch]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 import pytest
@@ -48,7 +47,6 @@ def scan(source: FakeSource, clock: FakeClock, capacity: RateLimit | None = None
         read_usage(MetricsBuffer(clock, "move"), "source"),
         clock,
         UNTIL,
-        random.Random(1),
     )
 
 

@@ -67,7 +67,6 @@ def writer(
     clock: FakeClock,
     deadline: float = DEADLINE,
     capacity: RateLimit | None = None,
-    jitter: random.Random | None = None,
 ) -> BatchWriter:
     return BatchWriter(
         destination,
@@ -77,7 +76,6 @@ def writer(
         write_usage(MetricsBuffer(clock, "move"), "copy"),
         clock,
         deadline,
-        jitter or random.Random(1),
     )
 
 
@@ -157,9 +155,13 @@ def test_the_wait_grows_while_nothing_moves_and_is_short_again_when_something_do
         def uniform(self, a: float, b: float) -> float:
             return b
 
-    clock = FakeClock()
+    class Longest(FakeClock):
+        def random(self) -> random.Random:
+            return Upper()
+
+    clock = Longest()
     destination = FakeDestination(faults=[*[refuse("ThrottlingException")] * 8, leave(0)])
-    writer(destination, clock, jitter=Upper()).write(puts(2))
+    writer(destination, clock).write(puts(2))
     assert clock.slept == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 0.05]
 
 

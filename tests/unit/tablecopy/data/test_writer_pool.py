@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from contextlib import suppress
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tablecopy.clock import Machine
 from tablecopy.data.writer import BatchWriter, Rejected, WriterPool
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import key_token, put
@@ -28,9 +28,7 @@ def token(index: int) -> str:
 
 def writer_to(destination: FakeDestination, clock: FakeClock, deadline: float) -> BatchWriter:
     usage = write_usage(MetricsBuffer(clock, "move"), "copy")
-    return BatchWriter(
-        destination, "copy", ["pk"], Unlimited(clock), usage, clock, deadline, random.Random(1)
-    )
+    return BatchWriter(destination, "copy", ["pk"], Unlimited(clock), usage, clock, deadline)
 
 
 def deliver(
@@ -40,7 +38,7 @@ def deliver(
     clock = FakeClock()
     writer = writer_to(destination, clock, deadline)
     aside: list[Rejected] = []
-    with WriterPool(writer, aside.append, writers) as pool:
+    with WriterPool(writer, aside.append, clock, writers) as pool:
         return [part.result() for part in pool.submit(requests(count))], aside
 
 
@@ -80,7 +78,7 @@ def test_what_cannot_be_put_aside_is_an_error() -> None:
     def fail(refused: Rejected) -> None:
         raise client_error("ThrottlingException")
 
-    with WriterPool(writer, fail, 2) as pool, pytest.raises(ClientError):
+    with WriterPool(writer, fail, Machine(), 2) as pool, pytest.raises(ClientError):
         pool.submit(requests(1))[0].result()
 
 
@@ -105,7 +103,7 @@ def test_leaving_waits_for_what_is_under_way_and_starts_nothing_more() -> None:
     clock = FakeClock()
     writer = writer_to(destination, clock, NOON + 60)
     before = set(threading.enumerate())
-    with suppress(Left), WriterPool(writer, lambda refused: None, 1) as pool:
+    with suppress(Left), WriterPool(writer, lambda refused: None, Machine(), 1) as pool:
         [under_way] = pool.submit(requests(100))
         [behind] = pool.submit(requests(200)[100:])
         # The call under way ends when what is behind it has been called off.
