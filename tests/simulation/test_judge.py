@@ -1,0 +1,411 @@
+"""The judge finds each kind of broken history, and nothing in a right one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tablecopy.journal.run import Phase
+from tools.simulation.history import ABSENT
+from tools.simulation.judge import Judge, RunState
+
+QUIET = 60.0
+T0 = 1_000_000.0
+
+
+class Story:
+    """A history made by hand: the judge, its clock, and the run."""
+
+    def __init__(self) -> None:
+        self.now = T0
+        self.judge = Judge(lambda: self.now, QUIET)
+        self.run = RunState(Phase.PREFLIGHT)
+        self.records = 0
+
+    def change(self, key: str, value: str) -> str:
+        """Change the source, with a stream record. Returns the record's event ID and number."""
+        place = self.judge.source_changed(key, value)
+        self.records += 1
+        event = f"e{self.records}"
+        self.judge.recorded("shard-1", event, event, key, place, self.now)
+        return event
+
+    def enter(self, phase: Phase, **changes: object) -> None:
+        """Write the run in another phase."""
+        self.run = replace(self.run, phase=phase, version=self.run.version + 1, **changes)  # type: ignore[arg-type]
+        self.judge.run_saved(self.run)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    def slice(self) -> None:
+        """Begin a slice."""
+        self.enter(Phase.PAUSING)
+        self.enter(Phase.SLICE, slice=self.run.slice + 1, scan_began=self.run.scan_began or self.now)
+
+    def drain(self) -> None:
+        """End the slice and let the replicator work."""
+        self.enter(Phase.RESUMING)
+        self.enter(Phase.DRAINING)
+
+    def copied(self) -> None:
+        """Two items, of which the backfill has copied one and the replicator the other."""
+        self.change("a", "a1")
+        self.pass_time(100)
+        self.slice()
+        self.judge.scanned("w1", 0, "", "", {"a": "a1"})
+        self.change("b", "b1")
+        self.pass_time(1)
+        self.judge.landed("worker", "w1", "a", "a1")
+        self.judge.segment_saved(0, "", 1, done=True)
+        self.drain()
+        self.judge.landed("replicator", "r1", "b", "b1")
+        self.judge.batch_recorded("e2", "e2", (1, 1, 0))
+        self.judge.acknowledged("shard-1", 0, 2)
+        self.pass_time(QUIET)
+
+    def rules(self) -> list[str]:
+        """Return the rules that were found broken."""
+        return [violation.rule for violation in self.judge.violations]
+
+
+def right(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.judge.check_changes(1)
+    story.run = replace(story.run, seal_requested=True)
+    story.judge.run_saved(story.run)
+    story.enter(Phase.SEALING)
+    story.enter(Phase.SEALED)
+
+
+def changed_within_the_quiet_time(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.enter(Phase.READY)
+
+
+def open_letter_for_a_new_change(story: Story) -> None:
+    story.copied()
+    event = story.change("a", "a2")
+    story.judge.letter_put("a")
+    story.judge.batch_recorded(event, event, (1, 1, 0))
+    story.enter(Phase.READY)
+
+
+def late_replicator_after_a_stop(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.STOPPED, reason="too many dead letters")
+    story.judge.landed("replicator", "r1", "b", "b1")
+    story.enter(Phase.RESUMING, reason="")
+    story.judge.landed("replicator", "r1", "b", "b1")
+
+
+def late_change_that_the_seal_names(story: Story) -> None:
+    right_until_sealing(story)
+    story.change("a", "a2")
+    story.pass_time(100)
+    story.enter(Phase.SEALED, reason="the source was written to after the run was ready")
+
+
+def right_until_sealing(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.run = replace(story.run, seal_requested=True)
+    story.judge.run_saved(story.run)
+    story.enter(Phase.SEALING)
+
+
+def errors_of_aws(story: Story) -> None:
+    story.judge.raised("replicator", ReadTimeoutError(endpoint_url="https://dynamodb"))
+    story.judge.raised("replicator", aws_error("ThrottlingException"))
+
+
+def aws_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": ""}}, "PutItem")
+
+
+RIGHT: Iterable[Callable[[Story], None]] = (
+    right,
+    changed_within_the_quiet_time,
+    open_letter_for_a_new_change,
+    late_replicator_after_a_stop,
+    late_change_that_the_seal_names,
+    errors_of_aws,
+)
+
+
+@pytest.mark.parametrize("tell", RIGHT)
+def test_a_right_history_breaks_no_rule(tell: Callable[[Story], None]) -> None:
+    story = Story()
+    tell(story)
+    assert story.judge.violations == []
+
+
+def ready_without_a_change(story: Story) -> None:
+    story.copied()
+    story.change("b", "b2")
+    story.pass_time(QUIET + 1)
+    story.enter(Phase.READY)
+
+
+def ready_with_an_older_value(story: Story) -> None:
+    story.change("a", "a1")
+    story.copied()
+    story.change("b", "b2")
+    story.judge.landed("replicator", "r1", "b", "b2")
+    story.judge.landed("replicator", "r1", "b", "b1")
+    story.pass_time(QUIET + 1)
+    story.enter(Phase.READY)
+
+
+def ready_with_a_deleted_item(story: Story) -> None:
+    story.copied()
+    story.change("a", ABSENT)
+    story.pass_time(QUIET + 1)
+    story.enter(Phase.READY)
+
+
+def ready_with_an_old_letter(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.judge.letter_put("a")
+    story.pass_time(QUIET + 1)
+    story.enter(Phase.READY)
+
+
+def letter_removed_without_its_write(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.judge.letter_put("a")
+    story.judge.letter_removed("a")
+    story.pass_time(QUIET + 1)
+    story.enter(Phase.READY)
+
+
+def sealed_without_a_change(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.pass_time(1)
+    story.change("a", "a2")
+    story.pass_time(QUIET + 1)
+    story.run = replace(story.run, seal_requested=True)
+    story.judge.run_saved(story.run)
+    story.enter(Phase.SEALING)
+
+
+def foreign_key(story: Story) -> None:
+    story.copied()
+    story.judge.landed("replicator", "r1", "c", "c1")
+
+
+def foreign_value(story: Story) -> None:
+    story.copied()
+    story.judge.landed("replicator", "r1", "b", "b7")
+
+
+def change_between_read_and_write(story: Story) -> None:
+    story.change("a", "a1")
+    story.slice()
+    story.judge.scanned("w1", 0, "", "", {"a": "a1"})
+    story.change("a", "a2")
+    story.pass_time(1)
+    story.drain()
+    story.judge.landed("replicator", "r1", "a", "a2")
+    story.enter(Phase.PAUSING)
+    story.enter(Phase.SLICE, slice=2)
+    story.judge.landed("worker", "w1", "a", "a1")
+
+
+def worker_in_a_drain(story: Story) -> None:
+    story.copied()
+    story.judge.landed("worker", "w1", "a", "a1")
+
+
+def replicator_in_a_slice(story: Story) -> None:
+    story.copied()
+    story.slice()
+    story.judge.landed("replicator", "r1", "b", "b1")
+
+
+def control_writes(story: Story) -> None:
+    story.copied()
+    story.judge.landed("reconciler", "c1", "b", "b1")
+
+
+def replicator_long_after_a_stop(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.STOPPED, reason="too many dead letters")
+    story.pass_time(2_000)
+    story.enter(Phase.RESUMING, reason="")
+    story.judge.landed("replicator", "r1", "b", "b1")
+
+
+def write_after_the_seal(story: Story) -> None:
+    right_until_sealing(story)
+    story.enter(Phase.SEALED)
+    story.judge.landed("replicator", "r1", "b", "b1")
+
+
+def seal_of_an_earlier_request(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.enter(Phase.DRAINING, seal_requested=True)
+    story.enter(Phase.READY)
+    story.enter(Phase.SEALING)
+
+
+def seal_that_names_no_late_change(story: Story) -> None:
+    right_until_sealing(story)
+    story.change("a", "a2")
+    story.pass_time(100)
+    story.enter(Phase.SEALED)
+
+
+def stop_without_a_reason(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.STOPPED)
+
+
+def checkpoint_before_the_write(story: Story) -> None:
+    story.change("a", "a1")
+    story.slice()
+    story.judge.scanned("w1", 0, "", "a", {"a": "a1"})
+    story.judge.segment_saved(0, "a", 1, done=False)
+
+
+def checkpoint_after_an_older_write(story: Story) -> None:
+    story.change("a", "a1")
+    story.slice()
+    story.judge.landed("worker", "w0", "a", "a1")
+    story.pass_time(1)
+    story.judge.scanned("w1", 0, "", "a", {"a": "a1"})
+    story.judge.segment_saved(0, "a", 1, done=False)
+
+
+def checkpoint_past_a_page(story: Story) -> None:
+    story.change("a", "a1")
+    story.change("b", "b1")
+    story.slice()
+    story.judge.scanned("w1", 0, "", "a", {"a": "a1"})
+    story.judge.scanned("w1", 0, "a", "b", {"b": "b1"})
+    story.judge.landed("worker", "w1", "b", "b1")
+    story.judge.segment_saved(0, "b", 1, done=False)
+
+
+def items_counted_twice(story: Story) -> None:
+    story.change("a", "a1")
+    story.slice()
+    story.judge.scanned("w1", 0, "", "a", {"a": "a1"})
+    story.judge.landed("worker", "w1", "a", "a1")
+    story.judge.segment_saved(0, "a", 2, done=False)
+
+
+def batch_recorded_before_the_write(story: Story) -> None:
+    story.copied()
+    event = story.change("b", "b2")
+    story.judge.batch_recorded(event, event, (1, 1, 0))
+
+
+def deletion_recorded_before_the_write(story: Story) -> None:
+    story.copied()
+    event = story.change("b", ABSENT)
+    story.judge.batch_recorded(event, event, (1, 0, 1))
+
+
+def batch_over_two_shards(story: Story) -> None:
+    story.copied()
+    story.judge.recorded("shard-2", "e9", "e9", "b", 0, story.now)
+    story.judge.batch_recorded("e2", "e9", (2, 1, 0))
+
+
+def acknowledged_before_the_write(story: Story) -> None:
+    story.copied()
+    story.change("b", "b2")
+    story.judge.acknowledged("shard-1", 2, 3)
+
+
+def records_counted_twice(story: Story) -> None:
+    story.copied()
+    story.judge.batch_recorded("e2", "e2", (2, 1, 0))
+
+
+def puts_counted_twice(story: Story) -> None:
+    story.copied()
+    story.judge.batch_recorded("e2", "e2", (1, 1, 1))
+
+
+def changes_not_counted(story: Story) -> None:
+    story.copied()
+    story.pass_time(1)
+    story.enter(Phase.READY)
+    story.judge.check_changes(0)
+
+
+def changes_counted_twice(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.judge.check_changes(3)
+
+
+def error_of_the_product(story: Story) -> None:
+    story.judge.raised("replicator", KeyError("Item"))
+
+
+def permanent_error_of_aws(story: Story) -> None:
+    story.judge.raised("reconciler", aws_error("ValidationException"))
+
+
+BROKEN: dict[Callable[[Story], None], str] = {
+    ready_without_a_change: "lost",
+    ready_with_an_older_value: "lost",
+    ready_with_a_deleted_item: "lost",
+    ready_with_an_old_letter: "lost",
+    letter_removed_without_its_write: "lost",
+    sealed_without_a_change: "lost",
+    foreign_key: "invented",
+    foreign_value: "invented",
+    change_between_read_and_write: "window",
+    worker_in_a_drain: "phase",
+    replicator_in_a_slice: "phase",
+    control_writes: "phase",
+    replicator_long_after_a_stop: "phase",
+    write_after_the_seal: "sealed",
+    seal_of_an_earlier_request: "sealed",
+    seal_that_names_no_late_change: "reason",
+    stop_without_a_reason: "reason",
+    checkpoint_before_the_write: "lost",
+    checkpoint_after_an_older_write: "lost",
+    checkpoint_past_a_page: "counters",
+    items_counted_twice: "counters",
+    batch_recorded_before_the_write: "lost",
+    deletion_recorded_before_the_write: "lost",
+    batch_over_two_shards: "lost",
+    acknowledged_before_the_write: "lost",
+    records_counted_twice: "counters",
+    puts_counted_twice: "counters",
+    changes_not_counted: "counters",
+    changes_counted_twice: "counters",
+    error_of_the_product: "exception",
+    permanent_error_of_aws: "exception",
+}
+
+
+@pytest.mark.parametrize("tell", BROKEN)
+def test_a_broken_history_breaks_its_rule(tell: Callable[[Story], None]) -> None:
+    story = Story()
+    tell(story)
+    assert story.rules() == [BROKEN[tell]]
+
+
+def test_violation_names_the_keys() -> None:
+    story = Story()
+    ready_without_a_change(story)
+    [violation] = story.judge.violations
+    assert violation.keys == ("b",)
+    assert "b1" in violation.what
+    assert "b2" in violation.what

@@ -1,0 +1,373 @@
+"""The judge: what must hold in every run, whatever happens to it.
+
+It sees each change of the three tables at the moment at which it happens. Of the product it knows the words
+of the journal, and nothing of how it works. Its rules:
+
+lost        When the run becomes ready or sealed, and when a batch or a page is recorded as done, what the
+            source acknowledged before is at the destination, or in a dead letter.
+invented    Nothing else is at the destination: no key and no value that the source never had.
+window      No change is applied between the backfill's read of its key and the arrival of what it read.
+phase       A worker's write arrives only in a slice or while the run waits for its leases, the replicator's
+            only while it may replicate or its leases may be alive.
+sealed      Nothing is written after the seal, and a run is sealed only if an operator asked for it while it
+            was ready. What was written too late for the copy is named.
+counters    Items, records, puts and deletes are counted once.
+progress    A run that nothing hinders becomes ready in time.
+reason      A run that is stopped or waits for an operator says why.
+exception   A handler raises only errors of AWS that it cannot do anything about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from tablecopy.dynamodb import errors
+from tablecopy.journal.run import REPLICATING, Phase
+from tools.simulation.history import ABSENT, Histories, History, Landed, Page
+
+WORKER_PHASES = frozenset({Phase.SLICE, Phase.RESUMING, Phase.STOPPED})
+"""Phases in which a write of a worker may arrive."""
+
+REPLICATOR_PHASES = REPLICATING | {Phase.PAUSING, Phase.SEALING, Phase.STOPPED}
+"""Phases in which a write of the replicator may arrive."""
+
+LONGEST_LEASE_SECONDS = 920.0
+"""A function runs for at most 900 seconds (Lambda quotas), and a lease counts a little longer."""
+
+BEFORE_SECONDS = 30.0
+"""How long before the first slice a change must have been made to count as made before the copy."""
+
+LOOK_SECONDS = 30.0
+"""How old what control knows of the stream may be when it names what came too late."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken rule: which one, when, what happened, and the keys concerned."""
+
+    rule: str
+    at: float
+    what: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What the judge reads of the run in the journal."""
+
+    phase: Phase
+    version: int = 0
+    slice: int = 0
+    scan_began: float = 0.0
+    seal_requested: bool = False
+    reason: str = ""
+    resumable: bool = True
+
+
+@dataclass
+class StreamShard:
+    """The records of one shard, in order: what each did, and where to find it."""
+
+    keys: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    created: list[float] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
+class Judge:
+    """Judges one run.
+
+    Parameters
+    ----------
+    now
+        The moment, in seconds since the epoch.
+    quiet
+        Seconds for which nothing may be unapplied before the run is ready (``drained_after_seconds``).
+    """
+
+    def __init__(self, now: Callable[[], float], quiet: float) -> None:
+        self.violations: list[Violation] = []
+        self.source = Histories()
+        self.destination = Histories()
+        self.run: RunState | None = None
+        self.entered: dict[Phase, float] = {}
+        self.phases: list[tuple[float, Phase]] = []
+        self.letters: dict[str, float] = {}
+        self.shards: dict[str, StreamShard] = {}
+        self._now = now
+        self._quiet = quiet
+        self._events: dict[str, tuple[str, int]] = {}
+        self._landed: dict[str, Landed] = {}
+        self._rejected: dict[str, float] = {}
+        self._pages: dict[tuple[int, str, str], list[Page]] = {}
+        self._read: dict[tuple[str, str], tuple[float, str]] = {}
+        self._checkpoints: dict[int, tuple[str, int, bool]] = {}
+        self._seal_asked = False
+        self._sealing = self._sealed = 0.0
+        self._stopped_replicating = 0.0
+
+    def violate(self, rule: str, what: str, *keys: str) -> None:
+        """Record that a rule is broken."""
+        self.violations.append(Violation(rule, self._now(), what, keys))
+
+    # The source and its stream.
+
+    def source_changed(self, key: str, value: str) -> int:
+        """The item of a key became ``value``. Returns the change's place in the key's history."""
+        return self.source.of(key).add(self._now(), value)
+
+    def recorded(self, shard: str, number: str, event: str, key: str, place: int, created: float) -> None:
+        """A stream record was made for the change at ``place``."""
+        records = self.shards.setdefault(shard, StreamShard())
+        self._events[event] = shard, len(records.keys)
+        records.numbers[number] = len(records.keys)
+        records.keys.append(key)
+        records.places.append(place)
+        records.created.append(created)
+
+    def scanned(self, host: str, segment: int, start: str, end: str, values: Mapping[str, str]) -> None:
+        """A worker has read a page from the key ``start`` to the key ``end``; both may be empty."""
+        now = self._now()
+        self._pages.setdefault((segment, start, end), []).append(Page(now, host, dict(values)))
+        for key, value in values.items():
+            self._read[host, key] = now, value
+
+    # The destination.
+
+    def landed(self, kind: str, host: str, key: str, value: str) -> None:
+        """A write has changed the destination, or would have: the item of ``key`` is ``value`` now.
+
+        ``kind`` is "replicator", "worker", or something else that must not write.
+        """
+        now = self._now()
+        history = self.source.keys.get(key)
+        if history is None or value not in history.last_place:
+            self.violate("invented", f"{kind} wrote {value or 'a deletion'}, which the source never had", key)
+            return
+        self.destination.of(key).add(now, value)
+        landed = self._landed.get(key)
+        if landed is None:
+            landed = self._landed[key] = Landed()
+        if value == ABSENT:
+            landed.deleted = now
+        else:
+            landed.place = max(landed.place, history.last_place[value])
+        self._check_phase(kind, key)
+        if kind == "replicator":
+            landed.by_replicator = now
+            return
+        landed.by_worker = now
+        read = self._read.get((host, key))
+        if kind == "worker" and read and read[1] == value and landed.by_replicator > read[0]:
+            self.violate(
+                "window",
+                f"worker wrote {value}, read {now - read[0]:.1f} s before. The replicator has written since",
+                key,
+            )
+
+    def _check_phase(self, kind: str, key: str) -> None:
+        phase = self.run.phase if self.run else "none"
+        now = self._now()
+        if phase == Phase.SEALED:
+            self.violate("sealed", f"a write of the {kind} arrived after the seal", key)
+            return
+        if kind == "worker":
+            allowed = phase in WORKER_PHASES
+        else:
+            # A stopped run may be started again while an invocation from before the stop still writes.
+            late = now - self._stopped_replicating < LONGEST_LEASE_SECONDS
+            allowed = phase in REPLICATOR_PHASES or (phase == Phase.RESUMING and late)
+        if not allowed or kind not in {"worker", "replicator"}:
+            self.violate("phase", f"a write of the {kind} arrived in phase {phase}", key)
+
+    # The journal.
+
+    def run_saved(self, run: RunState) -> None:
+        """The run's state was written."""
+        before, self.run = self.run, run
+        if run.seal_requested and not (before and before.seal_requested):
+            self._seal_asked = True
+        if before and before.phase is run.phase:
+            return
+        now = self._now()
+        self.entered[run.phase] = now
+        self.phases.append((now, run.phase))
+        match run.phase:
+            case Phase.READY:
+                self._seal_asked = False
+                self._check_complete("ready", now - self._quiet)
+            case Phase.SEALING:
+                self._sealing = now
+                if not self._seal_asked:
+                    self.violate(
+                        "sealed", "the run is sealed, but no operator asked for it since it is ready"
+                    )
+                self._check_complete("sealing", now - self._quiet)
+            case Phase.SEALED:
+                self._sealed = now
+                self._check_complete("sealed", self._sealing - self._quiet)
+                self._check_named(run)
+            case Phase.STOPPED:
+                if before and before.phase in REPLICATOR_PHASES:
+                    self._stopped_replicating = now
+                if not run.reason:
+                    self.violate("reason", "the run is stopped without a reason")
+
+    def letter_put(self, key: str) -> None:
+        """A dead letter was recorded."""
+        self.letters.setdefault(key, self._now())
+        self._rejected[key] = self._now()
+
+    def letter_removed(self, key: str) -> None:
+        """A dead letter was removed."""
+        self.letters.pop(key, None)
+
+    def segment_saved(self, segment: int, checkpoint: str, items: int, *, done: bool) -> None:
+        """A worker has recorded its progress: ``checkpoint`` is the key it reaches to, or empty."""
+        start, counted, was_done = self._checkpoints.get(segment, ("", 0, False))
+        self._checkpoints[segment] = checkpoint, items, done
+        if (checkpoint, items, done) == (start, counted, was_done):
+            return
+        end = "" if done else checkpoint
+        pages = [
+            page for page in self._pages.get((segment, start, end), ()) if len(page.values) == items - counted
+        ]
+        if not pages or was_done:
+            self.violate(
+                "counters",
+                f"segment {segment} went from {start or 'its beginning'} to {end or 'its end'} with "
+                f"{items - counted} items, and no page had them",
+            )
+            return
+        missing = min((self._unwritten(page) for page in pages), key=len)
+        if missing:
+            self.violate("lost", f"segment {segment} passed items that were not written", *missing)
+
+    def _unwritten(self, page: Page) -> list[str]:
+        return [
+            key
+            for key in page.values
+            if self._landed.get(key, _NEVER).by_worker < page.at and self._rejected.get(key, 0.0) < page.at
+        ]
+
+    def batch_recorded(self, event: str, last: str, counts: tuple[int, int, int]) -> None:
+        """The replicator has recorded that the batch from the record ``event`` to ``last`` is applied.
+
+        ``counts`` are its records, puts and deletes.
+        """
+        place = self._events.get(event)
+        if place is None or last not in self.shards[place[0]].numbers:
+            self.violate("lost", f"a batch from {event} to {last} was recorded. No shard has both records")
+            return
+        shard, first = place
+        end = self.shards[shard].numbers[last] + 1
+        keys = self.shards[shard].keys[first:end]
+        self._check_applied(shard, first, end, "recorded as applied")
+        records, puts, deletes = counts
+        if records not in {0, len(keys)} or (records and puts + deletes > len(set(keys))):
+            self.violate(
+                "counters",
+                f"a batch of {len(keys)} records and {len(set(keys))} keys in {shard} counts {records} "
+                f"records, {puts} puts and {deletes} deletes",
+                *dict.fromkeys(keys),
+            )
+
+    def acknowledged(self, shard: str, first: int, end: int) -> None:
+        """Lambda will not deliver the records from index ``first`` up to ``end`` of a shard again."""
+        self._check_applied(shard, first, end, "acknowledged")
+
+    def _check_applied(self, shard: str, first: int, end: int, what: str) -> None:
+        records = self.shards[shard]
+        covered_to = self.covered_to
+        missing: dict[str, None] = {}
+        for index in range(first, end):
+            if records.created[index] >= covered_to and not self._is_applied(records, index):
+                missing[records.keys[index]] = None
+        if missing:
+            numbers = list(records.numbers)
+            self.violate(
+                "lost", f"records {numbers[first]} to {numbers[end - 1]} of {shard} were {what}", *missing
+            )
+
+    @property
+    def covered_to(self) -> float:
+        """Changes made before this moment need not be applied: the scan reads what they led to."""
+        began = self.run.scan_began if self.run else 0.0
+        return began - BEFORE_SECONDS if began else float("inf")
+
+    def _is_applied(self, records: StreamShard, index: int) -> bool:
+        key, place = records.keys[index], records.places[index]
+        landed = self._landed.get(key, _NEVER)
+        history = self.source.of(key)
+        return (
+            landed.place >= place
+            or landed.deleted >= history.times[place]
+            or self._rejected.get(key, 0.0) >= history.times[place]
+        )
+
+    # What the run says.
+
+    def _check_complete(self, what: str, moment: float) -> None:
+        """Check that what was changed before ``moment`` is at the destination, and nothing else."""
+        wrong = []
+        for key, history in self.source:
+            copied = self.destination.keys.get(key)
+            value = copied.latest if copied else ABSENT
+            if not history.is_current(value, moment) and key not in self.letters:
+                wrong.append(key)
+        if wrong:
+            self.violate("lost", f"the run is {what}, and the copy lacks {self._described(wrong)}", *wrong)
+        old = [key for key, since in self.letters.items() if since < moment]
+        if old and what == "ready":
+            self.violate("lost", "the run is ready with open dead letters", *old)
+
+    def _described(self, keys: Sequence[str]) -> str:
+        key = keys[0]
+        copied = self.destination.keys.get(key, _NO_HISTORY).latest
+        history = self.source.of(key)
+        late = self._now() - history.first_after(copied)
+        return (
+            f"{len(keys)} keys, such as {key}: the destination has {copied or 'nothing'}, the source "
+            f"{history.latest or 'nothing'}, since {late:.1f} s"
+        )
+
+    def _check_named(self, run: RunState) -> None:
+        if run.reason:
+            return
+        moment = self._now() - LOOK_SECONDS
+        late = [
+            key
+            for key, history in self.source
+            if not history.is_current(self.destination.keys.get(key, _NO_HISTORY).latest, moment)
+            and key not in self.letters
+        ]
+        if late:
+            self.violate("reason", "the sealed run does not say that changes came too late", *late)
+
+    def check_changes(self, changes: int) -> None:
+        """Check the number of applied changes that the status of a ready run shows."""
+        at_most = sum(len(shard.keys) for shard in self.shards.values())
+        since = max(self.covered_to, 0.0)
+        until = self._now() - self._quiet
+        at_least = sum(
+            since <= created < until for shard in self.shards.values() for created in shard.created
+        )
+        if not at_least <= changes <= at_most:
+            self.violate(
+                "counters", f"the status counts {changes} changes. The stream has {at_least} to {at_most}"
+            )
+
+    def raised(self, function: str, error: BaseException) -> None:
+        """A handler has raised an error."""
+        if isinstance(error, errors.NO_ANSWER):
+            return
+        if isinstance(error, ClientError) and errors.is_transient(error):
+            return
+        self.violate("exception", f"{function} raised {type(error).__name__}: {error}")
+
+
+_NEVER = Landed()
+_NO_HISTORY = History()
