@@ -13,7 +13,10 @@ from botocore.credentials import (
     CredentialProvider,
     CredentialResolver,
     DeferredRefreshableCredentials,
+    ReadOnlyCredentials,
 )
+from botocore.exceptions import CredentialRetrievalError, HTTPClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from tablecopy.clock import Clock
@@ -28,6 +31,12 @@ _RENEWED_SECONDS = 1.0
 # By default, botocore waits a minute for a connection: longer than a function may have left. The caller
 # retries the call that needs the role, which assumes the role again, so attempts here would multiply.
 _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
+
+
+class CredentialsNotRenewed(HTTPClientError):
+    """STS gave no usable credentials. Like a call without an answer, a later attempt may succeed."""
+
+    fmt = "The role was not assumed: {error}"
 
 
 def own_session() -> Session:
@@ -78,9 +87,7 @@ class _AssumedRole(CredentialProvider):
         self._refused = False
 
     def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(
-            method=self.METHOD, refresh_using=self._assume, time_fetcher=self._now
-        )
+        return _AssumedCredentials(method=self.METHOD, refresh_using=self._assume, time_fetcher=self._now)
 
     def renew(self) -> None:
         # Calls that were under way with the old credentials also come here when there are new ones already.
@@ -88,18 +95,36 @@ class _AssumedRole(CredentialProvider):
             self._refused = True
 
     def _assume(self) -> Any:
-        self._assumed_at = self._clock.now()
-        self._refused = False
         # A new fetcher each time, because a fetcher keeps its credentials until they expire.
-        return AssumeRoleCredentialFetcher(
+        fetcher = AssumeRoleCredentialFetcher(
             client_creator=partial(self._base.create_client, config=_CONFIG),
             source_credentials=self._base.get_credentials(),
             role_arn=self._role_arn,
             extra_args=self._arguments,
-        ).fetch_credentials()
+        )
+        try:
+            credentials = fetcher.fetch_credentials()
+        except (ResponseParserError, KeyError) as error:
+            raise CredentialsNotRenewed(
+                error=f"STS's answer is not whole ({type(error).__name__})"
+            ) from error
+        # Calls that were refused while STS was answering had the old credentials.
+        self._assumed_at = self._clock.now()
+        self._refused = False
+        return credentials
 
     def _now(self) -> datetime:
         """Return the time by which botocore decides whether credentials have expired."""
         if self._refused:
             return datetime.max.replace(tzinfo=UTC)
         return datetime.fromtimestamp(self._clock.now(), UTC)
+
+
+class _AssumedCredentials(DeferredRefreshableCredentials):
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        try:
+            frozen: ReadOnlyCredentials = super().get_frozen_credentials()
+        except (RuntimeError, CredentialRetrievalError) as error:
+            # What botocore raises for an answer without credentials, or with credentials that have expired.
+            raise CredentialsNotRenewed(error=error) from error
+        return frozen

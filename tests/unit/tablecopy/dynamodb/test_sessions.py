@@ -11,9 +11,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.credentials import AssumeRoleCredentialFetcher
+from botocore.exceptions import ReadTimeoutError
+from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
 from tablecopy.dynamodb.client import DynamoDBClient
+from tablecopy.dynamodb.errors import NO_ANSWER
 from tablecopy.dynamodb.sessions import RoleSession, own_session
 from tests.unit.tablecopy.fakes import FakeClock
 
@@ -106,6 +109,76 @@ def test_the_role_is_asked_for_with_its_external_id(monkeypatch: pytest.MonkeyPa
         "RoleSessionName": ("tablecopy-" + "x" * 100)[:64],
         "DurationSeconds": 3600,
     }
+
+
+def _answering(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> None:
+    """STS gives these answers to the next calls: credentials, an error, or whatever a function does."""
+    left = list(answers)
+
+    class Answering(AssumeRoleCredentialFetcher):
+        def fetch_credentials(self) -> Any:
+            answer = left.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer() if callable(answer) else answer
+
+    monkeypatch.setattr("tablecopy.dynamodb.sessions.AssumeRoleCredentialFetcher", Answering)
+
+
+def _fresh(name: str, **changes: Any) -> dict[str, Any]:
+    expiry = "2100-01-01T00:00:00Z"
+    return {"access_key": name, "secret_key": "s", "token": "t", "expiry_time": expiry, **changes}
+
+
+def test_calls_refused_while_the_role_is_assumed_do_not_refuse_what_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeClock(time.time())
+    session = RoleSession(ROLE, "external", "test", clock)
+
+    def slow() -> Any:
+        clock.tick(3)
+        session.renew()
+        return _fresh("second")
+
+    _answering(monkeypatch, _fresh("first"), slow)
+    assert _access_key(session) == "first"
+    clock.tick(2)
+    session.renew()
+    assert _access_key(session) == "second"
+    assert _access_key(session) == "second"
+
+
+def test_refused_credentials_stay_refused_until_the_role_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock(time.time())
+    session = RoleSession(ROLE, "external", "test", clock)
+    _answering(monkeypatch, _fresh("first"), ReadTimeoutError(endpoint_url="sts"), _fresh("second"))
+    assert _access_key(session) == "first"
+    clock.tick(2)
+    session.renew()
+    with pytest.raises(ReadTimeoutError):
+        _access_key(session)
+    assert _access_key(session) == "second"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(_fresh("old", expiry_time="2001-01-01T00:00:00Z"), id="expired"),
+        pytest.param({}, id="empty"),
+        pytest.param({"access_key": "no more"}, id="in part"),
+        pytest.param(ResponseParserError("no XML"), id="no XML"),
+        pytest.param(KeyError("Credentials"), id="without credentials"),
+    ],
+)
+def test_without_usable_credentials_the_next_call_asks_again(
+    monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    session = RoleSession(ROLE, "external", "test", FakeClock(time.time()))
+    _answering(monkeypatch, answer, _fresh("good"))
+    with pytest.raises(NO_ANSWER, match="not assumed"):
+        _access_key(session)
+    assert _access_key(session) == "good"
 
 
 def _access_key(session: RoleSession) -> str:
