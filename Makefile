@@ -35,7 +35,7 @@ test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_
 	@$(BIN)/python -m pytest $(or $(ONLY),--numprocesses 3 --no-loadscope-reorder tests)
 
 soak: .venv/ready .venv-local/ready
-	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/test_soak.py
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/soak.py
 
 faults-table: .venv/ready .venv-local/ready
 	@FAULTS_TABLE=write $(BIN)/python -m pytest tests/e2e/faults

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 # longest come first. Any other file is a lane of its own.
 LANES = {
     "tests/e2e/faults/test_processes.py": "processes",
-    "tests/e2e/faults/test_soak.py": "processes",
     "tests/e2e/faults/test_taken_away.py": "processes",
     "tests/e2e/faults": "faults",
     "tests/terraform/test_changes.py": "changes",

@@ -14,6 +14,5 @@ def test_every_test_is_run() -> None:
 def test_lanes() -> None:
     assert [path for path in LANES if not (REPOSITORY / path).exists()] == []
     assert lane("tests/e2e/faults/test_calls.py::a") == lane("tests/e2e/faults/test_letters.py::b")
-    assert lane("tests/e2e/faults/test_soak.py::a") == "processes"
     assert lane("tests/model/test_protocol.py::test_a[1]") == lane("tests/model/test_protocol.py::test_a[2]")
     assert lane("tests/unit/cli/test_app.py::test_a") == "tests/unit/cli/test_app.py"

@@ -1,0 +1,261 @@
+"""A stream of thousands of shards by formula: nothing is kept but what time it is.
+
+Lineage ``j`` has shards that follow each other, each four hours long, with records at a constant rate until
+the writers stop. The replicator is a formula as well: it has applied each second's records of a shard as one
+batch, half a second after the second has ended. So control can be run against any number of shards.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.simulation.errors import ServiceError
+from tools.simulation.names import SOURCE_TABLE, STREAM_ARN
+from tools.simulation.network import Caller
+from tools.simulation.scheduler import World
+
+SHARD_SECONDS = 4 * 3600.0
+"""How long a shard takes records (seen in practice; not documented)."""
+
+RETENTION_SECONDS = 86_400.0
+
+_WINDOW_SECONDS = 1.0
+_APPLIED_AFTER_SECONDS = 0.5
+_PAGE_SHARDS = 100
+_PAGE_RECORDS = 1_000
+
+# A record as GetRecords returns it, with an image of 300 bytes.
+_RECORD = (
+    '{{"awsRegion":"eu-west-1","dynamodb":{{"ApproximateCreationDateTime":{created}.0,"Keys":{{"pk":'
+    '{{"S":"customer-{shard}"}},"sk":{{"N":"{index}"}}}},"NewImage":{{"pk":{{"S":"customer-{shard}"}},"sk":'
+    '{{"N":"{index}"}},"note":{{"S":"' + "x" * 150 + '"}}}},"SequenceNumber":"{number}","SizeBytes":320,'
+    '"StreamViewType":"NEW_IMAGE"}},"eventID":"{event}","eventName":"MODIFY","eventSource":"aws:dynamodb",'
+    '"eventVersion":"1.1"}}'
+)
+
+
+@dataclass(frozen=True, order=True)
+class ShardName:
+    """A shard: its lineage, and its place in it."""
+
+    lineage: int
+    generation: int
+
+
+@dataclass
+class FormulaStream:
+    """DynamoDB Streams, as far as control uses it, for one stream.
+
+    Attributes
+    ----------
+    shards
+        Number of open shards.
+    rate
+        Changes a second of each shard.
+    stopped_at
+        When the writers stopped, in seconds since the epoch.
+    applies
+        Whether the replicator works; set it to False and it applies nothing that it has not applied.
+    calls
+        Calls by operation, and the most that one shard got in one second.
+    """
+
+    world: World
+    shards: int
+    rate: float
+    stopped_at: float = math.inf
+    applies: bool = True
+    calls: Counter[str] = field(default_factory=Counter)
+    busiest_shard: int = 0
+    busiest_describe: int = 0
+    _second: int = 0
+    _this_second: Counter[str] = field(default_factory=Counter)
+    _halted_at: float = math.inf
+
+    def halt(self) -> None:
+        """Let the replicator stop where it is."""
+        self._halted_at = self.world.now
+
+    def resume(self) -> None:
+        """Let the replicator go on. It catches up at once."""
+        self._halted_at = math.inf
+
+    # Shards by formula
+
+    def born(self, shard: ShardName) -> float:
+        """Return when a shard began. The shards of a stream begin evenly spread over four hours."""
+        return (shard.generation + shard.lineage / self.shards) * SHARD_SECONDS
+
+    def ended(self, shard: ShardName) -> float:
+        """Return when a shard ends."""
+        return self.born(shard) + SHARD_SECONDS
+
+    def _open(self, lineage: int) -> int:
+        return math.floor(self.world.now / SHARD_SECONDS - lineage / self.shards)
+
+    def listed(self) -> list[ShardName]:
+        """Return the shards that the stream still has, the oldest first."""
+        oldest = self.world.now - RETENTION_SECONDS
+        found = []
+        for lineage in range(self.shards):
+            generation = self._open(lineage)
+            while self.ended(ShardName(lineage, generation)) > oldest:
+                found.append(ShardName(lineage, generation))
+                generation -= 1
+        return sorted(found, key=lambda shard: (self.born(shard), shard))
+
+    def count(self, shard: ShardName, moment: float) -> int:
+        """Return how many records a shard has got until ``moment``."""
+        until = min(moment, self.stopped_at, self.ended(shard))
+        return max(0, math.floor((until - self.born(shard)) * self.rate))
+
+    def number(self, shard: ShardName, index: int) -> str:
+        """Return the sequence number of a record."""
+        return f"{shard.lineage + 1:05d}{shard.generation:07d}{index:012d}"
+
+    def event(self, shard: ShardName, index: int) -> str:
+        """Return the event ID of a record."""
+        return f"{shard.lineage:06x}{shard.generation:08x}{index:018x}"
+
+    def record_of(self, number: str) -> tuple[ShardName, int]:
+        """Return which record has a sequence number."""
+        number = number.lstrip("0").rjust(24, "0")
+        return ShardName(int(number[:5]) - 1, int(number[5:12])), int(number[12:])
+
+    # The replicator by formula
+
+    def batch_from(self, shard: ShardName, first: int) -> int | None:
+        """Return the last record of the applied batch that begins at record ``first``, if there is one."""
+        window = math.floor(first / self.rate / _WINDOW_SECONDS + 1e-9)
+        if self._first_of(window) != first:
+            window += 1
+            if self._first_of(window) != first:
+                return None
+        last = min(self._first_of(window + 1), self.count(shard, math.inf)) - 1
+        applied = self.born(shard) + (window + 1) * _WINDOW_SECONDS + _APPLIED_AFTER_SECONDS
+        if last < first or applied > min(self.world.now, self._halted_at):
+            return None
+        return last
+
+    def _first_of(self, window: int) -> int:
+        return math.ceil(window * _WINDOW_SECONDS * self.rate - 1e-9)
+
+    def oldest_unapplied(self) -> float:
+        """Return the age of the oldest change that is not applied, in seconds."""
+        now = self.world.now
+        oldest = now
+        for lineage in range(self.shards):
+            generation = self._open(lineage)
+            for shard in (ShardName(lineage, generation - 1), ShardName(lineage, generation)):
+                end = min(now, self._halted_at) - _APPLIED_AFTER_SECONDS - self.born(shard)
+                window = max(0, math.floor(end / _WINDOW_SECONDS))
+                first = self._first_of(window)
+                if first < self.count(shard, now):
+                    oldest = min(oldest, self.born(shard) + (first + 1) / self.rate)
+                    break
+        return now - oldest
+
+    # The API
+
+    def handle(self, operation: str, body: bytes, caller: Caller) -> bytes:
+        """Carry out one call of control."""
+        request = json.loads(body)
+        self.calls[operation] += 1
+        match operation:
+            case "DescribeStream":
+                self._counted("describe")
+                return self._describe(request)
+            case "GetShardIterator":
+                return self._iterator(request)
+            case "GetRecords":
+                return self._records(request)
+        raise ServiceError("UnknownOperationException", operation)
+
+    def _counted(self, what: str) -> None:
+        second = int(self.world.now)
+        if second != self._second:
+            self._second = second
+            self._this_second.clear()
+        self._this_second[what] += 1
+        if what == "describe":
+            self.busiest_describe = max(self.busiest_describe, self._this_second[what])
+        else:
+            self.busiest_shard = max(self.busiest_shard, self._this_second[what])
+
+    def _describe(self, request: dict[str, Any]) -> bytes:
+        parent = request.get("ShardFilter", {}).get("ShardId")
+        if parent:
+            shard = _shard(parent)
+            child = ShardName(shard.lineage, shard.generation + 1)
+            found = [child] if self.born(child) <= self.world.now else []
+        else:
+            found = self.listed()
+            after = request.get("ExclusiveStartShardId")
+            if after:
+                found = found[found.index(_shard(after)) + 1 :]
+        page = found[: min(_PAGE_SHARDS, request.get("Limit", _PAGE_SHARDS))]
+        description: dict[str, Any] = {
+            "StreamArn": STREAM_ARN,
+            "StreamStatus": "ENABLED",
+            "StreamViewType": "NEW_IMAGE",
+            "TableName": SOURCE_TABLE,
+            "Shards": [self._described(shard) for shard in page],
+        }
+        if len(page) < len(found):
+            description["LastEvaluatedShardId"] = _id(page[-1])
+        return json.dumps({"StreamDescription": description}).encode()
+
+    def _described(self, shard: ShardName) -> dict[str, Any]:
+        numbers = {"StartingSequenceNumber": self.number(shard, 0)}
+        if self.ended(shard) <= self.world.now:
+            numbers["EndingSequenceNumber"] = self.number(shard, self.count(shard, math.inf))
+        described: dict[str, Any] = {"ShardId": _id(shard), "SequenceNumberRange": numbers}
+        parent = ShardName(shard.lineage, shard.generation - 1)
+        if self.ended(parent) > self.world.now - RETENTION_SECONDS:
+            described["ParentShardId"] = _id(parent)
+        return described
+
+    def _iterator(self, request: dict[str, Any]) -> bytes:
+        shard = _shard(request["ShardId"])
+        match request["ShardIteratorType"]:
+            case "TRIM_HORIZON":
+                index = self.count(shard, self.world.now - RETENTION_SECONDS)
+            case "LATEST":
+                index = self.count(shard, self.world.now)
+            case kind:
+                index = self.record_of(request["SequenceNumber"])[1]
+                index += kind == "AFTER_SEQUENCE_NUMBER"
+        return json.dumps({"ShardIterator": f"{_id(shard)}|{index}"}).encode()
+
+    def _records(self, request: dict[str, Any]) -> bytes:
+        name, _, place = request["ShardIterator"].partition("|")
+        shard, index = _shard(name), int(place)
+        self._counted(name)
+        until = min(self.count(shard, self.world.now), index + request.get("Limit", _PAGE_RECORDS))
+        born, rate = self.born(shard), self.rate
+        records = ",".join(
+            _RECORD.format(
+                created=int(born + (each + 1) / rate),
+                shard=shard.lineage,
+                index=each,
+                number=self.number(shard, each),
+                event=self.event(shard, each),
+            )
+            for each in range(index, until)
+        )
+        closed = self.ended(shard) <= self.world.now and until >= self.count(shard, math.inf)
+        following = "" if closed else f',"NextShardIterator":"{name}|{max(index, until)}"'
+        return f'{{"Records":[{records}]{following}}}'.encode()
+
+
+def _id(shard: ShardName) -> str:
+    return f"shardId-{shard.generation:020d}-{shard.lineage:08x}"
+
+
+def _shard(name: str) -> ShardName:
+    _, generation, lineage = name.split("-")
+    return ShardName(int(lineage, 16), int(generation))
