@@ -41,6 +41,7 @@ class Kind(Enum):
 CONDITION_FAILED = "ConditionalCheckFailedException"
 RESOURCE_NOT_FOUND = "ResourceNotFoundException"
 POLICY_NOT_FOUND = "PolicyNotFoundException"
+EXPIRED_ITERATOR = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
 
 # Every error that botocore's models list for the operations used, and those common to all services
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html). A code that is
