@@ -148,7 +148,7 @@ class _InFlightPage:
     items: int
     wire_bytes: int
     last_key: Json | None
-    writes: list[Future[frozenset[bytes]]]
+    writes: list[Future[tuple[bytes, ...]]]
     began: float
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 
-from botocore.exceptions import ClientError
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ClientError, ResponseStreamingError
 
 from tablecopy.clock import Machine, OutOfTime
 from tablecopy.dynamodb import errors
@@ -35,7 +36,7 @@ SETTLE_SECONDS = 10.0
 class Unwritten(OutOfTime):
     """The deadline came before everything was acknowledged. ``unwritten`` holds the other requests."""
 
-    def __init__(self, unwritten: frozenset[bytes]) -> None:
+    def __init__(self, unwritten: tuple[bytes, ...]) -> None:
         super().__init__(f"{len(unwritten)} write(s) were not acknowledged before the deadline")
         self.unwritten = unwritten
 
@@ -43,11 +44,23 @@ class Unwritten(OutOfTime):
 class Rejected(Exception):
     """The destination permanently rejects ``requests``. ``code`` and ``message`` are its error."""
 
-    def __init__(self, requests: frozenset[bytes], code: str, message: str) -> None:
+    def __init__(self, requests: tuple[bytes, ...], code: str, message: str) -> None:
         super().__init__(f"the destination rejects {len(requests)} write(s): {code}: {message}")
         self.requests = requests
         self.code = code
         self.message = message
+
+
+class _NotSent(Exception):
+    """A call was not made, because the role's credentials cannot be had at the moment."""
+
+
+class _Unmatched(Exception):
+    """Some unprocessed requests match none that was sent, so it is unknown which ones were written."""
+
+    def __init__(self, consumed: float) -> None:
+        super().__init__()
+        self.consumed = consumed
 
 
 WriterFactory = Callable[[Sequence[str], float], "BatchWriter"]
@@ -113,35 +126,64 @@ class BatchWriter:
         pending = batch
         backoff = errors.Backoff(self._jitter)
         while pending:
-            try:
-                taken = self._capacity.acquire(self._deadline)
-            except OutOfTime as late:
-                raise Unwritten(frozenset(pending)) from late
-            consumed = 0.0
-            left = pending
-            try:
-                left, consumed = self._send(pending)
-            except OutOfTime as late:
-                raise Unwritten(frozenset(pending)) from late
-            except ClientError as error:
-                if not errors.is_transient(error):
-                    if errors.is_rejected(error):
-                        self._write_halves(pending, error)
-                        return
-                    raise
-                self._note(error, len(pending))
-            except errors.NO_ANSWER as error:
-                self._leave_open()
-                # It may have been written, at an unknown cost.
-                consumed = taken
-                log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
-            finally:
-                self._capacity.settle(taken, consumed)
+            left = self.attempt(pending)
             if left:
                 if len(left) < len(pending):
                     backoff.progress()
                 self._machine.sleep(min(backoff.next(), max(0.0, self._deadline - self._machine.now())))
             pending = left
+
+    def attempt(self, pending: Sequence[bytes]) -> Sequence[bytes]:
+        """Send a batch once, when the capacity allows it; return the requests that must be sent again.
+
+        They are in the order of ``pending``. If the batch as a whole is invalid, its halves are written as in
+        ``write``.
+
+        Raises
+        ------
+        Unwritten, Rejected, botocore.exceptions.ClientError
+            As in ``write``.
+        """
+        try:
+            taken = self._capacity.acquire(self._deadline)
+        except OutOfTime as late:
+            raise Unwritten(tuple(pending)) from late
+        consumed = 0.0
+        left, as_halves = pending, False
+        try:
+            # To assume the role may take long, so the deadline is checked again after it.
+            credentials = self._credentials()
+            if self._machine.now() >= self._deadline:
+                raise Unwritten(tuple(pending))
+            left, consumed = self._send(pending, credentials)
+        except _NotSent:
+            pass
+        except _Unmatched as unmatched:
+            log.event("destination_unmatched", writes=len(pending))
+            consumed = unmatched.consumed
+            as_halves = len(pending) > 1
+        except ClientError as error:
+            if errors.is_rejected(error):
+                as_halves = len(pending) > 1
+                if not as_halves:
+                    self._usage.rejected()
+                    answer = error.response["Error"]
+                    raise Rejected(tuple(pending), answer["Code"], answer.get("Message", "")) from error
+            elif errors.is_transient(error):
+                self._note(error, len(pending))
+            else:
+                raise
+        except errors.NO_ANSWER as error:
+            self._leave_open()
+            # It may have been written, at an unknown cost.
+            consumed = taken
+            log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
+        finally:
+            self._capacity.settle(taken, consumed)
+        if as_halves:
+            self._write_halves(pending)
+            return ()
+        return left
 
     def settle(self, deadline: float) -> None:
         """Wait until no unanswered write can still take effect.
@@ -158,24 +200,41 @@ class BatchWriter:
             raise UnsettledWrite("a write was not answered, and the function's time is up")
         self._machine.sleep(wait)
 
-    def _send(self, pending: Sequence[bytes]) -> tuple[Sequence[bytes], float]:
-        """Send once; return the unprocessed requests and the units. Raises OutOfTime past the deadline."""
-        # To assume the role may take long, so the deadline is checked again after it.
-        credentials = self._client.credentials()
-        if self._machine.now() >= self._deadline:
-            raise OutOfTime
+    def _credentials(self) -> ReadOnlyCredentials:
+        """Return the credentials for a call. Raises _NotSent if a later attempt may get them."""
+        try:
+            return self._client.credentials()
+        except ClientError as error:
+            if not errors.is_transient(error):
+                raise
+            log.event("role_not_assumed", code=errors.code(error))
+            raise _NotSent from error
+        except errors.NO_ANSWER as error:
+            log.event("role_not_assumed", error=type(error).__name__)
+            raise _NotSent from error
+
+    def _send(
+        self, pending: Sequence[bytes], credentials: ReadOnlyCredentials
+    ) -> tuple[Sequence[bytes], float]:
+        """Send once; return the unprocessed requests and the units."""
         answer = self._client.send("BatchWriteItem", self._prefix + b",".join(pending) + b"]}}", credentials)
         # Read as success, an answer that is cut short would hide the unprocessed items in its missing part.
         response = document(answer)
+        unprocessed = _unprocessed(response)
         consumed = self._usage.consumed(response.get("ConsumedCapacity", ()))
-        unprocessed = response.get("UnprocessedItems", {}).get(self._table, [])
         if not unprocessed:
             return (), consumed
         self._capacity.throttled()
         self._usage.throttled()
         # Resend our own bytes, so that no value is re-encoded.
-        left = {key_token(key_of(encode(request), self._key_names)) for request in unprocessed}
-        return [request for request in pending if self._token(request) in left], consumed
+        try:
+            tokens = {self._token(encode(request)) for request in unprocessed}
+        except (KeyError, TypeError):
+            raise _Unmatched(consumed) from None
+        left = [request for request in pending if self._token(request) in tokens]
+        if len(left) < len(unprocessed):
+            raise _Unmatched(consumed)
+        return left, consumed
 
     def _note(self, error: ClientError, writes: int) -> None:
         if errors.is_throttled(error):
@@ -189,28 +248,38 @@ class BatchWriter:
         with self._lock:
             self._open_until = max(self._open_until, self._machine.now() + SETTLE_SECONDS)
 
-    def _write_halves(self, pending: Sequence[bytes], error: ClientError) -> None:
-        """Find the write that makes the whole batch invalid, and write the others."""
-        if len(pending) == 1:
-            self._usage.rejected()
-            answer = error.response["Error"]
-            raise Rejected(frozenset(pending), answer["Code"], answer.get("Message", "")) from error
+    def _write_halves(self, pending: Sequence[bytes]) -> None:
+        """Write the halves of a batch, to find what is invalid in it and to write the rest."""
         middle = len(pending) // 2
-        rejected: frozenset[bytes] = frozenset()
+        rejected: tuple[bytes, ...] = ()
         last: Rejected | None = None
         for half, rest in ((pending[:middle], pending[middle:]), (pending[middle:], ())):
             try:
                 self.write(half)
             except Rejected as found:
-                rejected |= found.requests
+                rejected += found.requests
                 last = found
             except Unwritten as late:
-                raise Unwritten(late.unwritten | rejected | frozenset(rest)) from late
+                raise Unwritten((*rejected, *late.unwritten, *rest)) from late
         if last is not None:
-            raise Rejected(rejected, last.code, last.message) from error
+            raise Rejected(rejected, last.code, last.message) from last
 
     def _token(self, request: bytes) -> str:
         return key_token(key_of(request, self._key_names))
+
+
+def _unprocessed(response: Json) -> list[Json]:
+    """Return the unprocessed requests in an answer (API reference, BatchWriteItem: always a map).
+
+    Raises
+    ------
+    botocore.exceptions.ResponseStreamingError
+        The answer does not name them, so it is not known that there are none.
+    """
+    by_table = response.get("UnprocessedItems")
+    if not isinstance(by_table, dict) or not all(isinstance(each, list) for each in by_table.values()):
+        raise ResponseStreamingError(error="the answer has no UnprocessedItems")
+    return [request for requests in by_table.values() for request in requests]
 
 
 class WriterPool:
@@ -250,7 +319,7 @@ class WriterPool:
         self._left = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def submit(self, requests: Sequence[bytes]) -> list[Future[frozenset[bytes]]]:
+    def submit(self, requests: Sequence[bytes]) -> list[Future[tuple[bytes, ...]]]:
         """Start to write ``requests``, in which each key occurs once.
 
         Together, the results of the futures are the requests that were not written in time.
@@ -259,24 +328,24 @@ class WriterPool:
         # Threads take the next batch themselves: a future for each would cost more than a tenth of its call.
         return [self._pool.submit(self._write_all, waiting) for _ in range(min(self._writers, len(waiting)))]
 
-    def _write_all(self, waiting: deque[list[bytes]]) -> frozenset[bytes]:
-        unwritten: frozenset[bytes] = frozenset()
+    def _write_all(self, waiting: deque[list[bytes]]) -> tuple[bytes, ...]:
+        unwritten: tuple[bytes, ...] = ()
         while not self._left:
             try:
                 batch = waiting.popleft()
             except IndexError:
                 break
-            unwritten |= self._write(batch)
+            unwritten += self._write(batch)
         return unwritten
 
-    def _write(self, batch: Sequence[bytes]) -> frozenset[bytes]:
+    def _write(self, batch: Sequence[bytes]) -> tuple[bytes, ...]:
         try:
             self._writer.write(batch)
         except Rejected as rejected:
             self._on_rejected(rejected)
         except Unwritten as late:
             return late.unwritten
-        return frozenset()
+        return ()
 
 
 def _reasons(error: ClientError) -> Json:

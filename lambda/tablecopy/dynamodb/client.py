@@ -200,8 +200,13 @@ class DynamoDBClient(DynamoDB):
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """Return ``document`` as compact UTF-8 JSON."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return ``document`` as compact UTF-8 JSON.
+
+    UTF-8 has no lone surrogates, but JSON text, such as a stream's event, can hold them as escapes. They stay
+    escapes.
+    """
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 def document(body: bytes) -> Json:

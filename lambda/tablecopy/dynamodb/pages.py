@@ -67,7 +67,7 @@ def parse(body: bytes) -> Page:
     BadPage
         The body is not a whole page. The page must be read again.
     """
-    items: list[bytes] = []
+    items: list[bytes] | None = None
     values: dict[str, bytes] = {}
     at = 0
     while member := _MEMBER.match(body, at):
@@ -82,6 +82,8 @@ def parse(body: bytes) -> Page:
         at = value.end()
     if not _END.match(body, at):
         raise BadPage(f"the page does not end at byte {at} of {len(body)}")
+    if items is None:
+        raise BadPage("there are no Items")
     if values.get("Count") != b"%d" % len(items):
         raise BadPage(f"there are {len(items)} items, but Count is {values.get('Count')!r}")
     last_key = _json(values, "LastEvaluatedKey")

@@ -33,7 +33,11 @@ def delete(key: Json) -> bytes:
 
 def item_of(request: bytes) -> str:
     """Return the item that a request puts, as JSON text; empty for a delete."""
-    return request[len(_PUT) : -len(_CLOSE)].decode() if request.startswith(_PUT) else ""
+    if not request.startswith(_PUT):
+        return ""
+    # A lone surrogate becomes JSON's escape, as `encode` writes it.
+    text = request[len(_PUT) : -len(_CLOSE)].decode("utf-8", "surrogatepass")
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def key_of(request: bytes, key_names: Sequence[str]) -> Json:

@@ -13,7 +13,7 @@ from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import delete, key_token, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import FakeClock
+from tests.unit.tablecopy.fakes import FakeClock, MemoryStore
 
 ITEM = {"v": {"S": "secret"}, "sk": {"N": "1"}, "pk": {"S": "a"}}
 KEY = {"pk": {"S": "a"}, "sk": {"N": "1"}}
@@ -26,7 +26,7 @@ def letters(store: Store, clock: FakeClock) -> DeadLetters:
 
 
 def refused(*requests: bytes) -> Rejected:
-    return Rejected(frozenset(requests), "ValidationException", "Type mismatch for Index Key")
+    return Rejected(tuple(requests), "ValidationException", "Type mismatch for Index Key")
 
 
 def test_each_request_becomes_a_letter(letters: DeadLetters) -> None:
@@ -48,6 +48,19 @@ def test_an_item_of_the_backfill_has_no_sequence_number(letters: DeadLetters) ->
     DeadLetterSink(letters, Origin.BACKFILL, ["pk", "sk"]).put(refused(put(encode(ITEM))))
     [letter] = letters.read_all()
     assert (letter.origin, letter.sequence_number) == (Origin.BACKFILL, "")
+
+
+def test_a_lone_surrogate_is_kept(clock: FakeClock) -> None:
+    item = {"pk": {"S": "\ud800"}, "sk": {"N": "1"}, "v": {"S": "a\udc00"}}
+    # In memory, because moto cannot answer with it.
+    store = MemoryStore()
+    letters = DeadLetters(store, clock)
+    DeadLetterSink(letters, Origin.STREAM, ["pk", "sk"]).put(refused(put(encode(item))))
+    [letter] = letters.read_all()
+    assert letter.key == {"pk": {"S": "\ud800"}, "sk": {"N": "1"}}
+    assert json.loads(letters.image(letter.token)) == item
+    for kept in store.partitions.values():
+        assert json.loads(encode(kept)) == kept
 
 
 def test_no_value_is_logged(letters: DeadLetters, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,6 +141,12 @@ class TestApplying:
         scene.apply([record(0, "k", image)])
         assert value(scene, "k") == image
 
+    def test_a_lone_surrogate_of_an_event_is_applied(self, scene: Scene) -> None:
+        # As Lambda's runtime parses the text of an event.
+        batch = json.loads(json.dumps([record(0, "a\ud800", {"S": "\udc00"}), record(1, "\udfff", None)]))
+        assert scene.apply(batch) is None
+        assert list(scene.destination.items.values()) == [{"pk": {"S": "a\ud800"}, "v": {"S": "\udc00"}}]
+
     def test_twice_is_as_good_as_once(self, scene: Scene) -> None:
         batch = [record(0, "a", {"N": "1"}), record(1, "b", None), record(2, "a", {"N": "2"})]
         scene.apply(batch)

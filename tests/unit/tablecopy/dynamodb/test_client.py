@@ -56,6 +56,13 @@ def test_items_come_back_as_they_were_sent() -> None:
         assert client.call("scan", {"TableName": "items", "ConsistentRead": True})["Items"] == [ITEM]
 
 
+def test_a_lone_surrogate_is_spelled_as_json_spells_it() -> None:
+    text = 'a\\\ud800"b\udc00\u00e9\U0001f30b'
+    body = encode({text: text})
+    assert json.loads(body.decode()) == {text: text}
+    assert "\U0001f30b".encode() in body
+
+
 def test_an_error_carries_its_code_and_status() -> None:
     with mock_aws(), pytest.raises(ClientError) as raised:
         _table().call("batch_write_item", {"RequestItems": {"items": [{"PutRequest": {"Item": {}}}]}})

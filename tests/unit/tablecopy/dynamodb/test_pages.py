@@ -130,6 +130,7 @@ def test_a_full_page_takes_one_pass() -> None:
         pytest.param(b"{}", id="another answer"),
         pytest.param(b"<html>Bad Gateway</html>", id="a proxy's page"),
         pytest.param(b'{"Count":0,"Items":{},"ScannedCount":0}', id="no list"),
+        pytest.param(b'{"Count":0,"ScannedCount":0}', id="no items"),
         pytest.param(b'{"Count":1,"Items":[1],"ScannedCount":1}', id="no item"),
         pytest.param(b'{"Count":1,"Items":[{}],"ScannedCount":1}}', id="one brace more"),
         pytest.param(b'{"Count":1,"Items":[{}],"ScannedCount":1}{"Count', id="two answers"),

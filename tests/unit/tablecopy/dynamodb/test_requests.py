@@ -38,6 +38,18 @@ def test_put_holds_the_very_bytes_of_the_item(item: dict[str, object]) -> None:
     assert key_of(put(spelled), ["pk"]) == {"pk": item["pk"]}
 
 
+def test_a_lone_surrogate_does_not_break_a_request() -> None:
+    item = {"pk": {"S": "a\ud800"}, "v": {"S": "\udc00"}}
+    # As an event's text becomes a request, and as a page may hold it: escaped, or as three bytes.
+    for request in (
+        put(encode(item)),
+        put(json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass")),
+    ):
+        assert json.loads(request) == {"PutRequest": {"Item": item}}
+        assert key_token(key_of(request, ["pk"])) == key_token({"pk": item["pk"]})
+        assert json.loads(item_of(request).encode()) == item
+
+
 def test_delete_holds_the_key() -> None:
     request = delete(KEY)
     assert json.loads(request) == {"DeleteRequest": {"Key": KEY}}
