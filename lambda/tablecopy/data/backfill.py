@@ -11,13 +11,12 @@ from typing import TypeVar
 from tablecopy.clock import Machine, OutOfTime
 from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.scan import Scan
-from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, SliceOver, WorkerResult
+from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, WorkerResult
 from tablecopy.data.writer import WRITERS, WriterPool
 from tablecopy.dynamodb.client import DynamoDB, Json
 from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
-from tablecopy.journal.leases import LeaseTaken
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.metrics import log
 from tablecopy.metrics.definitions import BYTES_COPIED, ITEMS_COPIED
@@ -82,16 +81,17 @@ class Worker:
         UnsettledWrite
             A write may still take effect; the lease stays until the function's deadline.
         """
-        try:
-            with self._guard.enter(f"{segment:07d}", slice_number, owner, deadline) as monitor:
-                progress = self._segments.read(segment)
-                return WorkerResult.DONE if progress.done else self._copy(progress, monitor)
-        except LeaseTaken:
-            return WorkerResult.WAIT
-        except SliceOver:
-            return WorkerResult.STOP
+        return self._guard.run(
+            f"{segment:07d}",
+            slice_number,
+            owner,
+            deadline,
+            lambda monitor: self._copy(self._segments.read(segment), monitor),
+        )
 
-    def _copy(self, segment: Segment, monitor: SliceMonitor) -> WorkerResult:
+    def _copy(self, segment: Segment, monitor: SliceMonitor) -> None:
+        if segment.done:
+            return
         run, limits = monitor.run, self._guard.limits
         sink = DeadLetterSink(self._letters, Origin.BACKFILL, run.key_names)
         scan = Scan(
@@ -117,10 +117,9 @@ class Worker:
                 self._pages(pages, scan, ahead, pool)
             except OutOfTime:
                 pages.end_early()
-                return monitor.result()
+                raise
             finally:
                 pages.log()
-        return WorkerResult.DONE
 
     @staticmethod
     def _pages(pages: InFlightPages, scan: Scan, ahead: Executor, pool: WriterPool) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tablecopy.clock import OutOfTime
-from tablecopy.data.slices import SliceGuard, SliceMonitor, SliceOver, WorkerResult
+from tablecopy.data.slices import SliceGuard, SliceMonitor, WorkerResult
 from tablecopy.data.writer import BatchWriter, Rejected
 from tablecopy.dynamodb.client import DynamoDB, Json, encode
 from tablecopy.dynamodb.requests import delete, item_of, key_of, key_token, put
 from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetter, DeadLetters, Origin
-from tablecopy.journal.leases import LeaseTaken
 from tablecopy.metrics import log
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import read_usage
@@ -99,15 +97,9 @@ class Redrive:
         UnsettledWrite
             A write may still take effect; the lease stays until the function's deadline.
         """
-        try:
-            with self._guard.enter(DEAD_LETTER_SEGMENT, slice_number, owner, deadline) as monitor:
-                return self._settle_all(monitor)
-        except LeaseTaken:
-            return WorkerResult.WAIT
-        except SliceOver:
-            return WorkerResult.STOP
+        return self._guard.run(DEAD_LETTER_SEGMENT, slice_number, owner, deadline, self._settle_all)
 
-    def _settle_all(self, monitor: SliceMonitor) -> WorkerResult:
+    def _settle_all(self, monitor: SliceMonitor) -> None:
         # What was rejected in this slice has been tried with what the source holds.
         due = [letter for letter in self._letters.read_all() if letter.last_seen < monitor.run.phase_since]
         settled = 0
@@ -115,11 +107,8 @@ class Redrive:
             for letter in due:
                 settled += self._settle(letter, monitor.writer)
                 self._metrics.publish_if_due()
-        except OutOfTime:
-            return monitor.result()
         finally:
             log.event("redrive", letters=len(due), settled=settled)
-        return WorkerResult.DONE
 
     def _settle(self, letter: DeadLetter, writer: BatchWriter) -> bool:
         answer = self._source.call(

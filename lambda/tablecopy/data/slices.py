@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tablecopy.clock import Clock, OutOfTime
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter, WriterFactory
-from tablecopy.journal.leases import BACKFILL, Leases
+from tablecopy.journal.leases import BACKFILL, Leases, LeaseTaken
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.throughput.limits import WorkerLimits
 
@@ -53,9 +53,15 @@ class SliceGuard:
         self._writer_for = writer_for
         self._clock = clock
 
-    @contextmanager
-    def enter(self, task: str, slice_number: int, owner: str, deadline: float) -> Iterator[SliceMonitor]:
-        """Hold the task's lease while the body writes.
+    def run(
+        self,
+        task: str,
+        slice_number: int,
+        owner: str,
+        deadline: float,
+        work: Callable[[SliceMonitor], None],
+    ) -> WorkerResult:
+        """Hold the task's lease while ``work`` writes. It returns when the task is complete.
 
         Parameters
         ----------
@@ -65,16 +71,28 @@ class SliceGuard:
             The invocation's request ID.
         deadline
             The function's Lambda deadline, in seconds since the epoch.
+        work
+            May raise OutOfTime when the slice or the function's time is up.
 
         Raises
         ------
-        LeaseTaken
-            Another invocation may still be writing.
-        SliceOver
-            The slice is not open.
         UnsettledWrite
             A write may still take effect; the lease stays until the function's deadline.
         """
+        try:
+            with self._enter(task, slice_number, owner, deadline) as monitor:
+                try:
+                    work(monitor)
+                except OutOfTime:
+                    return monitor.result()
+                return WorkerResult.DONE
+        except LeaseTaken:
+            return WorkerResult.WAIT
+        except SliceOver:
+            return WorkerResult.STOP
+
+    @contextmanager
+    def _enter(self, task: str, slice_number: int, owner: str, deadline: float) -> Iterator[SliceMonitor]:
         # The lease comes before the phase is read: control changes the phase before it reads the leases.
         with self._leases.hold(BACKFILL, task, owner, deadline):
             run = self._run.read()

@@ -103,9 +103,9 @@ def _limit(clock: Clock, total: float | None, guess: float) -> TokenBucket:
     return AdaptiveRate(clock, guess) if total is None else FixedRate(clock, total, guess)
 
 
-def _throttled_indexes(error: ClientError | None) -> set[str]:
+def _throttled_indexes(error: ClientError | None) -> list[str]:
     """Return the names of the indexes that were the reason, if DynamoDB names them (ThrottlingReasons)."""
     reasons: Any = error.response.get("ThrottlingReasons", ()) if error else ()
     # A reason's resource is the ARN of the table, or of one of its indexes: TABLE-ARN/index/NAME.
     arns = (reason.get("resource") or "" for reason in reasons)
-    return {arn.rpartition("/index/")[2] for arn in arns if "/index/" in arn}
+    return list(dict.fromkeys(arn.rpartition("/index/")[2] for arn in arns if "/index/" in arn))

@@ -124,6 +124,15 @@ def test_a_throttled_call_counts_once(
     assert told(metrics, capsys) == {"WriteThrottles": expected}
 
 
+def test_throttled_indexes_are_published_in_the_order_of_the_reasons(
+    metrics: MetricsBuffer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["f", "c", "e", "a", "d", "b"]
+    reasons = [{"resource": INDEX.replace("by-date", name)} for name in names]
+    write_usage(metrics, "copy").throttled(client_error("ThrottlingException", reasons=reasons))
+    assert list(told(metrics, capsys)["WriteThrottles"]) == ["copy", *[f"copy/{name}" for name in names]]
+
+
 def test_reads_and_writes_of_tables_of_one_name_stay_apart(
     metrics: MetricsBuffer, capsys: pytest.CaptureFixture[str]
 ) -> None:
