@@ -74,7 +74,7 @@ run "replicator" {
       }) == jsonencode({
       ReadTheStream                  = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
       FindTheStream                  = { actions = ["dynamodb:ListStreams"], resources = ["*"] }
-      KeepLeasesMarksAndLetters      = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepLeasesMarksAndLetters      = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       WriteThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
       ReportFailedBatches            = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:eu-central-1:111111111111:failures"] }
     })
@@ -197,7 +197,7 @@ run "backfill" {
       }) == jsonencode({
       ScanTheSource                   = { actions = ["dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
       ReadDeadLettersAgain            = { actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
-      KeepLeasesCheckpointsAndLetters = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepLeasesCheckpointsAndLetters = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       WriteThroughTheDestinationRole  = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/destination"] }
     })
     error_message = "The backfill worker may do something else: ${data.aws_iam_policy_document.this.json}"
@@ -260,7 +260,7 @@ run "control" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      KeepTheRun                        = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepTheRun                        = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       CheckTheSource                    = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
       SeeWhatIsUnapplied                = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
       PauseAndResumeTheReplicator       = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }
@@ -324,7 +324,7 @@ run "control" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      AnswerFromTheJournal = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      AnswerFromTheJournal = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       CallTheReconciler    = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler"] }
     })
     error_message = "Control may do something else: ${data.aws_iam_policy_document.control.json}"

@@ -3,7 +3,7 @@
 data "aws_iam_policy_document" "control" {
   statement {
     sid       = "AnswerFromTheJournal"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
     resources = [var.journal.arn]
   }
 

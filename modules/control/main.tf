@@ -3,7 +3,7 @@
 data "aws_iam_policy_document" "reconciler" {
   statement {
     sid       = "KeepTheRun"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     resources = [var.journal.arn]
   }
 

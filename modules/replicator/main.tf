@@ -86,7 +86,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "KeepLeasesMarksAndLetters"
-    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
     resources = [var.journal.arn]
   }
 

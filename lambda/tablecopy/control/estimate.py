@@ -30,8 +30,12 @@ _CORES = 512 / 1769
 WORKER_ITEMS_PER_SECOND = 40_000 * _CORES
 WORKER_BYTES_PER_SECOND = 56_000_000 * _CORES
 
-JOURNAL_WRITES_PER_BATCH = 4
-"""Write units of the replicator for a batch: lease, release, sequence numbers, applied batch."""
+JOURNAL_WRITES_PER_BATCH = 3
+"""Writes of the replicator for a batch: lease, release, applied batch."""
+
+# The item of an applied batch: the name of each record, and all else.
+_JOURNAL_BYTES_PER_RECORD = 9
+_JOURNAL_BYTES_PER_BATCH = 300
 
 JOURNAL_WRITES_PER_PAGE = 1
 """Write units of a worker for a page: the segment's checkpoint."""
@@ -315,7 +319,8 @@ def _costs(expected: Estimate, settings: CopySettings, given: Circumstances) -> 
     journal = (
         pages * JOURNAL_WRITES_PER_PAGE
         + invocations * JOURNAL_WRITES_PER_INVOCATION
-        + batches * JOURNAL_WRITES_PER_BATCH
+        + batches * (JOURNAL_WRITES_PER_BATCH - 1)
+        + _applied_batch_units(changes, batches)
     )
     yield priced("journal", journal, "write units", write)
     gb_second = prices.lambda_per_gb_second
@@ -335,6 +340,13 @@ def _costs(expected: Estimate, settings: CopySettings, given: Circumstances) -> 
     if given.nat:
         moved = 2 * expected.bytes * _WIRE_FACTOR / 1e9
         yield priced("NAT gateway", moved, "GB", prices.nat_per_gb)
+
+
+def _applied_batch_units(changes: float, batches: float) -> float:
+    """Return the write units of the items of applied batches, each at least one."""
+    # Rounding up adds half a unit on average.
+    size = _JOURNAL_BYTES_PER_BATCH * batches + _JOURNAL_BYTES_PER_RECORD * changes
+    return max(batches, size / _WRITE_UNIT_BYTES + batches / 2)
 
 
 def _batches_per_second(given: Circumstances) -> float:

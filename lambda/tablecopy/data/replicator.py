@@ -10,7 +10,7 @@ from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory, WriterPool
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import delete, key_token, put
-from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
+from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches, batch_name
 from tablecopy.journal.dead_letters import DeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Run, RunRecord
@@ -114,7 +114,7 @@ class Replicator:
             after an error, Lambda might split the batch, and would count the error as the function's.
         """
         try:
-            with self._leases.hold(REPLICATOR, _sequence_number(records[0]), owner, deadline):
+            with self._leases.hold(REPLICATOR, _name(records[0]), owner, deadline):
                 return _answer(records, self._apply(records, deadline))
         except (NotReplicating, LeaseTaken, UnsettledWrite) as not_now:
             log.event("not_now", reason=str(not_now), records=len(records))
@@ -124,7 +124,7 @@ class Replicator:
         """Return how many records, counted from the first one, have been applied."""
         with self._machine.pool(_READERS) as reading:
             run = reading.submit(self._run.read)
-            before = reading.submit(self._batches.get, _sequence_number(records[0]))
+            before = reading.submit(self._batches.get, _name(records[0]))
             letters = reading.submit(self._letters.names)
             changes = coalesce(records)
         _check_replicating(run.result(), records)
@@ -137,7 +137,7 @@ class Replicator:
         # Save it before the lease is released: from then on, control and later deliveries rely on it.
         if applied:
             batch = _applied_batch(applied, changes)
-            self._batches.put(batch)
+            self._batches.put(batch, [_name(record) for record in applied])
             self._metrics.add(RECORDS_APPLIED, batch.records)
             self._metrics.add(PUTS_APPLIED, batch.puts)
             self._metrics.add(DELETES_APPLIED, batch.deletes)
@@ -161,7 +161,6 @@ class Replicator:
         try:
             with WriterPool(writer, sink.put, self._machine, self._writers) as pool:
                 writes = pool.submit(list(by_request))
-                self._batches.record_numbers([_sequence_number(record) for record in records])
                 left = [request for write in writes for request in write.result()]
         finally:
             writer.settle(deadline)
@@ -203,8 +202,12 @@ def _applied_batch(applied: Sequence[Json], changes: Sequence[Change]) -> Applie
     last = _sequence_number(applied[-1])
     written = [change for change in changes if int(change.first) <= int(last)]
     deletes = sum(change.is_delete for change in written)
-    first = _sequence_number(applied[0])
+    first = _name(applied[0])
     return AppliedBatch(first, last, records=len(applied), puts=len(written) - deletes, deletes=deletes)
+
+
+def _name(record: Json) -> str:
+    return batch_name(_sequence_number(record), record["eventID"])
 
 
 def _sequence_number(record: Json) -> str:

@@ -1,36 +1,65 @@
-"""Applied batches: which batches the replicator has applied, by the batch's first sequence number.
+"""Applied batches: which batches the replicator has applied, by the name of the batch's first record.
 
 The record of a batch outlives the batch. Lambda may deliver a batch twice, and the second delivery may come
 when later batches have been applied. Its images are old by then, and only this record shows it.
 
 The second delivery may be divided differently. A delivery that reaches further than the applied batch is
 acknowledged up to that batch's end, so that the next delivery begins where the next batch does. A delivery
-that ends earlier leaves a rest that begins where no batch does. For this case the sequence numbers of each
-batch are recorded, and the rest becomes a batch of its own before the delivery is acknowledged. So no
-delivery ever begins inside an applied batch without being recognized.
+that ends earlier leaves a rest that begins where no batch does. For this case the names of a batch's records
+are recorded with it, and the rest becomes a batch of its own before the delivery is acknowledged. So every
+delivery begins at a recorded batch or after all of them, and batches are only ever looked up by exact name.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from tablecopy.clock import Clock
+from botocore.exceptions import ClientError
+
+from tablecopy.clock import Machine
 from tablecopy.dynamodb.client import Json
+from tablecopy.dynamodb.errors import NO_ANSWER
 from tablecopy.journal.codec import decode, encode, number, text
-from tablecopy.journal.store import Conflict, Store
+from tablecopy.journal.leases import UnsettledWrite
+from tablecopy.journal.store import MOST_KEYS, Conflict, Store, map_with
 
 # Twice the 24 hours for which a stream keeps its records. After that, Lambda can deliver none of them again.
 _KEEP_SECONDS = 2 * 86_400
 
+# Digits of the longest sequence number (Streams API reference, StreamRecord).
+_DIGITS = 40
+
+_DIGEST_BYTES = 6
+
+
+def batch_name(sequence_number: str, event_id: str) -> str:
+    """Return the name of a batch that begins with this record: its number and a digest of its event ID.
+
+    A sequence number is unique only in its shard, an event ID in the whole stream (Streams API reference,
+    StreamRecord and Record). The names of all records of a batch are recorded, and the 16 random bytes of an
+    event ID cannot be compressed. Six bytes of a digest are enough: two records get the same name only if
+    their shards use the same sequence number, and then once in 2**48 times.
+    """
+    return _name(sequence_number, hashlib.sha256(event_id.encode()).digest()[:_DIGEST_BYTES])
+
 
 @dataclass(frozen=True)
 class AppliedBatch:
-    """A batch applied from ``first`` to ``last``: how many records, and the writes that they led to."""
+    """A batch that is applied: how many records, and the writes that they led to.
+
+    Attributes
+    ----------
+    first
+        Name of the first record (see `batch_name`).
+    last
+        Sequence number of the last record, as the stream spells it.
+    """
 
     first: str
     last: str
@@ -40,68 +69,121 @@ class AppliedBatch:
 
 
 class AppliedBatches:
-    """The items of the journal that record applied batches."""
+    """The items of the journal that record applied batches, each in a partition of its own."""
 
-    _PK = "mark"
-    # In a partition of their own, so that queries of the batches cost little.
-    _NUMBERS = "numbers"
+    _SK = "applied"
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, machine: Machine) -> None:
         self._store = store
-        self._clock = clock
+        self._machine = machine
+        self._jitter = machine.random()
 
-    def put(self, batch: AppliedBatch) -> None:
-        """Record that a batch is applied up to its last record. A recorded batch never gets shorter."""
-        reach = text(sortable(batch.last))
-        with suppress(Conflict):
+    def put(self, batch: AppliedBatch, names: Sequence[str]) -> None:
+        """Record that a batch is applied up to its last record. A recorded batch never gets shorter.
+
+        Parameters
+        ----------
+        names
+            Names of the batch's records, in order. Those of later records do no harm.
+
+        Raises
+        ------
+        UnsettledWrite
+            The call failed. It may still take effect, so the batch's lease must not be released: the batch
+            could be applied again, and then suddenly count as applied while it is.
+        """
+        reach = text(_number(batch.last))
+        item = {
+            **encode(batch, without={"first"}),
+            "reach": reach,
+            **_packed(_up_to(names, batch.last)),
+            "expires_at": number(int(self._machine.now()) + _KEEP_SECONDS),
+        }
+        try:
             self._store.put(
-                self._PK,
-                sortable(batch.first),
-                {**encode(batch), "reach": reach, "expires_at": self._expires_at()},
+                _pk(batch.first),
+                self._SK,
+                item,
                 condition="attribute_not_exists(pk) OR reach < :reach",
                 values={":reach": reach},
             )
-
-    def record_numbers(self, sequence_numbers: Sequence[str]) -> None:
-        """Record the sequence numbers of a batch for ``split``; call it before ``put``."""
-        steps = [str(after - before) for before, after in pairwise(map(int, sequence_numbers))]
-        packed = zlib.compress(",".join(steps).encode())
-        self._store.put(
-            self._NUMBERS,
-            sortable(sequence_numbers[0]),
-            {"steps": {"B": base64.b64encode(packed).decode()}, "expires_at": self._expires_at()},
-        )
+        except Conflict:
+            pass
+        except (ClientError, *NO_ANSWER) as error:
+            # Whatever the last attempt met, an earlier one may have no answer yet.
+            raise UnsettledWrite(f"the record of an applied batch may still be written: {error}") from error
 
     def split(self, batch: AppliedBatch, last: str) -> None:
-        """Make the records of ``batch`` after the sequence number ``last`` a batch of their own."""
-        numbers = self._numbers(batch.first)
-        rest = numbers[numbers.index(last) + 1 : numbers.index(batch.last) + 1]
-        self.record_numbers(rest)
+        """Make the records of ``batch`` after the sequence number ``last`` a batch of their own.
+
+        Raises UnsettledWrite as ``put`` does.
+        """
+        item = self._store.get(_pk(batch.first), self._SK)
+        assert item is not None, f"the batch {batch.first} is missing"
+        names = _unpacked(batch.first, item)
+        rest = [name for name in _up_to(names, batch.last) if name[:_DIGITS] > _number(last)]
         # The writes for these records are counted in the whole batch.
-        self.put(AppliedBatch(rest[0], batch.last, records=0, puts=0, deletes=0))
+        self.put(AppliedBatch(rest[0], batch.last, records=0, puts=0, deletes=0), rest)
 
-    def get(self, first: str) -> AppliedBatch | None:
-        """Return the applied batch that begins with ``first``, if there is one."""
-        item = self._store.get(self._PK, sortable(first))
-        return None if item is None else decode(AppliedBatch, item)
+    def get(self, name: str) -> AppliedBatch | None:
+        """Return the applied batch with this name, if there is one."""
+        item = self._store.get(_pk(name), self._SK)
+        return None if item is None else _decode(item)
 
-    def between(self, first: str, last: str) -> dict[str, AppliedBatch]:
-        """Return the batches of any shard that begin from ``first`` to ``last``, by sortable first number."""
-        items = self._store.query(self._PK, first=sortable(first), last=sortable(last))
-        return {item["sk"]["S"]: decode(AppliedBatch, item) for item in items}
+    def find(self, names: Iterable[str], pool: Executor | None = None) -> dict[str, AppliedBatch]:
+        """Return the applied batches with these names, by name. Up to 100 names are one call.
 
-    def _numbers(self, first: str) -> list[str]:
-        item = self._store.get(self._NUMBERS, sortable(first))
-        assert item is not None, f"the sequence numbers of the batch that begins with {first} are missing"
-        steps = zlib.decompress(base64.b64decode(item["steps"]["B"])).decode()
-        values = accumulate(map(int, filter(None, steps.split(","))), initial=int(first))
-        # In the stream's spelling: where a shard's numbers have leading zeros, all have the same length.
-        return [str(value).zfill(len(first)) for value in values]
+        ``pool`` makes the calls at the same time.
 
-    def _expires_at(self) -> Json:
-        return number(int(self._clock.now()) + _KEEP_SECONDS)
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            The journal has no capacity, or another error.
+        """
+        keys = [(_pk(name), self._SK) for name in dict.fromkeys(names)]
+        calls = [keys[start : start + MOST_KEYS] for start in range(0, len(keys), MOST_KEYS)]
+        pages = map_with(pool, self._read, calls)
+        return {batch.first: batch for page in pages for batch in map(_decode, page)}
+
+    def _read(self, keys: Sequence[tuple[str, str]]) -> list[Json]:
+        return self._store.get_many(keys, self._machine, self._jitter)
 
 
-def sortable(sequence_number: str) -> str:
-    """Return a sequence number (21 to 40 digits, Streams API reference) as text that sorts like its value."""
-    return sequence_number.zfill(40)
+def _pk(name: str) -> str:
+    return f"batch#{name}"
+
+
+def _decode(item: Json) -> AppliedBatch:
+    return decode(AppliedBatch, item, first=item["pk"]["S"].removeprefix("batch#"))
+
+
+def _number(sequence_number: str) -> str:
+    return sequence_number.zfill(_DIGITS)
+
+
+def _up_to(names: Sequence[str], last: str) -> list[str]:
+    end = _number(last)
+    return [name for name in names if name[:_DIGITS] <= end]
+
+
+def _packed(names: Sequence[str]) -> Json:
+    """Return attributes with the names after the first: steps between their numbers, and their digests."""
+    numbers = [int(name[:_DIGITS]) for name in names]
+    steps = ",".join(str(after - before) for before, after in pairwise(numbers))
+    digests = b"".join(base64.urlsafe_b64decode(name[_DIGITS + 1 :]) for name in names[1:])
+    packed = {"steps": zlib.compress(steps.encode()), "digests": digests}
+    return {attribute: {"B": base64.b64encode(value).decode()} for attribute, value in packed.items()}
+
+
+def _unpacked(first: str, item: Json) -> list[str]:
+    packed = {attribute: base64.b64decode(item[attribute]["B"]) for attribute in ("steps", "digests")}
+    steps = zlib.decompress(packed["steps"]).decode()
+    numbers = accumulate(map(int, filter(None, steps.split(","))), initial=int(first[:_DIGITS]))
+    next(numbers)
+    joined = packed["digests"]
+    digests = (joined[at : at + _DIGEST_BYTES] for at in range(0, len(joined), _DIGEST_BYTES))
+    return [first, *(_name(str(step), digest) for step, digest in zip(numbers, digests, strict=True))]
+
+
+def _name(sequence_number: str, digest: bytes) -> str:
+    return f"{_number(sequence_number)}#{base64.urlsafe_b64encode(digest).decode()}"

@@ -3,18 +3,23 @@
 A function writes its lease before it reads the phase, and control writes the phase before it reads the
 leases. So either the function sees the new phase or control sees the lease. A lease ends when its holder
 releases it, or with the holder's Lambda deadline, at which Lambda ends the function whatever it is doing.
+
+Each shard of the stream can need a lease every second, and a partition takes 1,000 writes a second (DynamoDB
+developer guide, "Partitions and data distribution"). The replicator's leases are therefore in 64 partitions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tablecopy.clock import Clock
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.codec import decode, encode, number, stored_as, text
-from tablecopy.journal.store import Conflict, Store
+from tablecopy.journal.store import Conflict, Store, map_with
 
 GRACE_SECONDS = 5.0
 """How long after its deadline a lease still counts.
@@ -28,6 +33,8 @@ _SWEEP_AFTER_SECONDS = 86_400
 
 REPLICATOR = "replicator"
 BACKFILL = "backfill"
+
+_REPLICATOR_PARTITIONS = [f"lease#{number:02x}" for number in range(64)]
 
 
 class LeaseTaken(Exception):
@@ -53,8 +60,6 @@ class Lease:
 class Leases:
     """The lease items of the journal."""
 
-    _PK = "lease"
-
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
@@ -68,9 +73,9 @@ class Leases:
         kind
             REPLICATOR or BACKFILL.
         what
-            What is written: the batch's first sequence number, or the segment. Another holder of the same
-            lease is rejected while the first one may be running, so that an invocation that was given up
-            cannot write after its successor.
+            What is written: the batch by its name (applied_batches.batch_name), or the segment. Another
+            holder of the same lease is rejected while the first one may be running, so that an invocation
+            that was given up cannot write after its successor.
         owner
             The invocation's request id.
         deadline
@@ -85,7 +90,7 @@ class Leases:
         lease = Lease(deadline, int(deadline) + _SWEEP_AFTER_SECONDS, owner)
         try:
             self._store.put(
-                self._PK,
+                _partition(kind, what),
                 name,
                 encode(lease),
                 condition="attribute_not_exists(pk) OR deadline < :ended OR lease_owner = :me",
@@ -98,22 +103,41 @@ class Leases:
         except UnsettledWrite:
             raise
         except BaseException:
-            self._clear(name, owner)
+            self._clear(kind, what, owner)
             raise
-        self._clear(name, owner)
+        self._clear(kind, what, owner)
 
-    def alive(self, kind: str) -> list[str]:
-        """Return the names of the leases of ``kind`` whose holders may still write."""
+    def alive(self, kind: str, pool: Executor | None = None) -> list[str]:
+        """Return the names of the leases of ``kind`` whose holders may still write.
+
+        ``pool`` reads the partitions at the same time.
+        """
+        pages = map_with(pool, self._alive, _partitions(kind))
+        return [name for page in pages for name in page]
+
+    def _alive(self, partition: str) -> list[str]:
         ended = self._clock.now() - GRACE_SECONDS
         return [
-            item["sk"]["S"]
-            for item in self._store.query(self._PK, first=f"{kind}#", last=f"{kind}#~")
-            if decode(Lease, item).deadline >= ended
+            item["sk"]["S"] for item in self._store.query(partition) if decode(Lease, item).deadline >= ended
         ]
 
-    def _clear(self, name: str, owner: str) -> None:
+    def _clear(self, kind: str, what: str, owner: str) -> None:
         with suppress(Conflict):
-            self._store.delete(self._PK, name, condition="lease_owner = :me", values={":me": text(owner)})
+            self._store.delete(
+                _partition(kind, what),
+                f"{kind}#{what}",
+                condition="lease_owner = :me",
+                values={":me": text(owner)},
+            )
+
+
+def _partition(kind: str, what: str) -> str:
+    partitions = _partitions(kind)
+    return partitions[zlib.crc32(what.encode()) % len(partitions)]
+
+
+def _partitions(kind: str) -> Sequence[str]:
+    return _REPLICATOR_PARTITIONS if kind == REPLICATOR else ["lease"]
 
 
 # Shorter than an invocation may last, so that the next one can follow one that was killed. The holder renews

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tablecopy.journal.codec import decode, encode, stored_as
+from tablecopy.journal.codec import decode, encode, number, stored_as
 from tablecopy.journal.store import Conflict, Store, Versioned
 
 
@@ -48,6 +48,17 @@ class Run(Versioned):
         Number of the latest slice (from 1), when it began, and when its workers stop writing.
     scan_began
         When the first slice began; 0 before it. The backfill reads everything after this moment.
+    covered_to
+        Changes made before this moment are from before the copy: the backfill has read what they led to. It
+        is earlier than ``scan_began``, because clocks differ. 0 before the first slice.
+    mapping_uuid
+        UUID of the event source mapping that delivers the stream; empty until the reconciler has seen it. The
+        run rejects another mapping, which would begin at another place in the stream.
+    noted_at
+        When the reconciler had noted its place in every shard of the stream; 0 before that.
+    letters
+        Raised before and after each dead letter is recorded, so 0 as long as there was none. As long as it
+        does not change, no new dead letter is there. Only ``RunRecord.note_dead_letter`` writes it.
     phase_since
         When this phase began.
     empty_slices
@@ -134,6 +145,10 @@ class Run(Versioned):
     blocked: bool = stored_as("held", False)
     rate_measured_since: float = stored_as("rate_measured_since", 0.0)
     rate_measured_from: int = stored_as("rate_measured_from", 0)
+    covered_to: float = 0.0
+    mapping_uuid: str = ""
+    noted_at: float = 0.0
+    letters: int = 0
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
         """Return this run in ``phase`` since ``at``."""
@@ -162,5 +177,28 @@ class RunRecord:
         return True
 
     def save(self, run: Run) -> Run | None:
-        """Replace the state that ``run`` was derived from. Returns None if another writer was first."""
-        return self._store.save(*self._KEY, run)
+        """Replace the state that ``run`` was derived from. Returns None if another writer was first.
+
+        ``letters`` stays as it is in the journal: functions that record dead letters must not keep the
+        reconciler from moving the run.
+        """
+        updated = replace(run, version=run.version + 1)
+        try:
+            self._store.update(
+                *self._KEY,
+                assign=encode(updated, without={"letters"}),
+                condition="#version = :known",
+                names={"#version": "version"},
+                values={":known": number(run.version)},
+            )
+        except Conflict:
+            return None
+        return updated
+
+    def note_dead_letter(self) -> int:
+        """Raise ``letters`` and return it: a number that no other call has returned.
+
+        Raises Conflict if there is no run.
+        """
+        raised = self._store.update(*self._KEY, add={"letters": number(1)}, condition="attribute_exists(pk)")
+        return int(raised["letters"]["N"])

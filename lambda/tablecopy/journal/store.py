@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from tablecopy.clock import Clock
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDB, Json
+from tablecopy.dynamodb.errors import Backoff
 from tablecopy.dynamodb.pages import BadPage
 from tablecopy.journal.codec import encode, number, text
+
+MOST_KEYS = 100
+"""Most items of one BatchGetItem (API reference)."""
+
+# After so many calls in a row that read nothing, ``get_many`` fails.
+_FUTILE_CALLS = 5
 
 
 @dataclass(frozen=True)
@@ -28,10 +38,20 @@ class Versioned:
 
 
 V = TypeVar("V", bound=Versioned)
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class Conflict(Exception):
     """A conditional write did not find the item in the expected state."""
+
+
+def map_with(pool: Executor | None, function: Callable[[A], R], arguments: Iterable[A]) -> list[R]:
+    """Return the results of calls, made in ``pool`` at the same time, or one after the other without one."""
+    if pool is None:
+        return list(map(function, arguments))
+    calls = [pool.submit(function, argument) for argument in arguments]
+    return [call.result() for call in calls]
 
 
 class Store:
@@ -49,6 +69,45 @@ class Store:
         )
         item: Json | None = response.get("Item")
         return item
+
+    def get_many(self, keys: Sequence[tuple[str, str]], clock: Clock, jitter: random.Random) -> list[Json]:
+        """Return the items with these keys that exist, in any order.
+
+        DynamoDB may return a part of them (API reference, BatchGetItem: UnprocessedKeys). The others are
+        requested again after a growing wait.
+
+        Parameters
+        ----------
+        keys
+            Partition keys and sort keys, each pair once; at most ``MOST_KEYS``.
+        clock, jitter
+            How to wait.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            The journal has no capacity, or another error.
+        """
+        left = [{"pk": text(pk), "sk": text(sk)} for pk, sk in keys]
+        items: list[Json] = []
+        backoff = Backoff(jitter)
+        futile = 0
+        while left:
+            asked = len(left)
+            request = {"RequestItems": {self._table: {"Keys": left, "ConsistentRead": True}}}
+            answer = self._client.call("batch_get_item", request)
+            items += [item for page in answer["Responses"].values() for item in page]
+            left = [key for page in answer["UnprocessedKeys"].values() for key in page["Keys"]]
+            if len(left) < asked:
+                backoff.progress()
+                futile = 0
+            else:
+                futile += 1
+            if futile == _FUTILE_CALLS:
+                raise _no_capacity()
+            if left:
+                clock.sleep(backoff.next())
+        return items
 
     def put(
         self,
@@ -68,6 +127,51 @@ class Store:
             values,
             names,
         )
+
+    def update(
+        self,
+        pk: str,
+        sk: str,
+        *,
+        assign: Json | None = None,
+        add: Json | None = None,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> Json:
+        """Change attributes of an item and leave its others alone.
+
+        Parameters
+        ----------
+        assign
+            Attributes and their new values.
+        add
+            Attributes, and the numbers to add to them. If the answer is lost, they may be added again.
+
+        Returns
+        -------
+        dict
+            The changed attributes as they are now.
+
+        Raises
+        ------
+        Conflict
+            ``condition`` does not hold.
+        """
+        expression, update_names, update_values = _update(assign or {}, add or {})
+        answer = self._conditional(
+            "update_item",
+            {
+                "Key": {"pk": text(pk), "sk": text(sk)},
+                "UpdateExpression": expression,
+                "ReturnValues": "UPDATED_NEW",
+            },
+            condition,
+            {**(values or {}), **update_values},
+            {**(names or {}), **update_names},
+        )
+        changed: Json = answer["Attributes"]
+        return changed
 
     def save(
         self, pk: str, sk: str, record: V, *, is_new: bool = False, without: Collection[str] = ()
@@ -155,7 +259,7 @@ class Store:
         condition: str | None,
         values: Json | None,
         names: dict[str, str] | None,
-    ) -> None:
+    ) -> Json:
         optional: dict[str, Any] = {
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
@@ -163,8 +267,31 @@ class Store:
         }
         given = {name: value for name, value in optional.items() if value}
         try:
-            self._client.call(operation, {"TableName": self._table, **request, **given})
+            return self._client.call(operation, {"TableName": self._table, **request, **given})
         except ClientError as error:
             if errors.code(error) == errors.CONDITION_FAILED:
                 raise Conflict(f"{request.get('Key') or ''} is not in the expected state") from error
             raise
+
+
+def _update(assign: Json, add: Json) -> tuple[str, dict[str, str], Json]:
+    """Return an update expression with its names and values."""
+    # An attribute may have the name of a reserved word.
+    names = {f"#a{index}": attribute for index, attribute in enumerate([*assign, *add])}
+    values = {f":a{index}": value for index, value in enumerate([*assign.values(), *add.values()])}
+    sets = [f"#a{index} = :a{index}" for index in range(len(assign))]
+    adds = [f"#a{index} :a{index}" for index in range(len(assign), len(names))]
+    clauses = [f"{clause} {', '.join(terms)}" for clause, terms in (("SET", sets), ("ADD", adds)) if terms]
+    return " ".join(clauses), names, values
+
+
+def _no_capacity() -> ClientError:
+    # DynamoDB's own error for a call that reads nothing (API reference, BatchGetItem).
+    error: Any = {
+        "Error": {
+            "Code": "ProvisionedThroughputExceededException",
+            "Message": "the journal has no capacity for this read",
+        },
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    return ClientError(error, "BatchGetItem")

@@ -60,4 +60,4 @@ def test_the_walk_sees_a_permission_to_write(the_stand: Stand, roles: dict[str, 
     """The journal may be written: what finds nothing for the source finds this."""
     journal = the_stand.source.describe_table(TableName=the_stand.journal)["Table"]["TableArn"]
     for kind in ("reconciler", "control"):
-        assert set(roles[kind].allowed(changing(), journal)) == {"dynamodb:PutItem"}
+        assert set(roles[kind].allowed(changing(), journal)) == {"dynamodb:PutItem", "dynamodb:UpdateItem"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import random
 import threading
@@ -14,10 +15,11 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
-from tablecopy.clock import Machine
+from tablecopy.clock import Clock, Machine
 from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.handlers.context import Aws
+from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.store import Conflict, Store
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.validation import check
@@ -352,10 +354,11 @@ class FakeStreams:
         answer: Json = {
             "Records": [
                 {
+                    "eventID": event_id(number),
                     "dynamodb": {
                         "SequenceNumber": number,
                         "ApproximateCreationDateTime": datetime.fromtimestamp(created, UTC),
-                    }
+                    },
                 }
                 for number, created in shard.records[index:end]
             ]
@@ -377,13 +380,28 @@ def sequence_number(index: int) -> str:
     return str(999_999_999_999_999_999_995 + index)
 
 
+def event_id(number: str) -> str:
+    """The event ID of the record with this sequence number."""
+    return hashlib.md5(number.encode(), usedforsecurity=False).hexdigest()
+
+
+def name_of(number: str) -> str:
+    """The name of a batch that begins with the record with this sequence number."""
+    return batch_name(number, event_id(number))
+
+
 def record(index: int, key: str, value: Json | None) -> Json:
     """A record of a Lambda event that sets attribute ``v``, or removes the item for None."""
     change: Json = {"Keys": {"pk": {"S": key}}, "SequenceNumber": sequence_number(index)}
     if value is not None:
         change["NewImage"] = {"pk": {"S": key}, "v": value}
     name = "REMOVE" if value is None else "MODIFY" if index % 2 else "INSERT"
-    return {"eventName": name, "eventSourceARN": STREAM_ARN, "dynamodb": change}
+    return {
+        "eventID": event_id(change["SequenceNumber"]),
+        "eventName": name,
+        "eventSourceARN": STREAM_ARN,
+        "dynamodb": change,
+    }
 
 
 MACHINE_ARN = "arn:aws:states:eu-west-1:111111111111:stateMachine:copy"
@@ -493,6 +511,28 @@ class MemoryStore(Store):
         self._check(pk, sk, condition, values or {}, names or {})
         self.partitions.setdefault(pk, {})[sk] = {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}
 
+    def get_many(self, keys: Sequence[tuple[str, str]], clock: Clock, jitter: random.Random) -> list[Json]:
+        return [item for key in keys if (item := self.get(*key))]
+
+    def update(
+        self,
+        pk: str,
+        sk: str,
+        *,
+        assign: Json | None = None,
+        add: Json | None = None,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> Json:
+        self._check(pk, sk, condition, values or {}, names or {})
+        item = self.partitions.setdefault(pk, {}).setdefault(sk, {"pk": {"S": pk}, "sk": {"S": sk}})
+        changed = dict(assign or {})
+        for attribute, amount in (add or {}).items():
+            changed[attribute] = {"N": str(int(item.get(attribute, {"N": "0"})["N"]) + int(amount["N"]))}
+        item.update(changed)
+        return changed
+
     def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
         self._check(pk, sk, condition, values or {}, {})
         self.partitions.get(pk, {}).pop(sk, None)
@@ -520,6 +560,8 @@ class MemoryStore(Store):
 def _holds(term: str, item: Json | None, values: Json, names: dict[str, str]) -> bool:
     if term == "attribute_not_exists(pk)":
         return item is None
+    if term == "attribute_exists(pk)":
+        return item is not None
     name, operator, value = term.split(" ")
     if item is None:
         return False

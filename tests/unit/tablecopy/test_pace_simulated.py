@@ -35,6 +35,7 @@ from tests.unit.tablecopy.fakes import (
     FakeStates,
     FakeStreams,
     MemoryStore,
+    name_of,
 )
 
 TICK = 5.0
@@ -180,7 +181,8 @@ class World:
         lane.credit -= len(batch)
         lane.applied += len(batch)
         self.oldest_applied = max(self.oldest_applied, self.clock.time - batch[0][1])
-        self.marks.put(AppliedBatch(batch[0][0], batch[-1][0], len(batch), len(batch), 0))
+        names = [name_of(number) for number, _ in batch]
+        self.marks.put(AppliedBatch(names[0], batch[-1][0], len(batch), len(batch), 0), names)
 
 
 def constant(rate: float) -> Rate:

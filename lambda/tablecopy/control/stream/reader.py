@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.shards import Shard
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ class StreamRecord:
 
     sequence_number: str
     created: float
+    event_id: str
+
+    @property
+    def name(self) -> str:
+        """The name of a batch that begins with this record."""
+        return batch_name(self.sequence_number, self.event_id)
 
 
 class Reader:
@@ -177,9 +184,12 @@ def _page(client: DynamoDBStreamsClient, iterator: str) -> tuple[list[StreamReco
         client.exceptions.ResourceNotFoundException,
     ) as error:
         raise IteratorExpired from error
-    changes = (record["dynamodb"] for record in page["Records"])
     seen = [
-        StreamRecord(each["SequenceNumber"], each["ApproximateCreationDateTime"].timestamp())
-        for each in changes
+        StreamRecord(
+            record["dynamodb"]["SequenceNumber"],
+            record["dynamodb"]["ApproximateCreationDateTime"].timestamp(),
+            record["eventID"],
+        )
+        for record in page["Records"]
     ]
     return seen, page.get("NextShardIterator")

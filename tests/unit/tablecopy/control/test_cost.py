@@ -41,7 +41,7 @@ class Counting(Store):
     def __getattribute__(self, name: str) -> Any:
         if name in {"store", "writes"}:
             return super().__getattribute__(name)
-        if name in {"put", "delete"}:
+        if name in {"put", "delete", "update"}:
             self.writes += 1
         return getattr(self.store, name)
 

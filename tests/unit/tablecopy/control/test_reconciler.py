@@ -46,6 +46,7 @@ from tests.unit.tablecopy.fakes import (
     WatchedClient,
     client_error,
     moto_client,
+    name_of,
 )
 
 SLICE_SECONDS = 600.0
@@ -599,9 +600,11 @@ def dead(index: int, code: str = "ValidationException") -> DeadLetter:
     return DeadLetter(f"{index}", key, Origin.STREAM, "put", code, "why")
 
 
-def _mark(first: int, last: int) -> AppliedBatch:
-    """The mark of the batch from one write of the scene to another."""
-    return AppliedBatch(str(10**24 + first), str(10**24 + last), records=last - first + 1, puts=1, deletes=0)
+def _apply(scene: Scene, first: int, last: int) -> None:
+    """Mark the batch from one write of the scene to another."""
+    names = [name_of(str(10**24 + each)) for each in range(first, last + 1)]
+    batch = AppliedBatch(names[0], str(10**24 + last), records=len(names), puts=1, deletes=0)
+    scene.marks.put(batch, names)
 
 
 class TestDraining:
@@ -610,7 +613,7 @@ class TestDraining:
         scene.write(1)
         scene.clock.time += 11
         assert scene.step() is Outcome.WAITING
-        scene.marks.put(_mark(1, 1))
+        _apply(scene, 1, 1)
         assert scene.step() is Outcome.MOVED
         assert scene.now().phase is Phase.PAUSING
 
@@ -887,7 +890,7 @@ class World:
         if run.phase in REPLICATING and scene.lambda_.mapping["State"] == "Enabled":
             assert scene.leases.alive(BACKFILL) == []
             if self.applied < self.written:
-                scene.marks.put(_mark(self.applied + 1, self.written))
+                _apply(scene, self.applied + 1, self.written)
                 self.applied = self.written
         if self.written < 5:
             self.written += 1

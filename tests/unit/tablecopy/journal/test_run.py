@@ -48,6 +48,10 @@ FULL = Run(
     confirmed=True,
     request="request",
     checked=NOON + 5,
+    covered_to=NOON - 28,
+    mapping_uuid="uuid",
+    noted_at=NOON + 6,
+    letters=9,
 )
 
 

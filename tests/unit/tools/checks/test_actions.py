@@ -29,6 +29,10 @@ NOT_CALLED = {
     ("control", "dynamodb:DeleteItem"): "the journal's deletions are of leases and letters",
     ("control", "dynamodb:BatchWriteItem"): "control writes nothing to the destination",
     ("control", ASSUME_ROLE): "control touches the journal only",
+    **{
+        (function, "dynamodb:BatchGetItem"): "the reconciler alone looks for many applied batches"
+        for function in ("replicator", "backfill", "control")
+    },
 }
 # There with a key or with a VPC only.
 _NAMED_BY_CALLER = "DynamoDB or SQS opens the key in the name of the caller"
@@ -59,15 +63,19 @@ NOT_NEEDED = {
     ("verify", ASSUME_ROLE): "of --source-role-arn, whose trust policy is the user's",
     ("preflight", "sts:GetCallerIdentity"): "needs no permission",
     ("preflight", "lambda:InvokeFunction"): "invoke of a click command, not of a function",
+    ("operator", "dynamodb:BatchGetItem"): "of the journal, of which the commands know the phases only",
     ("preflight", "dynamodb:BatchGetItem"): "of a comparison; the measured sample is scanned",
     ("verify", "dynamodb:UpdateTable"): "in a command that verify prints",
     ("verify", "lambda:InvokeFunction"): "in the operator's policy",
     **{
         (who, f"dynamodb:{operation}"): "of the journal, of which the commands know the phases only"
         for who in ("operator", "preflight")
-        for operation in ("GetItem", "PutItem", "Query", "DeleteItem")
+        for operation in ("GetItem", "PutItem", "UpdateItem", "Query", "DeleteItem")
     },
-    ("verify", "dynamodb:Query"): "of the journal, of which verify knows the phases only",
+    **{
+        ("verify", f"dynamodb:{operation}"): "of the journal, of which verify knows the phases only"
+        for operation in ("UpdateItem", "Query")
+    },
 }
 OPENED_FOR_THE_CALLER = "kms:Decrypt"
 

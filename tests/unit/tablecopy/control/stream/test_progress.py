@@ -14,7 +14,7 @@ from tablecopy.dynamodb.client import Json
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.shards import Shard, Shards
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore
+from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore, name_of
 
 DRAINED_AFTER = 60.0
 HOUR = 3600.0
@@ -57,7 +57,8 @@ class Scene:
     ) -> None:
         """Record a batch that ends with ``last``; its first record is ``records`` numbers back."""
         start = last - records + 1 if first is None else first
-        self.marks.put(AppliedBatch(number(start), number(last), records, puts, deletes))
+        names = [name_of(number(value)) for value in range(start, last + 1)]
+        self.marks.put(AppliedBatch(names[0], number(last), records, puts, deletes), names)
 
     def look(self, stream: Stream | None = None) -> Backlog:
         return (stream or self.stream).observe(self.covered_to)
@@ -87,22 +88,6 @@ class TestPositions:
         backlog = scene.look()
         assert scene.shard().position == number(6)
         assert (backlog.records, backlog.puts, backlog.deletes) == (7, 3, 1)
-
-    def test_a_batch_may_be_delivered_again_in_other_portions(self, scene: Scene) -> None:
-        scene.add("a", *range(10))
-        scene.apply(4, records=5)
-        scene.look()
-        # The first portion is known by the mark; the second begins within it.
-        scene.apply(8, records=6)
-        scene.look(scene.invocation())
-        assert scene.shard().position == number(8)
-
-    def test_each_record_of_such_portions_counts_once(self, scene: Scene) -> None:
-        scene.add("a", *range(10))
-        scene.apply(4, records=5)
-        scene.look()
-        scene.apply(8, records=6)
-        assert scene.look().records == 9
 
     def test_a_batch_may_reach_beyond_what_was_read(self, scene: Scene) -> None:
         scene.add("a", 1)
