@@ -154,7 +154,14 @@ class SimDynamoDB(DynamoDB):
         DynamoDB or Streams of one account.
     check
         Called before each call is served; raises ServiceError if the caller's credentials are refused.
+
+    Attributes
+    ----------
+    cpu_seconds
+        CPU time of a signed call over HTTP, which a host that counts CPU time is kept busy for.
     """
+
+    cpu_seconds = 0.0
 
     def __init__(
         self,
@@ -167,6 +174,7 @@ class SimDynamoDB(DynamoDB):
         check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(machine, machine.random(), attempts, renews=bool(caller.role))
+        self._host = machine.host
         self._network = network
         self._service = service
         self._caller = caller
@@ -183,6 +191,8 @@ class SimDynamoDB(DynamoDB):
             self._check()
             return self._service.handle(operation, body, self._caller)
 
+        if self._host.cpu_factor:
+            self._host.spend(self._network.world.now, self.cpu_seconds)
         try:
             return self._network.call(operation, serve)
         except ServiceError as error:

@@ -49,6 +49,11 @@ class Host:
         self.frozen = False
         self.tasks: dict[Task, None] = {}
 
+    def spend(self, now: float, seconds: float) -> None:
+        """Keep the host's core busy for what took ``seconds`` of ours."""
+        self.cpu_seconds += seconds
+        self.busy_until = max(self.busy_until, now) + seconds * self.cpu_factor
+
     def freeze(self) -> None:
         """Let no task of this host run until it is thawed. Time goes on."""
         self.frozen = True
@@ -95,11 +100,10 @@ class Task:
         self.turn += 1
         before, world.current = world.current, self
         if host.cpu_factor:
-            began = time.perf_counter()
+            began = time.thread_time()
             self._greenlet.switch()
-            took = time.perf_counter() - began
-            host.cpu_seconds += took
-            host.busy_until = world.now + took * host.cpu_factor
+            took = time.thread_time() - began
+            host.spend(world.now, took)
         else:
             self._greenlet.switch()
         world.current = before
