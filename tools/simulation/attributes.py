@@ -77,10 +77,8 @@ def hash_of(value: Scalar, salt: int = 0) -> int:
     """Return the hash that decides an item's place in the table, from 0 to ``HASHES`` - 1."""
     if isinstance(value, str):
         data = value.encode()
-    elif isinstance(value, bytes):
-        data = value
     else:
-        data = str(value.normalize()).encode()
+        data = value if isinstance(value, bytes) else str(value.normalize()).encode()
     # CRC-32 alone puts similar keys next to each other.
     return (zlib.crc32(data, salt) * 0x9E3779B1) % HASHES
 

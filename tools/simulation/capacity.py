@@ -92,8 +92,10 @@ class Bucket:
 
     def admits(self, units: float, now: float) -> bool:
         """Return whether a request of ``units`` may be served now."""
-        available = self.available(now)
-        return available >= units or available >= self.depth
+        if now > self._at:
+            self._units = min(self.depth, self._units + (now - self._at) * self._rate)
+            self._at = now
+        return self._units >= units or self._units >= self.depth
 
     def take(self, units: float) -> None:
         """Consume ``units``."""
@@ -131,6 +133,7 @@ class Throughput:
         self.consumed_write = 0.0
         self.consumed_read = 0.0
         self.throttles = 0
+        self._unlimited = capacity.unlimited
         self._kind = "Index" if "/index/" in arn else "Table"
         self._behavior = capacity.behavior
         self._provisioned = capacity.write > 0 or capacity.read > 0
@@ -161,7 +164,7 @@ class Throughput:
 
     def write_limit(self, hash_: int, units: float) -> str:
         """Return which limit a write exceeds, in the words of a throttling reason; empty if none."""
-        if self.capacity.unlimited:
+        if self._unlimited:
             return ""
         now = self._world.now
         partition = self._partitions[bisect_right(self._firsts, hash_) - 1]
@@ -169,9 +172,23 @@ class Throughput:
             return self._hot(partition)
         return "" if self._write.admits(units, now) else self._limit
 
+    def write(self, hash_: int, units: float) -> str:
+        """Consume the units of a write unless it exceeds a limit, which is returned as by ``write_limit``."""
+        if self._unlimited:
+            self.consumed_write += units
+            return ""
+        now = self._world.now
+        partition = self._partitions[bisect_right(self._firsts, hash_) - 1]
+        if not partition.write.admits(units, now):
+            return self._hot(partition)
+        if not self._write.admits(units, now):
+            return self._limit
+        self._consume_write(partition, units)
+        return ""
+
     def read_limit(self, hash_: int) -> str:
         """Return which limit a read exceeds. What it costs is known afterwards, so it may run into debt."""
-        if self.capacity.unlimited:
+        if self._unlimited:
             return ""
         now = self._world.now
         partition = self._partitions[bisect_right(self._firsts, hash_) - 1]
@@ -181,25 +198,22 @@ class Throughput:
 
     def wrote(self, hash_: int, units: float) -> None:
         """Consume the units of a write."""
-        self.consumed_write += units
-        if self.capacity.unlimited:
+        if self._unlimited:
+            self.consumed_write += units
             return
-        self._partitions[bisect_right(self._firsts, hash_) - 1].write.take(units)
-        self._write.take(units)
-        if not self._provisioned:
-            self._measured_write += units
-            self._measure()
+        self._consume_write(self._partitions[bisect_right(self._firsts, hash_) - 1], units)
 
     def read(self, hash_: int, units: float) -> None:
         """Consume the units of a read."""
         self.consumed_read += units
-        if self.capacity.unlimited:
+        if self._unlimited:
             return
         self._partitions[bisect_right(self._firsts, hash_) - 1].read.take(units)
         self._read.take(units)
         if not self._provisioned:
             self._measured_read += units
-            self._measure()
+            if self._world.now - self._measured_since >= _PEAK_SECONDS:
+                self._measure()
 
     def throttled(self, limit: str, direction: str) -> ServiceError:
         """Return the error of a throttled request.
@@ -216,6 +230,15 @@ class Throughput:
         if self._provisioned:
             return ServiceError("ProvisionedThroughputExceededException", _PROVISIONED, reasons=reasons)
         return ServiceError("ThrottlingException", _ON_DEMAND, reasons=reasons)
+
+    def _consume_write(self, partition: Partition, units: float) -> None:
+        self.consumed_write += units
+        partition.write.take(units)
+        self._write.take(units)
+        if not self._provisioned:
+            self._measured_write += units
+            if self._world.now - self._measured_since >= _PEAK_SECONDS:
+                self._measure()
 
     def _table_bucket(self, rate: float) -> Bucket:
         depth = max(rate, rate * self._behavior.burst_seconds)
@@ -250,8 +273,6 @@ class Throughput:
     def _measure(self) -> None:
         """Let an on-demand table grow to twice its peak, after a while."""
         elapsed = self._world.now - self._measured_since
-        if elapsed < _PEAK_SECONDS:
-            return
         rate = max(
             self._measured_write / elapsed / PARTITION_WRITE_UNITS,
             self._measured_read / elapsed / PARTITION_READ_UNITS,

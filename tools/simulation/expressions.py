@@ -27,7 +27,7 @@ Step: TypeAlias = str | int
 AttributePath: TypeAlias = tuple[Step, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Scope:
     """What an expression is evaluated with: the item, and what its placeholders stand for."""
 

@@ -32,8 +32,6 @@ ITEM_BYTES = 400 * 1024
 
 _UNIT_BYTES = 1024
 
-_SET_MARKS = (b'"SS"', b'"NS"', b'"BS"')
-
 _EMPTY: tuple[Scalar, ...] = ("", b"")
 
 
@@ -172,12 +170,16 @@ class Schema:
         ServiceError
             DynamoDB would reject the item.
         """
-        values = _decode(self._items, body)
-        key = tuple(self._item_key(values, *reader) for reader in self._readers)
-        self._check_key_size(key)
+        try:
+            values = self._items.decode(body)
+        except msgspec.DecodeError as error:
+            raise ServiceError("SerializationException", str(error)) from None
+        key = tuple([self._item_key(values, *reader) for reader in self._readers])
+        if len(body) > SORT_KEY_BYTES:
+            self._check_key_size(key)
         if len(body) > ITEM_BYTES and item_size(msgspec.json.decode(body)) > ITEM_BYTES:
             raise invalid("Item size has exceeded the maximum allowed size")
-        if any(mark in body for mark in _SET_MARKS):
+        if b'"SS"' in body or b'"NS"' in body or b'"BS"' in body:
             check_value({"M": msgspec.json.decode(body)})
         if self._simple:
             return Item(self, key, body, (), None)
@@ -221,7 +223,7 @@ class Schema:
             raise invalid(
                 f"One or more parameter values were invalid: Type mismatch for key {name} expected: {kind}"
             )
-        if scalar in _EMPTY:
+        if not scalar and scalar in _EMPTY:
             raise _empty_key(name)
         return scalar
 

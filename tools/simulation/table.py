@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -69,8 +69,7 @@ class TableSettings:
     stream_behavior: StreamBehavior = field(default_factory=StreamBehavior)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a write costs.
 
     Attributes
@@ -227,7 +226,11 @@ class Table:
 
     def cost(self, old: Item | None, new: Item | None, hash_: int) -> Cost:
         """Return what it costs to replace ``old`` with ``new``; both may be None."""
-        units = self._units(old, new)
+        units = 1
+        if old is not None:
+            units = old.write_units
+        if new is not None and new.write_units > units:
+            units = new.write_units
         if not self.indexes:
             return Cost(hash_, units)
         return Cost(hash_, units, tuple(self._index_costs(old, new)))
@@ -247,6 +250,16 @@ class Table:
                 if limit:
                     return throughput, limit
         return None
+
+    def pay(self, cost: Cost) -> tuple[Throughput, str] | None:
+        """Consume what a write costs if it can be made; otherwise return what ``write_limit`` returns."""
+        if not cost.indexes:
+            limit = self.throughput.write(cost.hash, cost.units)
+            return (self.throughput, limit) if limit else None
+        exceeded = self.write_limit(cost)
+        if exceeded is None:
+            self.charge(cost)
+        return exceeded
 
     def charge(self, cost: Cost, times: int = 1) -> None:
         """Consume what a write costs."""
@@ -339,9 +352,6 @@ class Table:
         """Return the table's units with those of its local indexes."""
         return cost.units + sum(units for number, _, units in cost.indexes if self.indexes[number] is None)
 
-    def _units(self, old: Item | None, new: Item | None) -> int:
-        return max(old.write_units if old else 1, new.write_units if new else 1)
-
     def _index_costs(self, old: Item | None, new: Item | None) -> Iterator[tuple[int, int, float]]:
         for number, index in enumerate(self.settings.indexes):
             before = old.index_keys[number] if old else None
@@ -349,7 +359,8 @@ class Table:
             if before == after:
                 changed = index.projection == "ALL" and not _is_same(old, new)
                 if after is not None and changed:
-                    yield number, self.schema.hash_of(after), self._units(old, new)
+                    units = max(each.write_units for each in (old, new) if each is not None)
+                    yield number, self.schema.hash_of(after), units
                 continue
             if before is not None:
                 assert old is not None
@@ -370,9 +381,12 @@ class Table:
         heapq.heappush(self._expiring, (due, self._expiry_planned, item))
         if due < self._next_expiry:
             self._next_expiry = due
-            self.world.call_at(due, self._expire)
+            self.world.call_at(due, self._expire, due)
 
-    def _expire(self) -> None:
+    def _expire(self, due: float) -> None:
+        if due != self._next_expiry:
+            # An item that is due sooner came after this was planned.
+            return
         expiring = self._expiring
         while expiring and expiring[0][0] <= self.world.now:
             item = heapq.heappop(expiring)[2]
@@ -382,7 +396,7 @@ class Table:
         self._next_expiry = math.inf
         if expiring:
             self._next_expiry = expiring[0][0]
-            self.world.call_at(self._next_expiry, self._expire)
+            self.world.call_at(self._next_expiry, self._expire, self._next_expiry)
 
 
 class HashOrder:

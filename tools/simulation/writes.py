@@ -43,7 +43,7 @@ _TOKEN_SECONDS = 600.0
 TableOf = Callable[[str], Table]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Planned:
     """A write that may be made: the item before and after it, both None if there is none."""
 
@@ -71,11 +71,10 @@ def write_item(table_of: TableOf, request: Write) -> bytes:
         raise ServiceError("TransactionConflictException", "Transaction is ongoing for the item")
     hash_ = table.schema.hash_of(planned.key)
     cost = table.cost(planned.old, planned.new if planned.holds else planned.old, hash_)
-    exceeded = table.write_limit(cost)
+    exceeded = table.pay(cost)
     if exceeded:
         throughput, limit = exceeded
         raise throughput.throttled(limit, "Write")
-    table.charge(cost)
     if not planned.holds:
         raise ServiceError("ConditionalCheckFailedException", "The conditional request failed")
     table.apply(planned.key, planned.new)
@@ -118,13 +117,12 @@ def batch_write_item(table_of: TableOf, request: BatchWriteItem, size: int) -> b
                 continue
             old = table.find(key)
             cost = table.cost(old, new, new.hash if new is not None else table.schema.hash_of(key))
-            exceeded = table.write_limit(cost)
+            exceeded = table.pay(cost)
             if exceeded:
                 throughput, limit = exceeded
                 throttle = throughput.throttled(limit, "Write")
                 left.append(each)
                 continue
-            table.charge(cost)
             table.apply(key, new)
             used.add_cost(cost)
             wrote_any = True
@@ -234,12 +232,13 @@ def _plan(table_of: TableOf, request: Write) -> Planned:
     """Return what a write would do, whether or not its condition holds."""
     table = table_of(request.table_name)
     names, values = request.expression_attribute_names, request.expression_attribute_values
-    used = []
-    if request.condition_expression:
-        used.append(condition(request.condition_expression).placeholders)
-    if isinstance(request, UpdateItem) and request.update_expression:
-        used.append(update(request.update_expression).placeholders)
-    check_placeholders(used, names, values)
+    if names or values:
+        used = []
+        if request.condition_expression:
+            used.append(condition(request.condition_expression).placeholders)
+        if isinstance(request, UpdateItem) and request.update_expression:
+            used.append(update(request.update_expression).placeholders)
+        check_placeholders(used, names, values)
     new: Item | None = None
     if isinstance(request, PutItem):
         new = table.schema.item(bytes(request.item))
