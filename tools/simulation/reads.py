@@ -260,8 +260,8 @@ def _scalar(value: Value, kind: str) -> Any:
 
 
 def _start(table: Table, request: Page) -> Key | None:
-    start = request.exclusive_start_key
-    return None if start is None else table.schema.key_of(bytes(start))
+    start = bytes(request.exclusive_start_key)
+    return table.schema.key_of(start) if start else None
 
 
 def _read(table: Table, keys: list[Key], consistent: bool) -> list[Item | None]:

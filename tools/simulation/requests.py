@@ -55,7 +55,7 @@ class Page(Expressions, kw_only=True):
 
     table_name: str
     consistent_read: bool = False
-    exclusive_start_key: Raw | None = None
+    exclusive_start_key: Raw = Raw(b"")
     filter_expression: str = ""
     limit: int | None = None
     projection_expression: str = ""
