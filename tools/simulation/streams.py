@@ -286,6 +286,8 @@ class Stream:
         Whether changes still make records.
     on_append
         Called with each new record and its shard at the moment of the change. The record can be read later.
+    on_close
+        Called with each shard that ends.
     """
 
     def __init__(
@@ -302,6 +304,7 @@ class Stream:
         self.created = world.now
         self.enabled = True
         self.on_append: list[Callable[[Shard, Record], None]] = []
+        self.on_close: list[Callable[[Shard], None]] = []
         self.shards: list[Shard] = []
         self._by_id: dict[str, Shard] = {}
         draw = world.random.random
@@ -469,6 +472,8 @@ class Stream:
         shard.closed = self.world.now
         shard.end_listed = self.world.now + self.world.random.random() * self.behavior.late_end_seconds
         self._retire(shard)
+        for callback in self.on_close:
+            callback(shard)
 
     def _retire(self, shard: Shard) -> None:
         """Plan when a closed shard leaves the stream."""
