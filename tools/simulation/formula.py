@@ -72,9 +72,11 @@ class FormulaStream:
     calls: Counter[str] = field(default_factory=Counter)
     busiest_shard: int = 0
     busiest_describe: int = 0
+    longest_gap: float = 0.0
     _second: int = 0
     _this_second: Counter[str] = field(default_factory=Counter)
     _halted_at: float = math.inf
+    _read_at: dict[str, float] | None = None
 
     def halt(self) -> None:
         """Let the replicator stop where it is."""
@@ -83,6 +85,11 @@ class FormulaStream:
     def resume(self) -> None:
         """Let the replicator go on. It catches up at once."""
         self._halted_at = math.inf
+
+    def watch(self) -> None:
+        """Measure from now on for how long a shard is not read while it has records (``longest_gap``)."""
+        self._read_at = {}
+        self.longest_gap = 0.0
 
     # Shards by formula
 
@@ -235,6 +242,11 @@ class FormulaStream:
         name, _, place = request["ShardIterator"].partition("|")
         shard, index = _shard(name), int(place)
         self._counted(name)
+        if self._read_at is not None:
+            before = self._read_at.get(name)
+            self._read_at[name] = self.world.now
+            if before is not None:
+                self.longest_gap = max(self.longest_gap, self.world.now - before)
         until = min(self.count(shard, self.world.now), index + request.get("Limit", _PAGE_RECORDS))
         born, rate = self.born(shard), self.rate
         records = ",".join(
