@@ -457,3 +457,31 @@ def test_an_error_is_complete_failure(batch: Sequence[Record]) -> None:
 def test_one_unknown_identifier_fails_the_whole_batch(batch: Sequence[Record]) -> None:
     entries = [{"itemIdentifier": batch[2].sequence_number}, {"itemIdentifier": "1"}]
     assert processed(Answer({"batchItemFailures": entries}), batch) == 0
+
+
+def test_a_poller_is_one_of_the_readers_of_its_shard() -> None:
+    copy = Copy(behavior={"readers": 2, "reader_throttled": 1.0})
+    shard = copy.stream.listed()[0]
+    assert copy.stream.admits(shard, "control")
+    assert copy.stream.admits(shard, "another")
+    copy.enable()
+    assert copy.stream.admits(shard, "control")
+    assert not copy.stream.admits(shard, "another")
+    copy.disable()
+    assert copy.stream.admits(shard, "control")
+    assert copy.stream.admits(shard, "another")
+
+
+def test_changed_faults_and_settings_are_followed() -> None:
+    copy = Copy(faults={"duplicated": 1.0})
+    copy.enable()
+    copy.write()
+    copy.run(60)
+    assert len(copy.keys) > 2
+    copy.mapping.faults = MappingFaults()
+    copy.mapping.batch_size = 1
+    copy.run(10)
+    delivered = len(copy.keys)
+    copy.write(2)
+    copy.run(60)
+    assert copy.keys[delivered:] == [texts(1), texts(2)]

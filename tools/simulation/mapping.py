@@ -9,6 +9,7 @@ UpdateEventSourceMapping (disabling and enabling resumes from the same location)
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class MappingFaults:
         The poller stops waiting for an invocation that is running, and delivers the batch again.
     falls_back
         The poller ends during an invocation. Its successor begins at an earlier checkpoint, and cuts batches
-        in another size.
+        in another size. Also for each poller that starts: it begins at an earlier checkpoint.
     recut
         After a partial or failed batch, the next one is read again and not cut as the rest of the last one.
     late
@@ -75,12 +76,29 @@ class MappingFaults:
 
 
 class Poller:
-    """What reads one shard. ``wake`` ends its wait for records."""
+    """What reads one shard.
+
+    Attributes
+    ----------
+    position
+        Sequence number up to which the shard is processed; empty at the horizon.
+    held
+        Records behind the position that have been read.
+    size
+        Size of the batches if it is not the mapping's.
+    failures
+        How often in a row nothing of a batch was processed.
+    wake
+        Ends its wait for records.
+    """
 
     def __init__(self, world: World, shard_id: str) -> None:
         self.shard_id = shard_id
+        self.position = ""
+        self.held: list[Record] = []
+        self.size: int | None = None
+        self.failures = 0
         self.stopped = False
-        self.ended = False
         self.wake: Event[None] = Event(world)
 
     def stop(self) -> None:
@@ -227,51 +245,64 @@ class EventSourceMapping:
 
     def _work(self, poller: Poller) -> None:
         """Poll a shard until it is processed to its closed end, or until the poller is stopped."""
-        world, faults, shard_id = self._world, self.faults, poller.shard_id
+        world, shard_id = self._world, poller.shard_id
         world.sleep(world.random.random())
-        position = self.checkpoints.get(shard_id, "")
-        size, failures = self.batch_size, 0
-        held: list[Record] = []
+        poller.position = self.checkpoints.get(shard_id, "")
+        if world.chance(self.faults.falls_back):
+            poller.position = self._earlier(shard_id)
+        shard = self._stream.shard(shard_id)
+        if shard is not None:
+            # It polls all the time, even if there is nothing to read.
+            shard.readers[self.uuid] = math.inf
         while not poller.stopped:
-            if not held:
-                held, at_end = self._gather(poller, position, size)
-                if not held:
-                    if at_end:
-                        self._finish(poller)
-                        return
+            if not poller.held:
+                at_end = self._gather(poller)
+                if at_end:
+                    self._finish(poller)
+                elif not poller.held:
                     self._wait(poller)
-                    continue
-            batch = _cut(held, size)
-            waits: float | None = None
-            falls_back = world.chance(faults.falls_back)
-            if falls_back or world.chance(faults.gives_up):
-                waits = self._patience()
-            applied = self._deliver(batch, waits)
+                continue
+            batch = _cut(poller.held, poller.size or self.batch_size)
+            falls_back = world.chance(self.faults.falls_back)
+            gives_up = falls_back or world.chance(self.faults.gives_up)
+            applied = self._deliver(batch, self._patience() if gives_up else None)
             if self.pollers.get(shard_id) is not poller:
                 return
             if falls_back:
-                position = self._earlier(shard_id)
-                held, size = [], world.random.randint(1, self.batch_size)
-                continue
-            if applied == len(batch) and world.chance(faults.duplicated):
+                poller.position = self._earlier(shard_id)
+                self._recut(poller)
+                world.sleep(world.random.expovariate(1.0))
+            elif applied == len(batch) and world.chance(self.faults.duplicated):
                 world.trace("delivers again", shard_id, len(batch))
-                continue
-            if applied:
-                failures = 0
-                position = batch[applied - 1].sequence_number
-                self._save(shard_id, position)
-                held = held[applied:]
             else:
-                failures += 1
-                world.sleep(self._backoff(failures))
-                discarded = self._expired(batch)
-                if discarded:
-                    position = batch[discarded - 1].sequence_number
-                    self._save(shard_id, position)
-                    held = held[discarded:]
-                    self._give_up(discarded)
-            if applied < len(batch) and world.chance(faults.recut):
-                held, size = [], world.random.randint(1, self.batch_size)
+                self._account(poller, batch, applied)
+        if shard is not None and self.pollers.get(shard_id) is poller:
+            shard.readers.pop(self.uuid, None)
+
+    def _account(self, poller: Poller, batch: Sequence[Record], applied: int) -> None:
+        """Move the checkpoint behind what was processed; wait before a batch of which nothing was."""
+        if applied:
+            poller.failures = 0
+            self._move(poller, batch[:applied])
+        else:
+            poller.failures += 1
+            self._world.sleep(self._backoff(poller.failures))
+            discarded = self._expired(batch)
+            if discarded:
+                self._move(poller, batch[:discarded])
+                self._give_up(discarded)
+        if applied < len(batch) and self._world.chance(self.faults.recut):
+            self._recut(poller)
+
+    def _move(self, poller: Poller, done: Sequence[Record]) -> None:
+        poller.held = poller.held[len(done) :]
+        poller.position = self.checkpoints[poller.shard_id] = done[-1].sequence_number
+        self._history[poller.shard_id].append(poller.position)
+
+    def _recut(self, poller: Poller) -> None:
+        """Let the poller read its next records again, and cut them into batches of another size."""
+        poller.held = []
+        poller.size = self._world.random.randint(1, self.batch_size)
 
     def _earlier(self, shard_id: str) -> str:
         """Return one of the shard's checkpoints, most often one of the last ones."""
@@ -282,18 +313,19 @@ class EventSourceMapping:
         world.trace("falls back", shard_id, back)
         return history[-1 - back]
 
-    def _gather(self, poller: Poller, position: str, size: int) -> tuple[list[Record], bool]:
+    def _gather(self, poller: Poller) -> bool:
         """Read, and within the batching window read on unless a batch is full.
 
-        Returns the records, and whether the closed shard has none left.
+        Returns whether the shard has ended before the poller's position.
         """
-        held = self._read(poller.shard_id, position)
+        held = self._read(poller.shard_id, poller.position)
         if not held:
-            return held, self._is_at_end(poller.shard_id, position)
-        if len(held) < size and self.window:
+            return self._is_at_end(poller.shard_id, poller.position)
+        if len(held) < (poller.size or self.batch_size) and self.window:
             self._world.sleep(self.window)
             held += self._read(poller.shard_id, held[-1].sequence_number)
-        return held, False
+        poller.held = held
+        return False
 
     def _read(self, shard_id: str, after: str) -> list[Record]:
         return self._stream.read(shard_id, after, _PAGE) if self._stream.shard(shard_id) is not None else []
@@ -330,13 +362,9 @@ class EventSourceMapping:
         self.last_result = PROBLEM if answer is None or answer.error else OK
         return applied
 
-    def _save(self, shard_id: str, position: str) -> None:
-        self.checkpoints[shard_id] = position
-        self._history[shard_id].append(position)
-
     def _finish(self, poller: Poller) -> None:
         """Begin with the children once they are listed."""
-        poller.ended = True
+        poller.stop()
         self.finished[poller.shard_id] = None
         self._world.trace("finished", poller.shard_id)
         self._adopt(poller.shard_id, self._world.now + _CHILDREN_SECONDS)
