@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tools.benchmarks.comparing import measure_size, measure_verify
+from tools.benchmarks.control import measure_control
 from tools.benchmarks.copying import measure_backfill, measure_memory, measure_overlap
 from tools.benchmarks.figures import Bench, Figure, missed, text_table
 from tools.benchmarks.handlers import measure_cold_start, measure_replicator
@@ -40,6 +41,7 @@ FAMILIES = (
     Family(["replicator_wall", "replicator_cpu", "replicator_hot_key"], measure_replicator),
     Family(["worker_memory"], measure_memory),
     Family(["cold_start"], measure_cold_start),
+    Family(["control"], measure_control),
     Family(["verify"], measure_verify),
     Family(["verify_memory", "verify_scaling"], measure_size),
 )

@@ -186,6 +186,20 @@ class Requirement:
         return f"{self.name}, {self.shape}, against {self.baseline}: {self.field} {bound}"
 
 
+# Goals of control at each size: one look at all shards, ready after the last write, the published age's
+# error, all in seconds on the virtual clock.
+_CONTROL = tuple(
+    Requirement("control", shape, "goal", goal, at_most=bound)
+    for shape in ("1,000 shards, 10,000 changes/s", "4,000 shards, 40,000 changes/s")
+    for goal, bound in (
+        ("look_s", 10),
+        ("ready_s", 120),
+        ("age_error_s", 10),
+        ("describe_per_s", 1),
+        ("shard_reads_per_s", 2),
+    )
+)
+
 REQUIRED = (
     Requirement("backfill", "medium", "boto3.client", "ratio", at_least=10),
     Requirement("backfill", "medium", "article", "ratio", at_least=35),
@@ -195,6 +209,7 @@ REQUIRED = (
     Requirement("replicator_hot_key", "medium", "one write", "hot_key_writes", at_most=1),
     Requirement("worker_memory", "medium", "import boto3", "above_baseline_mb", at_most=100),
     Requirement("worker_memory", "medium", "import boto3", "growth_mb", at_most=20),
+    *_CONTROL,
     Requirement("verify", "medium", "boto3.resource scan", "ratio", at_least=15),
     Requirement("verify_memory", "medium", "a tenth, other order", "peak_rss_mb", at_most=500),
     Requirement("verify_memory", "medium", "a tenth, other keys", "peak_rss_mb", at_most=500),

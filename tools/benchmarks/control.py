@@ -1,0 +1,64 @@
+"""Control at size: how long a look at all shards takes, and how soon after the last write a run is ready.
+
+The reconciler's own code runs on a virtual clock against a stream by formula (tools/simulation/size.py). Its
+CPU time is measured here and scaled to the function's memory. The HTTP calls that the simulation leaves out
+are measured against a server on loopback and added.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+
+from botocore.session import Session
+
+from tablecopy.dynamodb.client import DynamoDBClient
+from tools.benchmarks.figures import Bench, Figure
+from tools.benchmarks.meter import peak_rss_mb
+from tools.benchmarks.server import ServerOptions, loopback
+from tools.simulation.size import ControlCase, ControlResult, measure
+
+# Shards, changes a second of all of them, and the reconciler's memory in MB.
+_CASES = ((16, 160.0, 256), (100, 1_000.0, 256), (1_000, 10_000.0, 256), (4_000, 40_000.0, 1_769))
+
+_CALLS = 2_000
+
+
+def measure_control(bench: Bench) -> Iterator[Figure]:
+    """Measure each size in a process of its own, whose memory is the function's at most."""
+    call = _call_cpu_seconds()
+    for shards, changes, memory_mb in _CASES:
+        shape = f"{shards:,} shards, {changes:,.0f} changes/s"
+        print(f"  {shape}", file=sys.stderr, flush=True)
+        case = ControlCase(shards, changes, memory_mb, call)
+        began = time.monotonic()
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            result, rss = pool.submit(_measured, case, bench.seed).result()
+        more = {**asdict(result), "memory_mb": memory_mb, "call_cpu_us": call * 1e6}
+        yield Figure(
+            "control", shape, "goal", None, wall_s=time.monotonic() - began, peak_rss_mb=rss, more=more
+        )
+
+
+def _measured(case: ControlCase, seed: int) -> tuple[ControlResult, float]:
+    result = measure(case, seed)
+    return result, peak_rss_mb()
+
+
+def _call_cpu_seconds() -> float:
+    """Return the CPU time of one signed call, with its small answer."""
+    with loopback(ServerOptions("medium", 100, seed=1)) as server:
+        session = Session()
+        session.set_credentials("AKIABENCHMARK", "secret")
+        client = DynamoDBClient(session, "eu-west-1", endpoint_url=server.url)
+        request = b'{"TableName":"source"}'
+        for _ in range(_CALLS // 10):
+            client.send("DescribeTable", request)
+        began = time.thread_time()
+        for _ in range(_CALLS):
+            client.send("DescribeTable", request)
+        return (time.thread_time() - began) / _CALLS
