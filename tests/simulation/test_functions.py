@@ -205,6 +205,20 @@ def test_reserved_concurrency_is_taken_from_the_account() -> None:
     assert sorted(type(each).__name__ for each in account.answers) == ["Answer", "ServiceError"]
 
 
+def test_a_thousand_new_environments_in_ten_seconds() -> None:
+    account = Account(sleeping(1), concurrency=5000)
+    for _ in range(1200):
+        account.invoke()
+    account.run(5)
+    assert sum(isinstance(each, Answer) for each in account.answers) == 1000
+    for _ in range(1200):
+        account.invoke()
+    account.run(5)
+    # 500 more are made in the five seconds since, and those that are there are used again.
+    assert len(account.answers) == 2400
+    assert sum(isinstance(each, Answer) for each in account.answers) == 1000 + 1200
+
+
 def test_a_caller_that_gives_up_does_not_end_the_invocation() -> None:
     ended: list[str] = []
 

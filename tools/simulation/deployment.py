@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tools.simulation import names
@@ -186,6 +186,18 @@ class Deployment:
         self.mapping.delete()
         self.mapping = self._new_mapping()
         self._deploy_functions()
+
+    def replace_journal(self) -> None:
+        """Replace the journal by an empty one, and the mapping with it (modules/replicator).
+
+        Only the run of the first journal starts by itself (modules/copy, ``first_journal``).
+        """
+        settings = self.journal.settings
+        self.mapping.delete()
+        self.source_account.delete_table(settings.name)
+        self.journal = self.source_account.create_table(settings)
+        self.mapping = self._new_mapping()
+        self.redeploy(replace(self.settings, start_on_apply=False))
 
     def operate(self, action: str, **arguments: object) -> Answer | None:
         """Invoke control, as ``tablecopy`` does, from the current task. Raises ServiceError."""

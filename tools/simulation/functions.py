@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from tablecopy.handlers.context import Context
+from tools.simulation.capacity import Bucket
 from tools.simulation.errors import ServiceError
 from tools.simulation.machine import SimMachine
 from tools.simulation.scheduler import Event, Host, World
@@ -29,6 +30,10 @@ _MARSHAL = "Runtime.MarshalError"
 # CPU in proportion to the memory; at this much a function has one core (developer guide, "Configure Lambda
 # function memory").
 _CORE_MB = 1769
+
+# A function gets up to 1,000 new environments every ten seconds ("Understanding Lambda function scaling").
+_NEW_AT_ONCE = 1000.0
+_NEW_A_SECOND = 100.0
 
 _ASYNC_FIRST_BACKOFF = 1.0
 _ASYNC_LONGEST_BACKOFF = 300.0
@@ -209,8 +214,9 @@ class Environment:
 class Function:
     """A deployed function and its environments."""
 
-    def __init__(self, settings: FunctionSettings) -> None:
+    def __init__(self, settings: FunctionSettings, now: float) -> None:
         self.settings = settings
+        self.scaling = Bucket(_NEW_A_SECOND, _NEW_AT_ONCE, _NEW_AT_ONCE, now)
         self.idle: list[Environment] = []
         self.busy: dict[Environment, None] = {}
         self.made = 0
@@ -247,7 +253,7 @@ class Lambda:
         """Create or update a function. Later invocations get new environments; those that run go on."""
         function = self.functions.get(settings.name)
         if function is None:
-            self.functions[settings.name] = Function(settings)
+            self.functions[settings.name] = Function(settings, self.world.now)
             return
         function.settings = settings
         while function.idle:
@@ -325,13 +331,19 @@ class Lambda:
             raise ServiceError("TooManyRequestsException", f"Rate Exceeded. ({reason})", 429)
 
     def _environment(self, function: Function) -> Environment:
-        now = self.world.now
-        for stale in [each for each in function.idle if each.is_stale(now)]:
-            function.idle.remove(stale)
-            stale.host.kill()
-        if function.idle:
+        now, idle = self.world.now, function.idle
+        while idle:
             # Which of several idle environments Lambda takes is not documented.
-            return function.idle.pop(self.world.random.randrange(len(function.idle)))
+            place = self.world.random.randrange(len(idle))
+            idle[place], idle[-1] = idle[-1], idle[place]
+            environment = idle.pop()
+            if not environment.is_stale(now):
+                return environment
+            environment.host.kill()
+        if not function.scaling.admits(1, now):
+            self.world.trace("throttled", function.settings.name)
+            raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429)
+        function.scaling.take(1)
         function.made += 1
         environment = Environment(self.world, function.settings, function.made, self.faults)
         environment.host.cpu_factor = self._cpu * _CORE_MB / function.settings.memory_mb

@@ -22,6 +22,7 @@ from tablecopy.journal.store import Store
 from tablecopy.settings import DestinationSettings
 from tools.simulation import names
 from tools.simulation.boto_streams import SimStreams
+from tools.simulation.capacity import Bucket
 from tools.simulation.errors import ServiceError
 from tools.simulation.functions import Lambda
 from tools.simulation.machine import SimMachine
@@ -48,29 +49,30 @@ _LONGEST_BACKOFF = 20.0
 
 
 class RequestRate:
-    """A token bucket: ``rate`` requests a second, and as many at once.
+    """``rate`` requests a second, and as many at once.
 
-    ``others`` is the share of it that the account's other users take.
+    ``others`` is the share of them that the account's other users take.
+
+    Attributes
+    ----------
+    used, refused
+        How many requests were served and throttled.
     """
 
     def __init__(self, world: World, rate: float, others: float = 0.0) -> None:
-        self._world = world
-        self._rate = rate * (1 - others)
-        self._most = max(1.0, self._rate)
-        self._tokens = self._most
-        self._at = world.now
+        left = rate * (1 - others)
+        most = max(1.0, left)
         self.used = 0
         self.refused = 0
+        self._world = world
+        self._bucket = Bucket(left, most, most, world.now)
 
     def take(self) -> None:
         """Take one request. Raises ServiceError (TooManyRequestsException)."""
-        now = self._world.now
-        self._tokens = min(self._most, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
+        if not self._bucket.admits(1, self._world.now):
             self.refused += 1
             raise ServiceError("TooManyRequestsException", "Rate exceeded", 429)
-        self._tokens -= 1
+        self._bucket.take(1)
         self.used += 1
 
 
