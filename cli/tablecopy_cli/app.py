@@ -98,8 +98,12 @@ def _estimate_options(function: F) -> F:
             help="Days until the cutover.", group=circumstances,
         ),
         option(
-            "--shards", type=Number(1, whole=True), default=1, metavar="N", show_default=True,
+            "--shards", type=Number(1, whole=True), metavar="N", show_default="one for each partition",
             help="Open shards of the stream.", group=circumstances,
+        ),
+        option(
+            "--batching-window-seconds", type=Number(), default=1.0, metavar="SECONDS", show_default="1",
+            help="replicator.batching_window_seconds.", group=settings,
         ),
         option(
             "--nat", is_flag=True, group=circumstances,
@@ -167,7 +171,7 @@ def _expectations(
     format_: str,
     **rest: Any,
 ) -> EstimateOptions:
-    from tablecopy.control.estimate import Circumstances
+    from tablecopy.control.cost import Circumstances
     from tablecopy_cli.run.preflight import EstimateOptions
 
     prices = {field.name: rest.pop(f"price_{field.name}") for field in dataclasses.fields(Prices)}

@@ -5,12 +5,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.docs_tables import sizes
+from tools.docs_tables import cost, sizes
 from tools.docs_tables.markdown import MarkerMissing, filled, replaced
 from tools.docs_tables.module import Module, described_by, read_module
 
 REPOSITORY = Path(__file__).parents[2]
 COPY = REPOSITORY / "modules" / "copy"
+
+
+CALCULATED = {
+    "README.md": {"sizes": sizes.table},
+    "docs/cost.md": {"example": cost.example, "daily": cost.daily},
+    "docs/sizes.md": {"settings": sizes.settings, "calls": cost.per_second},
+}
+"""Tables that are calculated, by page and by the name between its markers."""
 
 
 def modules() -> list[Path]:
@@ -26,24 +34,26 @@ def documented(directory: Path) -> Module:
 
 
 def stale() -> dict[Path, str]:
-    """README files whose tables are not what their modules say, and what they should hold.
+    """Pages whose tables are not what modules and calculations say, and what they should hold.
 
     Raises
     ------
     MarkerMissing
         One has no place for a table.
     """
-    found: dict[Path, str] = {}
+    texts: dict[Path, str] = {}
     for directory in modules():
         file = directory / "README.md"
-        is_now = file.read_text() if file.exists() else ""
-        name = str(file.relative_to(REPOSITORY))
-        ought = filled(is_now, documented(directory), name)
-        if directory == REPOSITORY:
-            ought = replaced(ought, "sizes", sizes.table(), name)
-        if ought != is_now:
-            found[file] = ought
-    return found
+        texts[file] = filled(_is_now(file), documented(directory), str(file.relative_to(REPOSITORY)))
+    for name, tables in CALCULATED.items():
+        file = REPOSITORY / name
+        for marker, table in tables.items():
+            texts[file] = replaced(texts.get(file) or _is_now(file), marker, table(), name)
+    return {file: text for file, text in texts.items() if text != _is_now(file)}
+
+
+def _is_now(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +66,7 @@ def main(arguments: list[str]) -> int:
     for file, text in found.items():
         name = file.relative_to(REPOSITORY)
         if "--check" in arguments:
-            print(f"{name} does not say what its module does; run make docs", file=sys.stderr)
+            print(f"the tables of {name} are stale; run make docs", file=sys.stderr)
         else:
             file.write_text(text)
             print(f"{name} written")

@@ -1,4 +1,4 @@
-"""The README's table of sizes: how long a copy takes, how long writers stop, and what it costs.
+"""The tables of sizes: how long a copy takes, how long writers stop, what it costs, and which settings fit.
 
 The figures are those of ``tablecopy estimate`` and ``verify estimate``, calculated by the same code for
 tables that differ in size only. Speeds that those commands would measure are taken from docs/benchmarks.md.
@@ -7,9 +7,12 @@ tables that differ in size only. Speeds that those commands would measure are ta
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from tablecopy.control.estimate import Circumstances, costs, estimate
+from tablecopy.control.bounds import PARTITION_READ_UNITS, partitions
+from tablecopy.control.cost import Circumstances, costs
+from tablecopy.control.estimate import estimate
 from tablecopy.settings import CopySettings
 from tablecopy.text import duration_text
 from verify.estimate import Estimate, Plan
@@ -17,16 +20,14 @@ from verify.estimate import estimate as comparison
 from verify.measure import Rates, SideSample
 
 GIGABYTES = (1, 10, 100, 500)
+SETTINGS_GIGABYTES = (1, 100, 1_000, 10_000)
+SETTINGS_ITEM_BYTES = (400, 4_000)
 ITEM_BYTES = 1_000
 CORES = 16
 SEGMENTS = 64
 WARM_WRITE_UNITS = 40_000
+WORKERS = 40
 
-# A partition holds 10 GB and serves 3,000 read units a second (Developer Guide, Partitions and data
-# distribution); a table on demand begins with 12,000.
-_PARTITION_BYTES = 10_000_000_000
-_PARTITION_READ_UNITS = 3_000
-_NEW_TABLE_READ_UNITS = 12_000
 # docs/benchmarks.md, figure verify, between its shapes of 360 bytes and 4 KB, and a fifth less for TLS.
 _ITEMS_PER_CORE_SECOND = 80_000
 _PAGE_SECONDS = 0.05
@@ -37,9 +38,43 @@ _SEAL_SECONDS = 5.0
 
 def table() -> str:
     """Return the rows as a Markdown table."""
-    header = ("table", "copy", f"copy, warmed to {WARM_WRITE_UNITS:,} writes/s", "writers stop", "cost (USD)")
+    fast = f"copy, {WORKERS} workers, warmed to {WARM_WRITE_UNITS:,} writes/s"
+    header = ("table", "copy", fast, "writers stop", "cost (USD)")
     rows = [header, tuple("---:" for _ in header), *(_row(size * 10**9) for size in GIGABYTES)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def settings() -> str:
+    """Return which settings fit a table of each size, as a Markdown table for docs/sizes.md."""
+    header = ("table", "items", "segments", "concurrency", "copy", "with the defaults", "limit")
+    lines = [
+        header,
+        ("---:", "---:", "---:", "---:", "---:", "---:", "---"),
+        *(
+            tuple(_settings_row(size * 10**9, item))
+            for size in SETTINGS_GIGABYTES
+            for item in SETTINGS_ITEM_BYTES
+        ),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _settings_row(size: int, item: int) -> Iterator[str]:
+    defaults = CopySettings()
+    source = {"ItemCount": size // item, "TableSizeBytes": size}
+    default = estimate(source, {}, defaults)
+    advice = default.recommendation
+    fits = defaults
+    if advice:
+        fits = replace(defaults, total_segments=advice.segments, concurrency=advice.concurrency)
+    best = estimate(source, {}, fits)
+    yield f"{size / 1e9:,.0f} GB"
+    yield f"{item / 1000:g} KB"
+    yield f"{fits.total_segments}"
+    yield f"{fits.concurrency}"
+    yield duration_text(best.seconds)
+    yield duration_text(default.seconds) if advice else "the same"
+    yield f"`{best.limit}`"
 
 
 def _row(size: int) -> Iterator[str]:
@@ -52,18 +87,15 @@ def _row(size: int) -> Iterator[str]:
     cost = sum(each.cost for each in costs(new, settings, Circumstances()))
     yield f"{size / 1e9:,.0f} GB"
     yield duration_text(new.seconds)
-    yield duration_text(estimate(source, warm, settings).seconds)
+    fast = replace(settings, total_segments=WORKERS, concurrency=WORKERS)
+    yield duration_text(estimate(source, warm, fast).seconds)
     yield duration_text(settings.drained_after_seconds + proof.seconds + _SEAL_SECONDS)
     yield f"{cost + (proof.cost or 0) + (look.cost or 0):,.2f}"
 
 
 def _description(size: int) -> dict[str, Any]:
-    reads = max(_NEW_TABLE_READ_UNITS, -(-size // _PARTITION_BYTES) * _PARTITION_READ_UNITS)
-    return {
-        "ItemCount": size // ITEM_BYTES,
-        "TableSizeBytes": size,
-        "WarmThroughput": {"ReadUnitsPerSecond": reads},
-    }
+    sizes = {"ItemCount": size // ITEM_BYTES, "TableSizeBytes": size}
+    return {**sizes, "WarmThroughput": {"ReadUnitsPerSecond": partitions(sizes) * PARTITION_READ_UNITS}}
 
 
 def _comparison(size: int, *, writes_stopped: bool) -> Estimate:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tablecopy.control.estimate import Circumstances, Cost, Estimate, costs
+from tablecopy.control.cost import Circumstances, Cost, costs, window_advice
+from tablecopy.control.estimate import Estimate
 from tablecopy.control.estimate import estimate as estimate_copy
 from tablecopy.control.tables import described
 from tablecopy.dynamodb.client import Json
@@ -174,6 +175,8 @@ def _expected(
     yield Result(
         "time", "pass", f"{duration_text(expected.seconds)} of copying; the limit is {expected.limit_reason}"
     )
+    for check, advice in _advice(expected, options):
+        yield Result(check, "warning", advice)
     try:
         stop = _cutover(source, destination, description, checks.destination_description, settings, imports)
     except UserError as error:
@@ -200,6 +203,7 @@ def _show_estimate(
     written = _destination_if_any(source, destination)
     expected = estimate_copy(description, written or _like(description), settings)
     bill = costs(expected, settings, options.circumstances)
+    advice = [text for _, text in _advice(expected, options)]
     try:
         stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
         unknown = ""
@@ -212,16 +216,28 @@ def _show_estimate(
                 **expected.as_json(),
                 "costs": [cost.as_json() for cost in bill],
                 "total_cost": round(sum(cost.cost for cost in bill), 4),
+                "advice": advice,
                 "cutover": asdict(stop) if stop else None,
             }
         )
         return
     last = _stop_text(stop) if stop else f"not estimated: {escaped(unknown)}"
-    shown = [*_lines(expected, bill, settings), f"  cutover    {last}"]
+    shown = [*_lines(expected, bill, settings, advice), f"  cutover    {last}"]
     print(*wrapped(shown, sys.stdout), sep="\n")
 
 
-def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iterator[str]:
+def _advice(expected: Estimate, options: EstimateOptions) -> Iterator[tuple[str, str]]:
+    """Yield what the settings could do better: a check of preflight, and the text."""
+    if expected.recommendation:
+        yield "time", expected.recommendation.text
+    window = window_advice(expected, options.settings, options.circumstances)
+    if window:
+        yield "cost", window
+
+
+def _lines(
+    expected: Estimate, bill: list[Cost], settings: CopySettings, advice: Sequence[str]
+) -> Iterator[str]:
     yield (
         f"  table      {expected.items:,} items, {size_text(expected.bytes)} (DynamoDB's ItemCount and "
         "TableSizeBytes, up to six hours old)"
@@ -232,6 +248,8 @@ def _lines(expected: Estimate, bill: list[Cost], settings: CopySettings) -> Iter
         f"  copy       {duration_text(expected.seconds)} of copying, without the pauses between slices; "
         f"the limit is {escaped(expected.limit_reason)}"
     )
+    for text in advice:
+        yield f"  advice     {escaped(text)}"
     yield f"  cost       {_money(sum(cost.cost for cost in bill), settings)} in total"
     width = max((len(f"{cost.cost:,.2f}") for cost in bill), default=0)
     for cost in bill:
@@ -316,8 +334,16 @@ def _provisioned(description: Json) -> float | None:
 
 def _like(description: Json) -> Json:
     """Return the destination that Terraform creates: a new table with the same indexes and capacity."""
-    copied = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "ProvisionedThroughput")
-    return {name: description[name] for name in copied if name in description}
+    copied = ("LocalSecondaryIndexes", "ProvisionedThroughput", "OnDemandThroughput")
+    indexes = [
+        # The new index has not grown with the source's traffic.
+        {name: value for name, value in index.items() if name != "WarmThroughput"}
+        for index in description.get("GlobalSecondaryIndexes") or []
+    ]
+    return {
+        **{name: description[name] for name in copied if name in description},
+        "GlobalSecondaryIndexes": indexes,
+    }
 
 
 def _described(side: Side) -> Json | None:

@@ -149,7 +149,7 @@ def age_text(seconds: float) -> str:
 def _figures(status: Status) -> Iterator[str]:
     yield f"  run        {status['run']}, since {timestamp(status['started'])}"
     if status["estimate"]:
-        yield from _estimate(status["estimate"])
+        yield from _estimate(status["estimate"], copied=status["segments_done"] >= status["segments"])
     yield (
         f"  backfill   {status['segments_done']} of {status['segments']} segments{slice_text(status)}, "
         f"{count_text(status['items'], 'item')}, {transferred(status['bytes'])}"
@@ -161,7 +161,7 @@ def _figures(status: Status) -> Iterator[str]:
     )
 
 
-def _estimate(estimate: EstimateStatus) -> Iterator[str]:
+def _estimate(estimate: EstimateStatus, *, copied: bool) -> Iterator[str]:
     cost, currency = estimate["cost"], escaped(estimate["currency"])
     money = f"about {cost:,.2f} {currency}" if cost >= 0.01 else f"less than 0.01 {currency}"
     yield (
@@ -170,6 +170,10 @@ def _estimate(estimate: EstimateStatus) -> Iterator[str]:
     )
     copying = duration_text(estimate["seconds"])
     yield f"             {copying} of copying; the limit is {escaped(estimate['limit_reason'])}"
+    # A run of an earlier version has none.
+    advice = estimate.get("recommendation")
+    if advice and not copied:
+        yield f"  advice     {escaped(advice['text'])}"
 
 
 # Dead letters

@@ -11,6 +11,15 @@ RunPhase: TypeAlias = Phase | Literal["none"]
 """The phase of a run; ``none`` before the first start."""
 
 
+class RecommendationStatus(TypedDict):
+    """The fields of `control.sizing.Recommendation`."""
+
+    segments: int
+    concurrency: int
+    seconds: float
+    text: str
+
+
 class EstimateStatus(TypedDict):
     """The fields of `control.estimate.Estimate`."""
 
@@ -24,6 +33,8 @@ class EstimateStatus(TypedDict):
     seconds: float
     limit: str
     limit_reason: str
+    recommendation: NotRequired[RecommendationStatus | None]
+    shards: NotRequired[int]
 
 
 class Status(TypedDict, total=False):

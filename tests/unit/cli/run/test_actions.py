@@ -127,6 +127,21 @@ def test_the_estimate_has_money_time_and_the_limit(answer: Any, capsys: pytest.C
     assert all(fact in shown for fact in ("10,000 items", "0.03 EUR", "4 min 10 s", "4 worker(s)"))
 
 
+def test_advice_about_the_settings_stays_while_items_are_copied(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    advice = "set backfill.concurrency = 40. Copying then takes 1 h instead of 2 h"
+    found = {"segments": 80, "concurrency": 40, "seconds": 3_600.0, "text": advice}
+    status = {**RUNNING, "estimate": {**RUNNING["estimate"], "recommendation": found}}
+    for segments_done, is_shown in ((7, True), (16, False)):
+        answer({"status": {**status, "segments_done": segments_done}})
+        assert run("status") == 0
+        assert (f"\n  advice     {advice}\n" in capsys.readouterr().out) == is_shown
+    answer({"status": {**RUNNING, "estimate": {**RUNNING["estimate"], "recommendation": None}}})
+    assert run("status") == 0
+    assert "  advice " not in capsys.readouterr().out
+
+
 def test_next_to_nothing_is_not_free(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answer({"status": {**RUNNING, "estimate": {**RUNNING["estimate"], "cost": 0.0004}}})
     run("status")

@@ -565,6 +565,8 @@ def test_the_estimate_needs_no_stream_and_no_destination(
         (("--changes-per-second", "5"), "costs"),
         (("--days", "9"), "costs"),
         (("--nat",), "costs"),
+        (("--shards", "50"), "costs"),
+        (("--changes-per-second", "5", "--batching-window-seconds", "5"), "costs"),
         (("--price-write-per-million", "900"), "total_cost"),
         (("--currency", "EUR"), "currency"),
         (("--write-capacity", "2"), "seconds"),
@@ -590,6 +592,65 @@ def test_control_estimates_the_same(aws: Aws, capsys: pytest.CaptureFixture[str]
     written = aws.destination.describe_table(TableName="orders")["Table"]
     expected = estimate(created, written, CopySettings()).as_json()
     assert {name: found[name] for name in expected} == expected
+
+
+def test_a_large_table_comes_with_settings_that_fit(
+    aws: Aws, look: Look, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a warning: the copy can start without them, and a run keeps its segments."""
+    create(aws.source, **STREAM)
+    description = aws.source.describe_table(TableName="orders")["Table"]
+    described = json.loads(json.dumps(description, default=lambda moment: moment.timestamp()))
+    described |= {"ItemCount": 10**9, "TableSizeBytes": 10**12}
+    aws.answers["dynamodb:DescribeTable"] = lambda _: (200, {"Table": described})
+    advice = "set backfill.segments = 80 and backfill.concurrency = 40 before the run starts"
+    _, records = look("--destination", "copy")
+    [message] = [message for check, message in of(records, "warning") if check == "time"]
+    assert message.startswith(advice)
+    found = estimated(aws, capsys)
+    assert (found["recommendation"]["segments"], found["recommendation"]["concurrency"]) == (80, 40)
+    assert found["advice"] == [found["recommendation"]["text"]]
+    assert main(["estimate", *flags(aws)]) == 0
+    assert f"\n  advice     {advice}" in capsys.readouterr().out
+    fits = ("--segments", "80", "--concurrency", "40")
+    assert estimated(aws, capsys, *fits)["recommendation"] is None
+    assert not [check for check, _ in of(look(*fits)[1], "warning") if check == "time"]
+
+
+def test_many_active_shards_come_with_a_longer_window(
+    aws: Aws, look: Look, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(aws.source, **STREAM)
+    more = ("--shards", "1000", "--changes-per-second", "5000")
+    advice = "set replicator.batching_window_seconds = 5. The replicator then costs about "
+    found = [message for check, message in of(look(*more)[1], "warning") if check == "cost"]
+    assert found
+    assert found[0].startswith(advice)
+    assert main(["estimate", *flags(aws, *more)]) == 0
+    assert f"\n  advice     {advice}" in capsys.readouterr().out
+    assert estimated(aws, capsys, *more, "--batching-window-seconds", "5")["advice"] == []
+
+
+def test_a_new_index_has_not_grown_with_the_sources_traffic(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor has the table: both are as warm as a new table."""
+    create(aws.source)
+    description = aws.source.describe_table(TableName="orders")["Table"]
+    described = json.loads(json.dumps(description, default=lambda moment: moment.timestamp()))
+    warm = {"WarmThroughput": {"ReadUnitsPerSecond": 40_000, "WriteUnitsPerSecond": 40_000}}
+    described |= {"ItemCount": 10**7, "TableSizeBytes": 10**9, **warm}
+    projection, keys = {"ProjectionType": "ALL"}, description["KeySchema"]
+    index = {"IndexName": "day", "Projection": projection, "KeySchema": keys, **warm}
+    described["GlobalSecondaryIndexes"] = [index]
+    aws.answers["dynamodb:DescribeTable"] = lambda request: (
+        (200, {"Table": described})
+        if request["TableName"] == "orders"
+        else (400, {"__type": "ResourceNotFoundException", "message": "none"})
+    )
+    found = estimated(aws, capsys, "--destination", "copy")
+    # 7.2 million units in the first half hour, at 4,000 a second, and the rest at 8,000.
+    assert (found["limit"], found["seconds"]) == ("destination_on_demand", 1_800 + 350)
 
 
 def test_what_cannot_be_sampled_is_said(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,21 +7,28 @@ from typing import Any
 
 import pytest
 
-from tablecopy.control.estimate import (
+from tablecopy.control.cost import (
+    JOURNAL_READS_PER_BATCH,
     JOURNAL_WRITES_PER_BATCH,
     JOURNAL_WRITES_PER_INVOCATION,
     JOURNAL_WRITES_PER_PAGE,
+    RECONCILER_SECONDS,
+    SAVE_SECONDS,
     TRANSITIONS_PER_INVOCATION,
     TRANSITIONS_PER_SEGMENT,
     Circumstances,
     Cost,
     costs,
-    estimate,
+    look_seconds,
+    reconciler_use,
+    replicator_use,
+    window_advice,
 )
+from tablecopy.control.estimate import estimate
 from tablecopy.data.slices import WorkerResult
 from tablecopy.journal.store import Store
 from tablecopy.settings import CopySettings, Prices
-from tests.unit.tablecopy.control.test_estimate import destination, source
+from tests.unit.tablecopy.control.descriptions import destination, source
 from tests.unit.tablecopy.data import test_backfill, test_replicator
 from tools.docs_tables.__main__ import REPOSITORY
 
@@ -32,17 +39,19 @@ DEFAULTS = Circumstances()
 
 
 class Counting(Store):
-    """Counts what is written to the journal; each item is below 1 KB, a unit."""
+    """Counts items that are written to the journal, below 1 KB each, and read by their key: a unit each."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.writes = 0
+        self.writes = self.reads = 0
 
     def __getattribute__(self, name: str) -> Any:
-        if name in {"store", "writes"}:
+        if name in {"store", "writes", "reads"}:
             return super().__getattribute__(name)
         if name in {"put", "delete", "update"}:
             self.writes += 1
+        if name == "get":
+            self.reads += 1
         return getattr(self.store, name)
 
 
@@ -52,12 +61,13 @@ def made(given: Circumstances = DEFAULTS, **changes: Any) -> dict[str, Cost]:
     return {cost.what: cost for cost in found}
 
 
-def test_a_batch_takes_that_many_journal_writes(store: Store) -> None:
+def test_a_batch_takes_that_many_journal_reads_and_writes(store: Store) -> None:
     counting = Counting(store)
     scene = test_replicator.Scene(counting)
-    before = counting.writes
+    writes, reads = counting.writes, counting.reads
     scene.apply(test_replicator.records(2))
-    assert counting.writes - before == JOURNAL_WRITES_PER_BATCH
+    assert counting.writes - writes == JOURNAL_WRITES_PER_BATCH
+    assert counting.reads - reads == JOURNAL_READS_PER_BATCH
 
 
 @pytest.mark.parametrize("pages", [1, 4])
@@ -91,21 +101,86 @@ def test_changes_take_units_journal_writes_and_lambda() -> None:
     assert busy["changes during the copy"].units == 10 * 86_400 * 2
     # Four shards make four batches a second, of two or three changes.
     batches = 4 * 86_400
-    assert busy["journal"].units - still["journal"].units == batches * JOURNAL_WRITES_PER_BATCH
+    rows = 4 * 86_400 * RECONCILER_SECONDS / 60 / SAVE_SECONDS
+    writes = busy["journal writes"].units - still["journal writes"].units
+    assert writes == pytest.approx(batches * JOURNAL_WRITES_PER_BATCH + rows)
+    # The reconciler finds each batch as well, and looks for the next one of each shard in each look.
+    reads = busy["journal reads"].units - still["journal reads"].units
+    assert reads == pytest.approx(batches * (JOURNAL_READS_PER_BATCH + 1) + 4 * looks(4))
     assert still["replicator function"].units == 0
-    assert busy["replicator function"].units == pytest.approx(batches * 0.3 * 0.5)
+    assert busy["replicator function"].units == pytest.approx((batches * 0.1 + 10 * 86_400 * 0.000_2) * 0.5)
     assert busy["logs"].units > still["logs"].units
 
 
+def looks(shards: int, memory_mb: int = 256) -> float:
+    """Looks in a day of 50 seconds a minute, with a second between them."""
+    return 86_400 * 50 / 60 / (1 + look_seconds(shards, memory_mb))
+
+
+@pytest.mark.parametrize(
+    ("shards", "memory_mb", "seconds"),
+    [
+        # The processor is the limit with little memory, and else the answers of AWS to 32 readers.
+        (1_000, 256, 1_000 * 0.000_4 * 1_769 / 256),
+        (1_000, 1_769, 1_000 * 0.02 / 32),
+        (4_000, 1_769, 4_000 * 0.02 / 32),
+    ],
+)
+def test_a_look_takes_longer_with_more_shards(shards: int, memory_mb: int, seconds: float) -> None:
+    assert look_seconds(shards, memory_mb) == pytest.approx(seconds)
+    use = reconciler_use(Circumstances(shards=shards, reconciler_memory_mb=memory_mb), 86_400)
+    assert use.stream_reads == pytest.approx(shards * looks(shards, memory_mb))
+    assert use.gb_seconds == pytest.approx(72_000 * memory_mb / 1024)
+
+
+def test_the_shards_are_those_that_the_estimate_expects() -> None:
+    read = source(10**6, 10**12)
+    expected = estimate(read, destination(), SETTINGS)
+    assert expected.shards == 100
+    by_itself, given = (
+        costs(expected, SETTINGS, Circumstances(days=1, shards=shards)) for shards in (None, 100)
+    )
+    assert by_itself == given
+
+
+@pytest.mark.parametrize(
+    ("shards", "rate", "window", "advised"),
+    [
+        (1_000, 5_000.0, 1.0, True),
+        (1_000, 5_000.0, 5.0, False),
+        # So few changes touch few shards.
+        (1_000, 10.0, 1.0, False),
+        (100, 100.0, 1.0, True),
+        (99, 5_000.0, 1.0, False),
+    ],
+)
+def test_a_longer_window_is_advised_for_many_active_shards(
+    shards: int, rate: float, window: float, advised: bool
+) -> None:
+    given = Circumstances(shards=shards, changes_per_second=rate, batching_window_seconds=window)
+    text = window_advice(estimate(source(), destination(), SETTINGS), SETTINGS, given)
+    assert text.startswith("set replicator.batching_window_seconds = 5. ") == advised
+    assert bool(text) == advised
+
+
+def test_a_longer_window_makes_fewer_batches() -> None:
+    short, long = (
+        replicator_use(
+            Circumstances(shards=1_000, changes_per_second=1_000, batching_window_seconds=window), 60
+        )
+        for window in (1, 5)
+    )
+    assert short.requests == 5 * long.requests
+    assert short.journal_writes == pytest.approx(5 * long.journal_writes)
+    assert short.journal_reads == 5 * long.journal_reads
+
+
 def test_quiet_shards_make_no_batches_and_full_ones_more() -> None:
-    per_day = {
-        (rate, shards): made(Circumstances(changes_per_second=rate, shards=shards, days=1))[
-            "replicator function"
-        ].units
-        / (86_400 * 0.3 * 0.5)
+    per_second = {
+        (rate, shards): replicator_use(Circumstances(changes_per_second=rate, shards=shards), 1).requests
         for rate, shards in ((0.5, 10), (3_000, 1))
     }
-    assert per_day == pytest.approx({(0.5, 10): 0.5, (3_000, 1): 3.0})
+    assert per_second == pytest.approx({(0.5, 10): 0.5, (3_000, 1): 3.0})
 
 
 def test_a_longer_backfill_takes_slices_and_invocations() -> None:
