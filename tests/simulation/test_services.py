@@ -147,6 +147,20 @@ def test_a_new_role_is_denied_for_a_while() -> None:
     copy.run(destination.credentials)
 
 
+def test_the_functions_own_role_is_denied_for_a_while() -> None:
+    copy = Copy()
+    copy.account.own_role_from = START + 100
+    calls = [
+        copy.aws.lambda_().get_account_settings,
+        lambda: copy.aws.source().call("get_item", {}),
+        lambda: copy.aws.streams().call("describe_stream", {}),
+    ]
+    assert {code(copy.refused(call, 10)) for call in calls} == {"AccessDeniedException"}
+    copy.run(lambda: None, 100)
+    for call in calls:
+        copy.run(call)
+
+
 def test_lambda_takes_fifteen_control_plane_requests_a_second() -> None:
     copy = Copy()
     answers: list[str] = []

@@ -89,7 +89,7 @@ class Faults:
     """What may go wrong with each service of the copy's account.
 
     ``others`` is the share of Lambda's control plane that others of the account use, and ``new_role`` the
-    longest time in seconds for which STS denies the destination role after the first apply.
+    longest time in seconds for which AWS denies a role after the first apply.
     """
 
     lambda_: LambdaFaults = field(default_factory=LambdaFaults)
@@ -157,6 +157,7 @@ class Deployment:
             control_plane=RequestRate(world, LAMBDA_REQUESTS_A_SECOND, faults.others),
             executions_rate=RequestRate(world, _DESCRIBE_EXECUTIONS_A_SECOND),
             role_from=world.now + world.random.uniform(0.0, faults.new_role),
+            own_role_from=world.now + world.random.uniform(0.0, faults.new_role),
         )
         self._mappings = 0
         self.mapping = self._new_mapping()

@@ -87,6 +87,8 @@ class LambdaFaults:
         Seconds by which the clock of a host may be ahead or behind.
     slow_start
         Seconds that the longest cold start takes.
+    overtime
+        Seconds for which an invocation may go on after its timeout.
     """
 
     killed: float = 0.0
@@ -98,6 +100,7 @@ class LambdaFaults:
     longest_stall: float = 120.0
     skew: float = 1.0
     slow_start: float = 2.5
+    overtime: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,8 @@ class Environment:
             world.sleep(world.random.uniform(0.2, self._faults.slow_start))
             self._handler = self.settings.build(self.settings.environ, self.machine)
         invocation.deadline = world.now + self.settings.timeout
-        world.call_at(invocation.deadline, self._expire, invocation, end)
+        overtime = self._faults.overtime * world.random.random()
+        world.call_at(invocation.deadline + overtime, self._expire, invocation, end)
         try:
             returned = self._handler(invocation.event, SimContext(invocation, self.machine))
         except Exception as error:

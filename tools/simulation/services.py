@@ -119,9 +119,10 @@ class Account:
         What ListEventSourceMappings shows besides, for readers that are not the copy's.
     control_plane
         Lambda's request rate.
-    role_from
-        Moment from which STS lets the functions assume the destination role: a new role is denied for a
-        while (IAM user guide, "Changes that I make are not always immediately visible").
+    role_from, own_role_from
+        Moments from which STS lets the functions assume the destination role, and from which their own roles
+        have their permissions: a new role is denied for a while (IAM user guide, "Changes that I make are not
+        always immediately visible").
     """
 
     source: Service
@@ -134,7 +135,13 @@ class Account:
     control_plane: RequestRate
     executions_rate: RequestRate
     role_from: float = 0.0
+    own_role_from: float = 0.0
     foreign: tuple[Json, ...] = ()
+
+    def check_own_role(self) -> None:
+        """Raise ServiceError (AccessDeniedException) while the functions' own roles are too new."""
+        if self.lambda_.world.now < self.own_role_from:
+            raise ServiceError("AccessDeniedException", "User is not authorized to perform this action", 403)
 
     def mapping(self, uuid: str) -> EventSourceMapping:
         """Return a mapping. Raises ServiceError (ResourceNotFoundException)."""
@@ -147,18 +154,25 @@ class Account:
 class _Client:
     """Sends calls as boto3's clients do, and raises what they raise."""
 
-    def __init__(self, machine: SimMachine, network: Network, service: str, exceptions: type) -> None:
+    def __init__(
+        self, machine: SimMachine, network: Network, account: Account, service: str, exceptions: type
+    ) -> None:
         self.exceptions = exceptions
+        self._account = account
         self._machine = machine
         self._network = network
         self._service = service
 
     def _call(self, operation: str, serve: Callable[[], T]) -> T:
+        def allowed() -> T:
+            self._account.check_own_role()
+            return serve()
+
         random = self._machine.world.random
         for attempt in range(_ATTEMPTS):
             is_last = attempt == _ATTEMPTS - 1
             try:
-                return self._network.call(f"{self._service}.{operation}", serve)
+                return self._network.call(f"{self._service}.{operation}", allowed)
             except ServiceError as error:
                 raised = self._raised(error, operation)
                 if is_last or not _is_retried(raised):
@@ -204,8 +218,7 @@ class SimLambda(_Client):
     """The client of Lambda."""
 
     def __init__(self, machine: SimMachine, network: Network, account: Account) -> None:
-        super().__init__(machine, network, "lambda", LambdaExceptions)
-        self._account = account
+        super().__init__(machine, network, account, "lambda", LambdaExceptions)
 
     def get_event_source_mapping(self, *, UUID: str) -> Json:  # noqa: N803
         """Return a mapping's settings and state."""
@@ -279,8 +292,7 @@ class SimStates(_Client):
     """The client of Step Functions."""
 
     def __init__(self, machine: SimMachine, network: Network, account: Account) -> None:
-        super().__init__(machine, network, "states", StatesExceptions)
-        self._account = account
+        super().__init__(machine, network, account, "states", StatesExceptions)
 
     def describe_execution(self, *, executionArn: str) -> Json:  # noqa: N803
         """Return an execution."""
@@ -301,8 +313,7 @@ class SimQueues(_Client):
     """The client of SQS."""
 
     def __init__(self, machine: SimMachine, network: Network, account: Account) -> None:
-        super().__init__(machine, network, "sqs", QueueExceptions)
-        self._account = account
+        super().__init__(machine, network, account, "sqs", QueueExceptions)
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Json:  # noqa: N803
         """Return the approximate number of messages."""
@@ -395,7 +406,9 @@ class SimAws(Aws):
 
     def source(self) -> DynamoDB:
         """Return DynamoDB in the source account."""
-        return SimDynamoDB(self._machine, self._network, self._account.source, self._caller)
+        account = self._account
+        check = account.check_own_role
+        return SimDynamoDB(self._machine, self._network, account.source, self._caller, check=check)
 
     def destination(self, settings: DestinationSettings, function: str) -> DynamoDB:
         """Return DynamoDB in the destination account, with that account's role."""
@@ -416,4 +429,12 @@ class SimAws(Aws):
 
     def streams(self) -> Any:
         """Return DynamoDB Streams."""
-        return SimStreams(self._machine, self._network, self._account.streams, self._caller, attempts=6)
+        account = self._account
+        return SimStreams(
+            self._machine,
+            self._network,
+            account.streams,
+            self._caller,
+            attempts=6,
+            check=account.check_own_role,
+        )
