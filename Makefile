@@ -10,11 +10,13 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or later is needed: PYTHON=/path/to/python" >&2; exit 1; }
 endef
 
-.PHONY: help demo test soak faults-table bench docs lint build clean
+.PHONY: help demo test simulate mutants soak faults-table bench docs lint build clean
 
 help:
 	@echo "make demo         copy a real table between two local accounts, and prove it (KEEP=1 leaves them up)"
 	@echo "make test         run every test (ONLY=tests/unit for a part)"
+	@echo "make simulate     run the functions in a simulated AWS (RUNS=1000 SEED=1 SECONDS= SHARDS= SCENARIO=)"
+	@echo "make mutants      break the functions in many ways, and show which of them the simulation finds"
 	@echo "make soak         random faults for 20 minutes (SOAK_SECONDS=3600, FAULTS_SEED=1 to repeat)"
 	@echo "make faults-table run the tests of faults and write their table to docs/faults.md"
 	@echo "make bench        measure the speed (ONLY=\"backfill worker_memory\" for some figures, BENCH=full for more)"
@@ -33,6 +35,14 @@ demo: .venv/ready .venv-local/ready
 test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_modules/ready
 # Three lanes at a time (tests/conftest.py): applies mostly wait.
 	@$(BIN)/python -m pytest $(or $(ONLY),--numprocesses 3 --no-loadscope-reorder tests)
+
+simulate: .venv/ready
+	@$(BIN)/python -m tools.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),1) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SHARDS),--shards $(SHARDS)) \
+		$(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TRACE),--trace $(TRACE))
+
+mutants: .venv/ready
+	@$(BIN)/python -m tools.simulation.mutants $(if $(ONLY),--only $(ONLY))
 
 soak: .venv/ready .venv-local/ready
 	@SOAK_SECONDS=$(or $(SOAK_SECONDS),1200) $(BIN)/python -m pytest -s tests/e2e/faults/soak.py

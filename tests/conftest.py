@@ -33,6 +33,8 @@ def lane(nodeid: str) -> str:
     path = nodeid.partition("::")[0]
     if path.startswith("tests/model"):
         return nodeid.partition("[")[0]
+    if path.startswith("tests/simulation"):
+        return nodeid
     return next((name for start, name in LANES.items() if path.startswith(start)), path)
 
 

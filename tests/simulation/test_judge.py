@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tablecopy.journal.run import Phase
+from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT
 from tools.simulation.judge import Judge, RunState
 
@@ -26,7 +27,7 @@ class Story:
         self.records = 0
 
     def change(self, key: str, value: str) -> str:
-        """Change the source, with a stream record. Returns the record's event ID and number."""
+        """Change the source, with a stream record. Returns the record's number."""
         place = self.judge.source_changed(key, value)
         self.records += 1
         event = f"e{self.records}"
@@ -65,8 +66,13 @@ class Story:
         self.drain()
         self.judge.landed("replicator", "r1", "b", "b1")
         self.judge.batch_recorded("e2", "e2", (1, 1, 0))
-        self.judge.acknowledged("shard-1", 0, 2)
+        self.judge.acknowledged("shard-1", "", "e2")
         self.pass_time(QUIET)
+
+    def answer(self, changes: int, items: int, **more: object) -> None:
+        """Let control answer with a status."""
+        status = {"phase": self.run.phase, "phase_since": self.now, "blocked": False, "reason": ""}
+        self.judge.answered({**status, "changes": changes, "items": items, **more})
 
     def rules(self) -> list[str]:
         """Return the rules that were found broken."""
@@ -76,7 +82,7 @@ class Story:
 def right(story: Story) -> None:
     story.copied()
     story.enter(Phase.READY)
-    story.judge.check_changes(1)
+    story.answer(changes=1, items=1)
     story.run = replace(story.run, seal_requested=True)
     story.judge.run_saved(story.run)
     story.enter(Phase.SEALING)
@@ -121,8 +127,8 @@ def right_until_sealing(story: Story) -> None:
 
 
 def errors_of_aws(story: Story) -> None:
-    story.judge.raised("replicator", ReadTimeoutError(endpoint_url="https://dynamodb"))
-    story.judge.raised("replicator", aws_error("ThrottlingException"))
+    story.judge.ended("replicator", Answer(raised=ReadTimeoutError(endpoint_url="https://dynamodb")))
+    story.judge.ended("replicator", Answer(raised=aws_error("ThrottlingException")))
 
 
 def aws_error(code: str) -> ClientError:
@@ -326,7 +332,7 @@ def batch_over_two_shards(story: Story) -> None:
 def acknowledged_before_the_write(story: Story) -> None:
     story.copied()
     story.change("b", "b2")
-    story.judge.acknowledged("shard-1", 2, 3)
+    story.judge.acknowledged("shard-1", "e2", "e3")
 
 
 def records_counted_twice(story: Story) -> None:
@@ -341,23 +347,46 @@ def puts_counted_twice(story: Story) -> None:
 
 def changes_not_counted(story: Story) -> None:
     story.copied()
-    story.pass_time(1)
+    story.pass_time(10)
     story.enter(Phase.READY)
-    story.judge.check_changes(0)
+    story.answer(changes=0, items=1)
 
 
 def changes_counted_twice(story: Story) -> None:
     story.copied()
     story.enter(Phase.READY)
-    story.judge.check_changes(3)
+    story.answer(changes=3, items=1)
+
+
+def items_of_a_segment_not_counted(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.answer(changes=1, items=0)
+
+
+def blocked_without_a_reason(story: Story) -> None:
+    story.copied()
+    story.answer(changes=1, items=1, blocked=True)
+
+
+def redrive_of_an_old_item(story: Story) -> None:
+    story.copied()
+    story.slice()
+    story.judge.read("w2", "b", "b1")
+    story.change("b", "b2")
+    story.pass_time(1)
+    story.drain()
+    story.judge.landed("replicator", "r1", "b", "b2")
+    story.slice()
+    story.judge.landed("worker", "w2", "b", "b1")
 
 
 def error_of_the_product(story: Story) -> None:
-    story.judge.raised("replicator", KeyError("Item"))
+    story.judge.ended("replicator", Answer(raised=KeyError("Item")))
 
 
 def permanent_error_of_aws(story: Story) -> None:
-    story.judge.raised("reconciler", aws_error("ValidationException"))
+    story.judge.ended("reconciler", Answer(raised=aws_error("ValidationException")))
 
 
 BROKEN: dict[Callable[[Story], None], str] = {
@@ -390,6 +419,9 @@ BROKEN: dict[Callable[[Story], None], str] = {
     puts_counted_twice: "counters",
     changes_not_counted: "counters",
     changes_counted_twice: "counters",
+    items_of_a_segment_not_counted: "counters",
+    blocked_without_a_reason: "reason",
+    redrive_of_an_old_item: "window",
     error_of_the_product: "exception",
     permanent_error_of_aws: "exception",
 }

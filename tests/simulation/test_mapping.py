@@ -172,6 +172,29 @@ def test_batching_window() -> None:
     assert copy.keys == [texts(0, 1)]
 
 
+def test_a_record_that_cannot_be_read_yet_is_delivered_later() -> None:
+    copy = Copy(behavior={"delay": 8.0}, window=0)
+    copy.enable()
+    for count in range(2, 22, 2):
+        copy.write()
+        copy.run(0.3)
+        # The poller is about to read the first one, and may look before the second one can be read.
+        copy.write()
+        copy.run(30)
+        assert [key for keys in copy.keys for key in keys] == texts(*range(count))
+
+
+def test_processed_records_are_told() -> None:
+    copy = Copy(batch_size=2)
+    told: list[tuple[str, str]] = []
+    copy.mapping.on_processed.append(lambda shard, after, last: told.append((after, last)))
+    copy.enable()
+    copy.write(3)
+    copy.run(5)
+    [first, second] = [numbers for _, _, numbers in copy.deliveries]
+    assert told == [("", first[-1]), (first[-1], second[-1])]
+
+
 def test_a_full_batch_does_not_wait() -> None:
     copy = Copy(window=300.0, batch_size=2)
     copy.enable()

@@ -21,11 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
 from tablecopy.journal.run import REPLICATING, Phase
+from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT, Histories, History, Landed, Page
 
 WORKER_PHASES = frozenset({Phase.SLICE, Phase.RESUMING, Phase.STOPPED})
@@ -40,8 +42,15 @@ LONGEST_LEASE_SECONDS = 920.0
 BEFORE_SECONDS = 30.0
 """How long before the first slice a change must have been made to count as made before the copy."""
 
+CLOCK_SECONDS = 3.0
+"""How far times of two hosts' clocks may be from each other."""
+
 LOOK_SECONDS = 30.0
 """How old what control knows of the stream may be when it names what came too late."""
+
+
+Tell = Callable[..., None]
+"""Takes a text, and the keys that it is about."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +95,11 @@ class Judge:
         The moment, in seconds since the epoch.
     quiet
         Seconds for which nothing may be unapplied before the run is ready (``drained_after_seconds``).
+    tell
+        Called with what happens and the keys concerned, for a readable trace; None to save the time.
     """
 
-    def __init__(self, now: Callable[[], float], quiet: float) -> None:
+    def __init__(self, now: Callable[[], float], quiet: float, tell: Tell | None = None) -> None:
         self.violations: list[Violation] = []
         self.source = Histories()
         self.destination = Histories()
@@ -97,9 +108,10 @@ class Judge:
         self.phases: list[tuple[float, Phase]] = []
         self.letters: dict[str, float] = {}
         self.shards: dict[str, StreamShard] = {}
+        self.quiet = quiet
         self._now = now
-        self._quiet = quiet
-        self._events: dict[str, tuple[str, int]] = {}
+        self._tell = tell
+        self._names: dict[str, list[tuple[str, int]]] = {}
         self._landed: dict[str, Landed] = {}
         self._rejected: dict[str, float] = {}
         self._pages: dict[tuple[int, str, str], list[Page]] = {}
@@ -112,18 +124,24 @@ class Judge:
     def violate(self, rule: str, what: str, *keys: str) -> None:
         """Record that a rule is broken."""
         self.violations.append(Violation(rule, self._now(), what, keys))
+        if self._tell:
+            self._tell(f"VIOLATION {rule}: {what}")
 
     # The source and its stream.
 
     def source_changed(self, key: str, value: str) -> int:
         """The item of a key became ``value``. Returns the change's place in the key's history."""
+        if self._tell:
+            self._tell(f"source: {value or 'deleted'}", key)
         return self.source.of(key).add(self._now(), value)
 
-    def recorded(self, shard: str, number: str, event: str, key: str, place: int, created: float) -> None:
-        """A stream record was made for the change at ``place``."""
+    def recorded(self, shard: str, number: str, name: str, key: str, place: int, created: float) -> None:
+        """A stream record was made for the change at ``place``. ``name`` is that of a batch it begins."""
+        if self._tell:
+            self._tell(f"record {number} in {shard}, created {created - self._now():+.1f} s", key)
         records = self.shards.setdefault(shard, StreamShard())
-        self._events[event] = shard, len(records.keys)
         records.numbers[number] = len(records.keys)
+        self._names.setdefault(name, []).append((shard, len(records.keys)))
         records.keys.append(key)
         records.places.append(place)
         records.created.append(created)
@@ -131,9 +149,18 @@ class Judge:
     def scanned(self, host: str, segment: int, start: str, end: str, values: Mapping[str, str]) -> None:
         """A worker has read a page from the key ``start`` to the key ``end``; both may be empty."""
         now = self._now()
+        if self._tell:
+            self._tell(
+                f"{host} scanned segment {segment} from {start or 'its beginning'} to {end or 'its end'}",
+                *values,
+            )
         self._pages.setdefault((segment, start, end), []).append(Page(now, host, dict(values)))
         for key, value in values.items():
             self._read[host, key] = now, value
+
+    def read(self, host: str, key: str, value: str) -> None:
+        """A worker has read a single item, which it is going to write."""
+        self._read[host, key] = self._now(), value
 
     # The destination.
 
@@ -143,6 +170,8 @@ class Judge:
         ``kind`` is "replicator", "worker", or something else that must not write.
         """
         now = self._now()
+        if self._tell:
+            self._tell(f"destination: {value or 'deleted'}, by {host}", key)
         history = self.source.keys.get(key)
         if history is None or value not in history.last_place:
             self.violate("invented", f"{kind} wrote {value or 'a deletion'}, which the source never had", key)
@@ -190,6 +219,10 @@ class Judge:
         before, self.run = self.run, run
         if run.seal_requested and not (before and before.seal_requested):
             self._seal_asked = True
+        if self._tell and before != run:
+            self._tell(
+                f"run: {run.phase} {run.slice}{', seal requested' if run.seal_requested else ''} {run.reason}"
+            )
         if before and before.phase is run.phase:
             return
         now = self._now()
@@ -198,17 +231,17 @@ class Judge:
         match run.phase:
             case Phase.READY:
                 self._seal_asked = False
-                self._check_complete("ready", now - self._quiet)
+                self._check_complete("ready", now - self.quiet)
             case Phase.SEALING:
                 self._sealing = now
                 if not self._seal_asked:
                     self.violate(
                         "sealed", "the run is sealed, but no operator asked for it since it is ready"
                     )
-                self._check_complete("sealing", now - self._quiet)
+                self._check_complete("sealing", now - self.quiet)
             case Phase.SEALED:
                 self._sealed = now
-                self._check_complete("sealed", self._sealing - self._quiet)
+                self._check_complete("sealed", self._sealing - self.quiet)
                 self._check_named(run)
             case Phase.STOPPED:
                 if before and before.phase in REPLICATOR_PHASES:
@@ -218,16 +251,22 @@ class Judge:
 
     def letter_put(self, key: str) -> None:
         """A dead letter was recorded."""
+        if self._tell:
+            self._tell("dead letter", key)
         self.letters.setdefault(key, self._now())
         self._rejected[key] = self._now()
 
     def letter_removed(self, key: str) -> None:
         """A dead letter was removed."""
+        if self._tell:
+            self._tell("dead letter removed", key)
         self.letters.pop(key, None)
 
     def segment_saved(self, segment: int, checkpoint: str, items: int, *, done: bool) -> None:
         """A worker has recorded its progress: ``checkpoint`` is the key it reaches to, or empty."""
         start, counted, was_done = self._checkpoints.get(segment, ("", 0, False))
+        if self._tell:
+            self._tell(f"segment {segment}: {items} items, to {'its end' if done else checkpoint}")
         self._checkpoints[segment] = checkpoint, items, done
         if (checkpoint, items, done) == (start, counted, was_done):
             return
@@ -253,18 +292,23 @@ class Judge:
             if self._landed.get(key, _NEVER).by_worker < page.at and self._rejected.get(key, 0.0) < page.at
         ]
 
-    def batch_recorded(self, event: str, last: str, counts: tuple[int, int, int]) -> None:
-        """The replicator has recorded that the batch from the record ``event`` to ``last`` is applied.
+    def batch_recorded(self, name: str, last: str, counts: tuple[int, int, int]) -> None:
+        """The replicator has recorded that the batch from record ``name`` to record ``last`` is applied.
 
         ``counts`` are its records, puts and deletes.
         """
-        place = self._events.get(event)
-        if place is None or last not in self.shards[place[0]].numbers:
-            self.violate("lost", f"a batch from {event} to {last} was recorded. No shard has both records")
+        places = [
+            (shard, first, self.shards[shard].numbers[last] + 1)
+            for shard, first in self._names.get(name, ())
+            if last in self.shards[shard].numbers
+        ]
+        if not places:
+            self.violate("lost", f"a batch from {name} to {last} was recorded. No shard has both records")
             return
-        shard, first = place
-        end = self.shards[shard].numbers[last] + 1
+        shard, first, end = next((each for each in places if not self._unapplied(*each)), places[0])
         keys = self.shards[shard].keys[first:end]
+        if self._tell:
+            self._tell(f"batch recorded in {shard}: {name} to {last}, counts {counts}", *keys)
         self._check_applied(shard, first, end, "recorded as applied")
         records, puts, deletes = counts
         if records not in {0, len(keys)} or (records and puts + deletes > len(set(keys))):
@@ -275,22 +319,38 @@ class Judge:
                 *dict.fromkeys(keys),
             )
 
-    def acknowledged(self, shard: str, first: int, end: int) -> None:
-        """Lambda will not deliver the records from index ``first`` up to ``end`` of a shard again."""
-        self._check_applied(shard, first, end, "acknowledged")
+    def acknowledged(self, shard: str, after: str, last: str) -> None:
+        """Lambda will not deliver the records of a shard up to ``last`` again. They come after ``after``.
+
+        Lambda may acknowledge a batch that it has delivered again after a later one. Then ``last`` is before
+        ``after``.
+        """
+        numbers = self.shards[shard].numbers
+        first, end = numbers[after] + 1 if after else 0, numbers[last] + 1
+        if self._tell:
+            self._tell(f"acknowledged in {shard} to {last}", *self.shards[shard].keys[first:end])
+        if first < end:
+            self._check_applied(shard, first, end, "acknowledged")
 
     def _check_applied(self, shard: str, first: int, end: int, what: str) -> None:
-        records = self.shards[shard]
-        covered_to = self.covered_to
-        missing: dict[str, None] = {}
-        for index in range(first, end):
-            if records.created[index] >= covered_to and not self._is_applied(records, index):
-                missing[records.keys[index]] = None
+        missing = self._unapplied(shard, first, end)
         if missing:
-            numbers = list(records.numbers)
+            numbers = list(self.shards[shard].numbers)
             self.violate(
                 "lost", f"records {numbers[first]} to {numbers[end - 1]} of {shard} were {what}", *missing
             )
+
+    def _unapplied(self, shard: str, first: int, end: int) -> list[str]:
+        """Return the keys whose records from index ``first`` up to ``end`` are not at the destination."""
+        records = self.shards[shard]
+        covered_to = self.covered_to
+        return list(
+            dict.fromkeys(
+                records.keys[index]
+                for index in range(first, end)
+                if records.created[index] >= covered_to and not self._is_applied(records, index)
+            )
+        )
 
     @property
     def covered_to(self) -> float:
@@ -347,22 +407,37 @@ class Judge:
         if late:
             self.violate("reason", "the sealed run does not say that changes came too late", *late)
 
-    def check_changes(self, changes: int) -> None:
-        """Check the number of applied changes that the status of a ready run shows."""
-        at_most = sum(len(shard.keys) for shard in self.shards.values())
-        since = max(self.covered_to, 0.0)
-        until = self._now() - self._quiet
-        at_least = sum(
-            since <= created < until for shard in self.shards.values() for created in shard.created
-        )
-        if not at_least <= changes <= at_most:
+    def answered(self, status: Mapping[str, Any]) -> None:
+        """Control has answered an operator with the run's status (control.status.Status)."""
+        if status.get("blocked") and not status["reason"]:
+            self.violate("reason", "the status says that an operator must act, but not on what")
+        if status["phase"] != Phase.READY:
+            return
+        # Times of the status are those of a host whose clock may be wrong by a second.
+        since = float(status["phase_since"]) - self.quiet - CLOCK_SECONDS
+        covered_to = self.covered_to
+        made = [created for shard in self.shards.values() for created in shard.created]
+        at_least = sum(covered_to <= created < since for created in made)
+        if not at_least <= status["changes"] <= len(made):
             self.violate(
-                "counters", f"the status counts {changes} changes. The stream has {at_least} to {at_most}"
+                "counters",
+                f"the status counts {status['changes']} changes. The stream has {at_least} to {len(made)}",
             )
+        items = sum(items for _, items, _ in self._checkpoints.values())
+        if status["items"] != items:
+            self.violate("counters", f"the status counts {status['items']} items. The segments have {items}")
 
-    def raised(self, function: str, error: BaseException) -> None:
-        """A handler has raised an error."""
-        if isinstance(error, errors.NO_ANSWER):
+    def late(self, seconds: float) -> None:
+        """The run has not come as far as it should have in this time."""
+        run = self.run
+        is_at = f"{run.phase} since {self._now() - self.entered[run.phase]:.0f} s" if run else "not begun"
+        why = f": {run.reason}" if run and run.reason else ""
+        self.violate("progress", f"after {seconds:.0f} s of calm, the run is {is_at}{why}")
+
+    def ended(self, function: str, answer: Answer) -> None:
+        """An invocation has ended."""
+        error = answer.raised
+        if error is None or isinstance(error, errors.NO_ANSWER):
             return
         if isinstance(error, ClientError) and errors.is_transient(error):
             return

@@ -116,6 +116,11 @@ class EventSourceMapping:
     ----------
     give_up
         Called with a number of records that Lambda discards because they have expired.
+
+    Attributes
+    ----------
+    on_processed
+        Called with a shard, the sequence number up to which it was processed before, and the new one.
     """
 
     def __init__(
@@ -144,6 +149,7 @@ class EventSourceMapping:
         self.checkpoints: dict[str, str] = {}
         self.finished: dict[str, None] = {}
         self.pollers: dict[str, Poller] = {}
+        self.on_processed: list[Callable[[str, str, str], None]] = []
         self._history: dict[str, deque[str]] = {}
         self._enabled = False
         self._world = world
@@ -283,7 +289,10 @@ class EventSourceMapping:
         """Move the checkpoint behind what was processed; wait before a batch of which nothing was."""
         if applied:
             poller.failures = 0
+            before = poller.position
             self._move(poller, batch[:applied])
+            for note in self.on_processed:
+                note(poller.shard_id, before, poller.position)
         else:
             poller.failures += 1
             self._world.sleep(self._backoff(poller.failures))
@@ -336,7 +345,12 @@ class EventSourceMapping:
 
     def _wait(self, poller: Poller) -> None:
         """Wait for a record, and then for the poller's next poll."""
-        self._waiting[poller.shard_id] = poller
+        shard = self._stream.shard(poller.shard_id)
+        if shard is not None and shard.records and shard.records[-1].visible > self._world.now:
+            # A record was made before, and cannot be read yet.
+            self._world.call_at(shard.records[-1].visible, poller.wake.set)
+        else:
+            self._waiting[poller.shard_id] = poller
         poller.wake.wait()
         poller.wake = Event(self._world)
         self._world.sleep(self._world.random.uniform(0.0, _POLL_SECONDS))

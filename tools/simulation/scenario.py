@@ -1,0 +1,338 @@
+"""Scenarios: what happens in a run, drawn from a seed.
+
+Each scenario has a busy time, in which writers, operators and faults do what they do. In the calm that
+follows, all of it ends, and whatever was broken is put in order. From then on the run must become ready.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tools.simulation.behavior import StreamBehavior, TableBehavior
+from tools.simulation.capacity import Capacity
+from tools.simulation.deployment import Faults, Settings
+from tools.simulation.functions import LambdaFaults
+from tools.simulation.mapping import MappingFaults
+from tools.simulation.network import NetworkFaults
+from tools.simulation.schedule import ScheduleFaults
+from tools.simulation.states import StatesFaults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What the writers do at the source.
+
+    Attributes
+    ----------
+    items
+        Items of the table before anything else happens.
+    keys
+        Keys that writers use; at least as many as items.
+    changes
+        Number of writes in the busy time.
+    history_seconds, history_changes
+        Length of the time in which the stream is on before the copy exists, and the writes in it.
+    bursts
+        Share of the writes that come at the same moment as another one.
+    hot
+        Share of the writes that go to one key.
+    deletes, expiries, repeats
+        Share of the writes that delete, that TTL makes, and that change nothing.
+    rejected
+        Share of the items that the destination rejects until the calm begins.
+    large
+        Share of the items that are large, of up to ``large_bytes``.
+    late
+        Writes that go on after the run is ready, while it is sealed.
+    """
+
+    items: int = 40
+    keys: int = 60
+    changes: int = 150
+    history_seconds: float = 0.0
+    history_changes: int = 0
+    bursts: float = 0.3
+    hot: float = 0.1
+    deletes: float = 0.2
+    expiries: float = 0.05
+    repeats: float = 0.05
+    rejected: float = 0.0
+    large: float = 0.05
+    large_bytes: int = 3_000
+    late: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operators:
+    """What operators do in the busy time, at random moments.
+
+    Attributes
+    ----------
+    commands
+        Commands without regard to the phase: start, status, seal, redrive, dead-letters.
+    applies
+        Applies that change settings: new functions, another slice length, another batch size.
+    stops
+        How often the run is made to stop, as too many dead letters would, until an operator starts it again.
+    seal
+        An operator seals the run when it is ready.
+    """
+
+    commands: int = 0
+    applies: int = 0
+    stops: int = 0
+    seal: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A run's plan.
+
+    Attributes
+    ----------
+    busy_seconds
+        Length of the busy time, from the first apply.
+    bound_seconds
+        How long after the beginning of the calm the run must be ready.
+    capacity
+        Throughput of the destination's table. It stays as it is in the calm.
+    """
+
+    name: str
+    seed: int
+    traffic: Traffic = field(default_factory=Traffic)
+    operators: Operators = field(default_factory=Operators)
+    settings: Settings = field(default_factory=Settings)
+    faults: Faults = field(default_factory=Faults)
+    stream: StreamBehavior = field(default_factory=StreamBehavior)
+    source: TableBehavior = field(default_factory=TableBehavior)
+    destination: TableBehavior = field(default_factory=TableBehavior)
+    journal: TableBehavior = field(default_factory=TableBehavior)
+    capacity: Capacity = field(default_factory=Capacity)
+    busy_seconds: float = 60.0
+    bound_seconds: float = 600.0
+
+
+Change = Callable[[random.Random, Scenario], Scenario]
+
+
+def _calm(draw: random.Random, plan: Scenario) -> Scenario:
+    """Nothing goes wrong."""
+    return plan
+
+
+def _faults(draw: random.Random, plan: Scenario) -> Scenario:
+    """Everything may go wrong, in each run with other probabilities."""
+
+    def some(most: float) -> float:
+        """Return a probability up to ``most``; often none, and more often a small one."""
+        return most * draw.random() ** 3 if draw.random() < 0.6 else 0.0
+
+    def table() -> TableBehavior:
+        return TableBehavior(
+            unprocessed=some(0.3),
+            throttled=some(0.15),
+            short_page=some(0.5),
+            transaction_conflict=some(0.05),
+        )
+
+    network = NetworkFaults(
+        lost_request=some(0.03),
+        lost_answer=some(0.03),
+        late_request=some(0.03),
+        server_error=some(0.05),
+        slow=some(0.1),
+    )
+    functions = LambdaFaults(
+        killed=some(0.2),
+        abandoned=some(0.1),
+        stalled=some(0.3),
+        refused=some(0.05),
+        duplicated=some(0.2),
+        dropped=some(0.2),
+        longest_stall=draw.choice([20.0, 60.0]),
+    )
+    mapping = MappingFaults(
+        duplicated=some(0.2), gives_up=some(0.3), falls_back=some(0.2), recut=some(0.5), late=some(1.0)
+    )
+    schedule = ScheduleFaults(late=some(0.3), duplicated=some(0.3), missed=some(0.3))
+    return replace(
+        plan,
+        faults=Faults(
+            functions,
+            network,
+            mapping,
+            StatesFaults(aborted=some(0.3)),
+            schedule,
+            others=draw.choice([0.0, 0.0, 0.9]),
+            new_role=draw.choice([0.0, 0.0, 30.0]),
+        ),
+        source=table(),
+        destination=table(),
+        journal=replace(table(), short_page=0.0),
+        stream=_lively(draw, plan.stream),
+    )
+
+
+def _lively(draw: random.Random, stream: StreamBehavior) -> StreamBehavior:
+    """Let shards end within a minute or two."""
+    if draw.random() < 0.4:
+        return stream
+    return replace(stream, shard_life=(20.0, 120.0), split=0.5)
+
+
+def _restarts(draw: random.Random, plan: Scenario) -> Scenario:
+    """Functions die, stand still and are given up all the time."""
+    plan = _faults(draw, plan)
+    functions = replace(plan.faults.lambda_, killed=0.2, stalled=0.2, abandoned=0.1)
+    return replace(plan, faults=replace(plan.faults, lambda_=functions))
+
+
+def _operators(draw: random.Random, plan: Scenario) -> Scenario:
+    """Operators send commands at any time, apply again and change settings."""
+    plan = draw.choice([_calm, _faults])(draw, plan)
+    return replace(
+        plan,
+        settings=replace(plan.settings, start_on_apply=draw.random() < 0.5),
+        traffic=replace(plan.traffic, rejected=draw.choice([0.0, 0.05]), late=draw.randrange(20)),
+        operators=Operators(commands=draw.randint(3, 12), applies=draw.randrange(3), stops=draw.randrange(3)),
+    )
+
+
+def _letters(draw: random.Random, plan: Scenario) -> Scenario:
+    """The destination rejects items."""
+    plan = draw.choice([_calm, _faults])(draw, plan)
+    return replace(
+        plan,
+        traffic=replace(plan.traffic, rejected=draw.choice([0.05, 0.15]), hot=0.3),
+        operators=replace(plan.operators, commands=draw.randrange(4), stops=draw.randrange(2)),
+    )
+
+
+def _clocks(draw: random.Random, plan: Scenario) -> Scenario:
+    """The clocks of hosts differ, and some hosts stand still."""
+    plan = draw.choice([_calm, _faults])(draw, plan)
+    functions = replace(plan.faults.lambda_, skew=1.0, stalled=0.1)
+    return replace(plan, faults=replace(plan.faults, lambda_=functions))
+
+
+def _history(draw: random.Random, plan: Scenario) -> Scenario:
+    """The stream was on for a day before the copy, so that its first records expire while it is copied."""
+    stream = plan.stream
+    # Shards that end every minute would be thousands after a day.
+    plan = replace(draw.choice([_calm, _faults])(draw, plan), stream=stream)
+    traffic = replace(
+        plan.traffic,
+        history_seconds=86_400.0 + draw.choice([-3_600.0, -60.0, 0.0, 600.0, 20_000.0]),
+        history_changes=draw.randint(20, 120),
+        hot=0.3,
+    )
+    return replace(plan, traffic=traffic)
+
+
+def _slow(draw: random.Random, plan: Scenario) -> Scenario:
+    """The destination takes few writes."""
+    units = draw.choice([5.0, 20.0, 60.0, 200.0])
+    return replace(
+        plan,
+        capacity=Capacity(write=units, read=1_000.0),
+        traffic=replace(plan.traffic, large=0.3, large_bytes=draw.choice([3_000, 30_000])),
+        bound_seconds=3_600.0,
+    )
+
+
+def _size(draw: random.Random, plan: Scenario) -> Scenario:
+    """The table has a thousand shards."""
+    return replace(
+        plan,
+        stream=replace(plan.stream, shards=1_000, ancestors=6),
+        traffic=replace(plan.traffic, items=2_000, keys=3_000, changes=2_000),
+        bound_seconds=1_200.0,
+    )
+
+
+SCENARIOS: dict[str, Change] = {
+    "calm": _calm,
+    "faults": _faults,
+    "restarts": _restarts,
+    "operators": _operators,
+    "letters": _letters,
+    "clocks": _clocks,
+    "history": _history,
+    "slow": _slow,
+    "size": _size,
+}
+"""The named scenarios, each as the changes that it makes to a plan without faults."""
+
+MIX = {
+    "calm": 4,
+    "faults": 36,
+    "restarts": 14,
+    "operators": 14,
+    "letters": 14,
+    "clocks": 6,
+    "history": 8,
+    "slow": 4,
+}
+"""How often each scenario is drawn where none is named. The scenario of size takes too long for that."""
+
+
+def plan(seed: int, name: str = "", shards: int | None = None, seconds: float | None = None) -> Scenario:
+    """Return the scenario of a seed.
+
+    Parameters
+    ----------
+    name
+        Scenario to use; empty to draw one.
+    shards
+        Open shards at the beginning, in place of the scenario's.
+    seconds
+        Length of the busy time in place of the scenario's. Writes are as frequent as there.
+
+    Raises
+    ------
+    KeyError
+        There is no scenario of this name.
+    """
+    draw = random.Random(f"scenario {seed}")
+    drawn = draw.choices(list(MIX), weights=list(MIX.values()))[0]
+    name = name or drawn
+    scenario = SCENARIOS[name](draw, _plain(draw, name, seed))
+    if shards is not None:
+        scenario = replace(scenario, stream=replace(scenario.stream, shards=shards))
+    if seconds is not None:
+        changes = round(scenario.traffic.changes * seconds / scenario.busy_seconds)
+        scenario = replace(scenario, busy_seconds=seconds, traffic=replace(scenario.traffic, changes=changes))
+    return scenario
+
+
+def _plain(draw: random.Random, name: str, seed: int) -> Scenario:
+    items = draw.choice([0, 5, 30, 60, 120])
+    shards = draw.choice([1, 1, 2, 2, 3, 4, 8])
+    return Scenario(
+        name=name,
+        seed=seed,
+        traffic=Traffic(
+            items=items,
+            keys=items + draw.choice([5, 20, 40]),
+            changes=draw.choice([0, 30, 100, 200]),
+            bursts=draw.choice([0.0, 0.3, 0.9]),
+            hot=draw.choice([0.0, 0.1, 0.5]),
+            deletes=draw.choice([0.0, 0.2, 0.4]),
+        ),
+        stream=StreamBehavior(shards=shards, late_record=0.05, late_record_seconds=3.0),
+        operators=Operators(seal=draw.random() < 0.6),
+        settings=Settings(
+            segments=draw.choice([1, 2, 4]),
+            concurrency=draw.choice([1, 2, 4]),
+            slice_seconds=draw.choice([8, 20, 600]),
+            drained_after_seconds=draw.choice([5, 10]),
+            batch_size=draw.choice([5, 20, 100]),
+            batching_window_seconds=draw.choice([0, 1]),
+            backfill_timeout=60,
+            replicator_timeout=40,
+        ),
+        busy_seconds=draw.choice([20.0, 40.0, 80.0]),
+    )

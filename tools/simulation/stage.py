@@ -1,0 +1,143 @@
+"""One run: builds the tables and the copy of a scenario, and lets everything happen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from tablecopy.journal.run import Phase
+from tools.simulation.behavior import TableBehavior
+from tools.simulation.commands import Operator
+from tools.simulation.deployment import DESTINATION, JOURNAL, SOURCE, Deployment, Faults
+from tools.simulation.functions import LambdaFaults
+from tools.simulation.judge import Judge
+from tools.simulation.report import Report
+from tools.simulation.scenario import Scenario
+from tools.simulation.scheduler import START, World
+from tools.simulation.watch import DestinationWatch, JournalWatch, SourceWatch, StreamWatch
+from tools.simulation.writers import Writers
+
+_READY = (Phase.READY, Phase.SEALING, Phase.SEALED)
+
+_LONG_LIFE = (80_000.0, 90_000.0)
+
+_LATE_SECONDS = 20.0
+
+# Within this time after the run is ready, it is sealed if an operator asks for it and no one writes.
+_SEAL_SECONDS = 300.0
+
+# What arrives within this time after the end would break a rule.
+_AFTER_SECONDS = 60.0
+
+
+class Stage:
+    """A scenario's tables, copy, writers and operators.
+
+    Attributes
+    ----------
+    world, judge
+        The run's virtual time, and what it has broken.
+    """
+
+    def __init__(self, plan: Scenario, report: Report | None = None) -> None:
+        self.plan = plan
+        self.world = World(plan.seed)
+        world = self.world
+        if report is not None:
+            report.now = lambda: world.now
+        self.judge = Judge(
+            lambda: world.now,
+            plan.settings.drained_after_seconds,
+            report.happened if report is not None else None,
+        )
+        self.copy = copy = Deployment(
+            world,
+            plan.settings,
+            plan.faults,
+            replace(SOURCE, behavior=plan.source, stream_behavior=plan.stream),
+            replace(DESTINATION, behavior=plan.destination, capacity=plan.capacity),
+            replace(JOURNAL, behavior=plan.journal),
+        )
+        copy.schedule.enabled = False
+        copy.lambda_.on_end.append(self.judge.ended)
+        copy.mapping.on_processed.append(self.judge.acknowledged)
+        StreamWatch(copy.source, self.judge)
+        JournalWatch(copy.journal, self.judge)
+        copy.account.source = SourceWatch(copy.source_account, self.judge)
+        self._watched = DestinationWatch(copy.destination_account, copy.destination, self.judge)
+        copy.account.destination = self._watched
+        self.writers = Writers(world, copy.source, plan.traffic, plan.seed)
+        self.operator = Operator(world, copy, self.judge, plan.operators, plan.seed)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of virtual time that have passed."""
+        return self.world.now - START
+
+    def play(self) -> None:
+        """Let the run happen to its end."""
+        plan, world = self.plan, self.world
+        self.writers.fill()
+        if plan.traffic.history_seconds:
+            self.writers.begin(plan.traffic.history_changes, plan.traffic.history_seconds)
+            world.run(world.now + plan.traffic.history_seconds)
+        self._be_busy()
+        self._calm_down()
+        if self._becomes_ready() and plan.operators.seal:
+            self._is_sealed()
+        world.run(world.now + _AFTER_SECONDS)
+        world.end()
+
+    def _be_busy(self) -> None:
+        plan, world = self.plan, self.world
+        self.copy.schedule.enabled = True
+        self.operator.spawn(self.operator.watch)
+        self._watched.rejects = True
+        self.writers.begin(plan.traffic.changes, plan.busy_seconds)
+        self.operator.busy(plan.busy_seconds)
+        for _ in range(plan.operators.stops):
+            world.call_later(world.random.uniform(0, plan.busy_seconds), self._stop_the_run)
+        world.run(world.now + plan.busy_seconds)
+
+    def _stop_the_run(self) -> None:
+        """Let the run stop as if a thousand dead letters more were open."""
+        body = self.copy.journal.get(("run", "state"))
+        if body is not None:
+            item = msgspec.json.decode(body)
+            item["dead_letter_limit"] = {"N": "0"}
+            item["version"] = {"N": str(int(item["version"]["N"]) + 1)}
+            self.copy.journal.put(msgspec.json.encode(item))
+
+    def _calm_down(self) -> None:
+        """Let nothing go wrong any more, and put in order what was broken."""
+        copy = self.copy
+        copy.set_faults(Faults(lambda_=LambdaFaults(skew=self.plan.faults.lambda_.skew)))
+        for table in (copy.source, copy.destination, copy.journal):
+            table.behavior = TableBehavior()
+        stream = copy.source.stream
+        assert stream is not None
+        # A shard that is open may still end once.
+        stream.behavior = replace(stream.behavior, shard_life=_LONG_LIFE)
+        self._watched.rejects = False
+        self.operator.calm()
+
+    def _becomes_ready(self) -> bool:
+        """Let time pass until the run is ready. Returns whether it is, and so may be sealed."""
+        judge, world = self.judge, self.world
+        began = world.now
+        world.run(began + self.plan.bound_seconds, lambda: self._is_in(*_READY) or bool(judge.violations))
+        if not self._is_in(*_READY) and not judge.violations:
+            judge.late(self.plan.bound_seconds)
+        return self._is_in(Phase.READY)
+
+    def _is_sealed(self) -> None:
+        """Let an operator seal the run, while someone may still write."""
+        judge, world, traffic = self.judge, self.world, self.plan.traffic
+        self.writers.begin(traffic.late, _LATE_SECONDS)
+        world.run(world.now + _SEAL_SECONDS, lambda: self._is_in(Phase.SEALED) or bool(judge.violations))
+        if not self._is_in(Phase.SEALED) and not judge.violations:
+            judge.late(_SEAL_SECONDS)
+
+    def _is_in(self, *phases: Phase) -> bool:
+        return self.judge.run is not None and self.judge.run.phase in phases
