@@ -13,7 +13,7 @@ from tablecopy.data.slices import SliceGuard, SliceMonitor, WorkerResult
 from tablecopy.data.writer import BatchWriter, Rejected
 from tablecopy.dynamodb.client import DynamoDB, Json, encode
 from tablecopy.dynamodb.requests import delete, item_of, key_of, key_token, put
-from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetter, DeadLetters, Origin
+from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetter, DeadLetters, Origin, name
 from tablecopy.metrics import log
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import read_usage
@@ -135,5 +135,6 @@ class Redrive:
             )
             self._letters.put(again)
             return False
-        self._letters.settle(letter.token)
+        # One that was replaced since it was read stays.
+        self._letters.settle(name(letter.token), letter.version)
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tablecopy.clock import Machine
@@ -11,15 +11,15 @@ from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory, 
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import delete, key_token, put
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches, batch_name
-from tablecopy.journal.dead_letters import DeadLetters, Origin, name
+from tablecopy.journal.dead_letters import DeadLetters, KnownDeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, LeaseTaken, UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Run, RunRecord
 from tablecopy.metrics import log
 from tablecopy.metrics.definitions import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
 from tablecopy.metrics.log import MetricsBuffer
 
-# The run, the applied batch and the dead letters are read from the journal at the same time.
-_READERS = 3
+# The run and the applied batch are read from the journal at the same time.
+_READERS = 2
 
 
 class UnusableRecord(Exception):
@@ -98,6 +98,7 @@ class Replicator:
         self._leases = leases
         self._batches = batches
         self._letters = letters
+        self._known_letters = KnownDeadLetters(letters)
         self._writer_for = writer_for
         self._metrics = metrics
         self._machine = machine
@@ -123,16 +124,15 @@ class Replicator:
     def _apply(self, records: Sequence[Json], deadline: float) -> int:
         """Return how many records, counted from the first one, have been applied."""
         with self._machine.pool(_READERS) as reading:
-            run = reading.submit(self._run.read)
+            reading_run = reading.submit(self._run.read)
             before = reading.submit(self._batches.get, _name(records[0]))
-            letters = reading.submit(self._letters.names)
             changes = coalesce(records)
-        _check_replicating(run.result(), records)
+        run = _check_replicating(reading_run.result(), records)
         # This invocation may be late: another one may have applied its batch, and later batches as well.
         earlier = before.result()
         if earlier is not None:
             return self._applied_before(records, earlier)
-        unwritten = self._write(records, changes, letters.result(), deadline)
+        unwritten = self._write(records, changes, self._known_letters.versions(run.letters), deadline)
         applied = _applied(records, changes, unwritten)
         # Save it before the lease is released: from then on, control and later deliveries rely on it.
         if applied:
@@ -150,7 +150,7 @@ class Replicator:
         return sum(int(_sequence_number(record)) <= int(batch.last) for record in records)
 
     def _write(
-        self, records: Sequence[Json], changes: Sequence[Change], letters: set[str], deadline: float
+        self, records: Sequence[Json], changes: Sequence[Change], letters: Mapping[str, int], deadline: float
     ) -> set[str]:
         """Write everything that can be written; return the tokens of the keys that are not written."""
         by_request = {change.request: change for change in changes}
@@ -168,11 +168,11 @@ class Replicator:
         if letters:
             for token in {change.token for change in changes} - unwritten - sink.tokens:
                 if name(token) in letters:
-                    self._letters.settle(token)
+                    self._known_letters.settle(name(token))
         return unwritten
 
 
-def _check_replicating(run: Run | None, records: Sequence[Json]) -> None:
+def _check_replicating(run: Run | None, records: Sequence[Json]) -> Run:
     phase = run.phase if run else "none"
     if run is None or run.phase not in REPLICATING:
         raise NotReplicating(f'the run is in phase "{phase}"; these records are applied later')
@@ -180,6 +180,7 @@ def _check_replicating(run: Run | None, records: Sequence[Json]) -> None:
         raise NotReplicating(
             f"these records do not come from the stream that this run replays ({run.stream_arn})"
         )
+    return run
 
 
 def _applied(records: Sequence[Json], changes: Sequence[Change], unwritten: set[str]) -> Sequence[Json]:

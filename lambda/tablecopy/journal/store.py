@@ -210,26 +210,30 @@ class Store:
             return None
         return updated
 
-    def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
+    def delete(
+        self,
+        pk: str,
+        sk: str,
+        *,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> None:
         """Remove the item. Raises Conflict if ``condition`` does not hold."""
-        self._conditional("delete_item", {"Key": {"pk": text(pk), "sk": text(sk)}}, condition, values, None)
+        key = {"pk": text(pk), "sk": text(sk)}
+        self._conditional("delete_item", {"Key": key}, condition, values, names)
 
     def count(self, pk: str) -> int:
         """Return the number of items in a partition."""
         request = self._partition(pk) | {"Select": "COUNT"}
         return sum(page["Count"] for page in self._query_pages(request))
 
-    def names(self, pk: str) -> set[str]:
-        """Return the sort keys of a partition."""
-        request = self._partition(pk) | {"ProjectionExpression": "sk"}
-        return {item["sk"]["S"] for page in self._query_pages(request) for item in page["Items"]}
-
-    def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
-        """Yield the items of a partition by sort key, from ``first`` to ``last`` if given."""
+    def query(self, pk: str, *, only: Sequence[str] = ()) -> Iterator[Json]:
+        """Yield the items of a partition by sort key, with all attributes or ``only`` these."""
         request = self._partition(pk)
-        if first is not None and last is not None:
-            request["KeyConditionExpression"] += " AND sk BETWEEN :first AND :last"
-            request["ExpressionAttributeValues"].update({":first": text(first), ":last": text(last)})
+        if only:
+            names = {f"#a{index}": attribute for index, attribute in enumerate(only)}
+            request |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
         for page in self._query_pages(request):
             yield from page["Items"]
 

@@ -533,21 +533,24 @@ class MemoryStore(Store):
         item.update(changed)
         return changed
 
-    def delete(self, pk: str, sk: str, *, condition: str | None = None, values: Json | None = None) -> None:
-        self._check(pk, sk, condition, values or {}, {})
+    def delete(
+        self,
+        pk: str,
+        sk: str,
+        *,
+        condition: str | None = None,
+        values: Json | None = None,
+        names: dict[str, str] | None = None,
+    ) -> None:
+        self._check(pk, sk, condition, values or {}, names or {})
         self.partitions.get(pk, {}).pop(sk, None)
 
     def count(self, pk: str) -> int:
         return len(self.partitions.get(pk, {}))
 
-    def names(self, pk: str) -> set[str]:
-        return set(self.partitions.get(pk, {}))
-
-    def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
+    def query(self, pk: str, *, only: Sequence[str] = ()) -> Iterator[Json]:
         partition = self.partitions.get(pk, {})
-        if first is None or last is None:
-            return iter([partition[sk] for sk in sorted(partition)])
-        return iter([partition[sk] for sk in sorted(sk for sk in partition if first <= sk <= last)])
+        return iter([partition[sk] for sk in sorted(partition)])
 
     def _check(self, pk: str, sk: str, condition: str | None, values: Json, names: dict[str, str]) -> None:
         """Evaluates the few forms of conditions that the journal has."""

@@ -238,6 +238,7 @@ class TestRedrive:
 
 class TestLetters:
     def test_they_are_listed_without_their_items(self, scene: Scene) -> None:
+        scene.commands.begin()
         assert scene.commands.dead_letters() == {"count": 0, "dead_letters": []}
         scene.letters.put(letter("a"))
         answer = scene.commands.dead_letters()
@@ -251,6 +252,7 @@ class TestLetters:
         }
 
     def test_their_items_are_told_on_request_as_far_as_an_answer_has_room(self, scene: Scene) -> None:
+        scene.commands.begin()
         for index in range(9):
             scene.letters.put(letter(f"{index}", size=290_000))
         told = scene.commands.dead_letters(values=True)["dead_letters"]
@@ -261,6 +263,7 @@ class TestLetters:
 
     def test_a_thousand_are_told_and_all_are_counted(self, clock: FakeClock) -> None:
         many = Scene(MemoryStore(), clock)
+        many.commands.begin()
         for index in range(1_001):
             many.letters.put(letter(f"{index}"))
         answer = many.commands.dead_letters()

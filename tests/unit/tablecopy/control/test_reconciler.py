@@ -26,7 +26,7 @@ from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
-from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
+from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -510,13 +510,13 @@ class TestRedrive:
     @pytest.fixture
     def refused(self, scene: Scene) -> Scene:
         scene.finish_segments()
-        scene.letters.put(dead(1))
         scene.at(Phase.DRAINING, slice=1)
+        scene.letters.put(dead(1))
         return scene
 
     def settle(self, scene: Scene) -> None:
         for letter in scene.letters.read_all():
-            scene.letters.settle(letter.token)
+            scene.letters.settle(name(letter.token), letter.version)
 
     def until(self, scene: Scene, *phases: Phase) -> None:
         for phase in phases:
@@ -566,8 +566,8 @@ class TestRedrive:
         assert refused.now().phase is Phase.READY
 
     def test_it_goes_along_with_the_segments_that_are_left(self, scene: Scene) -> None:
-        scene.letters.put(dead(1))
         scene.at(Phase.DRAINING)
+        scene.letters.put(dead(1))
         scene.commands.redrive()
         self.until(scene, Phase.PAUSING, Phase.SLICE)
         scene.step()
@@ -575,8 +575,8 @@ class TestRedrive:
         assert json.loads(given)["segments"] == ["letters", 0, 1]
 
     def test_one_asked_for_within_a_slice_waits_for_the_next(self, scene: Scene) -> None:
-        scene.letters.put(dead(1))
         scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.letters.put(dead(1))
         scene.commands.redrive()
         scene.step()
         [given] = scene.states.executions.values()
@@ -702,15 +702,15 @@ class TestReadyAndSealing:
 
     def test_a_shard_that_is_listed_late_puts_ready_off(self, scene: Scene) -> None:
         scene.finish_segments()
-        scene.letters.put(dead(1))
         scene.at(Phase.DRAINING)
+        scene.letters.put(dead(1))
         scene.step_for(DRAINED_AFTER)
         scene.streams.shards["a"].closed = True
         # Asked for its children DynamoDB knows none yet.
         scene.step_for(3)
         scene.streams.shards["b"] = FakeShard(parent="a")
         scene.write(1, shard="b")
-        scene.letters.settle("1")
+        scene.letters.settle(name("1"), 1)
         scene.step_for(3)
         assert scene.now().phase is Phase.DRAINING
 

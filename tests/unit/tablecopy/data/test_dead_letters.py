@@ -12,8 +12,9 @@ from tablecopy.data.writer import Rejected
 from tablecopy.dynamodb.client import encode
 from tablecopy.dynamodb.requests import delete, key_token, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
+from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import FakeClock, MemoryStore
+from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore
 
 ITEM = {"v": {"S": "secret"}, "sk": {"N": "1"}, "pk": {"S": "a"}}
 KEY = {"pk": {"S": "a"}, "sk": {"N": "1"}}
@@ -22,6 +23,11 @@ GONE = {"pk": {"S": "gone"}, "sk": {"N": "2"}}
 
 @pytest.fixture
 def letters(store: Store, clock: FakeClock) -> DeadLetters:
+    return begun(store, clock)
+
+
+def begun(store: Store, clock: FakeClock) -> DeadLetters:
+    RunRecord(store).create(Run("run", "arn:stream", 4, NOON, Phase.DRAINING, NOON))
     return DeadLetters(store, clock)
 
 
@@ -54,7 +60,7 @@ def test_a_lone_surrogate_is_kept(clock: FakeClock) -> None:
     item = {"pk": {"S": "\ud800"}, "sk": {"N": "1"}, "v": {"S": "a\udc00"}}
     # In memory, because moto cannot answer with it.
     store = MemoryStore()
-    letters = DeadLetters(store, clock)
+    letters = begun(store, clock)
     DeadLetterSink(letters, Origin.STREAM, ["pk", "sk"]).put(refused(put(encode(item))))
     [letter] = letters.read_all()
     assert letter.key == {"pk": {"S": "\ud800"}, "sk": {"N": "1"}}

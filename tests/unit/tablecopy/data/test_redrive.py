@@ -113,6 +113,15 @@ def test_what_the_source_no_longer_holds_is_deleted(store: Store) -> None:
     assert scene.open() == set()
 
 
+def test_a_letter_that_was_replaced_since_it_was_read_stays(store: Store) -> None:
+    scene = Scene(store, [item("a")], ["a"])
+    [letter] = scene.letters.read_all()
+    scene.destination.on_call = lambda: scene.letters.put(letter)
+    assert scene.settle() is WorkerResult.DONE
+    assert scene.copied() == [item("a")]
+    assert scene.open() == {"a"}
+
+
 def test_what_is_refused_again_stays_with_one_attempt_more(store: Store) -> None:
     scene = Scene(store, [item("a"), item("b")], ["a", "b"])
     scene.destination.refuses = {token("a")}

@@ -21,7 +21,7 @@ from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
-from tablecopy.journal.leases import REPLICATOR, Leases
+from tablecopy.journal.leases import REPLICATOR, Leases, UnsettledWrite
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
 from tablecopy.metrics.log import MetricsBuffer
@@ -232,6 +232,7 @@ class TestLetters:
             first_seen=letter.first_seen,
             last_seen=letter.last_seen,
             attempts=1,
+            version=1,
         )
 
     def test_a_letter_names_the_last_change_of_its_key(self, scene: Scene) -> None:
@@ -272,6 +273,40 @@ class TestLetters:
         scene.apply([record(1, "a", {"N": "2"})])
         scene.destination.refuses = set()
         scene.apply([record(0, "a", {"N": "1"})])
+        assert scene.letters.count() == 1
+
+    def test_letters_are_read_only_when_there_is_a_new_one(self, scene: Scene) -> None:
+        reads: list[int] = []
+
+        class Counting(DeadLetters):
+            def versions(self) -> dict[str, int]:
+                reads.append(scene.invocations)
+                return super().versions()
+
+        scene.letters = Counting(scene.letters._store, scene.clock)
+        kept = scene.replicator()
+        scene.replicator = lambda: kept  # type: ignore[method-assign]
+        scene.apply([record(0, "a", {"N": "1"})])
+        assert reads == []
+        scene.destination.refuses = {token("b")}
+        scene.apply([record(1, "b", {"N": "1"})])
+        assert reads == []
+        scene.destination.refuses = set()
+        for index in range(2, 5):
+            scene.apply([record(index, "a", {"N": "1"})])
+        assert reads == [3]
+        scene.apply([record(5, "b", {"N": "1"})])
+        assert reads == [3]
+        assert scene.letters.count() == 0
+
+    def test_a_letter_that_was_replaced_in_between_stays(self, scene: Scene) -> None:
+        scene.destination.refuses = {token("a")}
+        scene.apply([record(0, "a", {"N": "1"})])
+        [letter] = scene.letters.read_all()
+        scene.destination.refuses = set()
+        # Another function is refused once more after this one has read the letters.
+        scene.destination.on_call = lambda: scene.letters.put(letter)
+        scene.apply([record(1, "a", {"N": "2"})])
         assert scene.letters.count() == 1
 
     def test_the_letter_is_there_before_the_batch_is_marked(self, scene: Scene) -> None:
@@ -359,6 +394,23 @@ class TestFencing:
             assert scene.apply(records(3)) == sequence_number(0)
             assert scene.destination.calls == []
             assert len(scene.leases.alive(REPLICATOR)) == 1
+
+    def test_an_applied_batch_whose_record_may_still_be_written_keeps_its_lease(self, scene: Scene) -> None:
+        class Silent(AppliedBatches):
+            def put(self, batch: AppliedBatch, names: Sequence[str]) -> None:
+                raise UnsettledWrite
+
+        scene.marks = Silent(scene.leases._store, scene.clock)
+        assert scene.apply(records(3)) == sequence_number(0)
+        assert scene.leases.alive(REPLICATOR) == [f"replicator#{name_of(sequence_number(0))}"]
+        # Who comes too early is refused.
+        assert scene.apply(records(3)) == sequence_number(0)
+
+    def test_a_batch_of_another_shard_with_the_same_number_is_another_batch(self, scene: Scene) -> None:
+        scene.apply(records(3))
+        others = [{**record(index, f"o{index}", {"N": "1"}), "eventID": f"o{index}"} for index in range(3)]
+        assert scene.apply(others) is None
+        assert value(scene, "o2") == {"N": "1"}
 
     def test_a_lost_answer_is_waited_out_before_the_lease_ends(self, scene: Scene) -> None:
         scene.destination.faults = [lose_answer]

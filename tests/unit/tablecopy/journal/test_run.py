@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
-from tablecopy.journal.store import Store
+from tablecopy.journal.store import Conflict, Store
 from tests.unit.tablecopy.fakes import NOON
 
 RUN = Run("run", "arn:stream", 4, NOON, Phase.PREFLIGHT, NOON)
@@ -118,3 +118,25 @@ def test_enter_notes_the_moment() -> None:
 
 def test_the_replicator_writes_in_two_phases_only() -> None:
     assert {Phase.DRAINING, Phase.READY} == REPLICATING
+
+
+def test_each_note_of_a_dead_letter_has_a_number_of_its_own(record: RunRecord) -> None:
+    record.create(RUN)
+    assert [record.note_dead_letter() for _ in range(3)] == [1, 2, 3]
+    assert record.read() == replace(RUN, letters=3)
+
+
+def test_notes_of_dead_letters_and_phases_do_not_hinder_each_other(record: RunRecord) -> None:
+    record.create(RUN)
+    record.note_dead_letter()
+    saved = record.save(replace(RUN, reason="stopped"))
+    assert saved is not None
+    record.note_dead_letter()
+    assert record.save(replace(saved, reason="started")) is not None
+    assert record.read() == replace(RUN, reason="started", version=2, letters=2)
+
+
+def test_no_dead_letter_is_noted_where_there_is_no_run(record: RunRecord) -> None:
+    with pytest.raises(Conflict):
+        record.note_dead_letter()
+    assert record.read() is None

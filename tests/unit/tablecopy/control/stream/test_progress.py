@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
@@ -469,9 +469,9 @@ class TestListing:
         class Counting(MemoryStore):
             queries = 0
 
-            def query(self, pk: str, *, first: str | None = None, last: str | None = None) -> Iterator[Json]:
+            def query(self, pk: str, *, only: Sequence[str] = ()) -> Iterator[Json]:
                 self.queries += pk == "shard"
-                return super().query(pk, first=first, last=last)
+                return super().query(pk, only=only)
 
         store = Counting()
         scene = Scene(store, clock)
