@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -101,7 +102,9 @@ def test_every_placeholder_must_be_used() -> None:
 
 def updated(expression: str, item: Json, **values: Json) -> Json:
     given: Any = {f":{name}": value for name, value in values.items()}
-    return update(expression).apply(Scope(item, {"#n": "n"}, given))
+    changed = copy.deepcopy(item)
+    update(expression).apply(Scope(item, {"#n": "n"}, given), changed)
+    return changed
 
 
 @pytest.mark.parametrize(

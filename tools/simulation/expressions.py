@@ -6,7 +6,6 @@ Sources: Developer Guide, "Condition and filter expressions, operators, and func
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -85,12 +84,10 @@ class Update:
     paths: tuple[AttributePath, ...]
     changes: tuple[Change, ...]
 
-    def apply(self, scope: Scope) -> Document:
-        """Return the item as the expression changes it. All operands are read from the item before it."""
-        changed = copy.deepcopy(scope.item)
+    def apply(self, scope: Scope, changed: Document) -> None:
+        """Change ``changed``, a copy of the item from which all operands are read."""
         for change in self.changes:
             change(scope, changed)
-        return changed
 
 
 @dataclass(frozen=True)

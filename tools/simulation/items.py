@@ -195,8 +195,9 @@ class Schema:
             It is not a key of this table.
         """
         values = _decode(self._keys, body)
-        key = tuple(self._plain_key(values, *reader) for reader in self._readers)
-        self._check_key_size(key)
+        key = tuple([self._plain_key(values, *reader) for reader in self._readers])
+        if len(body) > SORT_KEY_BYTES:
+            self._check_key_size(key)
         return key
 
     def key_json(self, key: Key) -> bytes:
@@ -232,7 +233,7 @@ class Schema:
         scalar = value.scalar(kind) if value is not None else None
         if scalar is None:
             raise invalid("The provided key element does not match the schema")
-        if scalar in _EMPTY:
+        if not scalar and scalar in _EMPTY:
             raise _empty_key(name)
         return scalar
 

@@ -40,8 +40,11 @@ def get_item(table_of: TableOf, request: GetItem) -> bytes:
     table = table_of(request.table_name)
     key = table.schema.key_of(bytes(request.key))
     [item] = _read(table, [key], request.consistent_read)
+    units = _charge(table, key, item, request.consistent_read)
+    if request.return_consumed_capacity == "NONE" and not request.projection_expression:
+        return b"{}" if item is None else b'{"Item":%s}' % item.body
     consumed = Consumed(table, request.return_consumed_capacity)
-    consumed.add(_charge(table, key, item, request.consistent_read))
+    consumed.add(units)
     body = b""
     if item is not None:
         body = _projected(item, request.projection_expression, request.expression_attribute_names)
@@ -166,13 +169,10 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
     last: Item | None = None
     more = False
     test = condition(request.filter_expression) if request.filter_expression else None
-    used = [] if test is None else [test.placeholders]
-    if keys:
-        used.append(key_condition(keys).placeholders)
-    if request.projection_expression:
-        used.append(projection(request.projection_expression).placeholders)
     names, values = request.expression_attribute_names, request.expression_attribute_values
-    check_placeholders(used, names, values)
+    if names or values:
+        _check_placeholders(request, keys)
+    whole = not request.projection_expression
     for item in items:
         if last is None:
             hash_ = item.hash
@@ -180,7 +180,9 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
         count += 1
         last = item
         if test is None or test.test(Scope(item.document, names, values)):
-            matching.append(_projected(item, request.projection_expression, names, checked=True))
+            matching.append(
+                item.body if whole else _projected(item, request.projection_expression, names, checked=True)
+            )
         # At the limit there may be more, even if there is nothing.
         more = count == limit or size >= PAGE_BYTES
         if more:
@@ -201,6 +203,17 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
             ("ScannedCount", b"%d" % count),
         ]
     )
+
+
+def _check_placeholders(request: Page, keys: str) -> None:
+    used = []
+    if request.filter_expression:
+        used.append(condition(request.filter_expression).placeholders)
+    if keys:
+        used.append(key_condition(keys).placeholders)
+    if request.projection_expression:
+        used.append(projection(request.projection_expression).placeholders)
+    check_placeholders(used, request.expression_attribute_names, request.expression_attribute_values)
 
 
 def _matching(table: Table, request: Query) -> tuple[Any, list[Any] | None, int, int]:

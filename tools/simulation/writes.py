@@ -14,7 +14,7 @@ import msgspec
 from tools.simulation.answers import Consumed, answer, array
 from tools.simulation.attributes import Key, Value, invalid
 from tools.simulation.errors import ServiceError
-from tools.simulation.expressions import Scope, check_placeholders, condition, update
+from tools.simulation.expressions import Document, Scope, check_placeholders, condition, update
 from tools.simulation.items import Item
 from tools.simulation.requests import (
     BatchWriteItem,
@@ -257,9 +257,11 @@ def _plan(table_of: TableOf, request: Write) -> Planned:
 
 
 def _updated(table: Table, request: UpdateItem, key: Key, old: Item | None) -> Item:
-    before = old.document if old is not None else msgspec.json.decode(table.schema.key_json(key))
+    body = old.body if old is not None else table.schema.key_json(key)
     if not request.update_expression:
-        return table.schema.item(msgspec.json.encode(before))
+        return table.schema.item(body)
+    before: Document = msgspec.json.decode(body)
+    changed: Document = msgspec.json.decode(body)
     parsed = update(request.update_expression)
     scope = Scope(before, request.expression_attribute_names, request.expression_attribute_values)
     for path in parsed.paths:
@@ -268,7 +270,8 @@ def _updated(table: Table, request: UpdateItem, key: Key, old: Item | None) -> I
                 "One or more parameter values were invalid: Cannot update attribute "
                 f"{scope.name(path[0])}. This attribute is part of the key"
             )
-    return table.schema.item(msgspec.json.encode(parsed.apply(scope)))
+    parsed.apply(scope, changed)
+    return table.schema.item(msgspec.json.encode(changed))
 
 
 def _batch_items(table: Table, requests: Iterable[WriteRequest]) -> Iterator[tuple[Key, Item | None]]:
