@@ -164,6 +164,18 @@ def test_a_batch_comes_back_in_part_and_fails_only_if_nothing_is_written() -> No
         account.batch(keys)
 
 
+def test_a_batch_get_fails_only_if_nothing_is_read() -> None:
+    account = Account()
+    account.table(capacity=Capacity(write=100, read=5, behavior=NO_BURST))
+    keys = [{"pk": text(str(number))} for number in range(10)]
+    request = {"orders": {"Keys": keys, "ConsistentRead": True}}
+    answer = account.call("BatchGetItem", RequestItems=request)
+    assert len(answer["UnprocessedKeys"]["orders"]["Keys"]) == 5
+    assert account.error("BatchGetItem", RequestItems=request).code == (
+        "ProvisionedThroughputExceededException"
+    )
+
+
 def test_a_read_may_run_into_debt() -> None:
     account = Account()
     table = account.table(capacity=Capacity(write=10, read=5, behavior=NO_BURST))

@@ -236,6 +236,25 @@ def test_a_batch_get_returns_what_exists() -> None:
     assert answer["ConsumedCapacity"] == [{"TableName": "orders", "CapacityUnits": 3.0}]
 
 
+def test_a_batch_get_returns_items_in_any_order() -> None:
+    account = filled(50)
+    wanted = [{"pk": text(str(key))} for key in range(50)]
+    answer = account.call("BatchGetItem", RequestItems={"orders": {"Keys": wanted, "ConsistentRead": True}})
+    assert answer["Responses"]["orders"] != wanted
+    assert len(answer["Responses"]["orders"]) == 50
+
+
+def test_a_batch_get_returns_at_most_16_megabytes() -> None:
+    account = Account()
+    account.table()
+    for key in range(50):
+        account.put(str(key), s=text("x" * 390_000))
+    wanted = [{"pk": text(str(key))} for key in range(50)]
+    answer = account.call("BatchGetItem", RequestItems={"orders": {"Keys": wanted, "ConsistentRead": True}})
+    assert len(answer["Responses"]["orders"]) == 44
+    assert len(answer["UnprocessedKeys"]["orders"]["Keys"]) == 6
+
+
 def test_a_batch_get_leaves_keys_unprocessed() -> None:
     account = Account()
     account.table(behavior=TableBehavior(unprocessed=1.0))
@@ -290,6 +309,16 @@ def test_the_segments_of_a_scan_have_each_item_once() -> None:
     ]
     assert sorted(found) == sorted(str(key) for key in range(100))
     assert found == scanned(account)
+
+
+def test_a_scan_continues_inside_a_partition_key() -> None:
+    account = Account()
+    account.table(key=SORTED)
+    wanted = [(str(pk), str(sk)) for pk in range(5) for sk in range(5)]
+    for pk, sk in wanted:
+        account.put(pk, sk=text(sk))
+    items = [item for page in scan(account, Limit=2) for item in page["Items"]]
+    assert sorted((item["pk"]["S"], item["sk"]["S"]) for item in items) == wanted
 
 
 def test_two_tables_keep_equal_keys_in_the_same_order_unless_they_are_salted() -> None:
@@ -435,11 +464,12 @@ def test_a_transaction_is_all_or_nothing() -> None:
 
 def test_a_transaction_costs_twice_as_much() -> None:
     account = Account()
-    account.table()
+    table = account.table()
     answer = account.call(
         "TransactWriteItems", TransactItems=[add("orders", "a")], ReturnConsumedCapacity="TOTAL"
     )
     assert answer["ConsumedCapacity"] == [{"TableName": "orders", "CapacityUnits": 2.0}]
+    assert table.throughput.consumed_write == 2
 
 
 def test_a_transaction_may_not_have_an_item_twice() -> None:

@@ -150,7 +150,11 @@ def test_a_record_can_be_read_a_while_after_its_write_but_in_order() -> None:
     shard = changes.shards[0]
     for number in range(20):
         account.put(str(number))
+    moments = [record.visible for record in shard.records]
+    assert moments == sorted(moments)
     assert len(changes.read(shard.id, "")) < 20
+    found = account.call("GetRecords", ShardIterator=account.iterator(shard))["Records"]
+    assert len(found) == len(changes.read(shard.id, ""))
     account.wait(30)
     assert [record.sequence_number for record in changes.read(shard.id, "")] == list(map(str, shard.numbers))
 
@@ -298,7 +302,9 @@ def test_the_children_of_a_shard_are_listed_alone() -> None:
     account.wait(HOUR)
     parent = next(shard for shard in changes.shards if shard.children)
     listed = account.shards(changes, ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent.id})
-    assert [shard["ShardId"] for shard in listed] == [child.id for child in parent.children]
+    assert [shard["ShardId"] for shard in listed] == sorted(child.id for child in parent.children)
+    by_page = account.shards(changes, ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent.id}, Limit=1)
+    assert by_page == listed
     gone = {"Type": "CHILD_SHARDS", "ShardId": "shardId-00000000000000000000-00000000"}
     error = account.error("DescribeStream", StreamArn=changes.arn, ShardFilter=gone)
     assert error.code == "ResourceNotFoundException"

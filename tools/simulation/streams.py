@@ -241,9 +241,6 @@ class Shard:
         now = world.now
         if not self.records or now < self._next_trim or self.records[0].made > now - behavior.retention:
             return
-        if self._next_trim == 0.0:
-            # The first record has just got old enough, or nothing has looked for long.
-            self._next_trim = self.records[0].made + behavior.retention + self._until_trim()
         last = -math.inf
         while self._next_trim <= now:
             last = self._next_trim

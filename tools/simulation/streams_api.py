@@ -95,8 +95,9 @@ class StreamsService:
             if request.shard_filter.type != "CHILD_SHARDS":
                 raise invalid("1 validation error detected: Value at 'shardFilter.type' must be CHILD_SHARDS")
             parent = self._shard(stream, request.shard_filter.shard_id)
-            shards = [child for child in parent.children if child.is_listed]
-            shards = [child for child in shards if child.id > request.exclusive_start_shard_id][: limit + 1]
+            children = sorted((child.id, child) for child in parent.children if child.is_listed)
+            after = request.exclusive_start_shard_id
+            shards = [child for shard_id, child in children if shard_id > after][: limit + 1]
         else:
             shards = stream.listed(request.exclusive_start_shard_id, limit + 1)
         described = {
@@ -153,7 +154,7 @@ class StreamsService:
             raise _trimmed()
         records = [] if at.empty else self._page(shard, at.position - shard.trimmed, request.limit)
         position = at.position + len(records)
-        is_end = shard.is_closed and position == shard.count and not at.empty
+        is_end = shard.is_closed and position == shard.count
         following = b""
         if not is_end or (records and not self.world.chance(stream.behavior.null_with_records)):
             empty = max(0, at.empty - 1)
