@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.model.state import Bounds, Control, Phase, Protocol, State
-from tests.model.writer import Step
+from tests.model.writer import UNWANTED, Step
+
+
+def outdated(protocol: Protocol, controls: Iterable[Control]) -> tuple[Control, ...]:
+    """Return invocations of control after somebody else has written the phase."""
+    late = (each._replace(current=False) for each in controls)
+    # With a conditional write nothing but a side effect is left to one whose reading is outdated.
+    return tuple(sorted(each for each in late if not (protocol.versioned_phases and each.acted)))
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,7 @@ class Controls:
 
     def steps(self, state: State) -> Iterator[Step]:
         """Return everything the invocations of control may do next."""
-        if state.phase != "sealed" and len(state.controls) < self.bounds.controls:
+        if state.phase not in ("sealed", "stopped") and len(state.controls) < self.bounds.controls:
             reader = Control(
                 state.phase, state.slice, acted=False, then="", no_letter=False, end=-1, current=True
             )
@@ -42,11 +49,12 @@ class Controls:
                 written = state._replace(phase=me.then, slice=number)
                 if me.then in ("ready", "sealing"):
                     written = written._replace(drained=me.end)
-                outdated = [each._replace(current=False) for each in others]
-                # With a conditional write nothing but a side effect is left to one whose reading is outdated.
-                if self.protocol.versioned_phases:
-                    outdated = [each for each in outdated if not each.acted]
-                yield f"{name}: writes {me.then}", self._with_controls(written, outdated), ""
+                rule = UNWANTED if me.then == "sealing" and not state.wanted else ""
+                yield (
+                    f"{name}: writes {me.then}",
+                    self._with_controls(written, outdated(self.protocol, others)),
+                    rule,
+                )
 
     @staticmethod
     def _with_controls(state: State, others: Iterable[Control], mine: Control | None = None) -> State:
@@ -73,7 +81,7 @@ class Controls:
         """Return what control may see in one consistent look, and what it knows then."""
         replicating = any(each.leased for each in state.replicators)
         copying = any(each.leased for each in state.workers)
-        work = not state.passed or state.letter == "open"
+        work = not state.passed or state.letter > 0
         if me.phase == "pausing" and not (replicating and self.protocol.waits_at_pause):
             yield "sees no replicator", me._replace(then="slice")
         elif me.phase == "slice" and not work:
@@ -96,7 +104,7 @@ class Controls:
             me = me._replace(no_letter=True)
         sees_letters = me.end >= 0 if self.protocol.letters_last else not me.no_letter
         if sees_letters and not me.no_letter:
-            if state.letter != "open":
+            if not state.letter:
                 seen = me._replace(no_letter=True)
                 yield "sees no dead letter", seen._replace(then=ahead) if seen.end >= 0 else seen
             elif me.phase == "draining":
@@ -104,7 +112,7 @@ class Controls:
             else:
                 yield "sees a dead letter", me._replace(then="draining")
         elif state.applied == state.end or not self.protocol.ready_when_drained:
-            if me.phase == "draining" or state.stopped:
+            if me.phase == "draining" or (state.stopped and state.seal):
                 seen = me._replace(end=state.end)
                 yield f"sees {state.end} applied", seen._replace(then=ahead) if seen.no_letter else seen
         elif me.phase == "ready":

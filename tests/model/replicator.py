@@ -81,10 +81,15 @@ class Replicators(Writer):
                 yield f"{name}: its lease expires", become(None), ""
             return
         if me.at == "doomed":
-            landed, rule = self._apply(state, me)
+            landed, rule = self._landed(state, me)
             yield f"{name}: its late write lands", become(dead, landed), rule
             if me.leased and not self.protocol.lease_outlives_writes:
                 yield f"{name}: its lease expires", become(me._replace(leased=False)), ""
+            return
+        if me.at == "unsettled":
+            yield f"{name}: its late mark lands", become(dead, self._mark(state, me)), ""
+            if self.protocol.leases_expire or not me.leased:
+                yield f"{name}: its mark can no longer land", become(None), ""
             return
         if self.bounds.deaths:
             yield f"{name}: dies", become(dead), ""
@@ -113,13 +118,29 @@ class Replicators(Writer):
             else:
                 yield f"{name}: sees {state.phase}", become(me._replace(at=following)), ""
         elif me.at == "writing":
-            landed, rule = self._apply(state, me)
-            done = me._replace(at="written")
-            yield f"{name}: writes record {me.last}", become(done, landed), rule
+            landed, rule = self._landed(state, me)
+            for late, known in self._removed(state, self._letter(landed, me)):
+                yield (
+                    f"{name}: writes record {me.last}{late}",
+                    become(me._replace(at="written"), known),
+                    rule,
+                )
+                for last in range(me.first - 1, me.last) if self.bounds.partial else ():
+                    part = me._replace(last=last, at="written") if last >= me.first else None
+                    yield (
+                        f"{name}: writes record {me.last}{late}, leaves another key after {last}",
+                        become(part, known),
+                        rule,
+                    )
             if landed.destination != state.destination:
                 yield f"{name}: writes record {me.last}, unanswered", landed, rule
         elif me.at == "written" and self.protocol.marks_before_clearing:
             yield f"{name}: marks", become(me._replace(at="finished"), self._mark(state, me)), ""
+            if self.bounds.late_marks:
+                unsettled = me._replace(
+                    at="unsettled", leased=me.leased and self.protocol.settles_marks, awaited=False
+                )
+                yield f"{name}: marks, unanswered", become(unsettled), ""
         elif me.at == "written":
             yield f"{name}: clears its lease", become(me._replace(at="finished", leased=False)), ""
         else:
@@ -155,14 +176,19 @@ class Replicators(Writer):
             return phase in ("draining", "ready")
         return phase not in ("sealing", "sealed")
 
-    def _apply(self, state: State, me: Replicator) -> tuple[State, str]:
-        """Return the state after the batch's last image was written, and the rule this breaks."""
+    def _refused(self, state: State, me: Replicator) -> bool:
+        put = state.history[me.last] != ABSENT
+        return put and me.last in self.bounds.refused and me.last > state.redriven
+
+    def _letter(self, state: State, me: Replicator) -> State:
+        """Return the state after the answer: a dead letter, or none any more if the destination took it."""
+        return state._replace(letter=me.last if self._refused(state, me) else 0)
+
+    def _landed(self, state: State, me: Replicator) -> tuple[State, str]:
+        """Return the state after the write of the batch's last image, and the rule this breaks."""
         image = state.history[me.last]
-        if me.last == self.bounds.refused_record and image != ABSENT and state.letter != "settled":
-            return state._replace(letter="open"), ""
-        if state.letter == "open":
-            # A later change of the key that the destination takes.
-            state = state._replace(letter="none")
+        if self._refused(state, me):
+            return state, ""
         second = 1 + (me.last - 1) // 2  # two changes in each second
         if self.protocol.orders_by_second:
             if second <= state.second:

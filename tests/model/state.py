@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Phase = Literal["pausing", "slice", "resuming", "draining", "ready", "sealing", "sealed"]
+Phase = Literal["pausing", "slice", "resuming", "draining", "ready", "sealing", "sealed", "stopped"]
 Place = Literal[
     "called",  # nothing done yet
     "leased",  # has its lease, has not looked at the phase
@@ -19,10 +19,9 @@ Place = Literal[
     "written",  # its write is acknowledged
     "finished",  # has marked its batch as applied (replicators; in the wrong order: has cleared its lease)
     "doomed",  # executes no more, but the write it sent may still land
+    "unsettled",  # executes no more, but the mark it sent may still land
     "dead",  # gone, only its lease is left
 ]
-DeadLetter = Literal["none", "open", "settled"]
-
 ABSENT = 0
 
 
@@ -56,6 +55,8 @@ class Protocol:
     """The rest of a mark gets a mark of its own when a batch is found applied that ends before it."""
     marks_before_clearing: bool = True
     """A replicator marks its batch while it has the lease."""
+    settles_marks: bool = True
+    """A replicator whose mark was not answered keeps its lease until the mark can no longer land."""
     waits_at_pause: bool = True
     waits_at_resume: bool = True
     waits_at_seal: bool = True
@@ -71,6 +72,13 @@ class Protocol:
     """Control looks for open dead letters after it saw the stream applied, not before."""
     letters_until_seal: bool = True
     """It looks for them again before it seals, not only before it says ready."""
+    letter_condition: Literal["put", "record", ""] = "put"
+    """A dead letter is removed only if it was not put again since it was seen.
+
+    "record": also if it was put again for the same record; "": whatever it is.
+    """
+    stop_clears_seal: bool = True
+    """A request to seal does not outlive a stop of the run."""
     versioned_phases: bool = True
     """Control writes a phase only if nobody has written one since it read."""
     disables_mapping: bool = True
@@ -98,8 +106,16 @@ class Bounds:
     """The mapping may give up on an invocation that is still running, and deliver again."""
     falls_back: bool = False
     """The mapping may begin again at an earlier batch, as after the failure of its poller."""
-    refused_record: int = 0
-    """The put of this record is refused by the destination until it was redriven (0: none)."""
+    refused: tuple[int, ...] = ()
+    """The put of each of these records is refused by the destination until it was redriven."""
+    partial: bool = False
+    """A replicator may leave another key unwritten, so that only a part of its batch is applied."""
+    late_marks: bool = False
+    """The mark of a replicator may go unanswered, and land later."""
+    late_settling: bool = False
+    """The request to remove a dead letter may be sent twice, and the first one may land later."""
+    stops: int = 0
+    """How often operators may stop the run, and start it again. If ever, they also request the seal."""
     stragglers: bool = False
     """A writer at the source may go on after the writers were said to have stopped."""
     executions_end: bool = False
@@ -166,12 +182,22 @@ class State(NamedTuple):
     """Slices whose executions run."""
     passed: bool
     """The segment's checkpoint is behind the key."""
-    letter: DeadLetter
-    """The dead letter of the refused record."""
+    letter: int
+    """The record whose put the open dead letter has, or 0."""
+    redriven: int
+    """The last record whose dead letter was redriven, or 0; it and those before are refused no more."""
+    settling: int
+    """The record whose dead letter a late request removes, or 0."""
     workers: tuple[Worker, ...]
     controls: tuple[Control, ...]
     drained: int
     """The stream's end that control saw applied when it last declared the table drained."""
+    seal: bool
+    """The seal is requested, by the journal."""
+    wanted: bool
+    """Operators want the seal."""
+    stops: int
+    """How often the run was stopped."""
 
     @property
     def source(self) -> int:
@@ -214,6 +240,10 @@ class State(NamedTuple):
             parts.append(
                 f"control saw {control.phase} {control.slice}{'' if control.current else ' (stale)'}"
             )
-        if self.letter != "none":
-            parts.append(f"letter {self.letter}")
+        if self.letter:
+            parts.append(f"dead letter of record {self.letter}")
+        if self.settling:
+            parts.append(f"late removal of dead letter {self.settling}")
+        if self.seal:
+            parts.append("seal requested" if self.wanted else "seal requested once")
         return " | ".join(parts)

@@ -56,3 +56,12 @@ def test_finds_the_nearest_state_without_a_way_out() -> None:
 def test_gives_up_on_a_model_that_is_too_large() -> None:
     with pytest.raises(TooManyStatesError):
         explore(Jug(), (), most=4)
+
+
+def test_relies_on_no_step_that_does_not_help() -> None:
+    found = explore(Jug(), (), helps=lambda label: label == "in")
+    assert len(found.states) == 10
+    assert found.stuck(lambda state: state in (7, 8, 9)) is None
+    stuck = found.stuck(lambda state: state in (7, 9))
+    assert stuck is not None
+    assert list(stuck.states) == [0, 3, 6, 1, 4, 7, 2]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tests.model.explorer import Trace, explore
-from tests.model.protocol import Copy
-from tests.model.state import ABSENT, Bounds, Protocol, State
-from tests.model.writer import AFTER_SEAL, LOST, WINDOW
+from tests.model.explorer import STUCK, explore
+from tests.model.outcome import Outcome, Recorder, outcome
+from tests.model.protocol import Copy, ended, helps
+from tests.model.state import ABSENT, Bounds, Protocol
+from tests.model.writer import AFTER_SEAL, LOST, UNWANTED, WINDOW
 
-RULES = (LOST, WINDOW, AFTER_SEAL)
+RULES = (LOST, WINDOW, AFTER_SEAL, UNWANTED)
 RIGHT = Protocol()
 
 CONFIGURATIONS = {
@@ -27,9 +27,19 @@ CONFIGURATIONS = {
     "mapping falls back and cuts otherwise": Bounds(changes=3, replicators=2, falls_back=True, deaths=False),
     "overlapping control": Bounds(changes=1, slices=2, controls=2, late_writes=True),
     "overlapping control, two changes": Bounds(changes=2, controls=2, deaths=False),
-    "first record refused": Bounds(changes=2, refused_record=1, late_writes=True),
-    "second record refused": Bounds(changes=2, refused_record=2, late_writes=True),
-    "redrive beside a worker": Bounds(changes=1, workers=2, refused_record=1, late_writes=True),
+    "first record refused": Bounds(changes=2, refused=(1,), late_writes=True),
+    "second record refused": Bounds(changes=2, refused=(2,), late_writes=True),
+    "several records refused, dead letters removed late": Bounds(
+        changes=3, refused=(1, 3), late_settling=True, deaths=False
+    ),
+    "records refused again, dead letters removed late": Bounds(changes=2, refused=(1, 2), late_settling=True),
+    "marks land late": Bounds(changes=2, replicators=2, late_marks=True, falls_back=True, partial=True),
+    "written in part": Bounds(changes=3, partial=True, deaths=False),
+    "written in part, late writes": Bounds(changes=2, partial=True, late_writes=True),
+    "stopped and started": Bounds(changes=1, stops=2, deaths=False),
+    "stopped and started, late writes": Bounds(changes=1, stops=1, late_writes=True),
+    "stopped and started, overlapping control": Bounds(changes=1, stops=1, controls=2, deaths=False),
+    "redrive beside a worker": Bounds(changes=1, workers=2, refused=(1,), late_writes=True),
     "stragglers at the source": Bounds(
         changes=2, replicators=2, gives_up=True, late_writes=True, stragglers=True
     ),
@@ -38,7 +48,7 @@ CONFIGURATIONS = {
 CALM = Bounds(changes=1, deaths=False)
 TWO_SLICES = replace(CALM, slices=2)
 ZOMBIE = Bounds(changes=2, replicators=2, gives_up=True, deaths=False)
-REFUSED = replace(CALM, refused_record=1)
+REFUSED = replace(CALM, refused=(1,))
 
 # A wrong protocol, the bounds in which only this is wrong, the rules it breaks, and a step that a shortest
 # trace to the first of them must have: so that it fails for the reason it is here for.
@@ -142,7 +152,7 @@ WRONG: dict[str, tuple[Protocol, Bounds, tuple[str, ...], str]] = {
     ),
     "redrive outside a slice": (
         Protocol(redrives_in_slice=False),
-        Bounds(changes=2, refused_record=1, deaths=False),
+        Bounds(changes=2, refused=(1,), deaths=False),
         (LOST, WINDOW),
         "redrive/1: sees draining 1",
     ),
@@ -163,6 +173,30 @@ WRONG: dict[str, tuple[Protocol, Bounds, tuple[str, ...], str]] = {
         REFUSED,
         (LOST,),
         "control (saw ready 1): sees 1 applied",
+    ),
+    "a replicator leaves an unanswered mark": (
+        Protocol(settles_marks=False),
+        Bounds(changes=2, replicators=2, deaths=False, late_marks=True),
+        (LOST,),
+        "replicator[1-2]: its late mark lands",
+    ),
+    "dead letters removed without a condition": (
+        Protocol(letter_condition=""),
+        Bounds(changes=2, refused=(1, 2), deaths=False, late_settling=True),
+        (LOST,),
+        "a late request removes dead letter",
+    ),
+    "dead letters known by their record": (
+        Protocol(letter_condition="record"),
+        Bounds(changes=2, refused=(1, 2), late_settling=True),
+        (LOST,),
+        "a late request removes dead letter",
+    ),
+    "a request to seal outlives a stop": (
+        Protocol(stop_clears_seal=False),
+        Bounds(changes=0, deaths=False, stops=1),
+        (UNWANTED,),
+        "operator: stops the run",
     ),
     "phases written without a condition": (
         Protocol(versioned_phases=False),
@@ -202,63 +236,43 @@ HARMLESS: dict[str, tuple[Protocol, Bounds, tuple[str, ...]]] = {
 
 
 @functools.cache
-def explored(protocol: Protocol, bounds: Bounds, rules: tuple[str, ...]) -> tuple[Trace[State] | None, str]:
-    """Return what goes wrong, or None, and how much was looked at. Done once for the same question."""
-    found = explore(Copy(protocol, bounds), rules)
-    trace = found.counterexample or found.stuck(sealed)
-    return trace, f"{len(found.states):>9,} states {found.transitions:>10,} steps"
-
-
-def sealed(state: State) -> bool:
-    """Whether the run is over."""
-    return state.phase == "sealed"
-
-
-def assert_holds(protocol: Protocol, bounds: Bounds, rules: tuple[str, ...] = RULES) -> str:
-    """Assert that nothing breaks and that the end stays reachable; return how much was looked at."""
-    trace, size = explored(protocol, bounds, rules)
-    assert trace is None, trace.text(str)
-    return size
-
-
-Recorder = Callable[[str, object], None]
+def explored(protocol: Protocol, bounds: Bounds, rules: tuple[str, ...] = RULES) -> Outcome:
+    """Return what goes wrong, if anything. Done once for the same question."""
+    return outcome(Copy(protocol, bounds), rules, ended, helps)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_protocol_holds(name: str, record_property: Recorder) -> None:
-    """No data lost, no record inside a read and write, nothing after the seal, and never stuck."""
-    size = assert_holds(RIGHT, CONFIGURATIONS[name])
-    record_property("explored", f"{size}  {name}")
+    """No data lost, no record inside a read and write, nothing after the seal, always a way to the end."""
+    found = explored(RIGHT, CONFIGURATIONS[name])
+    found.assert_holds()
+    record_property("explored", f"{found.size}  {name}")
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_protocol_fails(name: str, record_property: Recorder) -> None:
     """It fails, by what is wrong with it, where the right one holds."""
     protocol, bounds, rules, step = WRONG[name]
-    assert_holds(RIGHT, bounds)
+    explored(RIGHT, bounds).assert_holds()
     for rule in rules:
-        trace, size = explored(protocol, bounds, (rule,))
-        assert trace is not None, f"{name} never breaks the rule: {rule}"
-        assert trace.rule == rule
-        print(f"{name}: {trace.text(str)}\n")
-        record_property("explored", f"{size}  wrong: {name}: {rule}, after {len(trace.labels)} steps")
-        if rule == rules[0]:
-            assert any(step in label for label in trace.labels), trace.text(str)
+        found = explored(protocol, bounds, (rule,))
+        record_property("explored", found.assert_fails(name, rule, step if rule == rules[0] else ""))
 
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_is_not_needed(name: str, record_property: Recorder) -> None:
     """These break none of the given rules; should one begin to, it is needed, and belongs above."""
     protocol, bounds, rules = HARMLESS[name]
-    record_property("explored", f"{assert_holds(protocol, bounds, rules)}  harmless: {name}")
+    found = explored(protocol, bounds, rules)
+    found.assert_holds()
+    record_property("explored", f"{found.size}  harmless: {name}")
 
 
 def test_a_lease_that_never_expires_is_a_deadlock() -> None:
     """The search for states without a way to the end finds one."""
-    trace, _ = explored(Protocol(leases_expire=False), Bounds(changes=1), RULES)
-    assert trace is not None
-    assert trace.rule == "no way to the end"
-    assert trace.labels[-1].endswith(": dies")
+    found = explored(Protocol(leases_expire=False), Bounds(changes=1))
+    assert found.rule == STUCK
+    assert found.labels[-1].endswith(": dies")
 
 
 def test_the_exploration_is_not_empty() -> None:
@@ -266,7 +280,7 @@ def test_the_exploration_is_not_empty() -> None:
     found = explore(Copy(RIGHT, TWO_SLICES), RULES)
     phases = {state.phase for state in found.states}
     assert phases == {"pausing", "slice", "resuming", "draining", "ready", "sealing", "sealed"}
-    outcomes = {(state.history, state.destination) for state in found.states if sealed(state)}
+    outcomes = {(state.history, state.destination) for state in found.states if state.phase == "sealed"}
     assert outcomes == {
         ((ABSENT,), ABSENT),
         ((ABSENT, 2), 2),
@@ -280,7 +294,7 @@ def test_a_trace_is_made_of_steps_of_the_model() -> None:
     """Each state of a counterexample follows from the one before it by the step that it names."""
     protocol, bounds, rules, _ = WRONG["no leases"]
     model = Copy(protocol, bounds)
-    trace, _ = explored(protocol, bounds, (rules[0],))
+    trace = explore(model, rules).counterexample
     assert trace is not None
     assert trace.states[0] in list(model.initial())
     for before, label, after in zip(trace.states, trace.labels, trace.states[1:], strict=False):

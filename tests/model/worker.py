@@ -30,10 +30,10 @@ class Workers(Writer):
         for number in state.executions:
             if self.bounds.executions_end:
                 rest = tuple(each for each in state.executions if each != number)
-                yield f"execution {number}: ends", state._replace(executions=rest), ""
+                yield f"execution {number}: ends too early", state._replace(executions=rest), ""
             if room and not state.passed:
                 yield f"execution {number}: calls a worker", self._called(state, "backfill", number), ""
-        if room and state.letter == "open":
+        if room and state.letter:
             yield "operator: redrives", self._called(state, "redrive", state.slice), ""
 
     @staticmethod
@@ -98,10 +98,10 @@ class Workers(Writer):
             if landed.destination != state.destination:
                 yield f"{name}: writes v{me.value}, unanswered", landed, rule
         else:
-            noted = self._noted(state, me)
-            yield f"{name}: notes it is done, clears its lease", become(None, noted), ""
-            if self.bounds.deaths and me.leased:
-                yield f"{name}: notes it is done, dies", become(dead, noted), ""
+            for late, noted in self._removed(state, self._noted(state, me)):
+                yield f"{name}: notes it is done{late}, clears its lease", become(None, noted), ""
+                if self.bounds.deaths and me.leased:
+                    yield f"{name}: notes it is done{late}, dies", become(dead, noted), ""
 
     @staticmethod
     def _bare(state: State) -> State:
@@ -127,4 +127,6 @@ class Workers(Writer):
 
     @staticmethod
     def _noted(state: State, me: Worker) -> State:
-        return state._replace(passed=True) if me.kind == "backfill" else state._replace(letter="settled")
+        if me.kind == "backfill":
+            return state._replace(passed=True)
+        return state._replace(letter=0, redriven=max(state.redriven, state.letter))

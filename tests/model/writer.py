@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from tests.model.state import Bounds, Place, Protocol, State
 LOST = "the destination is not the source"
 WINDOW = "a record was applied between a worker's read and its acknowledged write"
 AFTER_SEAL = "a write landed after the seal"
+UNWANTED = "sealed, and no operator wants it any more"
 
 Step = tuple[str, State, str]
 
@@ -30,3 +32,9 @@ class Writer:
         if at == "leased":
             return "look", inside
         return ("lease", inside) if at == "looked" else ("", at)
+
+    def _removed(self, state: State, after: State) -> Iterator[tuple[str, State]]:
+        """Return what may be after the open dead letter was removed: the request may have been sent twice."""
+        yield "", after
+        if self.bounds.late_settling and state.letter and not after.letter and not state.settling:
+            yield ", asks twice to remove the dead letter", after._replace(settling=state.letter)
