@@ -28,7 +28,11 @@ SERVICES = {
     "application-autoscaling": "application-autoscaling",
 }
 # Operations that a policy names otherwise.
-_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
+_NAMES = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    # Each write of a transaction needs the permission of its own kind, such as this one.
+    "dynamodb:TransactWriteItems": "dynamodb:UpdateItem",
+}
 # What calls an operation without naming it.
 _CALLERS = {"AssumeRoleCredentialFetcher": "sts:AssumeRole"}
 _MAPPING = "the event source mapping reads the stream with the function's role; the function itself does not"

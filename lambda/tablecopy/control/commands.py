@@ -218,7 +218,8 @@ class Commands:
         if run is None:
             return Status(phase="none", now=now)
         segments = self._segments.read_all(run.total_segments)
-        shards = list(self._shards.read_all().values())
+        known, retired = self._shards.snapshot()
+        shards = list(known.values())
         behind = [
             now - shard.applied_to for shard in shards if not shard.finished and shard.empty_since is None
         ]
@@ -233,9 +234,9 @@ class Commands:
             segments_done=sum(segment.done for segment in segments),
             items=sum(segment.items for segment in segments),
             bytes=sum(segment.wire_bytes for segment in segments),
-            changes=sum(shard.records for shard in shards),
-            puts=sum(shard.puts for shard in shards),
-            deletes=sum(shard.deletes for shard in shards),
+            changes=retired.records + sum(shard.records for shard in shards),
+            puts=retired.puts + sum(shard.puts for shard in shards),
+            deletes=retired.deletes + sum(shard.deletes for shard in shards),
             oldest_unapplied_age=max([0.0, *behind]),
             arriving=run.arriving,
             applying=run.applying,

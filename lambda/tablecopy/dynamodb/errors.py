@@ -39,6 +39,7 @@ class Kind(Enum):
 
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
+TRANSACTION_CANCELED = "TransactionCanceledException"
 RESOURCE_NOT_FOUND = "ResourceNotFoundException"
 POLICY_NOT_FOUND = "PolicyNotFoundException"
 EXPIRED_ITERATOR = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})

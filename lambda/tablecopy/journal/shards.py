@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.codec import decode
+from tablecopy.journal.codec import decode, number
 from tablecopy.journal.store import Store, Versioned
+
+# A shard that has ended is listed for at least the 24 hours for which its records are kept.
+_KEEP_SECONDS = 2 * 86_400
+
+# So often ``snapshot`` reads the shards while others are being retired.
+_SNAPSHOT_READS = 3
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Records that are applied, and the writes that they led to."""
+
+    records: int = 0
+    puts: int = 0
+    deletes: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,7 +39,7 @@ class Shard(Versioned):
     finished
         The shard is closed and applied to its end.
     records, puts, deletes
-        Records of this shard that are applied, and the writes that they led to.
+        Records of this shard that are applied, and the writes that they led to. 0 in a retired shard.
     batch_first
         First sequence number of the batch that led to ``position``.
     parent
@@ -35,6 +50,10 @@ class Shard(Versioned):
     counted_to, waiting
         The last record that was counted after ``position``, and the number of records up to it. Control
         counts only while a slice pauses the replicator.
+    retired
+        The shard is finished, and its counts are in the totals. It stays known as long as it may be listed.
+    expires_at
+        When DynamoDB may remove the item of a retired shard; None before.
     """
 
     shard_id: str
@@ -50,6 +69,8 @@ class Shard(Versioned):
     iterator: str = ""
     counted_to: str = ""
     waiting: int = 0
+    retired: bool = False
+    expires_at: int | None = None
 
 
 class Shards:
@@ -60,6 +81,7 @@ class Shards:
     """
 
     _PK = "shard"
+    _TOTALS = ("shard-totals", "retired")
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -74,6 +96,43 @@ class Shards:
         return self._store.save(
             self._PK, shard.shard_id, shard, is_new=shard.version == 0, without={"shard_id"}
         )
+
+    def retire(self, shard: Shard, now: float) -> Shard | None:
+        """Add the counts of a finished shard to the totals, exactly once, and let its item expire.
+
+        Returns the shard as it is then. None if that was not possible now: another writer was first, or an
+        earlier attempt, whose answer was lost. Read the shards again, and retire it if it is not.
+        """
+        retired = replace(
+            shard,
+            records=0,
+            puts=0,
+            deletes=0,
+            iterator="",
+            counted_to="",
+            waiting=0,
+            retired=True,
+            expires_at=int(now) + _KEEP_SECONDS,
+        )
+        counts = {"records": shard.records, "puts": shard.puts, "deletes": shard.deletes}
+        add = {name: number(count) for name, count in counts.items()}
+        return self._store.save_and_add(
+            self._PK, shard.shard_id, retired, self._TOTALS, add, without={"shard_id"}
+        )
+
+    def totals(self) -> Totals:
+        """Return the counts of all retired shards."""
+        item = self._store.get(*self._TOTALS)
+        return Totals() if item is None else decode(Totals, item)
+
+    def snapshot(self) -> tuple[dict[str, Shard], Totals]:
+        """Return all shards and the totals, read so that a shard is rarely counted in both or in neither."""
+        totals = self.totals()
+        for _ in range(_SNAPSHOT_READS):
+            shards, before, totals = self.read_all(), totals, self.totals()
+            if totals == before:
+                break
+        return shards, totals
 
 
 def _decode(item: Json) -> Shard:

@@ -210,6 +210,55 @@ class Store:
             return None
         return updated
 
+    def save_and_add(
+        self,
+        pk: str,
+        sk: str,
+        record: V,
+        to: tuple[str, str],
+        add: Json,
+        *,
+        without: Collection[str] = (),
+    ) -> V | None:
+        """Replace the item that ``record`` was derived from and add numbers to the item ``to``: both or none.
+
+        Returns
+        -------
+        record or None
+            The record as written. ``None`` if it cannot be written now, or was written by an earlier attempt
+            whose answer is lost. Read the item to find out.
+        """
+        updated = replace(record, version=record.version + 1)
+        item = {"pk": text(pk), "sk": text(sk), **encode(updated, without=without)}
+        expression, names, values = _update({}, add)
+        actions: list[Json] = [
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": item,
+                    "ConditionExpression": "#version = :known",
+                    "ExpressionAttributeNames": {"#version": "version"},
+                    "ExpressionAttributeValues": {":known": number(record.version)},
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": {"pk": text(to[0]), "sk": text(to[1])},
+                    "UpdateExpression": expression,
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": values,
+                }
+            },
+        ]
+        try:
+            self._client.call("transact_write_items", {"TransactItems": actions})
+        except ClientError as error:
+            if errors.code(error) == errors.TRANSACTION_CANCELED:
+                return None
+            raise
+        return updated
+
     def delete(
         self,
         pk: str,

@@ -7,7 +7,7 @@ import hashlib
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.handlers.context import Aws
 from tablecopy.journal.applied_batches import batch_name
-from tablecopy.journal.store import Conflict, Store
+from tablecopy.journal.store import Conflict, Store, V
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.validation import check
 
@@ -532,6 +532,21 @@ class MemoryStore(Store):
             changed[attribute] = {"N": str(int(item.get(attribute, {"N": "0"})["N"]) + int(amount["N"]))}
         item.update(changed)
         return changed
+
+    def save_and_add(
+        self,
+        pk: str,
+        sk: str,
+        record: V,
+        to: tuple[str, str],
+        add: Json,
+        *,
+        without: Collection[str] = (),
+    ) -> V | None:
+        saved = self.save(pk, sk, record, without=without)
+        if saved is not None:
+            self.update(*to, add=add)
+        return saved
 
     def delete(
         self,

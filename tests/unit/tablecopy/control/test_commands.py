@@ -288,6 +288,9 @@ class TestStatus:
         ]
         for shard in shards:
             scene.shards.save(shard)
+        old = scene.shards.save(Shard("retired", finished=True, records=9, puts=6, deletes=3))
+        assert old is not None
+        scene.shards.retire(old, NOON)
         status = scene.commands.status()
         expected = {
             "phase": "draining",
@@ -296,9 +299,9 @@ class TestStatus:
             "segments_done": 1,
             "items": 15,
             "bytes": 1500,
-            "changes": 8,
-            "puts": 5,
-            "deletes": 2,
+            "changes": 17,
+            "puts": 11,
+            "deletes": 5,
             "oldest_unapplied_age": 30.0,
             "arriving": 1.5,
             "applying": 20.0,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
-from tablecopy.journal.shards import Shard, Shards
+from tablecopy.dynamodb.client import DynamoDBClient, Json
+from tablecopy.journal.codec import number
+from tablecopy.journal.shards import Shard, Shards, Totals
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import NOON
+from tests.unit.tablecopy.fakes import NOON, moto_client, no_answer
 
 SHARD = Shard("shardId-1", "1" * 25, NOON, NOON + 0.5, finished=True, records=3, puts=2, deletes=1)
 
@@ -46,3 +50,86 @@ def test_of_two_that_find_a_new_shard_one_notes_it(shards: Shards) -> None:
     first = shards.save(replace(SHARD, records=1))
     assert shards.save(replace(SHARD, records=2)) is None
     assert shards.read_all() == {"shardId-1": first}
+
+
+class TestRetiring:
+    def test_its_counts_move_to_the_totals(self, shards: Shards) -> None:
+        known = saved(shards, SHARD)
+        assert shards.totals() == Totals()
+        retired = shards.retire(known, NOON)
+        assert shards.totals() == Totals(records=3, puts=2, deletes=1)
+        assert shards.read_all() == {"shardId-1": retired}
+        assert retired is not None
+        assert retired.retired
+        assert (retired.records, retired.puts, retired.deletes) == (0, 0, 0)
+        assert (retired.position, retired.finished) == (SHARD.position, True)
+
+    def test_its_item_expires_two_days_later(self, shards: Shards, store: Store) -> None:
+        shards.retire(saved(shards, SHARD), NOON)
+        item = store.get("shard", "shardId-1")
+        assert item is not None
+        assert item["expires_at"] == number(int(NOON) + 2 * 86_400)
+
+    def test_a_shard_that_is_not_retired_does_not_expire(self, shards: Shards, store: Store) -> None:
+        saved(shards, SHARD)
+        item = store.get("shard", "shardId-1")
+        assert item is not None
+        assert "expires_at" not in item
+
+    def test_the_totals_add_up(self, shards: Shards) -> None:
+        for index in range(3):
+            shards.retire(saved(shards, replace(SHARD, shard_id=f"shardId-{index}")), NOON)
+        assert shards.totals() == Totals(records=9, puts=6, deletes=3)
+
+    def test_of_two_that_retire_it_one_counts(self, shards: Shards) -> None:
+        known = saved(shards, SHARD)
+        assert shards.retire(known, NOON)
+        assert shards.retire(known, NOON) is None
+        assert shards.totals() == Totals(records=3, puts=2, deletes=1)
+
+    def test_a_shard_that_another_one_has_advanced_is_not_retired(self, shards: Shards) -> None:
+        known = saved(shards, SHARD)
+        ahead = saved(shards, replace(known, records=5))
+        assert shards.retire(known, NOON) is None
+        assert shards.totals() == Totals()
+        assert shards.read_all() == {"shardId-1": ahead}
+
+    def test_it_counts_once_if_the_answer_is_lost(self, store: Store, shards: Shards) -> None:
+        known = saved(shards, SHARD)
+        deaf = Shards(Store(Deaf(), "journal"))
+        with pytest.raises(ReadTimeoutError):
+            deaf.retire(known, NOON)
+        # Sent again by the client or by the next invocation.
+        assert shards.retire(known, NOON) is None
+        assert shards.read_all()["shardId-1"].retired
+        assert shards.totals() == Totals(records=3, puts=2, deletes=1)
+
+    def test_a_snapshot_is_read_again_while_shards_are_retired(self, store: Store, shards: Shards) -> None:
+        known = saved(shards, SHARD)
+
+        class Busy(Shards):
+            """Another invocation retires a shard as this one has read the totals."""
+
+            def read_all(self) -> dict[str, Shard]:
+                found = super().read_all()
+                shards.retire(known, NOON)
+                return found
+
+        found, totals = Busy(store).snapshot()
+        assert (found["shardId-1"].records, totals.records) == (0, 3)
+
+
+def saved(shards: Shards, shard: Shard) -> Shard:
+    found = shards.save(shard)
+    assert found is not None
+    return found
+
+
+class Deaf(DynamoDBClient):
+    """A client that loses every answer."""
+
+    def __init__(self) -> None: ...
+
+    def call(self, operation: str, body: Any) -> Json:
+        moto_client().call(operation, body)
+        raise no_answer()
