@@ -97,6 +97,11 @@ class Judge:
         Seconds for which nothing may be unapplied before the run is ready (``drained_after_seconds``).
     tell
         Called with what happens and the keys concerned, for a readable trace; None to save the time.
+
+    Attributes
+    ----------
+    denied_until
+        When AWS knows all new roles, so that no call is denied any more.
     """
 
     def __init__(self, now: Callable[[], float], quiet: float, tell: Tell | None = None) -> None:
@@ -109,6 +114,7 @@ class Judge:
         self.letters: dict[str, float] = {}
         self.shards: dict[str, StreamShard] = {}
         self.quiet = quiet
+        self.denied_until = 0.0
         self._now = now
         self._tell = tell
         self._names: dict[str, list[tuple[str, int]]] = {}
@@ -440,6 +446,8 @@ class Judge:
         if error is None or isinstance(error, errors.NO_ANSWER):
             return
         if isinstance(error, ClientError) and errors.is_transient(error):
+            return
+        if isinstance(error, ClientError) and errors.is_denied(error) and self._now() < self.denied_until:
             return
         self.violate("exception", f"{function} raised {type(error).__name__}: {error}")
 

@@ -24,6 +24,9 @@ _LONG_LIFE = (80_000.0, 90_000.0)
 
 _LATE_SECONDS = 20.0
 
+# Longest time from an error of AWS to the end of the invocation that it ends.
+_ANSWER_SECONDS = 30.0
+
 # Within this time after the run is ready, it is sealed if an operator asks for it and no one writes.
 _SEAL_SECONDS = 300.0
 
@@ -92,6 +95,11 @@ class Stage:
     def _be_busy(self) -> None:
         plan, world = self.plan, self.world
         self.copy.schedule.enabled = True
+        account = self.copy.account
+        # The roles are as new as the copy, and the history came before it.
+        account.role_from += plan.traffic.history_seconds
+        account.own_role_from += plan.traffic.history_seconds
+        self.judge.denied_until = max(account.role_from, account.own_role_from) + _ANSWER_SECONDS
         self.operator.spawn(self.operator.watch)
         self._watched.rejects = True
         self.writers.begin(plan.traffic.changes, plan.busy_seconds)
