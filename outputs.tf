@@ -8,6 +8,11 @@ output "commands" {
   value       = module.copy.commands
 }
 
+output "settings" {
+  description = "Settings of the copy, from which `preflight` and `estimate` calculate with `--from-terraform`: `backfill`, `replicator`, `control` and `destination_table`."
+  value       = module.copy.settings
+}
+
 output "destination_table_arn" {
   description = "ARN of the destination table."
   value       = module.copy.destination_table_arn

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tablecopy.clock import Clock
-from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices
+from tablecopy.settings import Prices
 from tablecopy_cli.common import options
 from tablecopy_cli.common.items import quoted
 from tablecopy_cli.common.options import (
@@ -63,17 +63,17 @@ def tablecopy() -> None:
 
 def _estimate_options(function: F) -> F:
     """Declare the settings and circumstances that decide what a copy takes."""
-    defaults, prices = CopySettings(), Prices()
-    settings = "Settings of the copy (default: those of the module)"
+    prices = Prices()
+    settings = "Settings of the copy (default: the applied ones, or those of the module)"
     circumstances = "Circumstances, for the cost"
     declared = [
         copy_options("source", "destination", table=True, control=None),
         option(
-            "--segments", type=Number(1, whole=True), default=defaults.total_segments, metavar="N",
+            "--segments", "total_segments", type=Number(1, whole=True), metavar="N",
             help="backfill.segments.", group=settings,
         ),
         option(
-            "--concurrency", type=Number(1, whole=True), default=defaults.concurrency, metavar="N",
+            "--concurrency", type=Number(1, whole=True), metavar="N",
             help="backfill.concurrency.", group=settings,
         ),
         option(
@@ -85,12 +85,19 @@ def _estimate_options(function: F) -> F:
             help="backfill.write_capacity, in units per second.", group=settings,
         ),
         option(
-            "--quiet-seconds", type=Number(1, whole=True), default=defaults.drained_after_seconds,
-            metavar="SECONDS", help="control.drained_after_seconds.", group=settings, show_default=True,
+            "--quiet-seconds", "drained_after_seconds", type=Number(1, whole=True), metavar="SECONDS",
+            help="control.drained_after_seconds.", group=settings,
         ),
-        option("--allow-items", is_flag=True, help="destination_table.allow_items.", group=settings),
         option(
-            "--changes-per-second", type=Number(), default=0.0, metavar="N", show_default="0",
+            "--batching-window-seconds", type=Number(), metavar="SECONDS",
+            help="replicator.batching_window_seconds.", group=settings,
+        ),
+        option(
+            "--allow-items", "allow_nonempty_destination", is_flag=True, default=None,
+            help="destination_table.allow_items.", group=settings,
+        ),
+        option(
+            "--changes-per-second", type=Number(), metavar="N", show_default="0",
             help="Writes to the source table while the copy runs.", group=circumstances,
         ),
         option(
@@ -102,11 +109,7 @@ def _estimate_options(function: F) -> F:
             help="Open shards of the stream.", group=circumstances,
         ),
         option(
-            "--batching-window-seconds", type=Number(), default=1.0, metavar="SECONDS", show_default="1",
-            help="replicator.batching_window_seconds.", group=settings,
-        ),
-        option(
-            "--nat", is_flag=True, group=circumstances,
+            "--nat", is_flag=True, default=None, group=circumstances,
             help="The functions reach DynamoDB from a VPC through a NAT gateway.",
         ),
         *(_price_option(field.name, getattr(prices, field.name)) for field in dataclasses.fields(Prices)),
@@ -159,33 +162,11 @@ def estimate(**given: Any) -> int:
     return run(_expectations(**given))
 
 
-def _expectations(
-    *,
-    copy: CopyOptions,
-    segments: int,
-    concurrency: int,
-    read_capacity: float | None,
-    write_capacity: float | None,
-    quiet_seconds: int,
-    allow_items: bool,
-    format_: str,
-    **rest: Any,
-) -> EstimateOptions:
-    from tablecopy.control.cost import Circumstances
+def _expectations(*, copy: CopyOptions, format_: str, **flags: Any) -> EstimateOptions:
     from tablecopy_cli.run.preflight import EstimateOptions
 
-    prices = {field.name: rest.pop(f"price_{field.name}") for field in dataclasses.fields(Prices)}
-    settings = CopySettings(
-        total_segments=segments,
-        concurrency=concurrency,
-        unreserved_concurrency=concurrency + 1 + CONTROL_FUNCTIONS,
-        drained_after_seconds=quiet_seconds,
-        allow_nonempty_destination=allow_items,
-        prices=Prices(**prices),
-        read_capacity=read_capacity,
-        write_capacity=write_capacity,
-    )
-    return EstimateOptions(copy=copy, settings=settings, circumstances=Circumstances(**rest), format_=format_)
+    prices = {field.name: flags.pop(f"price_{field.name}") for field in dataclasses.fields(Prices)}
+    return EstimateOptions(copy=copy, flags={**flags, "prices": Prices(**prices)}, format_=format_)
 
 
 # A run

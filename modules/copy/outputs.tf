@@ -16,6 +16,16 @@ output "commands" {
   value       = local.commands
 }
 
+output "settings" {
+  description = "Settings of the copy, from which `preflight` and `estimate` calculate with `--from-terraform`: `backfill`, `replicator`, `control` and `destination_table`."
+  value = {
+    backfill          = var.backfill
+    replicator        = var.replicator
+    control           = var.control
+    destination_table = { allow_items = var.destination_table.allow_items }
+  }
+}
+
 output "destination_table_arn" {
   description = "ARN of the destination table."
   value       = module.destination.table_arn

@@ -241,21 +241,21 @@ variable "name" {
 locals {
   whole_numbers = {
     backfill = {
-      segments        = { min = 1, max = 10000, advice = "Use 16, or about one for each GB of a larger table." }
-      concurrency     = { min = 1, max = 10000, advice = "Use at most the concurrent Lambda executions that the account has left." }
+      segments        = { min = 1, max = 10000, advice = "Use 16, or one for each 20 GB of a larger table. tablecopy estimate prints a number." }
+      concurrency     = { min = 1, max = 10000, advice = "Use 16, or up to one for each 1000 write units per second that the destination accepts." }
       slice_seconds   = { min = 1, max = 21600, advice = "A change waits until the slice ends, and a stream keeps it for 24 hours only. Use 3600 or less." }
       timeout_seconds = { min = 30, max = 900, advice = "The last 15 seconds stay free, so that no write is in progress when Lambda ends the function. Use 300." }
       memory_mb       = { min = 128, max = 10240, advice = "Use 512." }
     }
     replicator = {
       batch_size              = { min = 1, max = 1000, advice = "The reconciler reads 1000 records ahead. Use 1000." }
-      batching_window_seconds = { min = 0, max = 300, advice = "Use 1." }
+      batching_window_seconds = { min = 0, max = 10, advice = "With more, the replicator never catches up to the source, and no slice follows. Use 1, or 5 from about 100 shards with changes." }
       timeout_seconds         = { min = 30, max = 900, advice = "The last 15 seconds stay free, so that no write is in progress when Lambda ends the function. Use 60." }
       memory_mb               = { min = 128, max = 10240, advice = "Use 512." }
     }
     control = {
       drained_after_seconds = { min = 1, max = 3600, advice = "Use 60." }
-      memory_mb             = { min = 128, max = 10240, advice = "Use 256." }
+      memory_mb             = { min = 128, max = 10240, advice = "Use 256, or 1769 from about 1000 open shards." }
     }
   }
 }
@@ -264,11 +264,11 @@ variable "backfill" {
   description = <<-EOT
     Parallel scan that copies the existing items once.
 
-    * `segments`: number of segments of the parallel scan. Fixed after the run has started.
-    * `concurrency`: number of segments to scan at the same time.
+    * `segments`: number of segments of the parallel scan. Fixed after the run has started. Use at least one for each 20 GB of the table, and a multiple of `concurrency`. `tablecopy estimate` prints the number for your table.
+    * `concurrency`: number of segments to scan at the same time, each by a worker. A worker writes at most 1,000 units per second, because it writes to one partition of the destination at a time. Use up to 40 for a table above 100 GB.
     * `read_capacity`, `write_capacity`: budgets in units per second over all workers: read units of the source table, and write units of the destination table and its indexes. By default the backfill adapts to the throughput that the tables allow, and uses at most half of a provisioned source table's capacity.
     * `slice_seconds`: maximum time in seconds for which the replicator is paused while segments are scanned. A run pauses it for less if `control.record_age_fraction` requires it.
-    * `timeout_seconds`, `memory_mb`: timeout and memory of the function.
+    * `timeout_seconds`, `memory_mb`: timeout and memory of the function. 512 MB suffice for tables of any size.
     * `reserved_concurrency`: concurrent executions to reserve for the function, which is also their maximum. By default the function shares the account's unreserved executions.
   EOT
   type = object({
@@ -292,6 +292,12 @@ variable "backfill" {
     ])
   }
 
+  # Fewer segments than the default concurrency are fine: the other workers do not start.
+  validation {
+    condition     = var.backfill.concurrency <= max(16, var.backfill.segments)
+    error_message = "backfill.concurrency is ${var.backfill.concurrency} and backfill.segments is ${var.backfill.segments}; allowed is a concurrency up to the segments, because one worker scans a segment. Raise backfill.segments to ${var.backfill.concurrency} or more, or lower backfill.concurrency."
+  }
+
   # A conditional, because `||` evaluates its right side even if the left one is true.
   validation {
     condition = alltrue([for units in [var.backfill.read_capacity, var.backfill.write_capacity] :
@@ -311,7 +317,7 @@ variable "replicator" {
   description = <<-EOT
     Function that applies stream records to the destination table, and its event source mapping.
 
-    * `batch_size`, `batching_window_seconds`: Lambda invokes the function when a batch has this many records, or when the window ends.
+    * `batch_size`, `batching_window_seconds`: Lambda invokes the function when a batch has this many records, or when the window ends. A shard with changes costs an invocation and three journal writes in each window. From about 100 such shards, set the window to 5.
     * `timeout_seconds`, `memory_mb`: timeout and memory of the function.
     * `reserved_concurrency`: concurrent executions to reserve for the function, as for the backfill. Lambda runs one execution for each shard of the stream. A stream has about one shard for each partition of the table. With fewer executions, shards wait for each other.
   EOT
@@ -345,7 +351,7 @@ variable "control" {
 
     * `drained_after_seconds`: seconds for which repeated reads of a shard must return nothing before the shard counts as drained.
     * `record_age_fraction`: maximum age of a change that is not yet applied, as a fraction of the 24 hours for which a stream keeps it. The slices are shortened to meet it. A run that cannot meet it stops and shows the setting to raise.
-    * `memory_mb`: memory of the reconciler's function.
+    * `memory_mb`: memory of the reconciler's function, which reads every shard of the stream. Use 1769, a whole processor, from about 1,000 open shards.
     * `reserved_concurrency`: concurrent executions to reserve for the reconciler, as for the backfill. One pass runs at a time. The function that answers the commands has none reserved.
   EOT
   type = object({

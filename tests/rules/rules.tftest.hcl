@@ -147,6 +147,33 @@ run "budgets_just_large_enough" {
   }
 }
 
+# A worker has a segment of its own, so the other workers would never start.
+run "more_workers_than_segments" {
+  command = plan
+
+  variables {
+    backfill = { concurrency = 40 }
+  }
+
+  expect_failures = [var.backfill]
+}
+
+run "as_many_workers_as_segments" {
+  command = plan
+
+  variables {
+    backfill = { segments = 40, concurrency = 40 }
+  }
+}
+
+run "fewer_segments_than_workers_by_default" {
+  command = plan
+
+  variables {
+    backfill = { segments = 4 }
+  }
+}
+
 run "backfill_timeout_within_its_margin" {
   command = plan
 
@@ -191,7 +218,7 @@ run "window_too_long" {
   command = plan
 
   variables {
-    replicator = { batching_window_seconds = 301 }
+    replicator = { batching_window_seconds = 11 }
   }
 
   expect_failures = [var.replicator]

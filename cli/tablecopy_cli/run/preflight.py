@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tablecopy.control.cost import Circumstances, Cost, costs, window_advice
+from tablecopy.control.cost import Cost, costs, window_advice
 from tablecopy.control.estimate import Estimate
 from tablecopy.control.estimate import estimate as estimate_copy
 from tablecopy.control.tables import described
@@ -26,6 +26,7 @@ from tablecopy_cli.common.terminal import Style, print_json
 from tablecopy_cli.common.terraform import read_copy
 from tablecopy_cli.common.text import escaped, wrapped
 from tablecopy_cli.run.checks import Checks, Result, SideCaller, Verdict, unanswered
+from tablecopy_cli.run.planned import Planned
 from verify.comparison.options import DEFAULT_SEGMENTS
 from verify.estimate import Estimate as Comparison
 from verify.estimate import Plan, available_cores, default_processes
@@ -52,15 +53,14 @@ class EstimateOptions:
     ----------
     copy
         The tables, as the flags name them.
-    settings, circumstances
-        What decides time and cost.
+    flags
+        What the flags give of the settings and circumstances: see `planned.Planned`.
     format_
         ``"text"`` or ``"jsonl"``.
     """
 
     copy: CopyOptions
-    settings: CopySettings
-    circumstances: Circumstances
+    flags: Mapping[str, Any]
     format_: str = "text"
 
 
@@ -89,15 +89,18 @@ class Cutover:
 def estimate(options: EstimateOptions) -> int:
     """Show what the copy takes; returns the exit code."""
     # What imports took before this line is nearly all that the process has computed.
-    _show_estimate(options, *_sides(options.copy)[:2], time.process_time())
+    imports = time.process_time()
+    source, destination, outputs = _sides(options.copy)
+    _show_estimate(options, Planned.of(options.flags, outputs), source, destination, imports)
     return EXIT_OK
 
 
 def preflight(options: EstimateOptions) -> int:
     """Check what prevents the copy; returns the exit code."""
     imports = time.process_time()
-    source, destination, own_mapping = _sides(options.copy)
-    checks = Checks(source, destination, options.settings, own_mapping)
+    source, destination, outputs = _sides(options.copy)
+    planned = Planned.of(options.flags, outputs)
+    checks = Checks(source, destination, planned.settings, outputs.get("event_source_mapping_uuid"))
     count: Counter[Verdict] = Counter()
     unanswered = 0
     style = Style(sys.stdout)
@@ -106,7 +109,7 @@ def preflight(options: EstimateOptions) -> int:
         unanswered += result.is_unanswered
         _show(options, style, result)
     if checks.source_description is not None:
-        for result in _expected(options, checks, source, destination, imports):
+        for result in _expected(planned, checks, source, destination, imports):
             count[result.result] += 1
             _show(options, style, result)
     code = EXIT_DIFFERENT if count["problem"] else EXIT_OK
@@ -160,7 +163,7 @@ def _show(options: EstimateOptions, style: Style, result: Result) -> None:
 
 
 def _expected(
-    options: EstimateOptions,
+    planned: Planned,
     checks: Checks,
     source: Side,
     destination: Side,
@@ -168,14 +171,14 @@ def _expected(
 ) -> Iterator[Result]:
     description = checks.source_description
     assert description is not None
-    settings = options.settings
+    settings = planned.settings
     expected = estimate_copy(description, checks.destination_description or _like(description), settings)
-    bill = costs(expected, settings, options.circumstances)
+    bill = costs(expected, settings, planned.circumstances)
     yield Result("cost", "pass", f"{_money(sum(cost.cost for cost in bill), settings)} in total; {_HOW}")
     yield Result(
         "time", "pass", f"{duration_text(expected.seconds)} of copying; the limit is {expected.limit_reason}"
     )
-    for check, advice in _advice(expected, options):
+    for check, advice in _advice(expected, planned):
         yield Result(check, "warning", advice)
     try:
         stop = _cutover(source, destination, description, checks.destination_description, settings, imports)
@@ -190,11 +193,12 @@ _HOW = "tablecopy estimate lists each part"
 
 def _show_estimate(
     options: EstimateOptions,
+    planned: Planned,
     source: Side,
     destination: Side,
     imports: float,
 ) -> None:
-    description, settings = _described(source), options.settings
+    description, settings = _described(source), planned.settings
     if description is None:
         raise UserError(
             f"there is no table {source.table_name}. Check --source, --source-region and --source-profile",
@@ -202,8 +206,8 @@ def _show_estimate(
         )
     written = _destination_if_any(source, destination)
     expected = estimate_copy(description, written or _like(description), settings)
-    bill = costs(expected, settings, options.circumstances)
-    advice = [text for _, text in _advice(expected, options)]
+    bill = costs(expected, settings, planned.circumstances)
+    advice = [text for _, text in _advice(expected, planned)]
     try:
         stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
         unknown = ""
@@ -226,11 +230,11 @@ def _show_estimate(
     print(*wrapped(shown, sys.stdout), sep="\n")
 
 
-def _advice(expected: Estimate, options: EstimateOptions) -> Iterator[tuple[str, str]]:
+def _advice(expected: Estimate, planned: Planned) -> Iterator[tuple[str, str]]:
     """Yield what the settings could do better: a check of preflight, and the text."""
     if expected.recommendation:
         yield "time", expected.recommendation.text
-    window = window_advice(expected, options.settings, options.circumstances)
+    window = window_advice(expected, planned.settings, planned.circumstances)
     if window:
         yield "cost", window
 
@@ -362,8 +366,8 @@ def _destination_if_any(source: Side, destination: Side) -> Json | None:
         return None
 
 
-def _sides(options: CopyOptions) -> tuple[Side, Side, str | None]:
-    """Return both sides, and the UUID of the copy's own mapping if it is applied already."""
+def _sides(options: CopyOptions) -> tuple[Side, Side, Mapping[str, Any]]:
+    """Return both sides, and Terraform's outputs if the copy is applied already."""
     outputs: Mapping[str, Any] = {}
     source = destination = None
     if options.from_terraform:
@@ -382,4 +386,4 @@ def _sides(options: CopyOptions) -> tuple[Side, Side, str | None]:
     source, destination = located(source), located(destination)
     if not destination.region and not destination.profile:
         destination = replace(destination, region=source.region)
-    return source, destination, outputs.get("event_source_mapping_uuid")
+    return source, destination, outputs

@@ -48,6 +48,9 @@ _BATCH_SECONDS = 0.1
 _RECORD_SECONDS = 0.000_2
 _BATCH_RECORDS = 1_000
 
+# Without a batching window, Lambda polls a shard four times a second (Lambda, Using Lambda with DynamoDB).
+_POLL_SECONDS = 0.25
+
 # Lambda's own START, END and REPORT lines, and one or two of the function.
 _LOG_BYTES_PER_INVOCATION = 1_000
 
@@ -286,7 +289,8 @@ def _batches_per_second(given: Circumstances) -> float:
     """Return batches of all shards: one for each window in which a shard has changes, more if it is full."""
     assert given.shards is not None
     rate = given.changes_per_second
-    return max(min(rate, given.shards / given.batching_window_seconds), rate / _BATCH_RECORDS)
+    window = max(given.batching_window_seconds, _POLL_SECONDS)
+    return max(min(rate, given.shards / window), rate / _BATCH_RECORDS)
 
 
 def _active_shards(given: Circumstances) -> float:

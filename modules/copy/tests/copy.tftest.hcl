@@ -243,4 +243,9 @@ run "everything_is_given" {
     condition     = local.unreserved_concurrency == 1
     error_message = "With everything reserved only the function that answers operators takes of what is left to all."
   }
+
+  assert {
+    condition     = output.settings.backfill.segments == 4 && output.settings.replicator.batching_window_seconds == 1
+    error_message = "The estimate of an applied copy calculates with its settings."
+  }
 }

@@ -302,13 +302,7 @@ def test_an_applied_copy_sets_its_own_mapping_aside(
         "tables": {"source": side, "destination": {**side, "role_arn": ROLE}},
         "event_source_mapping_uuid": "mine",
     }
-    (tmp_path / "outputs.json").write_text(
-        json.dumps({name: {"value": value} for name, value in outputs.items()})
-    )
-    terraform = tmp_path / "terraform"
-    terraform.write_text(f"#!/bin/sh\ncat {tmp_path}/outputs.json\n")
-    terraform.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    applied(tmp_path, monkeypatch, outputs)
     mappings = [{"UUID": uuid, "FunctionArn": f"fn-{uuid}", "State": "Enabled"} for uuid in ("mine", "other")]
     aws.answers[MAPPINGS] = lambda _: (200, {"EventSourceMappings": mappings})
     assert main(["preflight", "--from-terraform", str(tmp_path), "--format", "jsonl"]) == 1
@@ -316,6 +310,35 @@ def test_an_applied_copy_sets_its_own_mapping_aside(
     [(check, message)] = of(records, "problem")
     assert check == "readers"
     assert "function fn-other" in message
+
+
+def test_an_applied_copy_is_estimated_with_its_own_settings(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(aws.source, **STREAM)
+    side = {"region": REGION, "endpoint_url": aws.url, "table_name": "orders"}
+    outputs = {
+        "tables": {"source": side, "destination": {**side, "role_arn": ROLE}},
+        "settings": {"control": {"drained_after_seconds": 600}, "backfill": {"segments": 80}},
+    }
+    applied(tmp_path, monkeypatch, outputs)
+
+    def quiet(*more: str) -> float:
+        assert main(["estimate", "--from-terraform", str(tmp_path), "--format", "jsonl", *more]) == 0
+        return float(json.loads(capsys.readouterr().out)["cutover"]["quiet_seconds"])
+
+    assert (quiet(), quiet("--quiet-seconds", "5")) == (600, 5)
+
+
+def applied(directory: Path, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any]) -> None:
+    """Let a stand-in for Terraform print these outputs."""
+    (directory / "outputs.json").write_text(
+        json.dumps({name: {"value": value} for name, value in outputs.items()})
+    )
+    terraform = directory / "terraform"
+    terraform.write_text(f"#!/bin/sh\ncat {directory}/outputs.json\n")
+    terraform.chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory), prepend=os.pathsep)
 
 
 def test_a_stream_that_is_off_comes_with_the_command(aws: Aws, look: Look) -> None:
