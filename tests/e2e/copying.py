@@ -77,10 +77,10 @@ class Copy:
         return state
 
     def _lease_owners(self, kind: str) -> set[str]:
-        answer = self.source.query(
+        pages = self.source.get_paginator("scan").paginate(
             TableName=self.outputs["journal_table_name"],
-            KeyConditionExpression="pk = :lease AND begins_with(sk, :kind)",
+            FilterExpression="begins_with(pk, :lease) AND begins_with(sk, :kind)",
             ExpressionAttributeValues={":lease": {"S": "lease"}, ":kind": {"S": f"{kind}#"}},
             ConsistentRead=True,
         )
-        return {item["lease_owner"]["S"] for item in answer["Items"]}
+        return {item["lease_owner"]["S"] for page in pages for item in page["Items"]}

@@ -15,7 +15,9 @@ _VERBS = {
     "GetItem": "read",
     "PutItem": "put",
     "DeleteItem": "delete",
-    "UpdateItem": "update",
+    # The run is put by an update.
+    "UpdateItem": "put",
+    "BatchGetItem": "read",
     "Query": "query",
 }
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/[^/]+/(?P<service>[^/]+)/")
@@ -38,7 +40,7 @@ class Call:
         The first table that is named; empty when none is.
     step
         What the call is to a reader of the engine: ``write``, ``scan``, ``lease put``, ``run read``,
-        ``segment put`` and so on (partition of the journal and what is done to it), else the operation.
+        ``segment put`` and so on (kind of item in the journal and what is done to it), else the operation.
     body
         The JSON document, if the request is one. It may hold items: it is never logged.
     """
@@ -96,10 +98,13 @@ def _document(body: bytes) -> Json:
 
 def _step(operation: str, document: Json, in_journal: bool) -> str:
     if in_journal:
-        item = document.get("Key") or document.get("Item") or {}
+        batch = [key for table in document.get("RequestItems", {}).values() for key in table["Keys"]]
+        item = document.get("Key") or document.get("Item") or next(iter(batch), {})
         values = document.get("ExpressionAttributeValues", {})
         partition = (item.get("pk") or values.get(":pk") or {}).get("S", "journal")
-        return f"{partition} {_VERBS.get(operation, operation)}"
+        # Leases and applied batches are in many partitions.
+        kind = partition.partition("#")[0]
+        return f"{kind} {_VERBS.get(operation, operation)}"
     return {"BatchWriteItem": "write", "Scan": "scan"}.get(operation, operation)
 
 

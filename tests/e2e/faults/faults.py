@@ -185,8 +185,6 @@ class Freeze:
     ----------
     seconds
         When to wake it; None leaves that to `wake`.
-    delay
-        Seconds before it is stopped, for what its other threads are about to send.
     process
         Which it was.
     frozen
@@ -195,7 +193,6 @@ class Freeze:
 
     after_effect: bool = False
     seconds: float | None = None
-    delay: float = 0.0
     process: int = 0
     frozen: threading.Event = field(default_factory=threading.Event)
     _woken: threading.Event = field(default_factory=threading.Event)
@@ -203,7 +200,6 @@ class Freeze:
     def inject(self, exchange: Exchange, draw: random.Random) -> bool:
         try:
             caller = self.process = exchange.caller
-            time.sleep(self.delay)
             processes.freeze(caller)
         except (processes.NoProcess, ProcessLookupError):
             return False

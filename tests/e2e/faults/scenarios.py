@@ -22,7 +22,7 @@ from tests.e2e.faults.faults import (
 from tests.e2e.faults.rules import Rule
 
 WRITERS = "backfill|replicator"
-JOURNAL = "(run|segment|lease|mark|numbers|shard|letter|letter-image) .*"
+JOURNAL = "(run|segment|lease|batch|shard|letter|letter-image) .*"
 
 # Rows of what is done to a run by hand.
 STATE_MACHINE_STOPPED = "state machine's execution stopped by hand"
@@ -107,14 +107,14 @@ def _journal() -> list[Rule]:
         # botocore gives up after five attempts, so that the function fails.
         Rule("journal throttled until the worker fails", throttle(), "backfill", "segment put",
              skip=2, times=6),
-        Rule("journal throttled until the replicator fails", throttle(), "replicator", "mark put",
+        Rule("journal throttled until the replicator fails", throttle(), "replicator", "batch put",
              skip=1, times=6),
         Rule("journal throttled until the reconciler fails", throttle(), "reconciler", "run put",
              skip=2, times=6),
         Rule("journal's answer lost after a put", CutAfter(),
-             step="(run|segment|lease|mark|numbers|shard) put", chance=0.4, times=8),
+             step="(run|segment|lease|batch|shard) put", chance=0.4, times=8),
         Rule("journal's answer lost after a delete", CutAfter(), step="lease delete", chance=0.3, times=3),
-        Rule("journal's answer cut short", Truncate(), step="(run|segment|mark) read|lease query",
+        Rule("journal's answer cut short", Truncate(), step="(run|segment|batch) read|lease query",
              chance=0.2, times=5),
     ]  # fmt: skip
 
@@ -170,11 +170,9 @@ _WORKER_STEPS = (
 _REPLICATOR_STEPS = (
     ("lease put", (False,)),
     ("run read", (False,)),
-    ("mark read", (False,)),
-    ("letter query", (False,)),
+    ("batch read", (False,)),
     ("write", (False, True)),
-    ("numbers put", (False, True)),
-    ("mark put", (False, True)),
+    ("batch put", (False, True)),
     ("lease delete", (False, True)),
 )
 _RECONCILER_STEPS = (("run put", (False, True)), ("StartExecution", (False, True)), ("shard put", (True,)))
@@ -209,7 +207,6 @@ def _spoken(step: str) -> str:
     spoken = {
         "segment put": "checkpoint",
         "StartExecution": "start of the execution",
-        "numbers put": "put of the batch's numbers",
     }
     return spoken.get(step, step)
 
@@ -231,17 +228,12 @@ _FROZEN_WORKER_STEPS = (
 _FROZEN_REPLICATOR_STEPS = (
     ("lease put", (False, True)),
     ("run read", (False,)),
-    ("mark read", (False,)),
-    ("letter query", (False,)),
+    ("batch read", (False,)),
     ("write", (False, True)),
-    ("numbers put", (False, True)),
-    ("mark put", (False, True)),
+    ("batch put", (False, True)),
     ("lease delete", (False,)),
 )
-# The numbers are put while other threads write. A thread that has looked at the clock and not yet sent
-# cannot be caught here (docs/faults.md).
-_BESIDE_WRITES_SECONDS = 1.5
-_BEFORE_WRITING = ("lease put", "run read", "mark read")
+_BEFORE_WRITING = ("lease put", "run read", "batch read")
 
 
 def worker_freezes(woken: str) -> list[Rule]:
@@ -263,7 +255,7 @@ def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) 
     return [
         Rule(
             f"{who} frozen {'after' if after else 'before'} {_spoken(step)}, woken {woken}",
-            Freeze(after_effect=after, delay=_BESIDE_WRITES_SECONDS if step == "numbers put" else 0.0),
+            Freeze(after_effect=after),
             f"{who} host",
             step,
             times=1,

@@ -173,10 +173,11 @@ class Stand:
         return item
 
     def journal_items(self, pk: str) -> list[Item]:
-        pages = self.source.get_paginator("query").paginate(
+        # What is spread over many partitions is read as well.
+        pages = self.source.get_paginator("scan").paginate(
             TableName=self.journal,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
+            FilterExpression="pk = :pk OR begins_with(pk, :spread)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":spread": {"S": f"{pk}#"}},
             ConsistentRead=True,
         )
         return [item for page in pages for item in page["Items"]]

@@ -42,7 +42,6 @@ pytestmark = pytest.mark.terraform
 SECONDS = 25.0
 BATCH = 10
 SPARE_SEGMENTS = 3
-BESIDE_WRITES = "numbers put"
 
 
 class Invocations:
@@ -54,24 +53,15 @@ class Invocations:
         self._rules = rules
 
     def begin(self, events: Sequence[Event], *others: Rule) -> None:
-        """One invocation for each rule, with ``others`` in force; back when every rule has had its own.
-
-        What is sent beside the writes comes first: a process that another rule kills at a write of the same
-        moment would be lost for its rule.
-        """
+        """One invocation for each rule, with ``others`` in force; back when every rule has had its own."""
         assert len(events) >= len(self._rules)
-        waiting = iter(events)
-        for rules in (
-            [rule for rule in self._rules if rule.step == BESIDE_WRITES],
-            [rule for rule in self._rules if rule.step != BESIDE_WRITES],
-        ):
-            self._faults.set_rules([*rules, *others])
-            for _ in rules:
-                self._host.invoke(next(waiting), SECONDS)
-            try:
-                self._faults.wait_until("all are frozen or killed", lambda rules=rules: not _missing(rules))
-            except AssertionError as error:
-                raise AssertionError(f"never frozen or killed: {_missing(rules)}") from error
+        self._faults.set_rules([*self._rules, *others])
+        for event in events[: len(self._rules)]:
+            self._host.invoke(event, SECONDS)
+        try:
+            self._faults.wait_until("all are frozen or killed", lambda: not _missing(self._rules))
+        except AssertionError as error:
+            raise AssertionError(f"never frozen or killed: {_missing(self._rules)}") from error
 
     def wake(self, *others: Rule) -> list[dict[str, Any]]:
         """Let all that are frozen go on to their ends, with ``others`` in force: nothing is written."""

@@ -206,7 +206,7 @@ class Stage:
 
     def _forget(self, partition: str) -> None:
         for item in self.stand.journal_items(partition):
-            self.forget(partition, item["sk"]["S"])
+            self.forget(item["pk"]["S"], item["sk"]["S"])
 
 
 class _Yesterday(Clock):

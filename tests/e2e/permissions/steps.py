@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Clock
+from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.run import Phase
 from tests.e2e.permissions.roles import Role
 from tests.e2e.permissions.stage import Stage
@@ -27,6 +28,7 @@ from tools.local.mapping.function import STREAM_ACTIONS, Permissions
 Step = Callable[[Stage, Role], str]
 
 _SEQUENCE_NUMBER = "100000000000000000001"
+_EVENT_ID = "1"
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def batch(stage: Stage, role: Role) -> str:
     """The replicator applies a batch of one change."""
     item = stage.item
     record = {
-        "eventID": "1",
+        "eventID": _EVENT_ID,
         "eventName": "MODIFY",
         "eventSourceARN": stage.stream_arn,
         "dynamodb": {"Keys": key_of(item), "NewImage": item, "SequenceNumber": _SEQUENCE_NUMBER},
@@ -171,8 +173,7 @@ def batch(stage: Stage, role: Role) -> str:
             assert error or stage.copied(item) == item
             return error
         finally:
-            for partition in ("mark", "numbers"):
-                stage.forget(partition, _SEQUENCE_NUMBER.zfill(40))
+            stage.forget(f"batch#{batch_name(_SEQUENCE_NUMBER, _EVENT_ID)}", "applied")
 
 
 def batch_anew(stage: Stage, role: Role) -> str:

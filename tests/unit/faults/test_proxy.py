@@ -119,13 +119,16 @@ def test_a_request_that_dynamodb_would_refuse_fails_the_block(accounts: Accounts
 
 def test_calls_are_known_by_function_and_step(proxy: Proxy) -> None:
     dynamodb = client(proxy, "replicator")
-    key = {"pk": {"S": "lease"}, "sk": {"S": "replicator#1"}}
+    key = {"pk": {"S": "lease#2a"}, "sk": {"S": "replicator#1"}}
     dynamodb.put_item(TableName="journal", Item=key)
     dynamodb.delete_item(TableName="journal", Key=key)
     dynamodb.get_item(TableName="journal", Key={**key, "pk": {"S": "run"}})
+    dynamodb.batch_get_item(RequestItems={"journal": {"Keys": [{**key, "pk": {"S": "batch#1"}}]}})
+    dynamodb.update_item(TableName="journal", Key={**key, "pk": {"S": "letter"}})
     dynamodb.scan(TableName="table")
     assert set(proxy.calls) == {
-        ("replicator", step) for step in ("lease put", "lease delete", "run read", "scan")
+        ("replicator", step)
+        for step in ("lease put", "lease delete", "run read", "batch read", "letter put", "scan")
     }
 
 
