@@ -10,7 +10,7 @@ import pytest
 
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.pages import parse
-from tablecopy.journal.store import Conflict, Store
+from tablecopy.journal.store import Conflict, Store, Versioned
 from tests.simulation.tables import Account, number, text
 from tools.simulation.attributes import item_size
 from tools.simulation.behavior import TableBehavior
@@ -629,12 +629,11 @@ def test_the_judge_sees_each_write_and_the_history_of_a_key() -> None:
 
 def test_the_products_journal_works_on_a_simulated_table() -> None:
     account = Account()
-    table = account.table("journal", key=SORTED)
+    table = account.table("journal", key=SORTED, behavior=TableBehavior(unprocessed=0.9))
     world = account.world
     host = Host("host")
-    client = SimDynamoDB(
-        SimMachine(world, host), Network(world), account.dynamodb, Caller("host", SOURCE_ACCOUNT)
-    )
+    machine = SimMachine(world, host)
+    client = SimDynamoDB(machine, Network(world), account.dynamodb, Caller("host", SOURCE_ACCOUNT))
     store = Store(client, "journal")
     done = []
 
@@ -642,15 +641,22 @@ def test_the_products_journal_works_on_a_simulated_table() -> None:
         store.put("run", "state", {"n": number(1)}, condition="attribute_not_exists(pk)")
         with pytest.raises(Conflict):
             store.put("run", "state", {"n": number(2)}, condition="attribute_not_exists(pk)")
-        store.put("run", "b", {})
         assert store.get("run", "state") == {"pk": text("run"), "sk": text("state"), "n": number(1)}
-        assert store.count("run") == 2
-        assert store.names("run") == {"state", "b"}
-        assert [item["sk"]["S"] for item in store.query("run", first="b", last="c")] == ["b"]
-        store.delete("run", "b")
+        assert store.update("run", "state", add={"n": number(2)}) == {"n": number(3)}
+        for shard in ("b", "c"):
+            store.put("shards", shard, {"version": number(0), "open": {"BOOL": True}})
+        assert store.count("shards") == 2
+        assert list(store.query("shards", only=["sk"])) == [{"sk": text("b")}, {"sk": text("c")}]
+        found = store.get_many([("shards", name) for name in "abc"], machine, machine.random())
+        assert sorted(item["sk"]["S"] for item in found) == ["b", "c"]
+        record = store.save_and_add("shards", "b", Versioned(), ("run", "totals"), {"n": number(5)})
+        assert record == Versioned(version=1)
+        assert store.save_and_add("shards", "b", Versioned(), ("run", "totals"), {"n": number(5)}) is None
+        assert store.get("run", "totals") == {"pk": text("run"), "sk": text("totals"), "n": number(5)}
+        store.delete("shards", "b")
         done.append(len(table))
 
     task = world.spawn(host, use)
     world.run(world.now + 60)
     assert task.error is None
-    assert done == [1]
+    assert done == [3]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ def get_item(table_of: TableOf, request: GetItem) -> bytes:
     """Return the answer of GetItem."""
     table = table_of(request.table_name)
     key = table.schema.key_of(bytes(request.key))
-    [item] = _read(table, [key], request.consistent_read)
+    item = table.find(key) if request.consistent_read else table.find_eventually(key)
     units = _charge(table, key, item, request.consistent_read)
     if request.return_consumed_capacity == "NONE" and not request.projection_expression:
         return b"{}" if item is None else b'{"Item":%s}' % item.body
@@ -84,7 +85,7 @@ def batch_get_item(table_of: TableOf, request: BatchGetItem) -> bytes:
                 left.append(bytes(request_keys.keys[at]))
                 continue
             read_any = True
-            [item] = _read(table, [key], request_keys.consistent_read)
+            item = table.find(key) if request_keys.consistent_read else table.find_eventually(key)
             used.add(_charge(table, key, item, request_keys.consistent_read, checked=True))
             if item is not None:
                 size += item.size
@@ -164,9 +165,9 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
     _check_throttle(table, hash_)
     if limit != 1 and world.chance(table.behavior.short_page):
         limit = world.random.randint(1, min(limit or 100, 100))
-    size = count = 0
     matching: list[bytes] = []
-    last: Item | None = None
+    read: list[Item] = []
+    wire = 0
     more = False
     test = condition(request.filter_expression) if request.filter_expression else None
     names, values = request.expression_attribute_names, request.expression_attribute_values
@@ -174,23 +175,22 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
         _check_placeholders(request, keys)
     whole = not request.projection_expression
     for item in items:
-        if last is None:
-            hash_ = item.hash
-        size += item.size
-        count += 1
-        last = item
+        read.append(item)
+        wire += len(item.body)
         if test is None or test.test(Scope(item.document, names, values)):
             matching.append(
                 item.body if whole else _projected(item, request.projection_expression, names, checked=True)
             )
         # At the limit there may be more, even if there is nothing.
-        more = count == limit or size >= PAGE_BYTES
+        more = len(read) == limit or (wire >= PAGE_BYTES and _size(read) >= PAGE_BYTES)
         if more:
             break
-    units = max(1, -(-size // _READ_UNIT_BYTES)) * (1.0 if request.consistent_read else 0.5)
-    table.throughput.read(hash_, units)
+    # DynamoDB counts fewer bytes than the JSON has.
+    units = 1 if wire <= _READ_UNIT_BYTES else -(-_size(read) // _READ_UNIT_BYTES)
+    used = units * (1.0 if request.consistent_read else 0.5)
+    table.throughput.read(read[0].hash if read else hash_, used)
     consumed = Consumed(table, request.return_consumed_capacity)
-    consumed.add(units)
+    consumed.add(used)
     counts_only = request.select == "COUNT"
     if request.select not in {"", "COUNT", "ALL_ATTRIBUTES", "SPECIFIC_ATTRIBUTES"}:
         raise NotSimulated(f"Select {request.select}")
@@ -199,10 +199,14 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
             ("ConsumedCapacity", consumed.json()),
             ("Count", b"%d" % len(matching)),
             ("Items", b"" if counts_only else array(matching)),
-            ("LastEvaluatedKey", last.key_json if more and last is not None else b""),
-            ("ScannedCount", b"%d" % count),
+            ("LastEvaluatedKey", read[-1].key_json if more else b""),
+            ("ScannedCount", b"%d" % len(read)),
         ]
     )
+
+
+def _size(items: list[Item]) -> int:
+    return sum(item.size for item in items)
 
 
 def _check_placeholders(request: Page, keys: str) -> None:
@@ -218,30 +222,40 @@ def _check_placeholders(request: Page, keys: str) -> None:
 
 def _matching(table: Table, request: Query) -> tuple[Any, list[Any] | None, int, int]:
     """Return a query's partition key, its sort keys (None without a sort key), and the range that matches."""
-    parsed = key_condition(request.key_condition_expression)
-    scope = Scope({}, request.expression_attribute_names, request.expression_attribute_values)
-    parts = {
-        scope.name(path[0]): (operator, [scope.value(each) for each in operands])
-        for path, operator, operands in parsed.parts
-    }
     schema = table.schema.key
-    name, kind = schema[0]
-    if name not in parts or parts[name][0] != "=":
-        raise invalid(f"Query condition missed key schema element: {name}")
-    partition_key = _scalar(parts.pop(name)[1][0], kind)
+    names = tuple(request.expression_attribute_names.items())
+    placeholder, operator, operands = _key_operands(
+        request.key_condition_expression, table.schema.key_names, names
+    )
+    scope = Scope({}, {}, request.expression_attribute_values)
+    partition_key = _scalar(scope.value(placeholder), schema[0][1])
     if len(schema) == 1:
-        if parts:
-            raise invalid("Query key condition not supported")
         return partition_key, None, 0, 0
     sort_keys = table.collection(partition_key)
-    first, end = 0, len(sort_keys)
-    name, kind = schema[1]
-    if name in parts:
-        operator, operands = parts.pop(name)
-        first, end = _range(sort_keys, operator, [_scalar(operand, kind) for operand in operands])
+    if not operator:
+        return partition_key, sort_keys, 0, len(sort_keys)
+    bounds = [_scalar(scope.value(operand), schema[1][1]) for operand in operands]
+    return partition_key, sort_keys, *_range(sort_keys, operator, bounds)
+
+
+@lru_cache
+def _key_operands(
+    expression: str, key_names: tuple[str, ...], names: tuple[tuple[str, str], ...]
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the partition key's placeholder, and the sort key's operator and placeholders if given."""
+    scope = Scope({}, dict(names), {})
+    parts = {
+        scope.name(path[0]): (operator, operands)
+        for path, operator, operands in key_condition(expression).parts
+    }
+    operator, operands = parts.pop(key_names[0], ("", ()))
+    if operator != "=":
+        raise invalid(f"Query condition missed key schema element: {key_names[0]}")
+    [placeholder] = operands
+    operator, operands = parts.pop(key_names[1], ("", ())) if len(key_names) > 1 else ("", ())
     if parts:
         raise invalid("Query key condition not supported")
-    return partition_key, sort_keys, first, end
+    return placeholder, operator, operands
 
 
 def _range(sort_keys: list[Any], operator: str, bounds: list[Any]) -> tuple[int, int]:
@@ -275,11 +289,6 @@ def _scalar(value: Value, kind: str) -> Any:
 def _start(table: Table, request: Page) -> Key | None:
     start = bytes(request.exclusive_start_key)
     return table.schema.key_of(start) if start else None
-
-
-def _read(table: Table, keys: list[Key], consistent: bool) -> list[Item | None]:
-    find = table.find if consistent else table.find_eventually
-    return [find(key) for key in keys]
 
 
 def _charge(table: Table, key: Key, item: Item | None, consistent: bool, *, checked: bool = False) -> float:
