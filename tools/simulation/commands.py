@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 _COMMANDS = ("start", "seal", "redrive", "dead-letters", "status")
 _LOOK_SECONDS = 10.0
+_AWAY_SECONDS = 60.0
 
 
 class Operator:
@@ -27,6 +28,8 @@ class Operator:
     ----------
     status
         The latest answer to status; empty before it.
+    is_away
+        Whether no one looks at the status.
     """
 
     def __init__(self, world: World, copy: Deployment, judge: Judge, plan: Operators, seed: int) -> None:
@@ -37,6 +40,7 @@ class Operator:
         self._plan = plan
         self._random = random.Random(f"operators {seed}")
         self._host = Host("operator")
+        self.is_away = False
         self._calm = False
 
     def spawn(self, function: Callable[..., None], *args: Any) -> None:
@@ -92,6 +96,9 @@ class Operator:
             self._world.sleep(self._random.uniform(0, 10.0))
             self.command("start", request="first")
         while True:
+            if self.is_away:
+                self._world.sleep(_AWAY_SECONDS)
+                continue
             self.command("status")
             self._world.sleep(_LOOK_SECONDS * self._random.uniform(0.7, 1.3))
             if self._calm:

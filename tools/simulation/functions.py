@@ -320,6 +320,12 @@ class Lambda:
             delay = self.world.random.uniform(0.01, 0.1) + number * self.world.random.uniform(0.0, 30.0)
             self.world.call_later(delay, _Queued(self, function, event, request_id).attempt)
 
+    def kill(self, name: str) -> None:
+        """Kill the execution environments of a function's invocations."""
+        for environment in list(self.function(name).busy):
+            if environment.invocation is not None:
+                self._kill(environment, environment.invocation)
+
     def _check_concurrency(self, function: Function) -> None:
         reserved = function.settings.reserved
         if reserved is not None:

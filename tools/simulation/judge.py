@@ -42,6 +42,9 @@ LONGEST_LEASE_SECONDS = 920.0
 BEFORE_SECONDS = 30.0
 """How long before the first slice a change must have been made to count as made before the copy."""
 
+EXPIRY_SECONDS = 22.9 * 3600
+"""How old an unapplied change must be for the run to count it as lost. A stream keeps it for 24 hours."""
+
 CLOCK_SECONDS = 3.0
 """How far times of two hosts' clocks may be from each other."""
 
@@ -95,6 +98,8 @@ class Judge:
         The moment, in seconds since the epoch.
     quiet
         Seconds for which nothing may be unapplied before the run is ready (``drained_after_seconds``).
+    hindered
+        Whether anything may make the run stop.
     tell
         Called with what happens and the keys concerned, for a readable trace; None to save the time.
 
@@ -102,9 +107,15 @@ class Judge:
     ----------
     denied_until
         When AWS knows all new roles, so that no call is denied any more.
+    counted_from
+        Changes made before this moment may have left the stream before control could count them.
+    on_enter
+        Called with each new phase of the run.
     """
 
-    def __init__(self, now: Callable[[], float], quiet: float, tell: Tell | None = None) -> None:
+    def __init__(
+        self, now: Callable[[], float], quiet: float, tell: Tell | None = None, *, hindered: bool = True
+    ) -> None:
         self.violations: list[Violation] = []
         self.source = Histories()
         self.destination = Histories()
@@ -115,6 +126,10 @@ class Judge:
         self.shards: dict[str, StreamShard] = {}
         self.quiet = quiet
         self.denied_until = 0.0
+        self.counted_from = 0.0
+        self.on_enter: list[Callable[[Phase], None]] = []
+        self._hindered = hindered
+        self._disaster = ""
         self._now = now
         self._tell = tell
         self._names: dict[str, list[tuple[str, int]]] = {}
@@ -124,7 +139,7 @@ class Judge:
         self._read: dict[tuple[str, str], tuple[float, str]] = {}
         self._checkpoints: dict[int, tuple[str, int, bool]] = {}
         self._seal_asked = False
-        self._sealing = self._sealed = 0.0
+        self._sealing = 0.0
         self._stopped_replicating = 0.0
 
     def violate(self, rule: str, what: str, *keys: str) -> None:
@@ -231,6 +246,11 @@ class Judge:
             )
         if before and before.phase is run.phase:
             return
+        self._enter(run, before)
+        for note in self.on_enter:
+            note(run.phase)
+
+    def _enter(self, run: RunState, before: RunState | None) -> None:
         now = self._now()
         self.entered[run.phase] = now
         self.phases.append((now, run.phase))
@@ -246,14 +266,55 @@ class Judge:
                     )
                 self._check_complete("sealing", now - self.quiet)
             case Phase.SEALED:
-                self._sealed = now
                 self._check_complete("sealed", self._sealing - self.quiet)
                 self._check_named(run)
             case Phase.STOPPED:
                 if before and before.phase in REPLICATOR_PHASES:
                     self._stopped_replicating = now
-                if not run.reason:
-                    self.violate("reason", "the run is stopped without a reason")
+                self._check_stop(run)
+        if self._disaster not in {"", "journal"} and run.phase in {Phase.READY, Phase.SEALING}:
+            self.violate("lost", f"the run is {run.phase}, although the {self._disaster} was replaced")
+
+    def _check_stop(self, run: RunState) -> None:
+        if not run.reason:
+            self.violate("reason", "the run is stopped without a reason")
+        if not self._hindered:
+            self.violate("progress", f"the run has stopped, and nothing hinders it: {run.reason}")
+        if run.resumable:
+            return
+        if self._disaster:
+            if self._disaster not in run.reason:
+                self.violate("reason", f"the {self._disaster} was replaced, and the run says: {run.reason}")
+        elif self.oldest_age() < EXPIRY_SECONDS:
+            self.violate("progress", f"the run has stopped for ever, and nothing is lost: {run.reason}")
+
+    def oldest_age(self) -> float:
+        """Return the age of the oldest change that must be applied and is not; 0 if there is none."""
+        covered_to = self.covered_to
+        ages = [
+            self._now() - records.created[index]
+            for records in self.shards.values()
+            for index in range(len(records.keys))
+            if records.created[index] >= covered_to and not self._is_applied(records, index)
+        ]
+        return max(ages, default=0.0)
+
+    def replaced(self, what: str) -> None:
+        """Someone has replaced a part of the copy: "mapping", "journal", "stream" or "destination"."""
+        self._disaster = what
+        if self._tell:
+            self._tell(f"the {what} was replaced")
+        if what == "destination":
+            self.destination = Histories()
+        if what == "journal":
+            self.run = None
+            self.letters.clear()
+            self._checkpoints.clear()
+
+    @property
+    def has_stopped_for_good(self) -> bool:
+        """Whether the run is stopped and cannot be started again."""
+        return self.run is not None and self.run.phase is Phase.STOPPED and not self.run.resumable
 
     def letter_put(self, key: str) -> None:
         """A dead letter was recorded."""
@@ -421,7 +482,8 @@ class Judge:
             return
         # Times of the status are those of a host whose clock may be wrong by a second.
         since = float(status["phase_since"]) - self.quiet - CLOCK_SECONDS
-        covered_to = self.covered_to
+        # What was trimmed before control could read it is applied, but not counted.
+        covered_to = max(self.covered_to, self.counted_from)
         made = [created for shard in self.shards.values() for created in shard.created]
         at_least = sum(covered_to <= created < since for created in made)
         if not at_least <= status["changes"] <= len(made):
@@ -432,6 +494,21 @@ class Judge:
         items = sum(items for _, items, _ in self._checkpoints.values())
         if status["items"] != items:
             self.violate("counters", f"the status counts {status['items']} items. The segments have {items}")
+
+    def finish(self) -> None:
+        """The run is over, long after the last write: a copy in sync has everything."""
+        if self.run is None or self.run.phase not in REPLICATING:
+            return
+        wrong = [
+            key
+            for key, history in self.source
+            if history.latest != self.destination.keys.get(key, _NO_HISTORY).latest
+            and key not in self.letters
+        ]
+        if wrong:
+            self.violate(
+                "lost", f"the run is {self.run.phase}, and the copy lacks {self._described(wrong)}", *wrong
+            )
 
     def late(self, seconds: float) -> None:
         """The run has not come as far as it should have in this time."""
@@ -448,6 +525,8 @@ class Judge:
         if isinstance(error, ClientError) and errors.is_transient(error):
             return
         if isinstance(error, ClientError) and errors.is_denied(error) and self._now() < self.denied_until:
+            return
+        if self._disaster and isinstance(error, ClientError):
             return
         self.violate("exception", f"{function} raised {type(error).__name__}: {error}")
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from tablecopy.journal.run import Phase
 from tools.simulation.behavior import StreamBehavior, TableBehavior
 from tools.simulation.capacity import Capacity
 from tools.simulation.deployment import Faults, Settings
@@ -33,7 +34,8 @@ class Traffic:
     changes
         Number of writes in the busy time.
     history_seconds, history_changes
-        Length of the time in which the stream is on before the copy exists, and the writes in it.
+        Length of the time in which the stream is on before the copy exists, and the writes in it. Half of
+        them come in its first minutes.
     bursts
         Share of the writes that come at the same moment as another one.
     hot
@@ -76,6 +78,8 @@ class Operators:
         Applies that change settings: new functions, another slice length, another batch size.
     stops
         How often the run is made to stop, as too many dead letters would, until an operator starts it again.
+    stop_at_seal
+        When the run is ready, an operator asks for the seal and the run stops for a new dead letter.
     seal
         An operator seals the run when it is ready.
     """
@@ -83,7 +87,17 @@ class Operators:
     commands: int = 0
     applies: int = 0
     stops: int = 0
+    stop_at_seal: bool = False
     seal: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outage:
+    """The reconciler is gone for ``hours`` from when the run first enters ``phase``."""
+
+    phase: Phase
+    hours: float
+    changes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +112,11 @@ class Scenario:
         How long after the beginning of the calm the run must be ready.
     capacity
         Throughput of the destination's table. It stays as it is in the calm.
+    disaster
+        What happens to the copy at a moment of the busy time (see `disasters`), so that it must stop; empty
+        for nothing.
+    is_hindered
+        Whether anything may make the run stop.
     """
 
     name: str
@@ -111,8 +130,11 @@ class Scenario:
     destination: TableBehavior = field(default_factory=TableBehavior)
     journal: TableBehavior = field(default_factory=TableBehavior)
     capacity: Capacity = field(default_factory=Capacity)
+    outage: Outage | None = None
+    disaster: str = ""
     busy_seconds: float = 60.0
     bound_seconds: float = 600.0
+    is_hindered: bool = False
 
 
 Change = Callable[[random.Random, Scenario], Scenario]
@@ -173,6 +195,7 @@ def _faults(draw: random.Random, plan: Scenario) -> Scenario:
         destination=table(),
         journal=replace(table(), short_page=0.0),
         stream=_lively(draw, plan.stream),
+        is_hindered=True,
     )
 
 
@@ -197,7 +220,14 @@ def _operators(draw: random.Random, plan: Scenario) -> Scenario:
         plan,
         settings=replace(plan.settings, start_on_apply=draw.random() < 0.5),
         traffic=replace(plan.traffic, rejected=draw.choice([0.0, 0.05]), late=draw.randrange(20)),
-        operators=Operators(commands=draw.randint(3, 12), applies=draw.randrange(3), stops=draw.randrange(3)),
+        operators=Operators(
+            commands=draw.randint(3, 12),
+            applies=draw.randrange(3),
+            stops=draw.randrange(3),
+            stop_at_seal=draw.random() < 0.3,
+            seal=draw.random() < 0.7,
+        ),
+        is_hindered=True,
     )
 
 
@@ -208,6 +238,7 @@ def _letters(draw: random.Random, plan: Scenario) -> Scenario:
         plan,
         traffic=replace(plan.traffic, rejected=draw.choice([0.05, 0.15]), hot=0.3),
         operators=replace(plan.operators, commands=draw.randrange(4), stops=draw.randrange(2)),
+        is_hindered=True,
     )
 
 
@@ -225,11 +256,30 @@ def _history(draw: random.Random, plan: Scenario) -> Scenario:
     plan = replace(draw.choice([_calm, _faults])(draw, plan), stream=stream)
     traffic = replace(
         plan.traffic,
-        history_seconds=86_400.0 + draw.choice([-3_600.0, -60.0, 0.0, 600.0, 20_000.0]),
+        history_seconds=86_400.0 + draw.choice([-3_600.0, -600.0, -60.0, 0.0, 300.0, 20_000.0]),
         history_changes=draw.randint(20, 120),
-        hot=0.3,
+        hot=draw.choice([0.1, 0.5]),
     )
     return replace(plan, traffic=traffic)
+
+
+def _outage(draw: random.Random, plan: Scenario) -> Scenario:
+    """The reconciler is gone for hours, in which changes may leave the stream."""
+    phase = draw.choice([Phase.PAUSING, Phase.SLICE, Phase.RESUMING, Phase.DRAINING, Phase.READY])
+    hours = draw.choice([0.2, 22.0, 22.9, 23.5, 24.0, 26.0])
+    return replace(
+        plan,
+        outage=Outage(phase=phase, hours=hours, changes=draw.choice([0, 5, 30])),
+        is_hindered=True,
+    )
+
+
+def _disasters(draw: random.Random, plan: Scenario) -> Scenario:
+    """Something happens after which the copy cannot go on, and may not look complete."""
+    plan = draw.choice([_calm, _faults])(draw, plan)
+    return replace(
+        plan, disaster=draw.choice(["mapping", "journal", "stream", "destination"]), is_hindered=True
+    )
 
 
 def _slow(draw: random.Random, plan: Scenario) -> Scenario:
@@ -261,6 +311,8 @@ SCENARIOS: dict[str, Change] = {
     "letters": _letters,
     "clocks": _clocks,
     "history": _history,
+    "outage": _outage,
+    "disasters": _disasters,
     "slow": _slow,
     "size": _size,
 }
@@ -268,12 +320,14 @@ SCENARIOS: dict[str, Change] = {
 
 MIX = {
     "calm": 4,
-    "faults": 36,
-    "restarts": 14,
+    "faults": 32,
+    "restarts": 12,
     "operators": 14,
-    "letters": 14,
+    "letters": 12,
     "clocks": 6,
     "history": 8,
+    "outage": 4,
+    "disasters": 4,
     "slow": 4,
 }
 """How often each scenario is drawn where none is named. The scenario of size takes too long for that."""

@@ -7,13 +7,14 @@ from dataclasses import replace
 import msgspec
 
 from tablecopy.journal.run import Phase
+from tools.simulation import names
 from tools.simulation.behavior import TableBehavior
 from tools.simulation.commands import Operator
 from tools.simulation.deployment import DESTINATION, JOURNAL, SOURCE, Deployment, Faults
 from tools.simulation.functions import LambdaFaults
 from tools.simulation.judge import Judge
 from tools.simulation.report import Report
-from tools.simulation.scenario import Scenario
+from tools.simulation.scenario import Outage, Scenario
 from tools.simulation.scheduler import START, World
 from tools.simulation.watch import DestinationWatch, JournalWatch, SourceWatch, StreamWatch
 from tools.simulation.writers import Writers
@@ -23,6 +24,12 @@ _READY = (Phase.READY, Phase.SEALING, Phase.SEALED)
 _LONG_LIFE = (80_000.0, 90_000.0)
 
 _LATE_SECONDS = 20.0
+
+# What is older than this may be trimmed before control has read it.
+_READABLE_SECONDS = 23 * 3600.0
+
+# The outage is left out if the run has not come to its phase within this time after the writes.
+_OUTAGE_SECONDS = 200.0
 
 # Longest time from an error of AWS to the end of the invocation that it ends.
 _ANSWER_SECONDS = 30.0
@@ -53,6 +60,7 @@ class Stage:
             lambda: world.now,
             plan.settings.drained_after_seconds,
             report.happened if report is not None else None,
+            hindered=plan.is_hindered,
         )
         self.copy = copy = Deployment(
             world,
@@ -68,10 +76,13 @@ class Stage:
         StreamWatch(copy.source, self.judge)
         JournalWatch(copy.journal, self.judge)
         copy.account.source = SourceWatch(copy.source_account, self.judge)
-        self._watched = DestinationWatch(copy.destination_account, copy.destination, self.judge)
-        copy.account.destination = self._watched
+        self.destination = DestinationWatch(copy.destination_account, copy.destination, self.judge)
+        copy.account.destination = self.destination
         self.writers = Writers(world, copy.source, plan.traffic, plan.seed)
         self.operator = Operator(world, copy, self.judge, plan.operators, plan.seed)
+        self.judge.on_enter.append(self._entered)
+        self._entered_before: set[Phase] = set()
+        self._outage_ends = 0.0
 
     @property
     def seconds(self) -> float:
@@ -83,13 +94,14 @@ class Stage:
         plan, world = self.plan, self.world
         self.writers.fill()
         if plan.traffic.history_seconds:
-            self.writers.begin(plan.traffic.history_changes, plan.traffic.history_seconds)
+            self.writers.write_history()
             world.run(world.now + plan.traffic.history_seconds)
         self._be_busy()
         self._calm_down()
         if self._becomes_ready() and plan.operators.seal:
             self._is_sealed()
         world.run(world.now + _AFTER_SECONDS)
+        self.judge.finish()
         world.end()
 
     def _be_busy(self) -> None:
@@ -101,12 +113,71 @@ class Stage:
         account.own_role_from += plan.traffic.history_seconds
         self.judge.denied_until = max(account.role_from, account.own_role_from) + _ANSWER_SECONDS
         self.operator.spawn(self.operator.watch)
-        self._watched.rejects = True
+        self.destination.rejects = True
         self.writers.begin(plan.traffic.changes, plan.busy_seconds)
         self.operator.busy(plan.busy_seconds)
         for _ in range(plan.operators.stops):
             world.call_later(world.random.uniform(0, plan.busy_seconds), self._stop_the_run)
+        if plan.disaster:
+            world.call_later(world.random.uniform(0, plan.busy_seconds), self._strike)
         world.run(world.now + plan.busy_seconds)
+        if plan.outage is not None:
+            # It is a part of the busy time, if the run comes to it.
+            world.run(world.now + _OUTAGE_SECONDS, lambda: self._outage_ends > 0.0)
+            world.run(max(world.now, self._outage_ends))
+
+    def _entered(self, phase: Phase) -> None:
+        """Do what is planned for the first time that the run is in a phase."""
+        plan = self.plan
+        if phase in self._entered_before:
+            return
+        self._entered_before.add(phase)
+        if plan.outage is not None and plan.outage.phase is phase:
+            self.world.call_later(self.world.random.uniform(0.0, 5.0), self._begin_outage, plan.outage)
+        if plan.operators.stop_at_seal and phase is Phase.READY:
+            # The seal is asked for before the reconciler sees the dead letter that stops the run.
+            self.destination.rejects = True
+            self.writers.put_rejected()
+            self._stop_the_run()
+            self.world.call_later(3.0, self.operator.spawn, self.operator.command, "seal")
+
+    def _begin_outage(self, outage: Outage) -> None:
+        """Let the reconciler and the operators be gone for hours."""
+        copy, seconds = self.copy, outage.hours * 3600
+        self._outage_ends = self.world.now + seconds
+        copy.schedule.enabled = False
+        copy.lambda_.kill(names.RECONCILER)
+        self.operator.is_away = True
+        self.writers.begin(outage.changes, 100.0)
+        self.writers.begin(outage.changes, seconds)
+        self.world.call_later(seconds, self._end_outage)
+
+    def _end_outage(self) -> None:
+        self.judge.counted_from = self.world.now - _READABLE_SECONDS
+        self.copy.schedule.enabled = True
+        self.operator.is_away = False
+
+    def _strike(self) -> None:
+        """Let the disaster happen, once there is a run that it concerns and unless it has ended."""
+        run = self.judge.run
+        if run is None or run.phase is Phase.PREFLIGHT:
+            self.world.call_later(1.0, self._strike)
+            return
+        if self._is_in(Phase.SEALING, Phase.SEALED):
+            return
+        copy, what = self.copy, self.plan.disaster
+        if what == "mapping":
+            copy.replace_mapping()
+        elif what == "journal":
+            copy.replace_journal()
+            JournalWatch(copy.journal, self.judge)
+        elif what == "stream":
+            copy.source.disable_stream()
+            copy.source.enable_stream(SOURCE.stream, "2027-01-15T09:00:00.000")
+        else:
+            copy.destination_account.delete_table(names.DESTINATION_TABLE)
+            self.destination.follow(copy.destination_account.create_table(copy.destination.settings))
+        self.judge.replaced(what)
 
     def _stop_the_run(self) -> None:
         """Let the run stop as if a thousand dead letters more were open."""
@@ -127,17 +198,27 @@ class Stage:
         assert stream is not None
         # A shard that is open may still end once.
         stream.behavior = replace(stream.behavior, shard_life=_LONG_LIFE)
-        self._watched.rejects = False
+        self.destination.rejects = False
         self.operator.calm()
 
     def _becomes_ready(self) -> bool:
-        """Let time pass until the run is ready. Returns whether it is, and so may be sealed."""
-        judge, world = self.judge, self.world
-        began = world.now
-        world.run(began + self.plan.bound_seconds, lambda: self._is_in(*_READY) or bool(judge.violations))
-        if not self._is_in(*_READY) and not judge.violations:
-            judge.late(self.plan.bound_seconds)
+        """Let time pass until the run is ready. Returns whether it is, and so may be sealed.
+
+        After a disaster it must stop instead.
+        """
+        judge, world, plan = self.judge, self.world, self.plan
+        world.run(world.now + plan.bound_seconds, lambda: self._is_settled or bool(judge.violations))
+        if not self._is_settled and not judge.violations:
+            judge.late(plan.bound_seconds)
         return self._is_in(Phase.READY)
+
+    @property
+    def _is_settled(self) -> bool:
+        if self.judge.has_stopped_for_good or self._is_in(*_READY):
+            return True
+        # A new journal knows no run, and a new run refuses the items of the one before.
+        problems = self.operator.status.get("problems", ())
+        return self.plan.disaster == "journal" and any("already holds" in problem for problem in problems)
 
     def _is_sealed(self) -> None:
         """Let an operator seal the run, while someone may still write."""

@@ -114,6 +114,10 @@ class DestinationWatch:
         self._judge = judge
         self._caller = Caller("", "")
         self.rejects = False
+        self.follow(table)
+
+    def follow(self, table: Table) -> None:
+        """Follow a table of the account."""
         table.on_write(self._written)
 
     def handle(self, operation: str, body: bytes, caller: Caller) -> bytes:

@@ -21,6 +21,8 @@ REJECTED = "rejected"
 
 _SMALL_BYTES = 200
 
+_EARLY_SECONDS = 600.0
+
 
 def key_name(number: int) -> str:
     """Return the key of an item by its number."""
@@ -54,6 +56,17 @@ class Writers:
         for moment in sorted(moments):
             self._world.call_later(moment, self.write)
 
+    def write_history(self) -> None:
+        """Write as in the time before the copy: half of the writes come in its first minutes."""
+        plan = self._plan
+        early = plan.history_changes // 2
+        self.begin(early, _EARLY_SECONDS)
+        self.begin(plan.history_changes - early, plan.history_seconds)
+
+    def put_rejected(self) -> None:
+        """Put an item that the destination rejects."""
+        self._put(key_name(0), rejected=True)
+
     def write(self) -> None:
         """Write once: put, delete, repeat a put, or let an item expire."""
         draw, plan = self._random, self._plan
@@ -73,13 +86,13 @@ class Writers:
         self._items.pop(key, None)
         self._source.apply((key,), None, by_ttl=by_ttl)
 
-    def _put(self, key: str) -> None:
+    def _put(self, key: str, *, rejected: bool = False) -> None:
         draw, plan = self._random, self._plan
         self._written += 1
         item: Json = {"pk": {"S": key}, "v": {"N": str(self._written)}}
         if draw.random() < plan.large:
             item["text"] = {"S": "x" * draw.randrange(_SMALL_BYTES, plan.large_bytes)}
-        if draw.random() < plan.rejected:
+        if rejected or draw.random() < plan.rejected:
             item[REJECTED] = {"BOOL": True}
         self._items[key] = body = msgspec.json.encode(item)
         self._source.put(body)
