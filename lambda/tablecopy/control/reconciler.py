@@ -28,8 +28,12 @@ from tablecopy.journal.segments import Segment, Segments
 from tablecopy.metrics import log
 from tablecopy.text import count_text
 
-# While segments are left, a slice may follow as soon as the replicator is this close to the source.
-_IN_SYNC_SECONDS = 10.0
+IN_SYNC_SECONDS = 30.0
+"""While segments are left, a slice may follow as soon as the replicator is this close to the source.
+
+With a thousand shards, one of them always waits for most of its batching window, which is ten seconds at most
+(modules/copy), and then for the next look.
+"""
 
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -370,4 +374,4 @@ class Reconciler:
 
 
 def _in_sync(backlog: Backlog) -> bool:
-    return backlog.drained or backlog.oldest_age <= _IN_SYNC_SECONDS
+    return backlog.drained or backlog.oldest_age <= IN_SYNC_SECONDS

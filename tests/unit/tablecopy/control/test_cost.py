@@ -163,6 +163,17 @@ def test_a_longer_window_is_advised_for_many_active_shards(
     assert bool(text) == advised
 
 
+def test_the_window_is_advised_by_the_shards_to_expect() -> None:
+    small, large = (estimate(source(10**6, size), destination(), SETTINGS) for size in (10**9, 10**13))
+    given = Circumstances(changes_per_second=5_000)
+    assert [bool(window_advice(each, SETTINGS, given)) for each in (small, large)] == [False, True]
+
+
+def test_without_a_window_lambda_polls_four_times_a_second() -> None:
+    given = Circumstances(shards=10, changes_per_second=1_000, batching_window_seconds=0)
+    assert replicator_use(given, 1).requests == 40
+
+
 def test_a_longer_window_makes_fewer_batches() -> None:
     short, long = (
         replicator_use(

@@ -611,7 +611,7 @@ class TestDraining:
     def test_the_next_slice_follows_once_the_replicator_is_in_step(self, scene: Scene) -> None:
         scene.at(Phase.DRAINING)
         scene.write(1)
-        scene.clock.time += 11
+        scene.clock.time += 31
         assert scene.step() is Outcome.WAITING
         _apply(scene, 1, 1)
         assert scene.step() is Outcome.MOVED
@@ -654,7 +654,7 @@ class TestDraining:
             scene.finish_segments()
         scene.at(Phase.DRAINING)
         scene.write(1)
-        scene.clock.time += 11
+        scene.clock.time += 31
         scene.lambda_.mapping["LastProcessingResult"] = "PROBLEM: Cannot access stream"
         scene.step()
         assert scene.now().reason.endswith("PROBLEM: Cannot access stream")

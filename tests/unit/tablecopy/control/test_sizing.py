@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tablecopy.control.bounds import PARTITION_WRITE_UNITS
-from tablecopy.control.cost import Circumstances, costs
+from tablecopy.control.cost import LONG_WINDOW_SECONDS, Circumstances, costs
 from tablecopy.control.estimate import Estimate, estimate
+from tablecopy.control.reconciler import IN_SYNC_SECONDS
 from tablecopy.control.sizing import SEGMENT_BYTES
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings
@@ -81,6 +82,12 @@ def test_what_fits_each_size(
     assert found is None or found.seconds == fits.seconds
 
 
+def test_less_than_an_hour_needs_no_more_workers() -> None:
+    """They need Lambda executions that others may use."""
+    assert made(20 * GB, written=destination(warm=40_000)).recommendation is None
+    assert made(80 * GB, written=destination(warm=40_000)).recommendation is not None
+
+
 def test_only_what_changes_is_named() -> None:
     found = made(TB, total_segments=80).recommendation
     assert found is not None
@@ -135,6 +142,14 @@ def test_nothing_beyond_what_terraform_allows_is_recommended() -> None:
     assert found is not None
     assert found.segments == 10_000
     assert made(1_000 * TB, total_segments=10_000, concurrency=40).recommendation is None
+
+
+def test_the_longest_batching_window_lets_the_replicator_be_in_sync() -> None:
+    """Among many shards, one always waits for its batch, and then for the end of a look of eight seconds."""
+    text = (REPOSITORY / "modules/copy/variables.tf").read_text()
+    window = re.search(r"batching_window_seconds = \{ min = 0, max = (\d+),", text)
+    assert window is not None
+    assert LONG_WINDOW_SECONDS <= int(window[1]) < IN_SYNC_SECONDS - 2 * 8
 
 
 SHAPES = {"small": 120, "medium": 360, "large": 4_096}
