@@ -326,6 +326,23 @@ def test_children_that_are_listed_late() -> None:
     assert len(copy.keys) == 2
 
 
+def test_children_that_are_listed_while_and_after_the_mapping_is_enabled_again() -> None:
+    late = {"shard_life": (600.0, 600.0), "split": 1.0, "late_child": 1.0, "late_child_seconds": (20.0, 60.0)}
+    for seconds in range(0, 60, 10):
+        copy = Copy(behavior=late)
+        copy.enable()
+        # The only shard ends at a moment within its life.
+        while not copy.mapping.finished:
+            copy.run(1)
+        copy.disable()
+        copy.run(seconds)
+        copy.enable()
+        copy.run(60)
+        copy.write(20)
+        copy.run(30)
+        assert sorted(key for keys in copy.keys for key in keys) == sorted(texts(*range(20)))
+
+
 def test_trimmed_records_are_skipped() -> None:
     copy = Copy(behavior={"retention": 3600.0})
     copy.write(2)

@@ -107,6 +107,8 @@ class Judge:
     ----------
     denied_until
         When AWS knows all new roles, so that no call is denied any more.
+    blind_seconds
+        How long the reconciler was gone. After a day it cannot know what was applied.
     counted_from
         Changes made before this moment may have left the stream before control could count them.
     on_enter
@@ -126,7 +128,7 @@ class Judge:
         self.shards: dict[str, StreamShard] = {}
         self.quiet = quiet
         self.denied_until = 0.0
-        self.counted_from = 0.0
+        self.blind_seconds = self.counted_from = 0.0
         self.on_enter: list[Callable[[Phase], None]] = []
         self._hindered = hindered
         self._disaster = ""
@@ -285,7 +287,7 @@ class Judge:
         if self._disaster:
             if self._disaster not in run.reason:
                 self.violate("reason", f"the {self._disaster} was replaced, and the run says: {run.reason}")
-        elif self.oldest_age() < EXPIRY_SECONDS:
+        elif max(self.oldest_age(), self.blind_seconds) < EXPIRY_SECONDS:
             self.violate("progress", f"the run has stopped for ever, and nothing is lost: {run.reason}")
 
     def oldest_age(self) -> float:

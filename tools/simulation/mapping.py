@@ -239,6 +239,9 @@ class EventSourceMapping:
             parent = shard.parent.id if shard.parent else ""
             if parent in self.finished or (parent not in names and parent not in self.pollers):
                 self._poll(shard.id)
+            if shard.id in self.finished and shard.closed + _CHILDREN_SECONDS > self._world.now:
+                # Its children may not all be listed yet, and nothing has looked for them while disabled.
+                self._adopt(shard.id, self._world.now + _CHILDREN_SECONDS)
 
     def _poll(self, shard_id: str) -> None:
         running = self.pollers.get(shard_id)

@@ -35,7 +35,10 @@ _OUTAGE_SECONDS = 200.0
 _ANSWER_SECONDS = 30.0
 
 # Within this time after the run is ready, it is sealed if an operator asks for it and no one writes.
-_SEAL_SECONDS = 300.0
+_SEAL_SECONDS = 600.0
+
+# A run that is ready stops within this time after it was asked to seal, if there is a reason to stop.
+_STOP_SECONDS = 10.0
 
 # What arrives within this time after the end would break a rule.
 _AFTER_SECONDS = 60.0
@@ -98,7 +101,13 @@ class Stage:
             world.run(world.now + plan.traffic.history_seconds)
         self._be_busy()
         self._calm_down()
-        if self._becomes_ready() and plan.operators.seal:
+        is_ready = self._becomes_ready()
+        if is_ready and plan.operators.stop_at_seal:
+            # It stops now, and an operator starts it again and retries the dead letter.
+            world.run(world.now + _STOP_SECONDS)
+            self.destination.rejects = False
+            is_ready = self._becomes_ready()
+        if is_ready and plan.operators.seal:
             self._is_sealed()
         world.run(world.now + _AFTER_SECONDS)
         self.judge.finish()
@@ -153,6 +162,8 @@ class Stage:
         self.world.call_later(seconds, self._end_outage)
 
     def _end_outage(self) -> None:
+        assert self.plan.outage is not None
+        self.judge.blind_seconds = self.plan.outage.hours * 3600
         self.judge.counted_from = self.world.now - _READABLE_SECONDS
         self.copy.schedule.enabled = True
         self.operator.is_away = False
@@ -224,9 +235,13 @@ class Stage:
         """Let an operator seal the run, while someone may still write."""
         judge, world, traffic = self.judge, self.world, self.plan.traffic
         self.writers.begin(traffic.late, _LATE_SECONDS)
-        world.run(world.now + _SEAL_SECONDS, lambda: self._is_in(Phase.SEALED) or bool(judge.violations))
-        if not self._is_in(Phase.SEALED) and not judge.violations:
+        world.run(world.now + _SEAL_SECONDS, lambda: self._has_ended or bool(judge.violations))
+        if not self._has_ended and not judge.violations:
             judge.late(_SEAL_SECONDS)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self.judge.has_stopped_for_good or self._is_in(Phase.SEALED)
 
     def _is_in(self, *phases: Phase) -> bool:
         return self.judge.run is not None and self.judge.run.phase in phases
