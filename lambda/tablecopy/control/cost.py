@@ -17,9 +17,10 @@ JOURNAL_WRITES_PER_BATCH = 3
 JOURNAL_READS_PER_BATCH = 2
 """Reads of the replicator for a batch, a unit each: the run, and whether the batch is applied already."""
 
-# The item of an applied batch: the name of each record, and all else.
+JOURNAL_BYTES_PER_BATCH = 300
+"""Size of the item of an applied batch, without the names of its records."""
+
 _JOURNAL_BYTES_PER_RECORD = 9
-_JOURNAL_BYTES_PER_BATCH = 300
 
 JOURNAL_WRITES_PER_PAGE = 1
 """Write units of a worker for a page: the segment's checkpoint."""
@@ -281,7 +282,7 @@ def _backfill_use(expected: Estimate, settings: CopySettings, given: Circumstanc
 def _applied_batch_units(changes: float, batches: float) -> float:
     """Return the write units of the items of applied batches, each at least one."""
     # Rounding up adds half a unit on average.
-    size = _JOURNAL_BYTES_PER_BATCH * batches + _JOURNAL_BYTES_PER_RECORD * changes
+    size = JOURNAL_BYTES_PER_BATCH * batches + _JOURNAL_BYTES_PER_RECORD * changes
     return max(batches, size / WRITE_UNIT_BYTES + batches / 2)
 
 

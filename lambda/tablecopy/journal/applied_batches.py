@@ -29,8 +29,8 @@ from tablecopy.journal.codec import decode, encode, number, text
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.store import MOST_KEYS, Conflict, Store, map_with
 
-# Twice the 24 hours for which a stream keeps its records. After that, Lambda can deliver none of them again.
-_KEEP_SECONDS = 2 * 86_400
+KEEP_SECONDS = 2 * 86_400
+"""Twice the 24 hours for which a stream keeps its records. After that, Lambda delivers none of them again."""
 
 # Digits of the longest sequence number (Streams API reference, StreamRecord).
 _DIGITS = 40
@@ -97,7 +97,7 @@ class AppliedBatches:
             **encode(batch, without={"first"}),
             "reach": reach,
             **_packed(_up_to(names, batch.last)),
-            "expires_at": number(int(self._machine.now()) + _KEEP_SECONDS),
+            "expires_at": number(int(self._machine.now()) + KEEP_SECONDS),
         }
         try:
             self._store.put(

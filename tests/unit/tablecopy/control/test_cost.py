@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from tablecopy.control import reconciler
 from tablecopy.control.cost import (
     JOURNAL_READS_PER_BATCH,
     JOURNAL_WRITES_PER_BATCH,
     JOURNAL_WRITES_PER_INVOCATION,
     JOURNAL_WRITES_PER_PAGE,
+    LOOK_PAUSE_SECONDS,
     RECONCILER_SECONDS,
     SAVE_SECONDS,
     TRANSITIONS_PER_INVOCATION,
     TRANSITIONS_PER_SEGMENT,
+    TURN_SECONDS,
     Circumstances,
     Cost,
     costs,
@@ -26,10 +29,12 @@ from tablecopy.control.cost import (
 )
 from tablecopy.control.estimate import estimate
 from tablecopy.data.slices import WorkerResult
+from tablecopy.journal import leases
 from tablecopy.journal.store import Store
 from tablecopy.settings import CopySettings, Prices
 from tests.unit.tablecopy.control.descriptions import destination, source
 from tests.unit.tablecopy.data import test_backfill, test_replicator
+from tests.unit.tablecopy.functions import reconciler as reconciler_function
 from tools.docs_tables.__main__ import REPOSITORY
 
 SETTINGS = CopySettings(total_segments=10, concurrency=5, write_capacity=1_000)
@@ -221,3 +226,11 @@ def test_every_price_counts_and_none_else_does(price: str) -> None:
     given = Circumstances(changes_per_second=10, nat=True)
     assert sum(cost.cost for cost in made(given, prices=free).values()) == 0
     assert sum(cost.cost for cost in made(given, prices=replace(free, **{price: 1.0})).values()) > 0
+
+
+def test_the_reconcilers_times_are_its_own() -> None:
+    assert (RECONCILER_SECONDS, LOOK_PAUSE_SECONDS) == (
+        reconciler_function._RECONCILE_SECONDS,
+        reconciler._LOOK_AGAIN_SECONDS,
+    )
+    assert TURN_SECONDS == leases._RENEW_AFTER_SECONDS
