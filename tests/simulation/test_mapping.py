@@ -343,6 +343,20 @@ def test_children_that_are_listed_while_and_after_the_mapping_is_enabled_again()
         assert sorted(key for keys in copy.keys for key in keys) == sorted(texts(*range(20)))
 
 
+def test_the_second_child_of_a_split_is_listed_later() -> None:
+    copy = Copy(behavior={"shard_life": (600.0, 600.0), "split": 1.0})
+    copy.enable()
+    parent = copy.stream.listed()[0]
+    copy.world.run(copy.world.now + 600, lambda: parent.is_closed)
+    first, second = parent.children
+    first.listed, second.listed = copy.world.now, copy.world.now + 60
+    copy.write(20)
+    copy.run(50)
+    assert len(copy.deliveries) == 1
+    copy.run(50)
+    assert len(copy.deliveries) == 2
+
+
 def test_trimmed_records_are_skipped() -> None:
     copy = Copy(behavior={"retention": 3600.0})
     copy.write(2)
@@ -454,6 +468,25 @@ def test_an_invocation_that_ends_after_disabling_is_checkpointed() -> None:
     assert len(copy.keys) == 1
 
 
+def test_a_late_answer_to_an_earlier_poller_moves_nothing() -> None:
+    def answer(numbers: list[str], machine: SimMachine) -> Json:
+        if len(copy.deliveries) == 1:
+            machine.sleep(55)
+        return SUCCESS
+
+    copy = Copy(answer, faults={"switch": (2.0, 3.0)})
+    copy.enable()
+    copy.write()
+    copy.run(3)
+    for enabled in (False, True):
+        copy.mapping.update(enabled=enabled)
+        copy.run(5)
+    copy.write()
+    copy.run(100)
+    assert copy.keys == [texts(0), texts(0), texts(1)]
+    assert list(copy.mapping.checkpoints.values()) == [copy.deliveries[-1][2][-1]]
+
+
 @pytest.fixture(scope="module")
 def batch() -> Sequence[Record]:
     copy = Copy()
@@ -467,7 +500,7 @@ def test_success(payload: Any, batch: Sequence[Record]) -> None:
     assert processed(Answer(payload), batch) == 3
 
 
-@pytest.mark.parametrize("failures", [[2], [2, 1], [1, 1], [0]])
+@pytest.mark.parametrize("failures", [[2], [2, 1], [1, 2], [1, 1], [0]])
 def test_the_lowest_sequence_number_is_the_checkpoint(failures: list[int], batch: Sequence[Record]) -> None:
     entries = [{"itemIdentifier": batch[place].sequence_number} for place in failures]
     assert processed(Answer({"batchItemFailures": entries}), batch) == min(failures)

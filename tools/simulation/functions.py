@@ -208,11 +208,8 @@ class Environment:
 
     def _expire(self, invocation: Invocation, end: Callable[[Environment, Answer], None]) -> None:
         if not invocation.ended:
-            self.host.kill()
-            end(
-                self,
-                Answer(error=TIMED_OUT, message=f"Task timed out after {self.settings.timeout:.2f} seconds"),
-            )
+            message = f"Task timed out after {self.settings.timeout:.2f} seconds"
+            end(self, Answer(error=TIMED_OUT, message=message))
 
 
 class Function:
@@ -397,7 +394,6 @@ class Lambda:
     def _kill(self, environment: Environment, invocation: Invocation) -> None:
         if not invocation.ended:
             self.world.trace("killed", environment.host.name)
-            environment.host.kill()
             self._end(environment, Answer(error=EXITED, message="RequestId: Error: Runtime exited"))
 
     def _stall(self, environment: Environment, invocation: Invocation) -> None:
