@@ -167,8 +167,7 @@ class Deployment:
     def redeploy(self, settings: Settings) -> None:
         """Apply again with other settings. Functions get new environments; what runs goes on."""
         self.settings = settings
-        self.mapping.batch_size = settings.batch_size
-        self.mapping.window = float(settings.batching_window_seconds)
+        self.mapping.configure(settings.batch_size, float(settings.batching_window_seconds))
         self.account.states.update(self._definition())
         self._deploy_functions()
 

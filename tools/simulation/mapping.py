@@ -69,7 +69,7 @@ class MappingFaults:
     falls_back: float = 0.0
     recut: float = 0.0
     late: float = 0.0
-    latest: float = 30.0
+    latest: float = 90.0
     switch: tuple[float, float] = (2.0, 20.0)
     backoff: float = 10.0
     held: float = 900.0
@@ -202,6 +202,17 @@ class EventSourceMapping:
                 self._world.call_later(seconds * self._world.random.random(), self._discover)
             else:
                 self._stop(seconds)
+        self._world.call_later(seconds, self._settle)
+
+    def configure(self, batch_size: int, window: float) -> None:
+        """Change the batches. Each poller is restarted with the new settings ("Polling and stream starting
+        positions": up to 90 seconds to stop and restart polling)."""
+        if (batch_size, window) == (self.batch_size, self.window):
+            return
+        self.batch_size, self.window = batch_size, window
+        self.state = "Updating"
+        seconds = self._world.random.uniform(*self.faults.switch)
+        self._stop(seconds)
         self._world.call_later(seconds, self._settle)
 
     def delete(self) -> None:
