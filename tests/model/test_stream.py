@@ -28,7 +28,7 @@ CONFIGURATIONS = {
     "one shard": Bounds(changes=3, deletes=True, falls_back=True, unanswered=True),
     "a stream with a history": Bounds(history=(1, 0), falls_back=True, batch=3),
     "a history that leaves the stream": Bounds(history=(1, 0), changes=1, falls_back=True, batch=3, time=DAY),
-    "records leave the stream": replace(TIME, falls_back=True, unanswered=True),
+    "records leave the stream": replace(TIME, falls_back=True, unanswered=True, discards=True),
     "a shard ends": replace(ROLL, changes=3, falls_back=True),
     "a shard ends, records leave": replace(ROLL, falls_back=True, time=DAY),
     "a shard ends, and its child": Bounds(parents=(-1, 0, 1), homes=((0, 1, 2),), splits=True),
@@ -212,6 +212,10 @@ HARMLESS: dict[str, tuple[Protocol, Bounds]] = {
     "another mapping goes on": (Protocol(checks_mapping=False), replace(TIME, new_mapping=True)),
     # Only another mapping, or one that falls back, delivers what was applied a day ago.
     "old records are written": (Protocol(old_records="written"), replace(TIME, new_mapping=True)),
+    "old records are refused, and the mapping discards them": (
+        Protocol(old_records="refused"),
+        replace(TIME, falls_back=True, discards=True),
+    ),
     # An earlier image of the key that was not written is of no use once a later one is.
     "a batch written in part is acknowledged to a key's last record": (
         Protocol(left_unwritten="last"),

@@ -44,6 +44,9 @@ class Replicator:
                 begin = max(earlier, shard.gone)
                 if begin < poller.at:
                     yield f"{name}: falls back to {begin}", with_poller(state, number, begin, begin), ""
+        if self.bounds.discards and poller.at < min(poller.held, shard.gone):
+            held = max(poller.held, shard.gone)
+            yield f"{name}: discards to {shard.gone - 1}", with_poller(state, number, shard.gone, held), ""
         if poller.held > poller.at:
             yield from self._deliver(state, number)
             return

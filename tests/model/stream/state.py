@@ -90,6 +90,11 @@ class Bounds:
     """How many half days may pass. A record that is a day old may leave the stream at any moment."""
     falls_back: bool = False
     """The mapping may begin again at an earlier batch, or at the first record left."""
+    discards: bool = False
+    """The mapping may discard records that have left the stream.
+
+    Lambda's developer guide says that it does (parameters for DynamoDB), its API reference that it does not.
+    """
     unanswered: bool = False
     """The answer of an invocation may be lost."""
     partial: bool = False
