@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tablecopy.clock import Machine
+from tablecopy.data.ages import EXPIRING_SECONDS, SPAN_SECONDS, created, leading
 from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory, WriterPool
 from tablecopy.dynamodb.client import Json, encode
@@ -126,12 +127,26 @@ class Replicator:
         with self._machine.pool(_READERS) as reading:
             reading_run = reading.submit(self._run.read)
             before = reading.submit(self._batches.get, _name(records[0]))
-            changes = coalesce(records)
+            together = records[: leading(records, created(records[0]) + SPAN_SECONDS)]
+            changes = coalesce(together)
         run = _check_replicating(reading_run.result(), records)
+        early = leading(records, run.covered_to)
+        if early:
+            # The scan has read what these records led to. The others are delivered again, without them.
+            return early
         # This invocation may be late: another one may have applied its batch, and later batches as well.
         earlier = before.result()
         if earlier is not None:
             return self._applied_before(records, earlier)
+        expiring = self._expiring(records)
+        if expiring:
+            log.event("expiring", records=expiring)
+            return expiring
+        return self._apply_together(together, changes, run, deadline)
+
+    def _apply_together(
+        self, records: Sequence[Json], changes: Sequence[Change], run: Run, deadline: float
+    ) -> int:
         unwritten = self._write(records, changes, self._known_letters.versions(run.letters), deadline)
         applied = _applied(records, changes, unwritten)
         # Save it before the lease is released: from then on, control and later deliveries rely on it.
@@ -142,6 +157,17 @@ class Replicator:
             self._metrics.add(PUTS_APPLIED, batch.puts)
             self._metrics.add(DELETES_APPLIED, batch.deletes)
         return len(applied)
+
+    def _expiring(self, records: Sequence[Json]) -> int:
+        """Return how many records, counted from the first one, are too old to be applied.
+
+        If they have not been applied, the reconciler stops the run, because the copy lacks them. An applied
+        batch among them is found by its name, so that no delivery begins inside it.
+        """
+        old = leading(records, self._machine.now() - EXPIRING_SECONDS)
+        names = [_name(record) for record in records[1:old]]
+        applied = self._batches.find(names) if names else {}
+        return next((index for index, name in enumerate(names, start=1) if name in applied), old)
 
     def _applied_before(self, records: Sequence[Json], batch: AppliedBatch) -> int:
         last = _sequence_number(records[-1])
@@ -166,9 +192,10 @@ class Replicator:
             writer.settle(deadline)
         unwritten = {by_request[request].token for request in left}
         if letters:
-            for token in {change.token for change in changes} - unwritten - sink.tokens:
-                if name(token) in letters:
-                    self._known_letters.settle(name(token))
+            left_alone = unwritten | sink.tokens
+            for change in changes:
+                if change.token not in left_alone and name(change.token) in letters:
+                    self._known_letters.settle(name(change.token))
         return unwritten
 
 

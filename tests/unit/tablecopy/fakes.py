@@ -390,9 +390,13 @@ def name_of(number: str) -> str:
     return batch_name(number, event_id(number))
 
 
-def record(index: int, key: str, value: Json | None) -> Json:
-    """A record of a Lambda event that sets attribute ``v``, or removes the item for None."""
-    change: Json = {"Keys": {"pk": {"S": key}}, "SequenceNumber": sequence_number(index)}
+def record(index: int, key: str, value: Json | None, at: float = NOON) -> Json:
+    """A record of a Lambda event, made at ``at``, that sets attribute ``v``, or removes the item for None."""
+    change: Json = {
+        "ApproximateCreationDateTime": at // 1,
+        "Keys": {"pk": {"S": key}},
+        "SequenceNumber": sequence_number(index),
+    }
     if value is not None:
         change["NewImage"] = {"pk": {"S": key}, "v": value}
     name = "REMOVE" if value is None else "MODIFY" if index % 2 else "INSERT"

@@ -629,3 +629,59 @@ def _throttle_key(key: str) -> Fault:
         return leave(*[index for index, each in enumerate(keys) if each["pk"] == {"S": key}])(requests)
 
     return answer
+
+
+class TestAges:
+    """Some records are acknowledged by their age alone, and some are no batch together."""
+
+    def test_records_from_before_the_copy_are_acknowledged_unwritten(self, scene: Scene) -> None:
+        scene.enter(Phase.DRAINING, covered_to=NOON - 30)
+        old = [record(index, f"k{index}", {"N": "1"}, NOON - 31) for index in range(3)]
+        assert scene.apply(old) is None
+        assert scene.destination.items == {}
+        assert scene.marks.find([name_of(sequence_number(index)) for index in range(3)]) == {}
+
+    def test_what_follows_them_is_delivered_again_without_them(self, scene: Scene) -> None:
+        scene.enter(Phase.DRAINING, covered_to=NOON - 30)
+        batch = [
+            record(0, "k", {"N": "1"}, NOON - 31),
+            record(1, "k", {"N": "2"}, NOON - 30),
+            # Out of order by a second: it came after one that is applied.
+            record(2, "l", {"N": "3"}, NOON - 31),
+        ]
+        assert scene.apply(batch) == sequence_number(1)
+        assert scene.destination.items == {}
+        assert scene.apply(batch[1:]) is None
+        assert sorted(scene.destination.items) == [key_token({"pk": {"S": key}}) for key in "kl"]
+
+    def test_a_batch_spans_half_an_hour_at_most(self, scene: Scene) -> None:
+        batch = [record(index, f"k{index}", {"N": "1"}, NOON - 1900 + 100 * index) for index in range(20)]
+        assert scene.apply(batch) == sequence_number(18)
+        assert len(scene.destination.items) == 18
+        assert scene.apply(batch[18:]) is None
+        assert len(scene.destination.items) == 20
+
+    def test_a_record_that_expires_within_the_hour_is_not_applied(self, scene: Scene) -> None:
+        now = scene.clock.now()
+        batch = [
+            record(0, "k", {"N": "1"}, now - 23 * 3600 - 1),
+            record(1, "k", {"N": "2"}, now - 23 * 3600 - 1),
+            record(2, "k", {"N": "3"}, now - 23 * 3600 + 1),
+        ]
+        assert scene.apply(batch) == sequence_number(2)
+        assert scene.destination.items == {}
+        assert scene.apply(batch[2:]) is None
+        assert len(scene.destination.items) == 1
+
+    def test_no_delivery_begins_inside_an_applied_batch_because_of_its_age(self, scene: Scene) -> None:
+        old = NOON - 23 * 3600
+        batch = [record(index, "k", {"N": str(index)}, old + 10 * index) for index in range(4)]
+        scene.clock.time = NOON - 60
+        assert scene.apply(batch[2:]) is None
+        assert scene.apply([record(9, "k", {"N": "9"}, NOON - 60)]) is None
+        # Lambda begins again where the stream begins now.
+        scene.clock.time = NOON + 25
+        assert scene.apply(batch) == sequence_number(2)
+        assert scene.apply(batch[2:]) is None
+        [item] = scene.destination.items.values()
+        assert item["v"] == {"N": "9"}
