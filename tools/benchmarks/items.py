@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import string
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -325,7 +326,8 @@ class Batches:
         number, place = (HOT_NUMBER, 0) if is_hot else (batch * 100_000 + index, index)
         image = item(self.shape, rng, f"{number:015d}", place)
         change = {
-            "ApproximateCreationDateTime": 1_767_225_600 + batch,
+            # Now: a day later, the replicator would not apply them any more.
+            "ApproximateCreationDateTime": int(time.time()),
             "Keys": key(f"{number:015d}", place),
             "SequenceNumber": str(_FIRST_SEQUENCE_NUMBER + batch * self.records + index),
             "SizeBytes": SIZES[self.shape],
