@@ -238,7 +238,8 @@ class EventSourceMapping:
     def _end(self, poller: Poller) -> None:
         poller.stop()
         # The mapping may have been enabled again in the meantime.
-        self._discover()
+        if self._enabled:
+            self._poll(poller.shard_id)
 
     def _discover(self) -> None:
         """Start a poller for each shard whose parent is processed, or is no longer listed."""
