@@ -41,7 +41,7 @@ FAMILIES = (
     Family(["replicator_wall", "replicator_cpu", "replicator_hot_key"], measure_replicator),
     Family(["worker_memory"], measure_memory),
     Family(["cold_start"], measure_cold_start),
-    Family(["control"], measure_control),
+    Family(["control", "journal_load"], measure_control),
     Family(["verify"], measure_verify),
     Family(["verify_memory", "verify_scaling"], measure_size),
 )

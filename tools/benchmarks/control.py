@@ -20,12 +20,17 @@ from tablecopy.dynamodb.client import DynamoDBClient
 from tools.benchmarks.figures import Bench, Figure
 from tools.benchmarks.meter import peak_rss_mb
 from tools.benchmarks.server import ServerOptions, loopback
+from tools.simulation.journal_load import measure as measure_journal
 from tools.simulation.size import ControlCase, ControlResult, measure
 
 # Shards, changes a second of all of them, and the reconciler's memory in MB.
 _CASES = ((16, 160.0, 256), (100, 1_000.0, 256), (1_000, 10_000.0, 256), (4_000, 40_000.0, 1_769))
 
 _CALLS = 2_000
+
+# Batches, changes a batch, and open dead letters, at 40,000 changes a second of 4,000 shards.
+_LOADS = ((1_000, 10, 0), (1_000, 10, 1_000), (20, 1_000, 0))
+_CHANGES_PER_SECOND = 40_000.0
 
 
 def measure_control(bench: Bench) -> Iterator[Figure]:
@@ -42,6 +47,11 @@ def measure_control(bench: Bench) -> Iterator[Figure]:
         yield Figure(
             "control", shape, "goal", None, wall_s=time.monotonic() - began, peak_rss_mb=rss, more=more
         )
+    for batches, records, letters in _LOADS:
+        shape = f"{records:,} changes a batch, {letters:,} dead letters"
+        print(f"  journal: {shape}", file=sys.stderr, flush=True)
+        load = asdict(measure_journal(batches, records, _CHANGES_PER_SECOND, letters))
+        yield Figure("journal_load", shape, "goal", None, items=batches * records, more=load)
 
 
 def _measured(case: ControlCase, seed: int) -> tuple[ControlResult, float]:

@@ -200,6 +200,14 @@ _CONTROL = tuple(
     )
 )
 
+# At 40,000 changes a second, a partition key of the journal gets half of what it may, and open dead letters
+# slow no batch.
+_JOURNAL = tuple(
+    Requirement("journal_load", f"10 changes a batch, {letters} dead letters", "goal", goal, at_most=bound)
+    for letters in ("0", "1,000")
+    for goal, bound in (("busiest_key_units_per_s", 500), ("units_per_batch", 3.1), ("reads_per_batch", 2.1))
+)
+
 REQUIRED = (
     Requirement("backfill", "medium", "boto3.client", "ratio", at_least=10),
     Requirement("backfill", "medium", "article", "ratio", at_least=35),
@@ -210,6 +218,7 @@ REQUIRED = (
     Requirement("worker_memory", "medium", "import boto3", "above_baseline_mb", at_most=100),
     Requirement("worker_memory", "medium", "import boto3", "growth_mb", at_most=20),
     *_CONTROL,
+    *_JOURNAL,
     Requirement("verify", "medium", "boto3.resource scan", "ratio", at_least=15),
     Requirement("verify_memory", "medium", "a tenth, other order", "peak_rss_mb", at_most=500),
     Requirement("verify_memory", "medium", "a tenth, other keys", "peak_rss_mb", at_most=500),
