@@ -26,6 +26,10 @@ class Story:
         self.run = RunState(Phase.PREFLIGHT)
         self.records = 0
 
+    def hinder(self, hindered: bool) -> None:
+        """Begin again, in a scenario in which something or nothing may go wrong."""
+        self.judge = Judge(lambda: self.now, QUIET, hindered=hindered)
+
     def change(self, key: str, value: str) -> str:
         """Change the source, with a stream record. Returns the record's number."""
         place = self.judge.source_changed(key, value)
@@ -126,6 +130,22 @@ def right_until_sealing(story: Story) -> None:
     story.enter(Phase.SEALING)
 
 
+def calls_within_the_budget(story: Story) -> None:
+    for _ in range(100):
+        story.judge.called("GetRecords", "shard-1")
+        story.judge.called("GetRecords", "shard-2")
+        story.judge.called("DescribeStream")
+        story.pass_time(1.0)
+
+
+def change_lost_to_expiry(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.pass_time(24 * 3600)
+    story.judge.age_published(24 * 3600 - 10)
+    story.enter(Phase.STOPPED, reason="changes have left the stream", resumable=False)
+
+
 def errors_of_aws(story: Story) -> None:
     story.judge.ended("replicator", Answer(raised=ReadTimeoutError(endpoint_url="https://dynamodb")))
     story.judge.ended("replicator", Answer(raised=aws_error("ThrottlingException")))
@@ -141,6 +161,8 @@ RIGHT: Iterable[Callable[[Story], None]] = (
     open_letter_for_a_new_change,
     late_replicator_after_a_stop,
     late_change_that_the_seal_names,
+    calls_within_the_budget,
+    change_lost_to_expiry,
     errors_of_aws,
 )
 
@@ -381,6 +403,71 @@ def redrive_of_an_old_item(story: Story) -> None:
     story.judge.landed("worker", "w2", "b", "b1")
 
 
+def too_many_calls(story: Story) -> None:
+    for _ in range(16):
+        story.judge.called("DescribeStream")
+        story.pass_time(0.5)
+
+
+def too_many_reads_of_a_shard(story: Story) -> None:
+    for _ in range(26):
+        story.judge.called("GetRecords", "shard-1")
+        story.pass_time(0.3)
+
+
+def age_that_is_too_small(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.pass_time(100)
+    story.judge.age_published(3.0)
+
+
+def writes_that_are_repeated(story: Story) -> None:
+    story.hinder(False)
+    story.copied()
+    for _ in range(40):
+        story.judge.landed("replicator", "r1", "b", "b1")
+    story.judge.finish()
+
+
+def stop_that_nothing_causes(story: Story) -> None:
+    story.hinder(False)
+    story.copied()
+    story.enter(Phase.STOPPED, reason="no reason at all")
+
+
+def stop_for_ever_that_nothing_causes(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.STOPPED, reason="changes have left the stream", resumable=False)
+
+
+def ready_after_the_destination_was_replaced(story: Story) -> None:
+    story.copied()
+    story.judge.replaced("destination")
+    story.judge.landed("replicator", "r1", "b", "b1")
+    story.judge.landed("worker", "w1", "a", "a1")
+    story.judge.violations.clear()
+    story.enter(Phase.READY)
+
+
+def stop_that_names_another_cause(story: Story) -> None:
+    story.copied()
+    story.judge.replaced("mapping")
+    story.enter(Phase.STOPPED, reason="the stream no longer exists", resumable=False)
+
+
+def in_sync_without_a_change(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.pass_time(100)
+    story.judge.finish()
+
+
+def not_ready_in_time(story: Story) -> None:
+    story.copied()
+    story.judge.late(600.0)
+
+
 def error_of_the_product(story: Story) -> None:
     story.judge.ended("replicator", Answer(raised=KeyError("Item")))
 
@@ -422,6 +509,16 @@ BROKEN: dict[Callable[[Story], None], str] = {
     items_of_a_segment_not_counted: "counters",
     blocked_without_a_reason: "reason",
     redrive_of_an_old_item: "window",
+    too_many_calls: "budget",
+    too_many_reads_of_a_shard: "budget",
+    age_that_is_too_small: "age",
+    writes_that_are_repeated: "progress",
+    stop_that_nothing_causes: "progress",
+    stop_for_ever_that_nothing_causes: "progress",
+    ready_after_the_destination_was_replaced: "lost",
+    stop_that_names_another_cause: "reason",
+    in_sync_without_a_change: "lost",
+    not_ready_in_time: "progress",
     error_of_the_product: "exception",
     permanent_error_of_aws: "exception",
 }

@@ -12,13 +12,16 @@ phase       A worker's write arrives only in a slice or while the run waits for 
 sealed      Nothing is written after the seal, and a run is sealed only if an operator asked for it while it
             was ready. What was written too late for the copy is named.
 counters    Items, records, puts and deletes are counted once.
-progress    A run that nothing hinders becomes ready in time.
+budget      The copy stays within its share of the rates of AWS's APIs.
+age         The published age of the oldest unapplied change is not too small.
+progress    A run that nothing hinders becomes ready in time, and writes hardly any change twice.
 reason      A run that is stopped or waits for an operator says why.
 exception   A handler raises only errors of AWS that it cannot do anything about.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +50,24 @@ EXPIRY_SECONDS = 22.9 * 3600
 
 CLOCK_SECONDS = 3.0
 """How far times of two hosts' clocks may be from each other."""
+
+AGE_SECONDS = 75.0
+"""How much older the oldest change may be than what is published: a shard may be listed a minute late."""
+
+WRITES_TWICE = 25
+"""What may be written again at the end of the few invocations that a run has."""
+
+BUDGETS = {
+    "DescribeStream": (15, 10.0),
+    "GetRecords": (25, 10.0),
+    "control plane": (30, 60.0),
+    "DescribeExecution": (15, 60.0),
+}
+"""Most calls of the copy within so many seconds.
+
+Its shares are 1 and 2 (of a shard) a second, 10 and 6 a minute in one phase. A new environment may begin with
+a few more calls, and these runs pass through several phases in a minute.
+"""
 
 LOOK_SECONDS = 30.0
 """How old what control knows of the stream may be when it names what came too late."""
@@ -142,6 +163,8 @@ class Judge:
         self._checkpoints: dict[int, tuple[str, int, bool]] = {}
         self._seal_asked = False
         self._sealing = 0.0
+        self._replicated = self._counted = 0
+        self._calls: dict[str, deque[float]] = {}
         self._stopped_replicating = 0.0
 
     def violate(self, rule: str, what: str, *keys: str) -> None:
@@ -210,6 +233,7 @@ class Judge:
         self._check_phase(kind, key)
         if kind == "replicator":
             landed.by_replicator = now
+            self._replicated += 1
             return
         landed.by_worker = now
         read = self._read.get((host, key))
@@ -380,6 +404,7 @@ class Judge:
             self._tell(f"batch recorded in {shard}: {name} to {last}, counts {counts}", *keys)
         self._check_applied(shard, first, end, "recorded as applied")
         records, puts, deletes = counts
+        self._counted += puts + deletes
         if records not in {0, len(keys)} or (records and puts + deletes > len(set(keys))):
             self.violate(
                 "counters",
@@ -495,10 +520,35 @@ class Judge:
             )
         items = sum(items for _, items, _ in self._checkpoints.values())
         if status["items"] != items:
-            self.violate("counters", f"the status counts {status['items']} items. The segments have {items}")
+            self.violate("counters", f"the status has {status['items']} items. The segments have {items}")
+
+    def called(self, what: str, name: str = "") -> None:
+        """The copy has made one of the calls whose rates are limited. ``name`` is the shard, if it has one."""
+        most, seconds = BUDGETS[what]
+        calls = self._calls.get(what + name)
+        if calls is None:
+            calls = self._calls[what + name] = deque(maxlen=most + 1)
+        calls.append(self._now())
+        if len(calls) > most and calls[-1] - calls[0] < seconds:
+            self.violate("budget", f"{most + 1} calls of {what} {name} in {calls[-1] - calls[0]:.1f} s")
+            calls.clear()
+
+    def age_published(self, age: float) -> None:
+        """The reconciler has published the age of the oldest unapplied change, in seconds."""
+        oldest = self.oldest_age()
+        if age < oldest - AGE_SECONDS:
+            self.violate("age", f"the published age is {age:.0f} s. The oldest change is {oldest:.0f} s old")
+
+    def _check_waste(self) -> None:
+        """Check that the replicator has acknowledged nine tenths of what it has written."""
+        if not self._hindered and 0.9 * self._replicated > self._counted + WRITES_TWICE:
+            self.violate(
+                "progress", f"the replicator has made {self._replicated} writes for {self._counted} changes"
+            )
 
     def finish(self) -> None:
         """The run is over, long after the last write: a copy in sync has everything."""
+        self._check_waste()
         if self.run is None or self.run.phase not in REPLICATING:
             return
         wrong = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import io
+import json
 import os
 import time
 import traceback
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 
-from tools.simulation.judge import Violation
+from tablecopy.metrics.definitions import OLDEST_UNAPPLIED_CHANGE_AGE
+from tools.simulation.judge import Judge, Violation
 from tools.simulation.report import Report
 from tools.simulation.scenario import Scenario, plan
 from tools.simulation.stage import Stage
@@ -56,13 +58,25 @@ class Result:
     report: str = ""
 
 
+_AGE = f'"{OLDEST_UNAPPLIED_CHANGE_AGE.name}":'
+
+
 class _Log(io.TextIOBase):
-    """Takes what the functions print, which Lambda would send to CloudWatch."""
+    """Takes what the functions print, which Lambda would send to CloudWatch.
+
+    Attributes
+    ----------
+    judge
+        Sees the metrics, once there is a run.
+    """
 
     def __init__(self, report: Report | None) -> None:
+        self.judge: Judge | None = None
         self._report = report
 
     def write(self, text: str) -> int:
+        if _AGE in text and self.judge is not None:
+            self.judge.age_published(json.loads(text)[OLDEST_UNAPPLIED_CHANGE_AGE.name])
         if self._report is not None:
             self._report.logged(text)
         return len(text)
@@ -86,8 +100,10 @@ def run(seed: int, options: Options = Options(), *, keys: Sequence[str] = ()) ->
 
 
 def _run(scenario: Scenario, report: Report | None) -> Result:
-    with redirect_stdout(_Log(report)):
+    log = _Log(report)
+    with redirect_stdout(log):
         stage = Stage(scenario, report)
+        log.judge = stage.judge
         try:
             stage.play()
         except Exception as error:

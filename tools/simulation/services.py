@@ -57,6 +57,8 @@ class RequestRate:
     ----------
     used, refused
         How many requests were served and throttled.
+    on_take
+        Called with each request.
     """
 
     def __init__(self, world: World, rate: float, others: float = 0.0) -> None:
@@ -64,11 +66,14 @@ class RequestRate:
         most = max(1.0, left)
         self.used = 0
         self.refused = 0
+        self.on_take: list[Callable[[], None]] = []
         self._world = world
         self._bucket = Bucket(left, most, most, world.now)
 
     def take(self) -> None:
         """Take one request. Raises ServiceError (TooManyRequestsException)."""
+        for note in self.on_take:
+            note()
         if not self._bucket.admits(1, self._world.now):
             self.refused += 1
             raise ServiceError("TooManyRequestsException", "Rate exceeded", 429)

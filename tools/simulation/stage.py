@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
@@ -16,7 +17,7 @@ from tools.simulation.judge import Judge
 from tools.simulation.report import Report
 from tools.simulation.scenario import Outage, Scenario
 from tools.simulation.scheduler import START, World
-from tools.simulation.watch import DestinationWatch, JournalWatch, SourceWatch, StreamWatch
+from tools.simulation.watch import DestinationWatch, JournalWatch, SourceWatch, StreamsWatch, StreamWatch
 from tools.simulation.writers import Writers
 
 _READY = (Phase.READY, Phase.SEALING, Phase.SEALED)
@@ -78,14 +79,22 @@ class Stage:
         copy.mapping.on_processed.append(self.judge.acknowledged)
         StreamWatch(copy.source, self.judge)
         JournalWatch(copy.journal, self.judge)
+        copy.account.streams = StreamsWatch(copy.streams, self.judge)
         copy.account.source = SourceWatch(copy.source_account, self.judge)
         self.destination = DestinationWatch(copy.destination_account, copy.destination, self.judge)
         copy.account.destination = self.destination
         self.writers = Writers(world, copy.source, plan.traffic, plan.seed)
         self.operator = Operator(world, copy, self.judge, plan.operators, plan.seed)
         self.judge.on_enter.append(self._entered)
+        self._count_calls()
         self._entered_before: set[Phase] = set()
         self._outage_ends = 0.0
+
+    def _count_calls(self) -> None:
+        """Show the judge the calls of Lambda's and Step Functions' control plane."""
+        account, judge = self.copy.account, self.judge
+        account.control_plane.on_take = [partial(judge.called, "control plane")]
+        account.executions_rate.on_take = [partial(judge.called, "DescribeExecution")]
 
     @property
     def seconds(self) -> float:
@@ -203,6 +212,7 @@ class Stage:
         """Let nothing go wrong any more, and put in order what was broken."""
         copy = self.copy
         copy.set_faults(Faults(lambda_=LambdaFaults(skew=self.plan.faults.lambda_.skew)))
+        self._count_calls()
         for table in (copy.source, copy.destination, copy.journal):
             table.behavior = TableBehavior()
         stream = copy.source.stream

@@ -157,6 +157,26 @@ def _value(body: bytes) -> str:
     return item.v.N if item.v else ABSENT
 
 
+class StreamsWatch:
+    """DynamoDB Streams of the source account. Shows the judge how often the copy reads the stream."""
+
+    def __init__(self, service: Service, judge: Judge) -> None:
+        self._service = service
+        self._judge = judge
+
+    def handle(self, operation: str, body: bytes, caller: Caller) -> bytes:
+        """Carry out ``operation``."""
+        if operation == "DescribeStream":
+            self._judge.called(operation)
+        elif operation == "GetRecords":
+            at = body.index(b"shardId-")
+            self._judge.called(operation, body[at : at + _SHARD_ID].decode())
+        return self._service.handle(operation, body, caller)
+
+
+_SHARD_ID = len("shardId-00000000000000000000-00000000")
+
+
 class StreamWatch:
     """Shows the judge each change of the source, and its record."""
 
