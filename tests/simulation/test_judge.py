@@ -132,9 +132,9 @@ def right_until_sealing(story: Story) -> None:
 
 def calls_within_the_budget(story: Story) -> None:
     for _ in range(100):
-        story.judge.called("GetRecords", "shard-1")
-        story.judge.called("GetRecords", "shard-2")
-        story.judge.called("DescribeStream")
+        story.judge.budget.called("GetRecords", "shard-1")
+        story.judge.budget.called("GetRecords", "shard-2")
+        story.judge.budget.called("DescribeStream")
         story.pass_time(1.0)
 
 
@@ -405,13 +405,13 @@ def redrive_of_an_old_item(story: Story) -> None:
 
 def too_many_calls(story: Story) -> None:
     for _ in range(16):
-        story.judge.called("DescribeStream")
+        story.judge.budget.called("DescribeStream")
         story.pass_time(0.5)
 
 
 def too_many_reads_of_a_shard(story: Story) -> None:
     for _ in range(26):
-        story.judge.called("GetRecords", "shard-1")
+        story.judge.budget.called("GetRecords", "shard-1")
         story.pass_time(0.3)
 
 

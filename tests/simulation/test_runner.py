@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.simulation.judge import Judge
+from tools.simulation.changes import Changes
 from tools.simulation.runner import Options, Summary, run, run_many
 from tools.simulation.scenario import MIX, SCENARIOS, plan
 
@@ -72,7 +72,7 @@ def test_seconds_keep_the_rate_of_writes() -> None:
 
 
 def test_violation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Judge, "_is_applied", lambda *_: False)
+    monkeypatch.setattr(Changes, "_is_applied", lambda *_: False)
     seed = next(seed for seed in range(1, 50) if plan(seed).traffic.changes)
     result = run(seed)
     assert result.violations[0].rule == "lost"

@@ -21,17 +21,19 @@ exception   A handler raises only errors of AWS that it cannot do anything about
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
 from tablecopy.journal.run import REPLICATING, Phase
+from tools.simulation.budget import Budget
+from tools.simulation.changes import Changes
+from tools.simulation.findings import Findings, Tell
 from tools.simulation.functions import Answer
-from tools.simulation.history import ABSENT, Histories, History, Landed, Page
+from tools.simulation.history import ABSENT, Histories, History, Page
 
 WORKER_PHASES = frozenset({Phase.SLICE, Phase.RESUMING, Phase.STOPPED})
 """Phases in which a write of a worker may arrive."""
@@ -57,34 +59,8 @@ AGE_SECONDS = 75.0
 WRITES_TWICE = 25
 """What may be written again at the end of the few invocations that a run has."""
 
-BUDGETS = {
-    "DescribeStream": (15, 10.0),
-    "GetRecords": (25, 10.0),
-    "control plane": (30, 60.0),
-    "DescribeExecution": (15, 60.0),
-}
-"""Most calls of the copy within so many seconds.
-
-Its shares are 1 and 2 (of a shard) a second, 10 and 6 a minute in one phase. A new environment may begin with
-a few more calls, and these runs pass through several phases in a minute.
-"""
-
 LOOK_SECONDS = 30.0
 """How old what control knows of the stream may be when it names what came too late."""
-
-
-Tell = Callable[..., None]
-"""Takes a text, and the keys that it is about."""
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A broken rule: which one, when, what happened, and the keys concerned."""
-
-    rule: str
-    at: float
-    what: str
-    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,29 +76,17 @@ class RunState:
     resumable: bool = True
 
 
-@dataclass
-class StreamShard:
-    """The records of one shard, in order: what each did, and where to find it."""
-
-    keys: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    created: list[float] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=dict)
-
-
-class Judge:
+class Judge(Findings):
     """Judges one run.
 
     Parameters
     ----------
-    now
-        The moment, in seconds since the epoch.
+    now, tell
+        See Findings.
     quiet
         Seconds for which nothing may be unapplied before the run is ready (``drained_after_seconds``).
     hindered
         Whether anything may make the run stop.
-    tell
-        Called with what happens and the keys concerned, for a readable trace; None to save the time.
 
     Attributes
     ----------
@@ -139,64 +103,48 @@ class Judge:
     def __init__(
         self, now: Callable[[], float], quiet: float, tell: Tell | None = None, *, hindered: bool = True
     ) -> None:
-        self.violations: list[Violation] = []
-        self.source = Histories()
+        super().__init__(now, tell)
+        self.changes = Changes()
+        self.source = self.changes.source
         self.destination = Histories()
+        self.budget = Budget(self)
         self.run: RunState | None = None
         self.entered: dict[Phase, float] = {}
         self.phases: list[tuple[float, Phase]] = []
         self.letters: dict[str, float] = {}
-        self.shards: dict[str, StreamShard] = {}
         self.quiet = quiet
         self.denied_until = 0.0
         self.blind_seconds = self.counted_from = 0.0
         self.on_enter: list[Callable[[Phase], None]] = []
         self._hindered = hindered
         self._disaster = ""
-        self._now = now
-        self._tell = tell
-        self._names: dict[str, list[tuple[str, int]]] = {}
-        self._landed: dict[str, Landed] = {}
-        self._rejected: dict[str, float] = {}
         self._pages: dict[tuple[int, str, str], list[Page]] = {}
         self._read: dict[tuple[str, str], tuple[float, str]] = {}
         self._checkpoints: dict[int, tuple[str, int, bool]] = {}
         self._seal_asked = False
         self._sealing = 0.0
         self._replicated = self._counted = 0
-        self._calls: dict[str, deque[float]] = {}
         self._stopped_replicating = 0.0
-
-    def violate(self, rule: str, what: str, *keys: str) -> None:
-        """Record that a rule is broken."""
-        self.violations.append(Violation(rule, self._now(), what, keys))
-        if self._tell:
-            self._tell(f"VIOLATION {rule}: {what}")
 
     # The source and its stream.
 
     def source_changed(self, key: str, value: str) -> int:
         """The item of a key became ``value``. Returns the change's place in the key's history."""
-        if self._tell:
-            self._tell(f"source: {value or 'deleted'}", key)
-        return self.source.of(key).add(self._now(), value)
+        if self.tell:
+            self.tell(f"source: {value or 'deleted'}", key)
+        return self.source.of(key).add(self.now(), value)
 
     def recorded(self, shard: str, number: str, name: str, key: str, place: int, created: float) -> None:
         """A stream record was made for the change at ``place``. ``name`` is that of a batch it begins."""
-        if self._tell:
-            self._tell(f"record {number} in {shard}, created {created - self._now():+.1f} s", key)
-        records = self.shards.setdefault(shard, StreamShard())
-        records.numbers[number] = len(records.keys)
-        self._names.setdefault(name, []).append((shard, len(records.keys)))
-        records.keys.append(key)
-        records.places.append(place)
-        records.created.append(created)
+        if self.tell:
+            self.tell(f"record {number} in {shard}, created {created - self.now():+.1f} s", key)
+        self.changes.record(shard, number, name, key, place, created)
 
     def scanned(self, host: str, segment: int, start: str, end: str, values: Mapping[str, str]) -> None:
         """A worker has read a page from the key ``start`` to the key ``end``; both may be empty."""
-        now = self._now()
-        if self._tell:
-            self._tell(
+        now = self.now()
+        if self.tell:
+            self.tell(
                 f"{host} scanned segment {segment} from {start or 'its beginning'} to {end or 'its end'}",
                 *values,
             )
@@ -206,7 +154,7 @@ class Judge:
 
     def read(self, host: str, key: str, value: str) -> None:
         """A worker has read a single item, which it is going to write."""
-        self._read[host, key] = self._now(), value
+        self._read[host, key] = self.now(), value
 
     # The destination.
 
@@ -215,21 +163,15 @@ class Judge:
 
         ``kind`` is "replicator", "worker", or something else that must not write.
         """
-        now = self._now()
-        if self._tell:
-            self._tell(f"destination: {value or 'deleted'}, by {host}", key)
+        now = self.now()
+        if self.tell:
+            self.tell(f"destination: {value or 'deleted'}, by {host}", key)
         history = self.source.keys.get(key)
         if history is None or value not in history.last_place:
             self.violate("invented", f"{kind} wrote {value or 'a deletion'}, which the source never had", key)
             return
         self.destination.of(key).add(now, value)
-        landed = self._landed.get(key)
-        if landed is None:
-            landed = self._landed[key] = Landed()
-        if value == ABSENT:
-            landed.deleted = now
-        else:
-            landed.place = max(landed.place, history.last_place[value])
+        landed = self.changes.land(now, history, key, value)
         self._check_phase(kind, key)
         if kind == "replicator":
             landed.by_replicator = now
@@ -246,7 +188,7 @@ class Judge:
 
     def _check_phase(self, kind: str, key: str) -> None:
         phase = self.run.phase if self.run else "none"
-        now = self._now()
+        now = self.now()
         if phase == Phase.SEALED:
             self.violate("sealed", f"a write of the {kind} arrived after the seal", key)
             return
@@ -264,10 +206,12 @@ class Judge:
     def run_saved(self, run: RunState) -> None:
         """The run's state was written."""
         before, self.run = self.run, run
+        if run.scan_began:
+            self.changes.covered_to = run.scan_began - BEFORE_SECONDS
         if run.seal_requested and not (before and before.seal_requested):
             self._seal_asked = True
-        if self._tell and before != run:
-            self._tell(
+        if self.tell and before != run:
+            self.tell(
                 f"run: {run.phase} {run.slice}{', seal requested' if run.seal_requested else ''} {run.reason}"
             )
         if before and before.phase is run.phase:
@@ -277,7 +221,7 @@ class Judge:
             note(run.phase)
 
     def _enter(self, run: RunState, before: RunState | None) -> None:
-        now = self._now()
+        now = self.now()
         self.entered[run.phase] = now
         self.phases.append((now, run.phase))
         match run.phase:
@@ -316,24 +260,18 @@ class Judge:
 
     def oldest_age(self) -> float:
         """Return the age of the oldest change that must be applied and is not; 0 if there is none."""
-        covered_to = self.covered_to
-        ages = [
-            self._now() - records.created[index]
-            for records in self.shards.values()
-            for index in range(len(records.keys))
-            if records.created[index] >= covered_to and not self._is_applied(records, index)
-        ]
-        return max(ages, default=0.0)
+        return max(0.0, self.now() - self.changes.oldest())
 
     def replaced(self, what: str) -> None:
         """Someone has replaced a part of the copy: "mapping", "journal", "stream" or "destination"."""
         self._disaster = what
-        if self._tell:
-            self._tell(f"the {what} was replaced")
+        if self.tell:
+            self.tell(f"the {what} was replaced")
         if what == "destination":
             self.destination = Histories()
         if what == "journal":
             self.run = None
+            self.changes.covered_to = float("inf")
             self.letters.clear()
             self._checkpoints.clear()
 
@@ -344,22 +282,22 @@ class Judge:
 
     def letter_put(self, key: str) -> None:
         """A dead letter was recorded."""
-        if self._tell:
-            self._tell("dead letter", key)
-        self.letters.setdefault(key, self._now())
-        self._rejected[key] = self._now()
+        if self.tell:
+            self.tell("dead letter", key)
+        self.letters.setdefault(key, self.now())
+        self.changes.reject(self.now(), key)
 
     def letter_removed(self, key: str) -> None:
         """A dead letter was removed."""
-        if self._tell:
-            self._tell("dead letter removed", key)
+        if self.tell:
+            self.tell("dead letter removed", key)
         self.letters.pop(key, None)
 
     def segment_saved(self, segment: int, checkpoint: str, items: int, *, done: bool) -> None:
         """A worker has recorded its progress: ``checkpoint`` is the key it reaches to, or empty."""
         start, counted, was_done = self._checkpoints.get(segment, ("", 0, False))
-        if self._tell:
-            self._tell(f"segment {segment}: {items} items, to {'its end' if done else checkpoint}")
+        if self.tell:
+            self.tell(f"segment {segment}: {items} items, to {'its end' if done else checkpoint}")
         self._checkpoints[segment] = checkpoint, items, done
         if (checkpoint, items, done) == (start, counted, was_done):
             return
@@ -374,34 +312,26 @@ class Judge:
                 f"{items - counted} items, and no page had them",
             )
             return
-        missing = min((self._unwritten(page) for page in pages), key=len)
+        missing = min(
+            ([key for key in page.values if not self.changes.was_written(key, page.at)] for page in pages),
+            key=len,
+        )
         if missing:
             self.violate("lost", f"segment {segment} passed items that were not written", *missing)
-
-    def _unwritten(self, page: Page) -> list[str]:
-        return [
-            key
-            for key in page.values
-            if self._landed.get(key, _NEVER).by_worker < page.at and self._rejected.get(key, 0.0) < page.at
-        ]
 
     def batch_recorded(self, name: str, last: str, counts: tuple[int, int, int]) -> None:
         """The replicator has recorded that the batch from record ``name`` to record ``last`` is applied.
 
         ``counts`` are its records, puts and deletes.
         """
-        places = [
-            (shard, first, self.shards[shard].numbers[last] + 1)
-            for shard, first in self._names.get(name, ())
-            if last in self.shards[shard].numbers
-        ]
-        if not places:
+        batch = self.changes.batch(name, last)
+        if batch is None:
             self.violate("lost", f"a batch from {name} to {last} was recorded. No shard has both records")
             return
-        shard, first, end = next((each for each in places if not self._unapplied(*each)), places[0])
-        keys = self.shards[shard].keys[first:end]
-        if self._tell:
-            self._tell(f"batch recorded in {shard}: {name} to {last}, counts {counts}", *keys)
+        shard, first, end = batch
+        keys = self.changes.shards[shard].keys[first:end]
+        if self.tell:
+            self.tell(f"batch recorded in {shard}: {name} to {last}, counts {counts}", *keys)
         self._check_applied(shard, first, end, "recorded as applied")
         records, puts, deletes = counts
         self._counted += puts + deletes
@@ -419,48 +349,20 @@ class Judge:
         Lambda may acknowledge a batch that it has delivered again after a later one. Then ``last`` is before
         ``after``.
         """
-        numbers = self.shards[shard].numbers
+        numbers = self.changes.shards[shard].numbers
         first, end = numbers[after] + 1 if after else 0, numbers[last] + 1
-        if self._tell:
-            self._tell(f"acknowledged in {shard} to {last}", *self.shards[shard].keys[first:end])
+        if self.tell:
+            self.tell(f"acknowledged in {shard} to {last}", *self.changes.shards[shard].keys[first:end])
         if first < end:
             self._check_applied(shard, first, end, "acknowledged")
 
     def _check_applied(self, shard: str, first: int, end: int, what: str) -> None:
-        missing = self._unapplied(shard, first, end)
+        missing = self.changes.unapplied(shard, first, end)
         if missing:
-            numbers = list(self.shards[shard].numbers)
+            numbers = list(self.changes.shards[shard].numbers)
             self.violate(
                 "lost", f"records {numbers[first]} to {numbers[end - 1]} of {shard} were {what}", *missing
             )
-
-    def _unapplied(self, shard: str, first: int, end: int) -> list[str]:
-        """Return the keys whose records from index ``first`` up to ``end`` are not at the destination."""
-        records = self.shards[shard]
-        covered_to = self.covered_to
-        return list(
-            dict.fromkeys(
-                records.keys[index]
-                for index in range(first, end)
-                if records.created[index] >= covered_to and not self._is_applied(records, index)
-            )
-        )
-
-    @property
-    def covered_to(self) -> float:
-        """Changes made before this moment need not be applied: the scan reads what they led to."""
-        began = self.run.scan_began if self.run else 0.0
-        return began - BEFORE_SECONDS if began else float("inf")
-
-    def _is_applied(self, records: StreamShard, index: int) -> bool:
-        key, place = records.keys[index], records.places[index]
-        landed = self._landed.get(key, _NEVER)
-        history = self.source.of(key)
-        return (
-            landed.place >= place
-            or landed.deleted >= history.times[place]
-            or self._rejected.get(key, 0.0) >= history.times[place]
-        )
 
     # What the run says.
 
@@ -482,7 +384,7 @@ class Judge:
         key = keys[0]
         copied = self.destination.keys.get(key, _NO_HISTORY).latest
         history = self.source.of(key)
-        late = self._now() - history.first_after(copied)
+        late = self.now() - history.first_after(copied)
         return (
             f"{len(keys)} keys, such as {key}: the destination has {copied or 'nothing'}, the source "
             f"{history.latest or 'nothing'}, since {late:.1f} s"
@@ -491,7 +393,7 @@ class Judge:
     def _check_named(self, run: RunState) -> None:
         if run.reason:
             return
-        moment = self._now() - LOOK_SECONDS
+        moment = self.now() - LOOK_SECONDS
         late = [
             key
             for key, history in self.source
@@ -510,28 +412,15 @@ class Judge:
         # Times of the status are those of a host whose clock may be wrong by a second.
         since = float(status["phase_since"]) - self.quiet - CLOCK_SECONDS
         # What was trimmed before control could read it is applied, but not counted.
-        covered_to = max(self.covered_to, self.counted_from)
-        made = [created for shard in self.shards.values() for created in shard.created]
-        at_least = sum(covered_to <= created < since for created in made)
-        if not at_least <= status["changes"] <= len(made):
+        at_least, at_most = self.changes.count(self.counted_from, since)
+        if not at_least <= status["changes"] <= at_most:
             self.violate(
                 "counters",
-                f"the status counts {status['changes']} changes. The stream has {at_least} to {len(made)}",
+                f"the status counts {status['changes']} changes. The stream has {at_least} to {at_most}",
             )
         items = sum(items for _, items, _ in self._checkpoints.values())
         if status["items"] != items:
             self.violate("counters", f"the status has {status['items']} items. The segments have {items}")
-
-    def called(self, what: str, name: str = "") -> None:
-        """The copy has made one of the calls whose rates are limited. ``name`` is the shard, if it has one."""
-        most, seconds = BUDGETS[what]
-        calls = self._calls.get(what + name)
-        if calls is None:
-            calls = self._calls[what + name] = deque(maxlen=most + 1)
-        calls.append(self._now())
-        if len(calls) > most and calls[-1] - calls[0] < seconds:
-            self.violate("budget", f"{most + 1} calls of {what} {name} in {calls[-1] - calls[0]:.1f} s")
-            calls.clear()
 
     def age_published(self, age: float) -> None:
         """The reconciler has published the age of the oldest unapplied change, in seconds."""
@@ -565,7 +454,7 @@ class Judge:
     def late(self, seconds: float) -> None:
         """The run has not come as far as it should have in this time."""
         run = self.run
-        is_at = f"{run.phase} since {self._now() - self.entered[run.phase]:.0f} s" if run else "not begun"
+        is_at = f"{run.phase} since {self.now() - self.entered[run.phase]:.0f} s" if run else "not begun"
         why = f": {run.reason}" if run and run.reason else ""
         self.violate("progress", f"after {seconds:.0f} s of calm, the run is {is_at}{why}")
 
@@ -576,12 +465,11 @@ class Judge:
             return
         if isinstance(error, ClientError) and errors.is_transient(error):
             return
-        if isinstance(error, ClientError) and errors.is_denied(error) and self._now() < self.denied_until:
+        if isinstance(error, ClientError) and errors.is_denied(error) and self.now() < self.denied_until:
             return
         if self._disaster and isinstance(error, ClientError):
             return
         self.violate("exception", f"{function} raised {type(error).__name__}: {error}")
 
 
-_NEVER = Landed()
 _NO_HISTORY = History()

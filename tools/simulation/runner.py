@@ -17,7 +17,8 @@ from functools import partial
 from multiprocessing import get_context
 
 from tablecopy.metrics.definitions import OLDEST_UNAPPLIED_CHANGE_AGE
-from tools.simulation.judge import Judge, Violation
+from tools.simulation.findings import Violation
+from tools.simulation.judge import Judge
 from tools.simulation.report import Report
 from tools.simulation.scenario import Scenario, plan
 from tools.simulation.stage import Stage

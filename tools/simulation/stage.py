@@ -93,8 +93,8 @@ class Stage:
     def _count_calls(self) -> None:
         """Show the judge the calls of Lambda's and Step Functions' control plane."""
         account, judge = self.copy.account, self.judge
-        account.control_plane.on_take = [partial(judge.called, "control plane")]
-        account.executions_rate.on_take = [partial(judge.called, "DescribeExecution")]
+        account.control_plane.on_take = [partial(judge.budget.called, "control plane")]
+        account.executions_rate.on_take = [partial(judge.budget.called, "DescribeExecution")]
 
     @property
     def seconds(self) -> float:

@@ -167,10 +167,10 @@ class StreamsWatch:
     def handle(self, operation: str, body: bytes, caller: Caller) -> bytes:
         """Carry out ``operation``."""
         if operation == "DescribeStream":
-            self._judge.called(operation)
+            self._judge.budget.called(operation)
         elif operation == "GetRecords":
             at = body.index(b"shardId-")
-            self._judge.called(operation, body[at : at + _SHARD_ID].decode())
+            self._judge.budget.called(operation, body[at : at + _SHARD_ID].decode())
         return self._service.handle(operation, body, caller)
 
 

@@ -1,0 +1,42 @@
+"""What the judge has found, and the story that it tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Tell = Callable[..., None]
+"""Takes a text, and the keys that it is about."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken rule: which one, when, what happened, and the keys concerned."""
+
+    rule: str
+    at: float
+    what: str
+    keys: tuple[str, ...] = ()
+
+
+class Findings:
+    """The violations of a run.
+
+    Attributes
+    ----------
+    now
+        Returns the moment, in seconds since the epoch.
+    tell
+        Called with what happens and the keys concerned, for a readable trace; None to save the time.
+    """
+
+    def __init__(self, now: Callable[[], float], tell: Tell | None = None) -> None:
+        self.violations: list[Violation] = []
+        self.now = now
+        self.tell = tell
+
+    def violate(self, rule: str, what: str, *keys: str) -> None:
+        """Record that a rule is broken."""
+        self.violations.append(Violation(rule, self.now(), what, keys))
+        if self.tell:
+            self.tell(f"VIOLATION {rule}: {what}")
