@@ -121,7 +121,7 @@ class AppliedBatches:
         item = self._store.get(_pk(batch.first), self._SK)
         assert item is not None, f"the batch {batch.first} is missing"
         names = _unpacked(batch.first, item)
-        rest = [name for name in _up_to(names, batch.last) if name[:_DIGITS] > _number(last)]
+        rest = [name for name in names if name[:_DIGITS] > _number(last)]
         # The writes for these records are counted in the whole batch.
         self.put(AppliedBatch(rest[0], batch.last, records=0, puts=0, deletes=0), rest)
 

@@ -78,6 +78,13 @@ class Call:
             body=document,
         )
 
+    def assigns(self, attribute: str, value: Json) -> bool:
+        """Whether an UpdateItem gives an attribute this value."""
+        names: Json = self.body.get("ExpressionAttributeNames", {})
+        values: Json = self.body.get("ExpressionAttributeValues", {})
+        placeholders = [each for each, name in names.items() if name == attribute]
+        return any(values.get(f":{each.removeprefix('#')}") == value for each in placeholders)
+
     def holds_key(self, key: Json) -> bool:
         """Whether a BatchWriteItem puts or deletes the item with this key."""
         return any(_has_key(request, key) for request in self.write_requests())

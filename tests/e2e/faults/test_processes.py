@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.faults.call import Call
 from tests.e2e.faults.faults import Catch, Freeze, Hold
 from tests.e2e.faults.hosts import Host
 from tests.e2e.faults.rules import Rule
@@ -89,13 +88,15 @@ def _missing(rules: Sequence[Rule]) -> list[str]:
 
 def hold_before(phase: str) -> tuple[Rule, Hold]:
     """Keeps the reconciler from entering ``phase`` until it is let go."""
-
-    def enters(call: Call) -> bool:
-        item: Item = call.body["Item"]
-        return bool(item["phase"]["S"] == phase)
-
     hold = Hold()
-    return Rule(f"held before {phase}", hold, "reconciler", "run put", where=enters), hold
+    rule = Rule(
+        f"held before {phase}",
+        hold,
+        "reconciler",
+        "run put",
+        where=lambda call: call.assigns("phase", {"S": phase}),
+    )
+    return rule, hold
 
 
 def change(faults: Stand, items: Sequence[Item], text: str) -> None:

@@ -132,6 +132,22 @@ def test_calls_are_known_by_function_and_step(proxy: Proxy) -> None:
     }
 
 
+def test_what_an_update_assigns_is_known(proxy: Proxy) -> None:
+    calls: list[Call] = []
+    proxy.listeners.append(calls.append)
+    client(proxy).update_item(
+        TableName="journal",
+        Key={"pk": {"S": "run"}, "sk": {"S": "state"}},
+        UpdateExpression="SET #a0 = :a0, #a1 = :a1",
+        ExpressionAttributeNames={"#a0": "phase", "#a1": "reason"},
+        ExpressionAttributeValues={":a0": {"S": "slice"}, ":a1": {"S": "sealed"}},
+    )
+    [call] = calls
+    assert call.assigns("phase", {"S": "slice"})
+    assert not call.assigns("phase", {"S": "sealed"})
+    assert not call.assigns("other", {"S": "slice"})
+
+
 def test_a_listener_is_told_of_each_call_even_if_it_is_spoiled(proxy: Proxy) -> None:
     calls: list[Call] = []
     proxy.listeners.append(calls.append)
