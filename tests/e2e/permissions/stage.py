@@ -19,9 +19,11 @@ from tablecopy.clock import Clock
 from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
-from tablecopy.journal.leases import REPLICATOR, Leases
+from tablecopy.journal.leases import REPLICATOR, Leases, Turn
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
+from tests.e2e.faults.faults import RefuseKey
+from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand
 from tests.e2e.processes import environment_of, kill_function
 from tools.local.accounts import SECRET, SOURCE_ACCOUNT
@@ -140,6 +142,10 @@ class Stage:
         with leases.hold(REPLICATOR, "0", "nobody", self.clock.now() + _SLICE_SECONDS):
             yield
 
+    def take_turn(self) -> None:
+        """Keep the reconciler, which a command invokes, from moving the run; ``clear`` ends that."""
+        assert Turn(self._store, self.clock, "nobody").take()
+
     def end_run(self) -> None:
         """Take the run away, upon which the reconciler has nothing more to do."""
         self._forget("run")
@@ -167,6 +173,23 @@ class Stage:
         """An item of the source."""
         found: Item = self.stand.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0]
         return found
+
+    @property
+    def item_of_segment(self) -> Item:
+        """An item of the smallest part of the source."""
+        page = self.stand.source.scan(TableName=TABLE_NAME, Segment=self.segment, TotalSegments=_SEGMENTS)
+        found: Item = page["Items"][0]
+        return found
+
+    @contextmanager
+    def refusing(self, item: Item) -> Iterator[None]:
+        """The destination refuses this item while the block runs."""
+        key = key_of(item)
+        self.stand.set_rules([Rule("refused", RefuseKey(key), step="write")])
+        try:
+            yield
+        finally:
+            self.stand.set_rules([])
 
     def put_letter(self, item: Item) -> str:
         """A dead letter for this item, refused before any run; what it is called in the journal."""

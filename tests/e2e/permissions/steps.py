@@ -51,11 +51,22 @@ class Need:
 def first_start(stage: Stage, role: Role) -> str:
     """``tablecopy start`` writes a run to the journal and calls the reconciler."""
     stage.clear()
+    stage.take_turn()
     try:
         _, error, log = stage.invoke_and_log("control", {"action": "start"})
         return error or "; ".join(line for line in log.splitlines() if "nudge_failed" in line)
     finally:
         stage.clear()
+
+
+def starts(stage: Stage, role: Role) -> str:
+    """The same, and ``tablecopy start`` confirms a run that an apply has begun."""
+    if error := first_start(stage, role):
+        return error
+    with stage.run(Phase.PREFLIGHT):
+        stage.take_turn()
+        _, error = stage.invoke("control", {"action": "start"})
+        return error
 
 
 def first_look(stage: Stage, role: Role) -> str:
@@ -152,28 +163,70 @@ def redrive(stage: Stage, role: Role) -> str:
         return error
 
 
-def worker_and_redrive(stage: Stage, role: Role) -> str:
+def refused_worker(stage: Stage, role: Role) -> str:
+    """A worker of the backfill keeps what the destination refuses."""
+    with stage.run(Phase.SLICE), stage.refusing(stage.item_of_segment):
+        answer, error = stage.invoke("backfill", {"slice": 1, "segment": stage.segment})
+        assert error or answer == {"next": "done"}, answer
+        assert error or stage.stand.journal_items("letter")
+        return error
+
+
+def worker_redrive_and_letters(stage: Stage, role: Role) -> str:
     """All that the backfill keeps in the journal."""
-    return worker(stage, role) or redrive(stage, role)
+    return worker(stage, role) or redrive(stage, role) or refused_worker(stage, role)
+
+
+def batch_and_letters(stage: Stage, role: Role) -> str:
+    """All that the replicator keeps in the journal."""
+    return batch(stage, role) or settling_batch(stage, role) or refused_batch(stage, role)
+
+
+def settling_batch(stage: Stage, role: Role) -> str:
+    """A change of a refused item is accepted."""
+    with stage.run(Phase.DRAINING):
+        letter = stage.put_letter(stage.item)
+        error = _apply(stage)
+        assert error or stage.stand.journal_item("letter", letter) is None
+        return error
+
+
+def refused_batch(stage: Stage, role: Role) -> str:
+    """The destination refuses a change."""
+    with stage.run(Phase.DRAINING), stage.refusing(stage.item):
+        error = _apply(stage)
+        assert error or stage.stand.journal_items("letter")
+        return error
 
 
 def batch(stage: Stage, role: Role) -> str:
     """The replicator applies a batch of one change."""
+    with stage.run(Phase.DRAINING):
+        error = _apply(stage)
+        assert error or stage.copied(stage.item) == stage.item
+        return error
+
+
+def _apply(stage: Stage) -> str:
+    """The message of the error with which a batch of one change ends."""
     item = stage.item
     record = {
         "eventID": _EVENT_ID,
         "eventName": "MODIFY",
         "eventSourceARN": stage.stream_arn,
-        "dynamodb": {"Keys": key_of(item), "NewImage": item, "SequenceNumber": _SEQUENCE_NUMBER},
+        "dynamodb": {
+            "ApproximateCreationDateTime": stage.clock.now(),
+            "Keys": key_of(item),
+            "NewImage": item,
+            "SequenceNumber": _SEQUENCE_NUMBER,
+        },
     }
-    with stage.run(Phase.DRAINING):
-        try:
-            answer, error = stage.invoke("replicator", {"Records": [record]})
-            assert error or answer == {"batchItemFailures": []}, answer
-            assert error or stage.copied(item) == item
-            return error
-        finally:
-            stage.forget(f"batch#{batch_name(_SEQUENCE_NUMBER, _EVENT_ID)}", "applied")
+    try:
+        answer, error = stage.invoke("replicator", {"Records": [record]})
+        assert error or answer == {"batchItemFailures": []}, answer
+        return error
+    finally:
+        stage.forget(f"batch#{batch_name(_SEQUENCE_NUMBER, _EVENT_ID)}", "applied")
 
 
 def batch_anew(stage: Stage, role: Role) -> str:
@@ -280,17 +333,17 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("reconciler", "CountFailedBatches"): Need(failed_batches),
     ("reconciler", "LookThroughTheDestinationRole"): Need(first_look_anew),
     ("reconciler", "WriteOwnLog"): Need(own_log, _LOG),
-    ("control", "AnswerFromTheJournal"): Need(first_start),
+    ("control", "AnswerFromTheJournal"): Need(starts),
     ("control", "CallTheReconciler"): Need(first_start),
     ("control", "WriteOwnLog"): Need(own_log, _LOG),
     ("backfill", "ScanTheSource"): Need(worker),
     ("backfill", "ReadDeadLettersAgain"): Need(redrive),
-    ("backfill", "KeepLeasesCheckpointsAndLetters"): Need(worker_and_redrive),
+    ("backfill", "KeepLeasesCheckpointsAndLetters"): Need(worker_redrive_and_letters),
     ("backfill", "WriteThroughTheDestinationRole"): Need(worker_anew),
     ("backfill", "WriteOwnLog"): Need(own_log, _LOG),
     ("replicator", "ReadTheStream"): Need(reading, _READ),
     ("replicator", "FindTheStream"): Need(reading, _READ),
-    ("replicator", "KeepLeasesMarksAndLetters"): Need(batch),
+    ("replicator", "KeepLeasesMarksAndLetters"): Need(batch_and_letters),
     ("replicator", "WriteThroughTheDestinationRole"): Need(batch_anew),
     ("replicator", "ReportFailedBatches"): Need(report),
     ("replicator", "WriteOwnLog"): Need(own_log, _LOG),

@@ -30,6 +30,10 @@ def whole_run(the_stand: Stand) -> Recording:
         found = the_stand.destination_items()
         return late in found and deleted not in found
 
+    def is_refused(_: Status) -> bool:
+        [letter] = the_stand.journal_items("letter")
+        return letter["origin"] == {"S": "stream"}
+
     try:
         with recording(the_stand) as made:
             the_stand.set_rules([rule])
@@ -38,6 +42,8 @@ def whole_run(the_stand: Stand) -> Recording:
             the_stand.source.put_item(TableName=TABLE_NAME, Item=late)
             the_stand.source.delete_item(TableName=TABLE_NAME, Key=key_of(deleted))
             the_stand.wait_for("both changes", are_applied)
+            the_stand.source.put_item(TableName=TABLE_NAME, Item={**refused, "note": {"S": "changed"}})
+            the_stand.wait_for("the refused change", is_refused)
             the_stand.set_rules([])
             directory = str(the_stand.copy.terraform.directory)
             assert tablecopy(["letters", "--from-terraform", directory]) == 0
@@ -49,7 +55,7 @@ def whole_run(the_stand: Stand) -> Recording:
             the_stand.wait_for("the seal", lambda status: status["phase"] == "sealed")
     finally:
         the_stand.set_rules([])
-        for item in (changed, deleted):
+        for item in (refused, changed, deleted):
             the_stand.source.put_item(TableName=TABLE_NAME, Item=item)
         the_stand.reset()
     return made
