@@ -56,10 +56,10 @@ class FormulaStream:
         Number of open shards.
     rate
         Changes a second of each shard.
+    covered_to
+        The replicator acknowledges records from before this moment without applying them, as in a real run.
     stopped_at
         When the writers stopped, in seconds since the epoch.
-    applies
-        Whether the replicator works; set it to False and it applies nothing that it has not applied.
     calls
         Calls by operation, and the most that one shard got in one second.
     """
@@ -67,8 +67,8 @@ class FormulaStream:
     world: World
     shards: int
     rate: float
+    covered_to: float = 0.0
     stopped_at: float = math.inf
-    applies: bool = True
     calls: Counter[str] = field(default_factory=Counter)
     busiest_shard: int = 0
     busiest_describe: int = 0
@@ -138,7 +138,7 @@ class FormulaStream:
     def batch_from(self, shard: ShardName, first: int) -> int | None:
         """Return the last record of the applied batch that begins at record ``first``, if there is one."""
         window = math.floor(first / self.rate / _WINDOW_SECONDS + 1e-9)
-        if self._first_of(window) != first:
+        if self._first_of(window) != first and first != self._first_covered(shard):
             window += 1
             if self._first_of(window) != first:
                 return None
@@ -150,6 +150,14 @@ class FormulaStream:
 
     def _first_of(self, window: int) -> int:
         return math.ceil(window * _WINDOW_SECONDS * self.rate - 1e-9)
+
+    def _first_covered(self, shard: ShardName) -> int:
+        """Return the first record that is not from before the copy."""
+        born = self.born(shard)
+        index = max(0, math.floor((self.covered_to - born) * self.rate) - 2)
+        while int(born + (index + 1) / self.rate) < self.covered_to:
+            index += 1
+        return index
 
     def oldest_unapplied(self) -> float:
         """Return the age of the oldest change that is not applied, in seconds."""

@@ -18,11 +18,13 @@ from typing import Any
 from tablecopy.journal.applied_batches import AppliedBatch, batch_name
 from tablecopy.journal.codec import encode as attributes
 from tools.simulation import names
+from tools.simulation.attributes import Key
 from tools.simulation.deployment import Deployment, Settings
 from tools.simulation.dynamodb import DynamoDBService
 from tools.simulation.formula import FormulaStream
 from tools.simulation.network import Caller, SimDynamoDB
 from tools.simulation.scheduler import World
+from tools.simulation.table import Table
 
 _PREFIX = "batch#"
 _STEADY_SECONDS = 600.0
@@ -89,9 +91,15 @@ class ControlResult:
 class _Journal:
     """The source account's DynamoDB, whose journal has the applied batches by formula."""
 
-    def __init__(self, service: DynamoDBService, stream: FormulaStream) -> None:
+    def __init__(self, service: DynamoDBService, journal: Table, stream: FormulaStream) -> None:
         self._service = service
         self._stream = stream
+        journal.on_write(self._written)
+
+    def _written(self, key: Key, old: bytes | None, new: bytes | None) -> None:
+        """Let the replicator know what is from before the copy, as it reads it from the run."""
+        if key == ("run", "state") and new is not None:
+            self._stream.covered_to = float(json.loads(new).get("covered_to", {"N": "0"})["N"])
 
     def handle(self, operation: str, body: bytes, caller: Caller) -> bytes:
         """Answer a request for applied batches, and pass everything else on."""
@@ -139,7 +147,7 @@ class _Scene:
         self.stream = FormulaStream(self.world, case.shards, case.changes_per_second / case.shards)
         account = self.deployment.account
         account.streams = self.stream
-        account.source = _Journal(self.deployment.source_account, self.stream)
+        account.source = _Journal(self.deployment.source_account, self.deployment.journal, self.stream)
         self.ages = _Ages(self.stream)
 
     def phase(self) -> str:
