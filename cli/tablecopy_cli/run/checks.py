@@ -10,11 +10,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tablecopy.control.preflight import Preflight, global_table_warning
+from tablecopy.clock import Clock
+from tablecopy.control.preflight import Preflight, global_table_warning, open_shards
 from tablecopy.control.tables import described, provisioned, stream_command
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import Json, encode
@@ -219,13 +221,14 @@ class Checks:
             return
         yield self._status(description)
         other = SideCaller(self._destination) if destination else caller
+        client = self._source.client("dynamodbstreams", attempts=_ATTEMPTS)
         shared = Preflight(
             caller,
             source.table,
             other,
             destination.table if destination else source.table,
             self._source.client("lambda", attempts=_ATTEMPTS),
-            self._source.client("dynamodbstreams", attempts=_ATTEMPTS),
+            partial(open_shards, client, description.get("LatestStreamArn", ""), Clock()),
             self._settings,
             own_mapping=self._own_mapping,
         )
@@ -286,7 +289,7 @@ class Checks:
             "concurrency",
             lambda: _found(
                 "concurrency",
-                shared.concurrency(stream),
+                shared.concurrency(),
                 "the account can run all functions of the copy",
             ),
         )

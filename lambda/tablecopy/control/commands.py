@@ -12,7 +12,7 @@ from tablecopy.dynamodb.client import Json
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters
 from tablecopy.journal.run import DEAD_LETTER_LIMIT, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.journal.shards import Shard, Shards
+from tablecopy.journal.shards import Shards
 from tablecopy.text import compact_timestamp, count_text, timestamp
 
 # An answer of a Lambda function holds 6 MB (Lambda quotas). A key takes up to 3 KB of a dead letter.
@@ -87,12 +87,15 @@ class Commands:
     def _continued(self, run: Run) -> Run:
         """Return a stopped run that continues with new measurements."""
         return run.enter(
-            Phase.RESUMING,
+            # Before the first slice, nothing may be applied: the scan has not read anything yet.
+            Phase.RESUMING if run.scan_began else Phase.PREFLIGHT,
             self._clock.now(),
             reason="",
             empty_slices=0,
             failed_workers=0,
             slice_began=0.0,
+            checked=0.0,
+            seal_requested=False,
             arriving=0.0,
             applying=0.0,
             rate_measured_since=0.0,
@@ -218,11 +221,8 @@ class Commands:
         if run is None:
             return Status(phase="none", now=now)
         segments = self._segments.read_all(run.total_segments)
-        known, retired = self._shards.snapshot()
-        shards = list(known.values())
-        behind = [
-            now - shard.applied_to for shard in shards if not shard.finished and shard.empty_since is None
-        ]
+        # One item, however many shards there are.
+        stream = self._shards.summary()
         return Status(
             phase=run.phase,
             run=run.run_id,
@@ -234,13 +234,13 @@ class Commands:
             segments_done=sum(segment.done for segment in segments),
             items=sum(segment.items for segment in segments),
             bytes=sum(segment.wire_bytes for segment in segments),
-            changes=retired.records + sum(shard.records for shard in shards),
-            puts=retired.puts + sum(shard.puts for shard in shards),
-            deletes=retired.deletes + sum(shard.deletes for shard in shards),
-            oldest_unapplied_age=max([0.0, *behind]),
+            changes=stream.records,
+            puts=stream.puts,
+            deletes=stream.deletes,
+            oldest_unapplied_age=max(0.0, now - stream.unapplied_since) if stream.unapplied_since else 0.0,
             arriving=run.arriving,
             applying=run.applying,
-            quiet_for=_quiet_for(shards, now),
+            quiet_for=None if stream.empty_since is None else max(0.0, now - stream.empty_since),
             quiet_needed=self._drained_after,
             dead_letters=self._letters.count(),
             empty_slices=run.empty_slices,
@@ -258,10 +258,3 @@ class Commands:
             resumable=run.resumable,
             now=now,
         )
-
-
-def _quiet_for(shards: Sequence[Shard], now: float) -> float | None:
-    """Return the seconds for which no shard has held an unapplied change; None while one does."""
-    since = [shard.empty_since for shard in shards if not shard.finished]
-    known = [moment for moment in since if moment is not None]
-    return max(0.0, now - max(known)) if known and len(known) == len(since) else None

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tablecopy.control.stream.backlog import Backlog
 from tablecopy.control.stream.expiry import RETENTION_SECONDS
-from tablecopy.control.stream.progress import Backlog
 from tablecopy.journal.run import Run
 from tablecopy.text import duration_text
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from tablecopy.clock import Machine
+from tablecopy.clock import Clock, Machine
 from tablecopy.control.tables import (
     Caller,
     described,
@@ -31,6 +31,8 @@ READERS_PER_SHARD = 2
 
 UNREACHABLE = (BotoConnectionError, HTTPClientError)
 """What botocore raises when it cannot connect, or when an answer is not complete."""
+
+_BETWEEN_PAGES_SECONDS = 1.0
 
 # How the host name of a service begins, after the id of an interface endpoint, and the name of the service.
 _SERVICES = {
@@ -58,8 +60,10 @@ class Preflight:
         Call DynamoDB on each side.
     source_table, destination_table
         Table names.
-    lambda_, streams
-        Clients of the source account.
+    lambda_
+        Client of the source account.
+    open_shards
+        Returns the number of open shards of the stream.
     settings
         Settings of the copy.
     stream_arn, own_mapping
@@ -74,7 +78,7 @@ class Preflight:
     destination: Caller
     destination_table: str
     lambda_: LambdaClient
-    streams: DynamoDBStreamsClient
+    open_shards: Callable[[], int]
     settings: CopySettings
     stream_arn: str | None = None
     own_mapping: str | None = None
@@ -99,10 +103,9 @@ class Preflight:
             confirmed=self.confirmed,
         )
 
-    def concurrency(self, stream_arn: str) -> list[str]:
+    def concurrency(self) -> list[str]:
         """Check that the account can run the copy's functions at the same time."""
-        shards = open_shards(self.streams, stream_arn)
-        return concurrency_problems(self.lambda_, self.settings, shards)
+        return concurrency_problems(self.lambda_, self.settings, self.open_shards())
 
     def capacity(self) -> list[str]:
         """Check that the source table has provisioned the read capacity that the backfill may use."""
@@ -114,7 +117,7 @@ class Preflight:
             self.stream,
             partial(self.readers, stream_arn),
             self.destination_ready,
-            partial(self.concurrency, stream_arn),
+            self.concurrency,
             self.capacity,
         ]
 
@@ -200,8 +203,17 @@ def global_table_warning(description: Mapping[str, Any]) -> str | None:
     )
 
 
-def open_shards(client: DynamoDBStreamsClient, stream_arn: str) -> int:
-    """Return the number of shards that take changes now; DescribeStream lists closed ones for 24 hours."""
+def open_shards(client: DynamoDBStreamsClient, stream_arn: str, clock: Clock) -> int:
+    """Return the number of shards that take changes now; DescribeStream lists closed ones for 24 hours.
+
+    Parameters
+    ----------
+    client
+        Client of the source account.
+    clock
+        Clock that waits between the pages: a page has 100 shards, and all of an account's DescribeStream
+        calls share a rate.
+    """
     count = 0
     request: dict[str, str] = {}
     while True:
@@ -213,6 +225,7 @@ def open_shards(client: DynamoDBStreamsClient, stream_arn: str) -> int:
         if last is None:
             return count
         request = {"ExclusiveStartShardId": last}
+        clock.sleep(_BETWEEN_PAGES_SECONDS)
 
 
 def concurrency_problems(client: LambdaClient, settings: CopySettings, shards: int) -> list[str]:

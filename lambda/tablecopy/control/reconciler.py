@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tablecopy.clock import Clock
 from tablecopy.control.pace import SliceLimits, begin_window
 from tablecopy.control.preflight import UNREACHABLE, unreachable_problem
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.stream.backlog import Backlog
 from tablecopy.control.stream.expiry import RecordsExpired
-from tablecopy.control.stream.progress import Backlog, Stream, StreamGone
-from tablecopy.control.tables import TableChecks
+from tablecopy.control.stream.listing import StreamGone
+from tablecopy.control.stream.progress import CLOCK_MARGIN_SECONDS, Stream
+from tablecopy.control.tables import NotProved, StopReason, TableChecks
 from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetters
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
@@ -37,10 +37,24 @@ With a thousand shards, one of them always waits for most of its batching window
 
 _LOOK_AGAIN_SECONDS = 1.0
 
+# A look at all shards ends after so long. The next one goes on with the shards that are left.
+_LOOK_SECONDS = 8.0
+
+# Nothing is concluded from what control saw longer ago.
+_FRESH_SECONDS = 60.0
+
+# From when on every change that control has not seen counts as one from before the copy. Its time is in whole
+# seconds, and of a clock of its own.
+_AFTER_NOTING_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
+
+# What a run waits for is noted when it has lasted for so long.
+_LASTING_SECONDS = 10.0
+
 # A slice that copies nothing is repeated. So many in a row need an operator.
 _EMPTY_SLICES = 3
 
 _CHANGES = "changes are still being applied. The run becomes ready for cutover when writes stop"
+_LOOKING = "the reconciler looks at every shard once more"
 
 
 class Outcome(Enum):
@@ -161,7 +175,13 @@ class Reconciler:
         self._clock = clock
         self._limits = limits
         self._concurrency = concurrency
-        self._steps: dict[Phase, Callable[[Run, Backlog], Outcome]] = {
+        self._preflight_problems: list[str] | None = None
+        self._preflight_is_whole = False
+        # Since when which phase wants to be left by a proof, and since when the run waits for what.
+        self._proving: tuple[Phase, float] | None = None
+        self._waiting: tuple[str, float] | None = None
+        self._steps: dict[Phase, Callable[[Run], Outcome]] = {
+            Phase.PREFLIGHT: self._preflight,
             Phase.PAUSING: self._pausing,
             Phase.SLICE: self._slice,
             Phase.RESUMING: self._resuming,
@@ -178,42 +198,75 @@ class Reconciler:
         if run.phase in {Phase.SEALED, Phase.STOPPED}:
             self._deps.mapping.switch(on=False)
             return Outcome.IDLE
-        if run.phase is Phase.PREFLIGHT:
-            return self._preflight(run)
         # A run that is being sealed writes no more, whatever happens to the tables.
-        stop = None if run.phase is Phase.SEALING else self._deps.tables.check(run)
-        if stop:
-            return self._stop(run, stop.reason, resumable=stop.resumable)
+        if run.phase not in {Phase.PREFLIGHT, Phase.SEALING}:
+            stop = self._another_mapping(run) or self._deps.tables.check(run)
+            if stop:
+                return self._stop(run, stop.reason, resumable=stop.resumable)
         try:
-            return self._steps[run.phase](run, self._observe(run))
+            return self._steps[run.phase](run)
         except (RecordsExpired, StreamGone) as lost:
             return self._stop(run, str(lost), resumable=False)
+        except NotProved as error:
+            return self._wait(run, str(error))
+
+    def _another_mapping(self, run: Run) -> StopReason | None:
+        """Return why the run must stop if its changes come from another mapping than those before."""
+        if run.mapping_uuid in {"", self._deps.mapping.uuid}:
+            return None
+        # It may deliver changes again in batches that begin where no applied one does.
+        return StopReason(
+            f"event source mapping {run.mapping_uuid} was replaced by {self._deps.mapping.uuid}, which reads "
+            "the stream from another place. Empty the destination and start a new copy",
+            resumable=False,
+        )
 
     def _observe(self, run: Run) -> Backlog:
-        # Before its first slice a run has read nothing that could lack an expired change.
         now = self._clock.now()
-        covered_to = run.scan_began or now
-        count = run.phase is Phase.SLICE and run.applying > 0
-        backlog = self._deps.stream.observe(covered_to, count=count)
-        # The stream may hold a day of changes from before the copy, which the scan covers. Their age counts
-        # from the beginning of the scan.
-        self._deps.publish_age(min(backlog.oldest_age, now - covered_to))
+        # Before its first slice a run has read nothing that could lack a change.
+        before_copy = not run.scan_began
+        backlog = self._deps.stream.observe(
+            now - CLOCK_MARGIN_SECONDS if before_copy else run.covered_to,
+            now + _LOOK_SECONDS,
+            noting=before_copy,
+            counting=run.phase is Phase.SLICE,
+        )
+        if backlog.error:
+            log.event("look_failed", error=str(backlog.error))
+        self._deps.publish_age(0.0 if before_copy else backlog.oldest_age)
         return backlog
 
     def _preflight(self, run: Run) -> Outcome:
-        problems = self._deps.preflight(run)
         try:
-            self._observe(run)
-        except (ClientError, StreamGone) as error:
-            # The role may be as new as the run. Report the other problems all the same.
-            problems.append(f"the reconciler cannot read the stream: {error}")
-        except UNREACHABLE as error:
-            problems.append(unreachable_problem(error))
+            backlog = self._observe(run)
+        except StreamGone as gone:
+            backlog = Backlog(error=gone)
+        noted = backlog.listed and backlog.settled
+        if self._preflight_problems is None or (noted and not self._preflight_is_whole):
+            self._preflight_problems = self._deps.preflight(run)
+            # Some checks need to know how many shards there are.
+            self._preflight_is_whole = backlog.listed
+        problems = list(self._preflight_problems)
+        if not noted and backlog.error:
+            problems.append(_unreadable(backlog.error))
         # Several checks may have failed at the same service.
         problems = list(dict.fromkeys(problems))
-        if not problems:
-            cleared = replace(run, problems=(), **self._deps.inspect_tables())
-            return self._enter(cleared, Phase.PAUSING)
+        if problems:
+            return self._report(run, problems)
+        if not noted:
+            return self._wait(run, "the reconciler lists the stream's shards and notes its place in them")
+        noted_run = replace(
+            run,
+            problems=(),
+            mapping_uuid=self._deps.mapping.uuid,
+            noted_at=self._clock.now(),
+            **self._deps.inspect_tables(),
+        )
+        return self._enter(noted_run, Phase.PAUSING)
+
+    def _report(self, run: Run, problems: Sequence[str]) -> Outcome:
+        """Note the problems that preflight waits for. The next step checks everything again."""
+        self._preflight_problems = None
         if tuple(problems) != run.problems or not run.checked:
             log.event("preflight", problems=problems)
             checked = replace(run, problems=tuple(problems), checked=run.checked or self._clock.now())
@@ -222,10 +275,16 @@ class Reconciler:
                 return Outcome.MOVED
         return Outcome.IDLE
 
-    def _pausing(self, run: Run, _: Backlog) -> Outcome:
-        disabled = self._deps.mapping.switch(on=False)
-        if not disabled or self._deps.leases.alive(REPLICATOR):
-            return Outcome.WAITING
+    def _pausing(self, run: Run) -> Outcome:
+        waits_for = self._replicator_may_write()
+        if waits_for:
+            self._observe(run)
+            return self._wait(run, waits_for)
+        if not run.scan_began:
+            backlog = self._observe(run)
+            # Changes that control has not seen must be from before the copy.
+            if not backlog.settled or self._clock.now() < backlog.noted_at + _AFTER_NOTING_SECONDS:
+                return self._wait(run, "the first slice begins when the reconciler has noted its place")
         stop = self._deps.tables.check_now(run)
         if stop:
             return self._stop(run, stop.reason, resumable=stop.resumable)
@@ -239,6 +298,7 @@ class Reconciler:
             slice_began=now,
             slice_ends=now + self._limits.slice_length(run),
             scan_began=run.scan_began or now,
+            covered_to=run.covered_to if run.scan_began else now - CLOCK_MARGIN_SECONDS,
             failed_workers=0,
             copied_before_slice=work.copied,
             rate_measured_since=run.rate_measured_since or now,
@@ -246,18 +306,23 @@ class Reconciler:
             workers=work.workers(self._concurrency),
         )
 
-    def _slice(self, run: Run, backlog: Backlog) -> Outcome:
-        self._deps.mapping.switch(on=False)
+    def _slice(self, run: Run) -> Outcome:
+        backlog = None
+        # The slice ends by the clock, whatever AWS answers and a look would show.
+        if self._clock.now() < run.slice_ends:
+            self._deps.mapping.switch(on=False)
+            backlog = self._observe(run)
         work = self._work(run)
         now = self._clock.now()
-        too_long = self._limits.is_over(run, backlog, now)
+        too_long = backlog is not None and self._limits.is_over(run, backlog, now)
         in_time = now < run.slice_ends and not too_long
         if work.parts and in_time and self._deps.executions.is_running(run.run_id, run.slice, work.parts):
             workers = work.workers(self._concurrency)
             if workers < run.workers:
-                self._deps.run.save(replace(run, workers=workers))
-            return Outcome.WAITING
-        if too_long:
+                run = self._deps.run.save(replace(run, workers=workers)) or run
+            is_busy = self._deps.executions.is_busy
+            return self._wait(run, "Step Functions throttles the copy's requests" if is_busy else "")
+        if too_long and backlog:
             log.event("slice_cut_short", age=backlog.oldest_age, waiting=backlog.waiting)
         is_empty = bool(work.segments) and not too_long and work.copied == run.copied_before_slice
         return self._enter(
@@ -270,9 +335,11 @@ class Reconciler:
             redrive=run.redrive and not work.dead_letters,
         )
 
-    def _resuming(self, run: Run, backlog: Backlog) -> Outcome:
-        if self._deps.leases.alive(BACKFILL):
-            return Outcome.WAITING
+    def _resuming(self, run: Run) -> Outcome:
+        workers = len(self._deps.leases.alive(BACKFILL))
+        backlog = self._observe(run)
+        if workers:
+            return self._wait(run, f"{count_text(workers, 'worker')} of the slice may still be writing")
         if run.empty_slices >= _EMPTY_SLICES:
             return self._stop(
                 run,
@@ -284,22 +351,28 @@ class Reconciler:
         behind = max(backlog.oldest_age, now - run.slice_began if run.slice_began else 0.0)
         return self._enter(run, Phase.DRAINING, **begin_window(backlog, now, behind))
 
-    def _draining(self, run: Run, backlog: Backlog) -> Outcome:
+    def _draining(self, run: Run) -> Outcome:
+        began = self._clock.now()
+        # Asked for first, so that changes are applied while control looks.
+        enabled = self._deps.mapping.switch(on=True)
+        backlog = self._observe(run)
         now = self._clock.now()
         slices_left = run.redrive or bool(self._work(run).segments)
         late = self._limits.cannot_catch_up(run, backlog, now, slices_left=slices_left)
-        if late:
+        if late and backlog.looked_since >= now - _FRESH_SECONDS:
             return self._stop(run, late)
-        if not self._deps.mapping.switch(on=True):
-            return Outcome.WAITING
+        if not enabled:
+            return self._wait(run, self._switching(on=True))
         if slices_left and _in_sync(backlog):
             return self._next_slice(run, backlog)
-        if backlog.drained:
-            waits_for = self._obstacle()
-            if not waits_for:
-                return self._finish(run, Phase.READY, reason="")
-        else:
-            waits_for = self._deps.mapping.complaint() or ("" if slices_left else _CHANGES)
+        waits_for = self._obstacle() if backlog.drained else ""
+        if backlog.drained and not waits_for and not slices_left:
+            return self._finish(run, Phase.READY, backlog, began)
+        self._proving = None
+        if not backlog.drained:
+            waits_for = self._deps.mapping.complaint() or (
+                "" if slices_left else backlog.waits_for or _failure(backlog) or _CHANGES
+            )
         blocked = backlog.drained
         if (waits_for, blocked) != (run.reason, run.blocked):
             run = self._deps.run.save(replace(run, reason=waits_for, blocked=blocked)) or run
@@ -317,10 +390,12 @@ class Reconciler:
             return Outcome.MOVED
         measured = replace(run, **self._limits.measured(run, backlog, self._clock.now()))
         problem = self._limits.no_slice(measured)
-        return self._stop(measured, problem) if problem else self._enter(measured, Phase.PAUSING, reason="")
+        return self._stop(measured, problem) if problem else self._enter(measured, Phase.PAUSING)
 
-    def _ready(self, run: Run, backlog: Backlog) -> Outcome:
+    def _ready(self, run: Run) -> Outcome:
+        began = self._clock.now()
         self._deps.mapping.switch(on=True)
+        backlog = self._observe(run)
         waits_for = _CHANGES if backlog.changed else self._obstacle()
         if waits_for:
             now = self._clock.now()
@@ -328,15 +403,39 @@ class Reconciler:
             return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False, **window)
         if not backlog.drained:
             # Nothing prevents it, but this step proves nothing: a shard has just ended.
-            return Outcome.WAITING
-        return self._finish(run, Phase.SEALING) if run.seal_requested else Outcome.IDLE
+            self._proving = None
+            return self._wait(run, backlog.waits_for or _failure(backlog))
+        if run.seal_requested:
+            return self._finish(run, Phase.SEALING, backlog, began)
+        if run.reason:
+            self._deps.run.save(replace(run, reason=""))
+        return Outcome.IDLE
 
-    def _sealing(self, run: Run, backlog: Backlog) -> Outcome:
-        disabled = self._deps.mapping.switch(on=False)
-        if not disabled or self._deps.leases.alive(REPLICATOR) or not self._deps.stream.is_complete():
-            return Outcome.WAITING
+    def _sealing(self, run: Run) -> Outcome:
+        began = self._clock.now()
+        waits_for = self._replicator_may_write()
+        backlog = self._observe(run)
+        if waits_for:
+            return self._wait(run, waits_for)
+        if not self._is_proved(run, backlog, began):
+            return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
         late = "the source table was written to after the run was ready. These changes were not copied"
-        return self._enter(run, Phase.SEALED, reason=late if backlog.oldest_age else "")
+        return self._enter(run, Phase.SEALED, reason=late if backlog.unapplied else "")
+
+    def _replicator_may_write(self) -> str:
+        """Switch the mapping off, and return why the replicator may still write; empty if it cannot."""
+        disabled = self._deps.mapping.switch(on=False)
+        replicators = len(self._deps.leases.alive(REPLICATOR))
+        if not disabled:
+            return self._switching(on=False)
+        if replicators:
+            return f"{count_text(replicators, 'invocation')} of the replicator may still be writing"
+        return ""
+
+    def _switching(self, *, on: bool) -> str:
+        state = self._deps.mapping.state
+        reported = f" Its state is {state}" if state else ""
+        return f"Lambda has not {'enabled' if on else 'disabled'} the event source mapping yet.{reported}"
 
     def _obstacle(self) -> str:
         """Return what else prevents the run from becoming ready for cutover; empty if nothing does."""
@@ -354,20 +453,39 @@ class Reconciler:
     def _work(self, run: Run) -> RemainingWork:
         return RemainingWork.of(run, self._deps.segments.read_all(run.total_segments))
 
-    def _finish(self, run: Run, phase: Phase, **changes: object) -> Outcome:
+    def _finish(self, run: Run, phase: Phase, backlog: Backlog, began: float) -> Outcome:
         """Enter a phase that states that the copy is complete, if tables and shards show it now."""
+        if not self._is_proved(run, backlog, began):
+            return self._wait(run, _LOOKING)
         stop = self._deps.tables.check_now(run)
         if stop:
             return self._stop(run, stop.reason, resumable=stop.resumable)
-        if not self._deps.stream.is_complete():
-            # A shard that was not read may hold changes.
-            return Outcome.WAITING
-        return self._enter(run, phase, **changes)
+        return self._enter(run, phase)
+
+    def _is_proved(self, run: Run, backlog: Backlog, began: float) -> bool:
+        """Return whether every shard was looked at since the first of these steps, which began at ``began``.
+
+        A shard that was not read may hold changes. One look may not reach all shards of a large table.
+        """
+        if self._proving is None or self._proving[0] is not run.phase:
+            self._proving = run.phase, began
+        _, since = self._proving
+        return self._deps.stream.is_complete(since) and backlog.looked_since >= since
+
+    def _wait(self, run: Run, reason: str) -> Outcome:
+        """Wait, and note what for, once that has lasted for a while."""
+        now = self._clock.now()
+        if self._waiting is None or self._waiting[0] != reason:
+            self._waiting = reason, now
+        if reason != run.reason and now - self._waiting[1] >= _LASTING_SECONDS:
+            self._deps.run.save(replace(run, reason=reason))
+        return Outcome.WAITING
 
     def _stop(self, run: Run, reason: str, *, resumable: bool = True) -> Outcome:
-        return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable)
+        return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable, seal_requested=False)
 
     def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
+        self._proving = self._waiting = None
         if self._deps.run.save(run.enter(phase, self._clock.now(), **changes)):
             log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED
@@ -375,3 +493,15 @@ class Reconciler:
 
 def _in_sync(backlog: Backlog) -> bool:
     return backlog.drained or backlog.oldest_age <= IN_SYNC_SECONDS
+
+
+def _failure(backlog: Backlog) -> str:
+    return f"the reconciler cannot look at all shards: {backlog.error}" if backlog.error else ""
+
+
+def _unreadable(error: Exception) -> str:
+    """Return the problem of preflight that the stream cannot be read."""
+    cause = error.__cause__
+    if isinstance(cause, UNREACHABLE):
+        return unreachable_problem(cause)
+    return f"the reconciler cannot read the stream: {error}"

@@ -208,6 +208,10 @@ class StopReason:
     resumable: bool
 
 
+class NotProved(Exception):
+    """A table could not be checked now, and what follows must not happen without it. Try again later."""
+
+
 class TableChecks:
     """Checks during a run, once a minute, whether something has happened to the tables that stops it.
 
@@ -226,18 +230,46 @@ class TableChecks:
         self._checked: float | None = None
 
     def check(self, run: Run) -> StopReason | None:
-        """Check unless that was done within the last minute."""
+        """Check unless that was done within the last minute.
+
+        A check that gets no answer finds nothing and runs again in a minute.
+        """
         now = self._clock.now()
         if self._checked is not None and now - self._checked < _CHECK_EVERY_SECONDS:
             return None
-        return self.check_now(run)
+        stop, unanswered = self._check(run)
+        if unanswered:
+            log.event("table_check_failed", errors=unanswered)
+        return stop
 
     def check_now(self, run: Run) -> StopReason | None:
-        """Return why the run must stop, or None."""
+        """Return why the run must stop, or None if it is proved that nothing must stop it.
+
+        Raises
+        ------
+        NotProved
+            A check got no answer.
+        """
+        stop, unanswered = self._check(run)
+        if stop is None and unanswered:
+            raise NotProved(f"the tables cannot be checked: {'; '.join(unanswered)}")
+        return stop
+
+    def _check(self, run: Run) -> tuple[StopReason | None, list[str]]:
+        """Return why the run must stop, and the errors of the checks that got no answer."""
         self._checked = self._clock.now()
-        lost = [problem for check in self._checks for problem in _found(check, run)]
+        lost: list[str] = []
+        unanswered = []
+        for check in self._checks:
+            try:
+                lost += check(run)
+            except (ClientError, *errors.NO_ANSWER) as error:
+                unanswered.append(str(error))
         if lost:
-            return StopReason("; ".join(lost), resumable=False)
+            return StopReason("; ".join(lost), resumable=False), unanswered
+        return self._too_many_letters(run), unanswered
+
+    def _too_many_letters(self, run: Run) -> StopReason | None:
         count = self._letters.count()
         if count <= run.dead_letter_limit:
             return None
@@ -248,12 +280,3 @@ class TableChecks:
             "again, and retry the items with tablecopy redrive",
             resumable=True,
         )
-
-
-def _found(check: Callable[[Run], list[str]], run: Run) -> list[str]:
-    """Return what a check finds. A check that gets no answer finds nothing and runs again in a minute."""
-    try:
-        return check(run)
-    except ClientError as error:
-        log.event("table_check_failed", operation=error.operation_name, code=error.response["Error"]["Code"])
-        return []

@@ -20,6 +20,9 @@ from tablecopy.clock import Machine
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDB, Json, document, encode
 
+READERS = 32
+"""Shards that are read at the same time."""
+
 PAGE_RECORDS = 1_000
 """Most records that GetRecords returns (API reference, GetRecords). A page also has at most 1 MB."""
 

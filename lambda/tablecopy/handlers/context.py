@@ -20,10 +20,12 @@ from tablecopy.throughput.rate import RateLimit
 
 if TYPE_CHECKING:
     import boto3
-    from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_stepfunctions.client import SFNClient
+
+STREAM_CONNECTIONS = 32
+"""Connections to DynamoDB Streams, one for each shard that is read at the same time."""
 
 # A service that cannot be reached from the function's subnets must not take up the whole invocation.
 _CONNECT_SECONDS = 3
@@ -80,9 +82,10 @@ class Aws:
         """Return SQS."""
         return self._boto3.client("sqs", config=_config())
 
-    def streams(self) -> DynamoDBStreamsClient:
-        """Return DynamoDB Streams, which throttles after a few calls a second."""
-        return self._boto3.client("dynamodbstreams", config=_config(attempts=6))
+    def streams(self) -> DynamoDB:
+        """Return DynamoDB Streams in the source account, with the function's own role."""
+        config = FUNCTION_CONFIG.merge(Config(max_pool_connections=STREAM_CONNECTIONS))
+        return DynamoDBClient(own_session(), config=config, service="dynamodbstreams")
 
     @cached_property
     def _own(self) -> DynamoDB:
@@ -97,11 +100,11 @@ class Aws:
         return boto3.Session()
 
 
-def _config(attempts: int = 3) -> Config:
+def _config() -> Config:
     return Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": 3},
     )
 
 

@@ -18,6 +18,7 @@ from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks, destination_lost, source_problems
 from tablecopy.dynamodb.client import Json
+from tablecopy.dynamodb.streams import StreamClient
 from tablecopy.handlers.context import Aws, Context
 from tablecopy.journal.applied_batches import AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetters
@@ -43,16 +44,26 @@ def build(
     letters, leases = DeadLetters(store, clock), Leases(store, clock)
     source, destination = aws.source(), aws.destination(settings, "reconciler")
     source_table, destination_table = settings.source_table, settings.destination_table
-    lambda_, states, streams = aws.lambda_(), aws.states(), aws.streams()
+    lambda_, stream_arn = aws.lambda_(), settings.stream_arn
+    # These live as long as the execution environment. What they know of AWS ages, and what they know of the
+    # journal is compared with its versions.
+    stream = Stream(
+        StreamClient(aws.streams(), stream_arn, clock),
+        shards,
+        AppliedBatches(store, clock),
+        clock,
+        settings.drained_after_seconds,
+    )
+    mapping = SourceMapping(lambda_, settings.mapping_uuid, clock)
+    executions = Executions(aws.states(), settings.state_machine_arn, clock)
     queue = FailureQueue(aws.queues(), settings.failure_queue_url)
-    stream_arn = settings.stream_arn
     preflight = Preflight(
         source,
         source_table,
         destination,
         destination_table,
         lambda_,
-        streams,
+        lambda: stream.open_shards,
         settings,
         stream_arn,
         settings.mapping_uuid,
@@ -71,10 +82,7 @@ def build(
     )
 
     def reconciler() -> Reconciler:
-        # New for each invocation, which must not rely on what an earlier one has seen of AWS.
-        mapping = SourceMapping(lambda_, settings.mapping_uuid, clock)
-        executions = Executions(states, settings.state_machine_arn, clock)
-        batches = AppliedBatches(store, clock)
+        stream.begin()
 
         def preflight_problems(run: Run) -> list[str]:
             checks: list[Check] = [partial(mapping.problems, stream_arn)]
@@ -90,7 +98,7 @@ def build(
             dead_letters=letters,
             mapping=mapping,
             executions=executions,
-            stream=Stream(streams, stream_arn, shards, batches, clock, settings.drained_after_seconds),
+            stream=stream,
             queue=queue,
             tables=TableChecks(
                 clock,

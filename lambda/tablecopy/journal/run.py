@@ -152,7 +152,7 @@ class Run(Versioned):
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
         """Return this run in ``phase`` since ``at``."""
-        return replace(self, **{"blocked": False, **changes}, phase=phase, phase_since=at)  # type: ignore[arg-type]
+        return replace(self, **{"blocked": False, "reason": "", **changes}, phase=phase, phase_since=at)  # type: ignore[arg-type]
 
 
 class RunRecord:

@@ -1,11 +1,11 @@
-"""Shards: how far each shard of the stream is applied, as control has seen."""
+"""Shards: how far each shard of the stream is applied, as the reconciler has seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.codec import decode, number
+from tablecopy.journal.codec import decode, encode, number
 from tablecopy.journal.store import Store, Versioned
 
 # A shard that has ended is listed for at least the 24 hours for which its records are kept.
@@ -23,6 +23,10 @@ class Totals:
     puts: int = 0
     deletes: int = 0
 
+    def plus(self, shard: Shard) -> Totals:
+        """Return these counts with those of ``shard``."""
+        return Totals(self.records + shard.records, self.puts + shard.puts, self.deletes + shard.deletes)
+
 
 @dataclass(frozen=True)
 class Shard(Versioned):
@@ -30,26 +34,34 @@ class Shard(Versioned):
 
     Attributes
     ----------
+    parent
+        ID of the shard that this one follows; empty if the stream does not report it.
+    found_closed
+        It had ended when it was found, and not as the child of a shard that was followed.
     position
-        Sequence number of the last record known to be applied; empty before the first.
+        Sequence number of the last record that is known to be applied, or that is from before the copy;
+        empty before the first one.
     applied_to
         Every change made before this moment is applied.
+    looked_at
+        When it was last read to an answer; 0 before that.
     empty_since
-        Since when repeated reads after ``position`` have found nothing; None while they find a record.
+        Since when repeated reads after ``position`` have found nothing; ``None`` while they find a record.
     finished
         The shard is closed and applied to its end.
+    ended_at
+        When it was found to be finished; 0 before that.
     records, puts, deletes
         Records of this shard that are applied, and the writes that they led to. 0 in a retired shard.
-    batch_first
-        First sequence number of the batch that led to ``position``.
-    parent
-        Id of the shard that this one follows; empty if the stream does not report it.
     iterator
         Iterator at which to continue: all records after ``position`` come after it. It expires after 15
-        minutes (GetShardIterator, API reference).
+        minutes (API reference, GetShardIterator). Empty if the position leads to them.
+    noted_at
+        Changes of this shard and its ancestors that the reconciler has not seen were made before this
+        moment. 0 if it has seen all that were left.
     counted_to, waiting
-        The last record that was counted after ``position``, and the number of records up to it. Control
-        counts only while a slice pauses the replicator.
+        The last record that was counted after ``position``, and the number of records up to it. Empty and 0
+        unless a slice pauses the replicator.
     retired
         The shard is finished, and its counts are in the totals. It stays known as long as it may be listed.
     expires_at
@@ -57,31 +69,62 @@ class Shard(Versioned):
     """
 
     shard_id: str
+    parent: str = ""
+    found_closed: bool = False
     position: str = ""
     applied_to: float = 0.0
+    looked_at: float = 0.0
     empty_since: float | None = None
     finished: bool = False
+    ended_at: float = 0.0
     records: int = 0
     puts: int = 0
     deletes: int = 0
-    batch_first: str = ""
-    parent: str = ""
     iterator: str = ""
+    noted_at: float = 0.0
     counted_to: str = ""
     waiting: int = 0
     retired: bool = False
     expires_at: int | None = None
 
 
-class Shards:
-    """The shard items of the journal. Only control writes them.
+@dataclass(frozen=True)
+class StreamSummary:
+    """What the latest look at all shards has found. Times are seconds since the epoch.
 
-    Two invocations of control may overlap. If the slower one moved a position back, batches would be counted
+    Attributes
+    ----------
+    looked_at
+        When the look ended; 0 before the first one.
+    open_shards
+        Shards that are not finished.
+    records, puts, deletes
+        Records of all shards that are applied, and the writes that they led to.
+    unapplied_since
+        When the oldest unapplied change was made; 0 if there is none.
+    empty_since
+        Since when no shard has held an unapplied change; ``None`` while one does.
+    """
+
+    looked_at: float = 0.0
+    open_shards: int = 0
+    records: int = 0
+    puts: int = 0
+    deletes: int = 0
+    unapplied_since: float = 0.0
+    empty_since: float | None = None
+
+
+class Shards:
+    """The shard items of the journal. Only the reconciler writes them.
+
+    Two invocations of it may overlap. If the slower one moved a position back, batches would be counted
     twice, and a shard could count as empty because of an old read.
     """
 
     _PK = "shard"
     _TOTALS = ("shard-totals", "retired")
+    _SUMMARY = ("shard-totals", "summary")
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -133,6 +176,15 @@ class Shards:
             if totals == before:
                 break
         return shards, totals
+
+    def summary(self) -> StreamSummary:
+        """Return the latest summary. It is one item, however many shards there are."""
+        item = self._store.get(*self._SUMMARY)
+        return StreamSummary() if item is None else decode(StreamSummary, item)
+
+    def save_summary(self, summary: StreamSummary) -> None:
+        """Replace the summary."""
+        self._store.put(*self._SUMMARY, encode(summary))
 
 
 def _decode(item: Json) -> Shard:

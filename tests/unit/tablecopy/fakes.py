@@ -9,14 +9,13 @@ import random
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.session import Session
 
 from tablecopy.clock import Clock, Machine
-from tablecopy.dynamodb.client import DynamoDBClient, Json, encode
+from tablecopy.dynamodb.client import DynamoDB, DynamoDBClient, Json, encode
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.handlers.context import Aws
 from tablecopy.journal.applied_batches import batch_name
@@ -262,18 +261,6 @@ class WatchedClient(DynamoDBClient):
         return answer
 
 
-class Trimmed(Exception):
-    """TrimmedDataAccessException."""
-
-
-class NotFound(Exception):
-    """ResourceNotFoundException."""
-
-
-class Expired(Exception):
-    """ExpiredIteratorException."""
-
-
 @dataclass
 class FakeShard:
     """A shard of FakeStreams. ``gaps`` says how many empty pages come before the record at an index."""
@@ -285,69 +272,92 @@ class FakeShard:
     parent: str = ""
 
 
-class FakeStreams:
-    """DynamoDB Streams as control uses it: two shards a page, ``page_size`` records a page."""
+class FakeStreams(DynamoDB):
+    """DynamoDB Streams as control uses it: ``list_size`` shards a page, ``page_size`` records a page.
 
-    class exceptions:  # noqa: N801 - boto3 spells it so
-        TrimmedDataAccessException = Trimmed
-        ResourceNotFoundException = NotFound
-        ExpiredIteratorException = Expired
+    ``on_send`` looks at each request first, and may raise. ``described`` are the requests for lists,
+    ``reads`` counts those for records, and ``read`` has the moment of each by shard.
+    """
 
-    def __init__(self, page_size: int = 4) -> None:
+    def __init__(self, page_size: int = 4, clock: Clock | None = None) -> None:
         self.shards: dict[str, FakeShard] = {}
         self.deleted = False
+        self.enabled = True
         self.page_size = page_size
+        self.list_size = 100
+        self.clock = clock
         self.reads = 0
+        self.read: dict[str, list[float]] = {}
         self.described: list[Json] = []
+        self.iterators: list[Json] = []
         self.expired: set[str] = set()
         self.on_read: Callable[[str], None] = lambda shard_id: None
+        self.on_send: Callable[[str, Json], None] = lambda operation, request: None
 
-    def describe_stream(self, **request: Any) -> Json:
+    def credentials(self) -> Any: ...
+
+    def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+        request = json.loads(body)
+        self.on_send(operation, request)
+        answers = {
+            "DescribeStream": self._describe,
+            "GetShardIterator": self._iterator,
+            "GetRecords": self._records,
+        }
+        return encode(answers[operation](request))
+
+    def _describe(self, request: Json) -> Json:
         if self.deleted:
-            raise NotFound
+            raise client_error("ResourceNotFoundException")
         self.described.append(request)
         ids = list(self.shards)
         if "ShardFilter" in request:
             assert request["ShardFilter"]["Type"] == "CHILD_SHARDS"
             if request["ShardFilter"]["ShardId"] not in self.shards:
-                raise NotFound
+                raise client_error("ResourceNotFoundException")
             ids = [id_ for id_ in ids if self.shards[id_].parent == request["ShardFilter"]["ShardId"]]
         start = ids.index(request["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in request else 0
-        page = ids[start : start + 2]
-        description: Json = {"Shards": [_described(shard_id, self.shards[shard_id]) for shard_id in page]}
-        if start + 2 < len(ids):
+        page = ids[start : start + self.list_size]
+        description: Json = {
+            "StreamStatus": "ENABLED" if self.enabled else "DISABLED",
+            "Shards": [_described(shard_id, self.shards[shard_id]) for shard_id in page],
+        }
+        if start + self.list_size < len(ids):
             description["LastEvaluatedShardId"] = page[-1]
         return {"StreamDescription": description}
 
-    def get_shard_iterator(self, **request: Any) -> Json:
+    def _iterator(self, request: Json) -> Json:
+        self.iterators.append(request)
         shard = self.shards.get(request["ShardId"])
         if shard is None or self.deleted:
-            raise NotFound
+            raise client_error("ResourceNotFoundException")
         index = shard.trimmed
-        if request["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER":
+        kind = request["ShardIteratorType"]
+        if kind == "LATEST":
+            index = len(shard.records)
+        if kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}:
             numbers = [number for number, _ in shard.records]
-            index = numbers.index(request["SequenceNumber"]) + 1
-            if index <= shard.trimmed:
-                raise Trimmed
-        if request["ShardIteratorType"] == "AT_SEQUENCE_NUMBER":
-            index = [number for number, _ in shard.records].index(request["SequenceNumber"])
+            index = numbers.index(request["SequenceNumber"])
             if index < shard.trimmed:
-                raise Trimmed
+                raise client_error("TrimmedDataAccessException")
+            index += kind == "AFTER_SEQUENCE_NUMBER"
         return {"ShardIterator": json.dumps([request["ShardId"], index, 0])}
 
-    def get_records(self, **request: Any) -> Json:
+    def _records(self, request: Json) -> Json:
         self.reads += 1
         shard_id, index, waited = json.loads(request["ShardIterator"])
+        if self.clock:
+            self.read.setdefault(shard_id, []).append(self.clock.now())
         self.on_read(shard_id)
         if shard_id not in self.shards or self.deleted:
-            raise NotFound
+            raise client_error("ResourceNotFoundException")
         shard = self.shards[shard_id]
         if request["ShardIterator"] in self.expired:
             # Another one for the same place does not look different here.
             self.expired.remove(request["ShardIterator"])
-            raise Expired
+            raise client_error("ExpiredIteratorException")
         if index < shard.trimmed:
-            raise Trimmed
+            raise client_error("TrimmedDataAccessException")
         if waited < shard.gaps.get(index, 0):
             return {"Records": [], "NextShardIterator": json.dumps([shard_id, index, waited + 1])}
         end = min([index + self.page_size, len(shard.records), *(gap for gap in shard.gaps if gap > index)])
@@ -355,10 +365,7 @@ class FakeStreams:
             "Records": [
                 {
                     "eventID": event_id(number),
-                    "dynamodb": {
-                        "SequenceNumber": number,
-                        "ApproximateCreationDateTime": datetime.fromtimestamp(created, UTC),
-                    },
+                    "dynamodb": {"SequenceNumber": number, "ApproximateCreationDateTime": created},
                 }
                 for number, created in shard.records[index:end]
             ]
@@ -369,7 +376,9 @@ class FakeStreams:
 
 
 def _described(shard_id: str, shard: FakeShard) -> Json:
-    return {"ShardId": shard_id, **({"ParentShardId": shard.parent} if shard.parent else {})}
+    numbers = {"StartingSequenceNumber": "1", **({"EndingSequenceNumber": "9"} if shard.closed else {})}
+    parent = {"ParentShardId": shard.parent} if shard.parent else {}
+    return {"ShardId": shard_id, "SequenceNumberRange": numbers, **parent}
 
 
 STREAM_ARN = "arn:aws:dynamodb:eu-west-1:111111111111:table/t/stream/1"
@@ -436,6 +445,8 @@ class FakeStates:
         return {"status": self.ended.get(arn, "RUNNING")}
 
     def start_execution(self, **request: Any) -> None:
+        if self.throttled:
+            raise client_error("ThrottlingException", operation="StartExecution")
         assert request["stateMachineArn"] == MACHINE_ARN
         arn = MACHINE_ARN.replace("stateMachine", "execution") + ":" + request["name"]
         if self.executions.setdefault(arn, request["input"]) != request["input"] or arn in self.ended:
@@ -563,6 +574,10 @@ class MemoryStore(Store):
     ) -> None:
         self._check(pk, sk, condition, values or {}, names or {})
         self.partitions.get(pk, {}).pop(sk, None)
+
+    def delete_into(self, pk: str, sk: str, version: int, into: tuple[str, str], add: Json) -> None:
+        self.delete(pk, sk, condition="version = :known", values={":known": {"N": str(version)}})
+        self.update(*into, add=add)
 
     def count(self, pk: str) -> int:
         return len(self.partitions.get(pk, {}))

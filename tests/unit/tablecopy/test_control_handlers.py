@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from tablecopy.dynamodb.client import DynamoDBClient, Json
-from tablecopy.handlers.context import Aws
+from tablecopy.dynamodb.streams import READERS
+from tablecopy.handlers.context import STREAM_CONNECTIONS, Aws
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import Turn
 from tablecopy.journal.run import Phase, Run, RunRecord
@@ -255,20 +256,23 @@ class TestReconciler:
 class TestClients:
     def test_a_throttled_call_is_made_again(self) -> None:
         aws = Aws()
-        for client, times in ((aws.streams(), 6), (aws.lambda_(), 3), (aws.states(), 3)):
-            assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": times}
+        for client in (aws.lambda_(), aws.states()):
+            assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
 
     def test_a_service_out_of_reach_is_given_up_in_time(self) -> None:
         aws = Aws()
-        for client in (aws.streams(), aws.lambda_(), aws.states()):
+        for client in (aws.lambda_(), aws.states()):
             assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, 10)
         config = cast(Any, aws.lambda_().meta.config)
         # Lambda ends the control function after 30 s.
         assert (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"] < 30 + 10
         assert config.connect_timeout * config.retries["total_max_attempts"] < 10
 
+    def test_there_is_a_connection_for_each_shard_that_is_read_at_the_same_time(self) -> None:
+        assert STREAM_CONNECTIONS == READERS
+
     def test_the_streams_endpoint_of_a_vpc_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         url = "https://vpce-1a2b3c4d-5e6f.streams.dynamodb.eu-west-1.vpce.amazonaws.com"
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", url)
-        assert Aws().streams().meta.endpoint_url == url
+        assert cast(DynamoDBClient, Aws().streams()).endpoint_url == url
         assert Aws().lambda_().meta.endpoint_url == "https://lambda.eu-west-1.amazonaws.com"

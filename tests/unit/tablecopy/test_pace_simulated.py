@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import pytest
-from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 from mypy_boto3_lambda.client import LambdaClient
 from mypy_boto3_sqs.client import SQSClient
 from mypy_boto3_stepfunctions.client import SFNClient
@@ -19,6 +18,7 @@ from tablecopy.control.reconciler import Dependencies, Reconciler
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
+from tablecopy.dynamodb.streams import StreamClient
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import Leases
@@ -99,8 +99,7 @@ class World:
             mapping=SourceMapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
-                cast(DynamoDBStreamsClient, self.streams),
-                STREAM_ARN,
+                StreamClient(self.streams, STREAM_ARN, self.clock),
                 Shards(self.store),
                 self.marks,
                 self.clock,

@@ -1,52 +1,96 @@
-"""The chain of applied batches: each batch of a shard begins where the previous one ended."""
+"""The chain of applied batches: each batch of a shard begins where the previous one ended.
+
+Lambda does not show the replicator from which shard a batch is. But the replicator records each batch under
+the name of its first record, and every delivered batch begins at a recorded one or after all of them. So the
+records of a shard lead from batch to batch by exact names, however many shards there are.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import takewhile
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
 
+from tablecopy.clock import Clock
 from tablecopy.control.stream.reader import Reader
-from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
-from tablecopy.journal.shards import Shard
+from tablecopy.journal.applied_batches import AppliedBatches
 
 
-def advance(shard: Shard, reader: Reader, batches: AppliedBatches, expired_to: float) -> Shard:
-    """Follow the applied batches over the records that ``reader`` has ahead, and drop these records.
+@dataclass
+class Progress:
+    """What one look has found to be applied in a shard.
 
-    At the beginning of a shard, records made before ``expired_to`` (seconds since the epoch) may have left
-    the stream before the mapping read them. The chain then begins after them.
+    Attributes
+    ----------
+    records, puts, deletes
+        Records that are applied, and the writes that they led to.
+    is_known
+        Whether the first record ahead is known not to be applied. Otherwise the time was up.
     """
-    if not reader.ahead:
-        return shard
-    if not shard.position:
-        _skip_expired(batches, reader, expired_to)
-    chain: list[AppliedBatch] = []
-    while reader.ahead and (batch := batches.get(reader.ahead[0].name)):
-        chain.append(batch)
-        # A batch may reach beyond the records read so far.
-        reader.drop_to(batch.last)
-    if not chain:
-        return shard
-    return replace(
-        shard,
-        position=chain[-1].last,
-        batch_first=chain[-1].first,
-        counted_to="",
-        waiting=0,
-        records=shard.records + sum(batch.records for batch in chain),
-        puts=shard.puts + sum(batch.puts for batch in chain),
-        deletes=shard.deletes + sum(batch.deletes for batch in chain),
-    )
+
+    records: int = 0
+    puts: int = 0
+    deletes: int = 0
+    is_known: bool = False
 
 
-def _skip_expired(batches: AppliedBatches, reader: Reader, expired_to: float) -> None:
-    expired = list(takewhile(lambda record: record.created < expired_to, reader.ahead))
-    following = reader.ahead[len(expired)] if len(expired) < len(reader.ahead) else None
-    candidates = [*expired, *([following] if following else [])]
-    known = batches.find(record.name for record in candidates)
-    before = ""
-    for record in candidates:
-        if record.name in known:
-            reader.drop_to(before)
-            return
-        before = record.sequence_number
+@dataclass(frozen=True)
+class Chain:
+    """Follows the applied batches of all shards.
+
+    Parameters
+    ----------
+    pool
+        Makes several calls to the journal at the same time; ``None`` for one after the other.
+    covered_to
+        Records created before this moment (seconds since the epoch) are from before the copy. They are
+        dropped where a batch would begin with them.
+    """
+
+    batches: AppliedBatches
+    pool: Executor | None
+    clock: Clock
+    covered_to: float
+
+    def follow(self, readers: Iterable[Reader], until: float) -> dict[Reader, Progress]:
+        """Follow the applied batches over the records ahead of ``readers``, and drop these records.
+
+        All shards take a step at a time, so that a hundred of them share a call to the journal. The last step
+        begins before ``until``, in seconds since the epoch, but one step is always taken.
+
+        Returns
+        -------
+        dict
+            What was found, for each reader that had records ahead.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            The journal cannot be read.
+        """
+        found = {reader: Progress() for reader in readers if self._has_head(reader)}
+        waiting = list(found)
+        while waiting:
+            heads = [reader.head for reader in waiting]
+            known = self.batches.find(heads, self.pool)
+            following = []
+            for reader, head in zip(waiting, heads, strict=True):
+                progress, batch = found[reader], known.get(head)
+                if batch is None:
+                    progress.is_known = True
+                    continue
+                progress.records += batch.records
+                progress.puts += batch.puts
+                progress.deletes += batch.deletes
+                # A batch may reach beyond the records that were read.
+                reader.pass_to(batch.last)
+                if self._has_head(reader):
+                    following.append(reader)
+            waiting = following
+            if self.clock.now() >= until:
+                break
+        return found
+
+    def _has_head(self, reader: Reader) -> bool:
+        reader.pass_covered(self.covered_to)
+        return bool(reader.ahead)

@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from tablecopy.journal.shards import Shard
-
 RETENTION_SECONDS = 86_400
-"""A stream keeps a record for 24 hours (Streams developer guide)."""
+"""A stream keeps a record for 24 hours (Developer Guide, DynamoDB Streams)."""
 
-# The mapping may have read a record before the record left the stream. The replicator has applied it within
-# the longest time a function may run (Lambda quotas), or it never will.
-_OVERDUE_SECONDS = 900
+LOST_AFTER_SECONDS = RETENTION_SECONDS - 3_600
+"""Age at which an unapplied change counts as lost.
+
+It is an hour less than the retention, because clocks differ, and because nothing shows when exactly a
+record leaves the stream. The replicator writes no record older than this.
+"""
 
 
 class RecordsExpired(Exception):
-    """Records left the stream before they were applied. The copy permanently lacks these changes."""
+    """Changes were not applied in time. The copy permanently lacks them, or is about to."""
 
 
-def check_not_expired(
-    shard: Shard,
-    oldest: float,
-    now: float,
-    covered_to: float,
-    *,
-    touched: bool,
-    gone: Callable[[], bool],
-) -> None:
-    """Raise RecordsExpired if the copy lacks an unapplied change that was made at ``oldest``.
+def check_not_lost(shard_id: str, made: float, now: float) -> None:
+    """Raise RecordsExpired if an unapplied change that was made at ``made`` must count as lost at ``now``.
 
-    The backfill has read the result of any change before ``covered_to``, when the first slice began. Such a
-    change is still lost once the replicator has ``touched`` the shard or one of its ancestors: a put
-    that was applied to an item whose deletion was not leaves the item in the destination permanently. A
-    stream that was turned on long ago begins with records that expire now. There the record must be ``gone``
-    for longer than the mapping may hold it.
+    Both are seconds since the epoch. The change must not be from before the copy: the scan has read what
+    such a change led to.
     """
-    age = now - oldest
-    if age <= RETENTION_SECONDS:
-        return
-    covered = oldest < covered_to
-    if covered and not (touched and age > RETENTION_SECONDS + _OVERDUE_SECONDS and gone()):
-        return
-    raise RecordsExpired(
-        f"changes made {age / 3600:.0f} hours ago left the stream before they were applied, from shard "
-        f"{shard.shard_id}. A stream keeps changes for 24 hours. The copy lacks them. Empty the destination "
-        "and start a new copy"
-    )
-
-
-def is_touched(shard: Shard, shards: Mapping[str, Shard]) -> bool:
-    """Return whether any record of ``shard`` or of its ancestors is known to be applied."""
-    each: Shard | None = shard
-    # The retention of the stream limits the number of ancestors, and ancestors do not form a circle.
-    for _ in range(len(shards) + 1):
-        if each is None:
-            return False
-        if each.position:
-            return True
-        each = shards.get(each.parent)
-    return False
+    age = now - made
+    if age > LOST_AFTER_SECONDS:
+        raise RecordsExpired(
+            f"changes made {age / 3600:.0f} hours ago have not been applied, from shard {shard_id}. A stream "
+            "keeps changes for 24 hours, so the copy may lack them. Empty the destination and start a new "
+            "copy"
+        )

@@ -3,85 +3,73 @@
 Lambda does not name the shard of a batch to the replicator. Control reads the shards itself, as their
 second reader, and finds the batches that the replicator has recorded as applied. A batch is a contiguous
 part of its shard, and the batches of a shard follow each other, so that they form a chain of positions.
+
+A table of 10 TB has a thousand open shards. A look therefore ends by the clock, wherever it is, and the next
+one begins with the shards that were not looked at for the longest time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from operator import itemgetter
 
-from tablecopy.clock import Clock
-from tablecopy.control.stream.chain import advance
-from tablecopy.control.stream.expiry import RETENTION_SECONDS, check_not_expired, is_touched
-from tablecopy.control.stream.reader import PAGE_RECORDS, IteratorExpired, Reader
+from botocore.exceptions import ClientError
+
+from tablecopy.clock import Machine
+from tablecopy.control.stream.backlog import Backlog
+from tablecopy.control.stream.chain import Chain, Progress
+from tablecopy.control.stream.expiry import check_not_lost
+from tablecopy.control.stream.listing import Listing, leaves, unknown
+from tablecopy.control.stream.reader import Reader
+from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
+from tablecopy.control.stream.work import Workers
+from tablecopy.dynamodb.errors import NO_ANSWER
+from tablecopy.dynamodb.streams import READERS, ListedShard, StreamClient, Unavailable
 from tablecopy.journal.applied_batches import AppliedBatches
-from tablecopy.journal.shards import Shard, Shards
+from tablecopy.journal.shards import Shard, Shards, StreamSummary
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
+CLOCK_MARGIN_SECONDS = 30.0
+"""By how much clocks may differ: control's, and the one that dates the changes."""
 
-# A batch holds at most 1,000 records (modules/copy, replicator.batch_size), so this many records ahead are
-# enough to find the next batch of the chain. While all records read are applied, reading continues for this
-# many rounds: a stream of many shards must not keep control from its other work.
-_LOOK_AHEAD = PAGE_RECORDS
-_ROUNDS = 10
+# A reader of a shard may call GetRecords five times a second, and a shard has two (Developer Guide, DynamoDB
+# Streams). Control leaves most of that to the mapping.
+_BETWEEN_READS_SECONDS = 0.5
 
-# A shard takes at most 1,000 writes a second, and control reads it about once a second.
-_PAGES_COUNTED = 5
-
-# Values that change a little with every read are written to the journal this often.
-_SAVE_EVERY_SECONDS = 30.0
+# Records that all readers together keep. A record takes about 250 bytes.
+_RECORDS_KEPT = 100_000
+_FEWEST_KEPT, _MOST_KEPT = 25, 1_000
 
 # Changes from before a shard began are in its parent. If the parent was empty to its end, the child counts as
 # empty once it has been read for this long.
 _CHILD_EMPTY_SECONDS = 5.0
 
-# Maximum age of the list of shards. An account may call DescribeStream ten times a second (Streams API
-# reference) for all its copies. A page of the list has up to 100 shards.
-_LIST_EVERY_SECONDS = 60.0
-_BETWEEN_PAGES_SECONDS = 0.2
+# Longer than this after a look, a shard may hold changes that nobody has seen.
+_STALE_SECONDS = 60.0
 
-# Interval between requests for the children of shards that have ended.
-_CHILDREN_EVERY_SECONDS = 1.0
+# Finished shards that are retired in one look.
+_RETIRED_AT_A_TIME = 5
 
-# At the beginning of a stream, the mapping and control may see a record expire at different moments.
-_HORIZON_SECONDS = 3600
+# The parts of a look's time after which nothing is read, and after which no applied batch is looked up.
+_READING, _FOLLOWING = 0.6, 0.8
 
 
-class StreamGone(Exception):
-    """The stream no longer exists."""
+@dataclass
+class _Look:
+    """How long to read, and how: see ``Stream.observe``. ``failed`` ends the reading."""
 
-
-@dataclass(frozen=True)
-class Backlog:
-    """The unapplied changes of the stream.
-
-    Attributes
-    ----------
-    oldest_age
-        Age in seconds of the oldest change that is not known to be applied; 0 when there is none.
-    drained
-        Every shard is applied to its closed end or has been empty for long enough.
-    records, puts, deletes
-        Records that are applied, and the writes that they led to.
-    waiting
-        Number of unapplied changes: up to 1,000 of each shard, or all if ``observe`` counted them.
-    changed
-        A shard was found not to be empty. That is more than an unproved ``drained``.
-    """
-
-    oldest_age: float
-    drained: bool
-    records: int
-    puts: int
-    deletes: int
-    waiting: int = 0
-    changed: bool = False
+    until: float
+    covered_to: float
+    noting: bool
+    counting: bool
+    failed: bool = False
 
 
 class Stream:
-    """Follows every shard of the stream.
+    """Follows every shard of the stream. It lives as long as the execution environment.
 
     Parameters
     ----------
@@ -91,269 +79,386 @@ class Stream:
 
     def __init__(
         self,
-        client: DynamoDBStreamsClient,
-        stream_arn: str,
+        client: StreamClient,
         shards: Shards,
         batches: AppliedBatches,
-        clock: Clock,
+        machine: Machine,
         drained_after: float,
     ) -> None:
         self._client = client
-        self._stream_arn = stream_arn
-        self._shards = shards
+        self._journal = shards
         self._batches = batches
-        self._clock = clock
+        self._machine = machine
         self._drained_after = drained_after
+        self._rows = Rows(shards, machine, drained_after)
         self._readers: dict[str, Reader] = {}
-        # The shards as they are in the journal, until another reconciler writes one of them.
-        self._known: dict[str, Shard] | None = None
-        # The parent of each shard of the stream, or an empty text.
-        self._listed: dict[str, str] = {}
-        self._list_due = self._children_due = clock.now()
-        self._is_list_new = False
-        # Shards that have ended since they were listed: what follows them is not in the list yet.
-        self._ended: set[str] = set()
-        # What the latest look has looked at.
-        self._followed: frozenset[str] = frozenset()
+        self._listing = Listing(client, machine)
+        # Which list was evaluated for new shards, and whether a thread is listing now.
+        self._evaluated: float | None = None
+        self._is_listing = False
+        self._lock = threading.Lock()
+        self._summary = StreamSummary()
+        self._error: Exception | None = None
 
-    def observe(self, covered_to: float, *, count: bool = False) -> Backlog:
-        """Read all shards once.
+    def begin(self) -> None:
+        """Begin an invocation: another environment may have written to the journal since the last one."""
+        self._rows.is_loaded = False
+
+    @property
+    def open_shards(self) -> int:
+        """Number of open shards that were listed so far."""
+        return sum(not shard.closed for shard in self._listing.shards.values())
+
+    def observe(
+        self, covered_to: float, until: float, *, noting: bool = False, counting: bool = False
+    ) -> Backlog:
+        """Look at the shards once, as far as the time allows.
 
         Parameters
         ----------
         covered_to
-            The backfill has read, or will read, the result of changes made before this moment (seconds since
-            the epoch). See expiry.check_not_expired.
-        count
-            Count all unapplied changes.
+            Changes made before this moment (seconds since the epoch) are from before the copy.
+        until
+            When to end the look.
+        noting
+            The copy has not begun: note a place in each shard from which on all changes will be seen.
+        counting
+            Count all unapplied changes, because nothing is applied now.
 
         Raises
         ------
         RecordsExpired
-            A record expired before it was applied.
+            A change counts as lost.
         StreamGone
             The stream does not exist.
+        botocore.exceptions.ClientError
+            The journal's rows of the shards cannot be read.
         """
-        if self._known is None:
-            self._known = self._shards.read_all()
-        known = dict(self._known)
-        shards = dict(known)
-        outdated: list[str] = []
-        self._is_list_new = False
-        self._list_what_is_due()
-        now = self._clock.now()
-        current = self._shard_ids(known)
-        for shard_id, parent in current.items():
-            before = known.get(shard_id) or Shard(shard_id, applied_to=now, parent=parent)
-            try:
-                shard = self._follow(before, covered_to, shards, count=count)
-            except IteratorExpired:
-                self._readers.pop(shard_id, None)
-                self._check_there()
-                shard = self._follow(replace(before, iterator=""), covered_to, shards, count=count)
-            if shard.finished and not before.finished:
-                self._ended.add(shard_id)
-            if self._must_save(known.get(shard_id), shard) and not self._save(shard):
-                outdated.append(shard_id)
-            shards[shard_id] = shard
-        self._followed = frozenset(current)
-        # If another reconciler was first, or a shard may be unknown, this read proves nothing.
-        certain = not outdated and not self._ended
-        if outdated:
-            self._known = None
-        backlog = self._backlog(
-            shards,
-            known,
-            now,
-            certain=certain and bool(current) and all(self._is_drained(shards[id_], now) for id_ in current),
-        )
-        for shard_id in [*outdated, *(id_ for id_ in self._readers if shards[id_].finished)]:
-            self._readers.pop(shard_id, None)
+        began = self._machine.now()
+        seconds = until - began
+        self._error = None
+        self._load()
+        look = _Look(began + _READING * seconds, covered_to, noting=noting, counting=counting)
+        with Workers(self._machine, READERS) as workers:
+            self._read_all(look, workers)
+            found = self._follow(workers, look, began + _FOLLOWING * seconds)
+            changed = self._update(found, look)
+            # A shard that has just ended has children.
+            self._list(look)
+            workers.work_off(self._rows.due(), self._save, until)
+        if not noting and self._machine.now() < until:
+            self._retire()
+        backlog = self._backlog(began if noting else covered_to, changed=changed)
+        self._summarize(backlog)
         return backlog
 
-    def is_complete(self) -> bool:
-        """List the shards now, and return whether the latest ``observe`` has read each of them.
+    def is_complete(self, since: float) -> bool:
+        """Return whether all shards that DynamoDB lists are known, as of ``since`` (seconds since the epoch).
 
-        The list that ``observe`` uses may be a minute old. A permanent decision needs a new list.
-
-        Raises
-        ------
-        StreamGone
-            The stream does not exist.
+        The second child of a split may be listed after the first. If a shard has ended within the last two
+        minutes, its children are requested again by the next looks, and the answer is False until then.
         """
-        self._list_all()
-        return self._followed.issuperset(self._listed)
+        return self._listing.is_fresh(since)
 
-    def _backlog(
-        self, shards: Mapping[str, Shard], known: Mapping[str, Shard], now: float, *, certain: bool
-    ) -> Backlog:
-        behind = {shards[id_]: reader.ahead for id_, reader in self._readers.items() if reader.ahead}
-        ages = (now - ahead[0].created for ahead in behind.values())
-        return Backlog(
-            oldest_age=max([0.0, *ages]),
-            drained=certain,
-            records=sum(shard.records for shard in shards.values()),
-            puts=sum(shard.puts for shard in shards.values()),
-            deletes=sum(shard.deletes for shard in shards.values()),
-            waiting=sum(max(shard.waiting, len(ahead)) for shard, ahead in behind.items()),
-            changed=any(_has_changed(known.get(id_), shard) for id_, shard in shards.items()),
+    def _load(self) -> None:
+        for shard_id in self._rows.load():
+            self._readers.pop(shard_id, None)
+            row = self._rows.current.get(shard_id)
+            if row is None:
+                self._listing.forget(shard_id)
+            elif row.finished:
+                self._listing.follow(shard_id, row.ended_at)
+
+    # Reading
+
+    def _read_all(self, look: _Look, workers: Workers) -> None:
+        """Read a page of each shard, and list shards at the same time, until the time is up."""
+        seen: set[str] = set()
+        self._list(look)
+        while due := self._due(seen, look):
+            workers.work_off(due, partial(self._read, look), look.until)
+
+    def _read(self, look: _Look, reader: Reader) -> None:
+        self._list(look)
+        if look.failed:
+            return
+        reader.look(look.until, look.covered_to, noting=look.noting, counting=look.counting)
+        self._error = reader.error or self._error
+        # Without the permission there is no use in trying the other shards.
+        look.failed = look.failed or isinstance(reader.error, ClientError)
+
+    def _due(self, seen: set[str], look: _Look) -> list[Reader]:
+        """Return readers of the shards that are due, those first that have waited for the longest time.
+
+        ``seen`` are the shards that this look has come to; the others are added to them.
+        """
+        keep = max(_FEWEST_KEPT, min(_MOST_KEPT, _RECORDS_KEPT // max(1, len(self._rows.current))))
+        latest = self._machine.now() - _BETWEEN_READS_SECONDS
+        due = []
+        for shard_id, row in self._rows.current.items():
+            if row.finished or shard_id in seen:
+                continue
+            seen.add(shard_id)
+            reader = self._readers.get(shard_id)
+            if reader is None:
+                reader = self._readers[shard_id] = Reader(self._client, row, self._machine)
+                if look.counting and row.counted_to:
+                    reader.resume_count(row)
+            reader.keep = keep
+            if row.looked_at <= latest:
+                due.append((row.looked_at, reader))
+        return [reader for _, reader in sorted(due, key=itemgetter(0))]
+
+    # Listing
+
+    def _list(self, look: _Look) -> None:
+        """List shards if that is due and no other thread does."""
+        with self._lock:
+            if self._is_listing or not self._listing.is_due():
+                return
+            self._is_listing = True
+        try:
+            self._listing.step()
+            self._add_new(noting=look.noting)
+        except (Unavailable, ClientError) as error:
+            self._error = error
+        finally:
+            self._is_listing = False
+
+    def _add_new(self, *, noting: bool) -> None:
+        """Begin to follow the shards that were listed and are not known."""
+        listing, rows = self._listing, self._rows.current
+        for row in [row for row in rows.values() if row.finished]:
+            for child in listing.children(row.shard_id):
+                self._add(listing.shards[child], row.applied_to, noting=noting, closed=False)
+        now = self._machine.now()
+        if noting:
+            # A part of the list does not show which shards have children. Open ones have none.
+            for shard in list(listing.shards.values()):
+                if not shard.closed:
+                    self._add(shard, now, noting=noting)
+        if listing.listed_at == self._evaluated:
+            return
+        self._evaluated = listing.listed_at
+        known = self._rows.retired.union(rows)
+        for shard in leaves(listing.shards) if noting else unknown(listing.shards, known):
+            self._add(shard, now, noting=noting)
+
+    def _add(
+        self, shard: ListedShard, applied_to: float, *, noting: bool, closed: bool | None = None
+    ) -> None:
+        """Begin to follow a shard. ``closed`` is whether it may have ended long ago; if it has, by default."""
+        rows = self._rows.current
+        if self._rows.is_known(shard.shard_id) or shard.shard_id in rows:
+            return
+        # Before the copy, a shard that has ended and has children is not read.
+        skips = noting and shard.parent and shard.parent not in rows
+        rows[shard.shard_id] = Shard(
+            shard.shard_id,
+            shard.parent,
+            found_closed=shard.closed if closed is None else closed,
+            applied_to=applied_to,
+            noted_at=self._machine.now() if skips else 0.0,
         )
 
-    def _follow(self, shard: Shard, covered_to: float, shards: Mapping[str, Shard], *, count: bool) -> Shard:
-        if shard.finished:
-            return shard
-        now = self._clock.now()
-        if shard.shard_id not in self._readers and not shard.iterator and shard.empty_since is not None:
-            # A new reader far back in the shard may see nothing for a while, even if there are records.
-            shard = replace(shard, empty_since=now)
-        reader = self._reader(shard, covered_to, shards)
-        # Another reconciler may have advanced the position.
-        reader.drop_to(shard.position)
-        newest = shard.applied_to
-        expired_to = min(covered_to, now - RETENTION_SECONDS + _HORIZON_SECONDS)
-        brought = False
-        for _ in range(_ROUNDS):
-            more = reader.read(_LOOK_AHEAD)
-            brought = brought or more
-            reader.drop_to(shard.position)
-            newest = reader.ahead[-1].created if reader.ahead else newest
-            shard = advance(shard, reader, self._batches, expired_to)
-            if reader.ahead or not more:
-                break
-        shard = replace(shard, iterator=reader.resume_iterator)
-        if reader.ahead:
-            oldest = reader.ahead[0]
-            check_not_expired(
-                shard,
-                oldest.created,
-                now,
-                covered_to,
-                touched=is_touched(shard, shards),
-                gone=lambda: reader.is_gone(oldest),
-            )
-            shard = replace(shard, applied_to=oldest.created, empty_since=None)
-            if count:
-                counted_to, waiting = reader.count(shard, _LOOK_AHEAD, _PAGES_COUNTED)
-                shard = replace(shard, counted_to=counted_to, waiting=waiting)
-            return shard
-        if brought:
-            shard = replace(shard, applied_to=max(shard.applied_to, newest), empty_since=None)
-        if reader.at_closed_end:
-            return replace(shard, applied_to=now, finished=True)
-        if brought:
-            return shard
-        empty_since = self._empty_since(shard, shards, now)
-        # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
-        empty = now - empty_since >= self._drained_after
-        return replace(shard, applied_to=now if empty else shard.applied_to, empty_since=empty_since)
+    # What the records and the applied batches show
 
-    def _empty_since(self, shard: Shard, shards: Mapping[str, Shard], now: float) -> float:
-        """Return since when an empty shard counts as empty."""
-        if shard.empty_since is not None:
-            return shard.empty_since
-        parent = shards.get(shard.parent)
-        if shard.version or parent is None or not parent.finished or parent.empty_since is None:
+    def _follow(self, workers: Workers, look: _Look, until: float) -> dict[Reader, Progress]:
+        chain = Chain(self._batches, workers.executor, self._machine, look.covered_to)
+        try:
+            return chain.follow(self._readers.values(), until)
+        except (ClientError, *NO_ANSWER) as error:
+            self._error = error
+            return {}
+
+    def _update(self, found: Mapping[Reader, Progress], look: _Look) -> bool:
+        """Take over what the readers have found. Returns whether a shard was not empty."""
+        now = self._machine.now()
+        changed = False
+        for shard_id, reader in list(self._readers.items()):
+            row = self._rows.current[shard_id]
+            if reader.gone_at and not self._has_left(reader, shard_id):
+                continue
+            if reader.from_horizon or reader.gone_at:
+                # What was made after the last moment of which this is known may have left the stream.
+                reader.from_horizon = False
+                if not look.noting:
+                    check_not_lost(shard_id, max(row.applied_to, look.covered_to), now)
+            progress = found.get(reader)
+            if reader.ahead and progress is not None and progress.is_known:
+                check_not_lost(shard_id, reader.ahead[0].created, now)
+            changed = changed or bool(reader.ahead or reader.beyond or (reader.is_new and reader.brought))
+            if reader.read_at > 0 or reader.gone_at:
+                moved = row.position != reader.position
+                row = self._updated(_advanced(row, reader, progress), reader, moved=moved)
+                self._rows.current[shard_id] = row
+            reader.is_new = reader.is_reopened = False
+            if row.finished:
+                del self._readers[shard_id]
+                self._listing.follow(shard_id, row.ended_at)
+        return changed
+
+    def _updated(self, row: Shard, reader: Reader, *, moved: bool) -> Shard:
+        """Return a row with what its reader shows about the changes after the position.
+
+        ``moved`` is whether the position is another one than before this look.
+        """
+        if reader.ahead:
+            return replace(row, applied_to=reader.ahead[0].created, empty_since=None)
+        if reader.beyond:
+            return replace(row, empty_since=None)
+        brought = moved or (reader.is_new and reader.brought)
+        if brought:
+            # What comes after the newest record is unknown, unless it is the last one.
+            applied_to = max(row.applied_to, reader.newest) if reader.at_end else reader.newest
+            row = replace(row, applied_to=applied_to, empty_since=None)
+        if reader.at_closed_end or reader.gone_at:
+            return replace(row, finished=True, ended_at=self._machine.now(), iterator="")
+        if brought or not reader.is_new:
+            return row
+        empty_since = self._empty_since(row, reopened=reader.is_reopened)
+        # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
+        empty = row.looked_at - empty_since >= self._drained_after
+        return replace(row, applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
+
+    def _empty_since(self, row: Shard, *, reopened: bool) -> float:
+        """Return since when an empty shard counts as empty.
+
+        A reader that has just been ``reopened`` far back in the shard may see nothing for a while, even if
+        there are records.
+        """
+        if row.empty_since is not None:
+            return row.looked_at if reopened else row.empty_since
+        now, parent = row.looked_at, self._rows.current.get(row.parent)
+        if row.version or parent is None or not parent.finished or parent.empty_since is None:
             return now
         return min(now, max(parent.empty_since, now - self._drained_after + _CHILD_EMPTY_SECONDS))
 
-    def _reader(self, shard: Shard, covered_to: float, shards: Mapping[str, Shard]) -> Reader:
-        reader = self._readers.get(shard.shard_id)
-        if reader is None:
-            now = self._clock.now()
-            reader = Reader(self._client, self._stream_arn, shard, now)
-            if reader.from_horizon:
-                touched = is_touched(shard, shards)
-                check_not_expired(
-                    shard, shard.applied_to, now, covered_to, touched=touched, gone=lambda: touched
-                )
-            self._readers[shard.shard_id] = reader
-        return reader
-
-    def _must_save(self, before: Shard | None, shard: Shard) -> bool:
-        """Return whether to write a shard to the journal now."""
-        if before is None:
-            return True
-        if shard == before:
+    def _has_left(self, reader: Reader, shard_id: str) -> bool:
+        """Return whether a shard has left the stream, and not the stream. A list of all shards shows it."""
+        listed_at = self._listing.listed_at
+        if listed_at is None or listed_at <= reader.gone_at:
+            self._listing.list_again()
             return False
-        slow = {"applied_to", "iterator", "counted_to", "waiting"}
-        if replace(shard, **{name: getattr(before, name) for name in slow}) != before:
+        return shard_id not in self._listing.shards
+
+    def _is_finished(self, row: Shard) -> bool:
+        """Return whether everything that follows from a shard is known: its end, and its children."""
+        if not row.finished:
+            return False
+        if self._listing.children(row.shard_id) or self._listing.has_left(row.shard_id):
             return True
-        reader = self._readers.get(shard.shard_id)
-        return (
-            reader is None
-            or shard.applied_to - before.applied_to >= _SAVE_EVERY_SECONDS
-            or self._clock.now() - reader.saved >= _SAVE_EVERY_SECONDS
+        # A shard that had ended and held nothing when it was found may have ended a day ago, and its children
+        # may have left the list before it.
+        was_empty = row.found_closed and not row.position and not row.records
+        return (was_empty and self._listing.is_final(row.shard_id)) or not self._listing.enabled
+
+    def _is_drained(self, row: Shard) -> bool:
+        if row.finished:
+            return self._is_finished(row)
+        return row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after
+
+    # What is kept
+
+    def _save(self, row: Shard) -> None:
+        try:
+            self._rows.save(row)
+        except (ClientError, *NO_ANSWER) as error:
+            self._error = error
+
+    def _retire(self) -> None:
+        """Retire finished shards that have no other child, and whose children have rows."""
+        listing = self._listing
+        found = [
+            row
+            for row in self._rows.current.values()
+            if row.finished
+            and self._rows.is_saved(row.shard_id)
+            and (listing.is_final(row.shard_id) or listing.has_left(row.shard_id))
+            and self._is_finished(row)
+            and all(map(self._rows.is_known, listing.children(row.shard_id)))
+        ]
+        try:
+            for row in found[:_RETIRED_AT_A_TIME]:
+                self._rows.retire(row)
+                self._listing.forget(row.shard_id)
+        except (ClientError, *NO_ANSWER) as error:
+            self._error = error
+
+    # What follows
+
+    def _backlog(self, covered_to: float, *, changed: bool) -> Backlog:
+        now = self._machine.now()
+        rows, totals = self._rows.current.values(), self._rows.totals
+        following = [row for row in rows if not row.finished]
+        readers = [self._readers.get(row.shard_id) for row in following]
+        unlisted = next((row.shard_id for row in rows if row.finished and not self._is_finished(row)), "")
+        return Backlog(
+            oldest_age=max([0.0, *(self._age(row, now, covered_to) for row in following)]),
+            drained=bool(rows) and self._rows.is_loaded and all(map(self._is_drained, rows)),
+            looked_since=min((row.looked_at for row in following), default=now) if rows else -math.inf,
+            records=totals.records + sum(row.records for row in rows),
+            puts=totals.puts + sum(row.puts for row in rows),
+            deletes=totals.deletes + sum(row.deletes for row in rows),
+            waiting=sum(len(reader.ahead) + reader.beyond for reader in self._readers.values()),
+            changed=changed,
+            unapplied=any(reader.ahead or reader.beyond for reader in self._readers.values()),
+            listed=self._listing.listed_at is not None,
+            settled=bool(rows) and all(reader is not None and reader.is_settled for reader in readers),
+            noted_at=max([0.0, *(row.noted_at for row in rows)]),
+            open_shards=len(following),
+            waits_for=unlisted and f"shard {unlisted} has ended, and DynamoDB has not listed its successor",
+            error=self._error,
         )
 
-    def _save(self, shard: Shard) -> bool:
-        if shard.shard_id in self._readers:
-            self._readers[shard.shard_id].saved = self._clock.now()
-        saved = self._shards.save(shard)
-        if saved is not None and self._known is not None:
-            self._known[shard.shard_id] = saved
-        return saved is not None
+    def _age(self, row: Shard, now: float, covered_to: float) -> float:
+        """Return the age of the oldest change of a shard that may be unapplied; 0 if there is none."""
+        reader = self._readers.get(row.shard_id)
+        if reader is None or reader.read_at < 0:
+            return now - max(row.applied_to, covered_to)
+        if reader.ahead:
+            return now - reader.ahead[0].created
+        if reader.beyond or not reader.at_end:
+            return row.looked_at - max(row.applied_to, covered_to)
+        return now - row.looked_at if now - row.looked_at > _STALE_SECONDS else 0.0
 
-    def _is_drained(self, shard: Shard, now: float) -> bool:
-        if shard.finished:
-            return True
-        return shard.empty_since is not None and now - shard.empty_since >= self._drained_after
-
-    def _shard_ids(self, known: Mapping[str, Shard]) -> dict[str, str]:
-        """Return the shards of the stream, and the unfinished shards that have left it.
-
-        Returns
-        -------
-        dict
-            The parent of each, or an empty text.
-        """
-        unfinished = {id_: shard.parent for id_, shard in known.items() if not shard.finished}
-        return {**unfinished, **self._listed}
-
-    def _list_what_is_due(self) -> None:
-        """Update the list of shards once a minute, and sooner after a shard has ended."""
-        if self._clock.now() >= self._list_due:
-            self._list_all()
-        elif self._ended and self._clock.now() >= self._children_due:
-            self._list_children(min(self._ended))
-
-    def _list_children(self, parent: str) -> None:
-        try:
-            children = dict(self._pages(ShardFilter={"Type": "CHILD_SHARDS", "ShardId": parent}))
-        except StreamGone:
-            # The same error reports a parent that has left the stream.
-            self._list_all()
+    def _summarize(self, backlog: Backlog) -> None:
+        """Write what the commands show to the journal."""
+        now = self._machine.now()
+        since = [row.empty_since for row in self._rows.current.values() if not row.finished]
+        known = [moment for moment in since if moment is not None]
+        summary = StreamSummary(
+            looked_at=now,
+            open_shards=backlog.open_shards,
+            records=backlog.records,
+            puts=backlog.puts,
+            deletes=backlog.deletes,
+            unapplied_since=now - backlog.oldest_age if backlog.oldest_age else 0.0,
+            empty_since=max(known) if known and len(known) == len(since) else None,
+        )
+        is_news = replace(summary, looked_at=0.0) != replace(self._summary, looked_at=0.0)
+        if not is_news and now - self._summary.looked_at < SAVE_EVERY_SECONDS:
             return
-        self._listed |= children
-        self._ended.remove(parent)
-        self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
-
-    def _list_all(self) -> None:
-        self._listed = dict(self._pages())
-        self._is_list_new = True
-        self._ended.clear()
-        self._list_due = self._clock.now() + _LIST_EVERY_SECONDS
-        self._children_due = self._clock.now() + _CHILDREN_EVERY_SECONDS
-
-    def _check_there(self) -> None:
-        """Raise StreamGone if the stream itself is gone, and not only an iterator."""
-        if not self._is_list_new:
-            self._list_all()
-
-    def _pages(self, **request: object) -> Iterator[tuple[str, str]]:
-        while True:
-            try:
-                page = self._client.describe_stream(StreamArn=self._stream_arn, **request)  # type: ignore[arg-type]
-            except self._client.exceptions.ResourceNotFoundException as gone:
-                raise StreamGone(f"stream {self._stream_arn} no longer exists. Start a new copy") from gone
-            for shard in page["StreamDescription"]["Shards"]:
-                yield shard["ShardId"], shard.get("ParentShardId", "")
-            last = page["StreamDescription"].get("LastEvaluatedShardId")
-            if last is None:
-                return
-            request["ExclusiveStartShardId"] = last
-            self._clock.sleep(_BETWEEN_PAGES_SECONDS)
+        try:
+            self._journal.save_summary(summary)
+        except (ClientError, *NO_ANSWER):
+            # Only what the commands show is out of date then.
+            return
+        self._summary = summary
 
 
-def _has_changed(before: Shard | None, shard: Shard) -> bool:
-    already_finished = before is not None and before.finished
-    return shard.empty_since is None and not already_finished
+def _advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
+    """Return a row with the reader's position, and with what is applied up to it."""
+    found = progress or Progress()
+    return replace(
+        row,
+        position=reader.position,
+        iterator=reader.resume_iterator,
+        looked_at=max(row.looked_at, reader.read_at),
+        noted_at=max(row.noted_at, reader.begun_at_end_at),
+        records=row.records + found.records,
+        puts=row.puts + found.puts,
+        deletes=row.deletes + found.deletes,
+        counted_to=reader.counted_to,
+        waiting=reader.beyond + len(reader.ahead) if reader.beyond else 0,
+    )

@@ -2,194 +2,276 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from tablecopy.clock import Machine
+from tablecopy.dynamodb.streams import (
+    PAGE_RECORDS,
+    IteratorExpired,
+    RecordsPage,
+    StreamClient,
+    StreamNotFound,
+    StreamRecord,
+    Unavailable,
+)
 from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.shards import Shard
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
-
-PAGE_RECORDS = 1_000
-"""Most records that GetRecords returns (API reference)."""
-
-# GetRecords may take several calls to reach a shard's records (API reference). A new reader starts at a
-# position that may be hours old, so it trusts only the last of this many empty pages.
+# GetRecords may take several calls to reach a shard's records (API reference). A place that was just looked
+# up may be hours old, so only the last of this many empty pages shows that nothing follows.
 _EMPTY_PAGES_AT_FIRST = 3
 
+# Before the copy begins, a shard is read from its oldest record for so many pages. If the records are still
+# older than this, it is read from its end. A shard may hold a day of changes, which the scan covers.
+_PAGES_OF_HISTORY = 3
+_HISTORY_SECONDS = 600.0
 
-class IteratorExpired(Exception):
-    """An iterator, or the record it points at, is too old. Begin again at the position."""
-
-
-@dataclass(frozen=True)
-class StreamRecord:
-    """A record as control uses it; ``created`` is in seconds since the epoch."""
-
-    sequence_number: str
-    created: float
-    event_id: str
-
-    @property
-    def name(self) -> str:
-        """The name of a batch that begins with this record."""
-        return batch_name(self.sequence_number, self.event_id)
+# The end of a page that is not full and has records this new is the shard's end.
+_RECENT_SECONDS = 60.0
 
 
 class Reader:
-    """Reads one shard from a position and keeps the records that are not known to be applied.
+    """Reads one shard, a page a call, and keeps the first records that are not known to be applied.
+
+    One thread at a time uses a reader.
 
     Attributes
     ----------
     ahead
-        Records that were read and are not known to be applied, in order.
+        The first records that were read and are not known to be applied, in order, at most ``keep``.
+    beyond
+        Number of records after those in ``ahead`` that were read and not kept.
+    position
+        Sequence number of the last record that is known to be applied, or that is from before the copy;
+        empty before the first one.
+    keep
+        How many records to keep.
+    read_at
+        When the latest page was requested, in seconds since the epoch.
+    brought
+        Whether the latest page had records.
+    newest
+        When the newest record before the place where reading continues was created, or earlier; 0 before the
+        first one.
+    at_end
+        Whether the latest page reached the shard's end: nothing is known to follow.
+    at_closed_end
+        Whether the shard is closed, and read to its end.
     from_horizon
-        The reader had no position to start from, or the position has left the stream.
-    saved
-        When the reader's result was last written to the journal, in seconds since the epoch.
+        The reader had no place to begin at, or the place has left the stream.
+    begun_at_end_at
+        When the reader began at the shard's end instead of its oldest record; 0 if it did not.
+    gone_at
+        When DynamoDB no longer knew the shard, or the stream; 0 while it does.
+    is_new
+        Whether a page was read that was not evaluated yet. The caller clears it.
+    is_reopened
+        Whether the page was read with a new iterator of a place. The caller clears it as well.
+    error
+        Why the latest call failed; ``None`` if it did not.
     """
 
-    def __init__(self, client: DynamoDBStreamsClient, stream_arn: str, shard: Shard, now: float) -> None:
+    def __init__(self, client: StreamClient, shard: Shard, machine: Machine) -> None:
         self._client = client
-        self._stream_arn = stream_arn
+        self._machine = machine
         self._shard_id = shard.shard_id
-        self.from_horizon = False
+        self._iterator: str | None = shard.iterator
+        self._read_to = shard.position
+        # Where another reader has found nothing, one page more is enough.
+        is_continued = shard.iterator and shard.empty_since is not None
+        self._patience = 1 if is_continued else _EMPTY_PAGES_AT_FIRST
+        self._pages = 0
+        self._page_is_full = False
+        self._first_page = ""
+        self._begins_at_end = False
+        self.keep = PAGE_RECORDS
         self.ahead: deque[StreamRecord] = deque()
-        self.saved = now
-        self._iterator = shard.iterator or self._open(shard.position)
-        self._first_unapplied_page = ""
-        self._patience = _EMPTY_PAGES_AT_FIRST
-        self._backlog_count: _BacklogCount | None = None
+        self.beyond = 0
+        self.position = shard.position
+        self.read_at = -math.inf
+        self.brought = False
+        self.newest = 0.0
+        self.at_end = False
+        self.from_horizon = False
+        self.begun_at_end_at = 0.0
+        self.gone_at = 0.0
+        self.is_new = False
+        self.is_reopened = False
+        self.error: Exception | None = None
 
     @property
     def at_closed_end(self) -> bool:
-        """Whether the shard is closed and read to its end."""
+        """Whether the shard is closed, and every record of it that is left was read."""
         return self._iterator is None
 
     @property
-    def resume_iterator(self) -> str:
-        """The iterator at which another reader finds the records ahead, without empty pages before them."""
-        return self._first_unapplied_page if self.ahead else self._iterator or ""
-
-    def read(self, enough: int) -> bool:
-        """Read pages until ``enough`` records are ahead or a page is empty. Returns whether any came.
-
-        Raises
-        ------
-        IteratorExpired
-            This reader cannot continue.
-        """
-        brought = False
-        while self._iterator is not None and len(self.ahead) < enough:
-            if not self.ahead:
-                self._first_unapplied_page = self._iterator
-            records, self._iterator = _page(self._client, self._iterator)
-            self.ahead += records
-            if records:
-                brought = True
-                continue
-            self._patience -= 1
-            if self._patience <= 0:
-                break
-        return brought
-
-    def drop_to(self, position: str) -> int:
-        """Drop the records up to ``position`` and return how many they were."""
-        dropped = 0
-        while position and self.ahead and int(self.ahead[0].sequence_number) <= int(position):
-            self.ahead.popleft()
-            dropped += 1
-        if dropped:
-            self._backlog_count = None
-        return dropped
-
-    def is_gone(self, record: StreamRecord) -> bool:
-        """Return whether a record has left the stream since it was read."""
-        try:
-            self._iterator_at("AT_SEQUENCE_NUMBER", record.sequence_number)
-        except (self._client.exceptions.TrimmedDataAccessException, self._gone):
+    def is_settled(self) -> bool:
+        """Whether the reader has found the place at which it continues: everything before it is history."""
+        if self.at_closed_end:
             return True
-        return False
-
-    def count(self, shard: Shard, enough: int, pages: int) -> tuple[str, int]:
-        """Count the records after the position. Returns the last one counted, and how many up to it.
-
-        After the first ``enough`` records, each record is read once and not kept, ``pages`` pages a call.
-        """
-        if len(self.ahead) < enough:
-            return "", len(self.ahead)
-        if self._backlog_count is None:
-            known = (shard.counted_to, shard.waiting) if shard.counted_to else None
-            self._backlog_count = _BacklogCount(*(known or (self.ahead[-1].sequence_number, len(self.ahead))))
-        if self._backlog_count.iterator == "":
-            self._backlog_count.iterator = self._iterator_at(
-                "AFTER_SEQUENCE_NUMBER", self._backlog_count.counted_to
-            )
-        for _ in range(pages):
-            if self._backlog_count.iterator is None:
-                break
-            records, self._backlog_count.iterator = _page(self._client, self._backlog_count.iterator)
-            if not records:
-                break
-            self._backlog_count.counted_to = records[-1].sequence_number
-            self._backlog_count.count += len(records)
-        return self._backlog_count.counted_to, self._backlog_count.count
+        has_answer = self._pages > 0 and not self._begins_at_end
+        return has_answer and (not self._page_is_full or self.newest >= self.read_at - _RECENT_SECONDS)
 
     @property
-    def _gone(self) -> type[Exception]:
-        return self._client.exceptions.ResourceNotFoundException
+    def resume_iterator(self) -> str:
+        """The iterator at which another reader continues, if the position alone does not lead there."""
+        if self.ahead:
+            return "" if self.position else self._first_page
+        # Records that were counted and not kept are before the iterator.
+        return "" if self.beyond else self._iterator or ""
 
-    def _open(self, position: str) -> str | None:
-        if position:
+    @property
+    def counted_to(self) -> str:
+        """Sequence number of the last record that was read; empty if all of them were kept."""
+        return self._read_to if self.beyond else ""
+
+    @property
+    def head(self) -> str:
+        """Name of the batch that begins with the first record ahead, which must exist."""
+        first = self.ahead[0]
+        return batch_name(first.sequence_number, first.event_id)
+
+    def resume_count(self, shard: Shard) -> None:
+        """Continue counting where another reader stopped, instead of reading the same records again.
+
+        The records are not kept, so this reader can count, but not follow applied batches.
+        """
+        self._iterator, self._read_to, self.beyond = "", shard.counted_to, shard.waiting
+
+    def look(self, until: float, covered_to: float, *, noting: bool, counting: bool) -> None:
+        """Read a page, unless that would bring nothing new.
+
+        Parameters
+        ----------
+        until
+            A throttled call is repeated until this moment, in seconds since the epoch.
+        covered_to
+            Records created before this moment are from before the copy and are dropped.
+        noting
+            The copy has not begun, so the reader may begin at the shard's end.
+        counting
+            Read on although ``keep`` records are ahead, and count the others.
+        """
+        self.error = None
+        if self.beyond and not self.ahead and not counting:
+            # Another reader counted these records. From here on they are followed.
+            self._begin_at(self.position, 0.0)
+            self.beyond = 0
+        if self.at_closed_end or (self._has_enough() and not counting):
+            self.read_at = self._machine.now()
+            return
+        try:
             try:
-                return self._iterator_at("AFTER_SEQUENCE_NUMBER", position)
-            except (self._client.exceptions.TrimmedDataAccessException, self._gone):
-                # The applied record itself has expired. Time shows whether later records have as well.
+                self._read(until, covered_to)
+            except IteratorExpired:
+                self._iterator = ""
+                self._read(until, covered_to)
+            if noting:
+                self._skip_history()
+        except StreamNotFound:
+            self.gone_at = self.gone_at or self._machine.now()
+        except (IteratorExpired, Unavailable, ClientError) as error:
+            self.error = error
+
+    def _has_enough(self) -> bool:
+        """Return whether another page would only hold records that are not kept."""
+        enough = 1 if self._page_is_full or self.beyond else self.keep // 2
+        return len(self.ahead) >= enough
+
+    def pass_to(self, sequence_number: str) -> None:
+        """Drop the records up to ``sequence_number``, which are applied."""
+        reached = int(sequence_number)
+        self.position = sequence_number
+        passed = self.newest
+        while self.ahead and int(self.ahead[0].sequence_number) <= reached:
+            passed = self.ahead.popleft().created
+        if self.ahead:
+            return
+        if self._read_to and int(self._read_to) > reached:
+            # Not all of the records that were read and not kept are applied.
+            self._begin_at(sequence_number, passed)
+        elif self._page_is_full and self._iterator is not None and int(self._read_to or 0) < reached:
+            # Reading a batch of which only the end matters would take several pages.
+            self._begin_at(sequence_number, passed)
+        self.beyond = 0
+
+    def pass_covered(self, covered_to: float) -> None:
+        """Drop the first records ahead if they are from before the copy."""
+        last = ""
+        while self.ahead and self.ahead[0].created < covered_to:
+            last = self.ahead.popleft().sequence_number
+        if last:
+            self.pass_to(last)
+
+    def _begin_at(self, sequence_number: str, newest: float) -> None:
+        """Read on after a record, which was created at ``newest`` or later."""
+        self._iterator, self._read_to, self.newest = "", sequence_number, newest
+        self._page_is_full = self.at_end = False
+
+    def _read(self, until: float, covered_to: float) -> None:
+        if not self._iterator:
+            self._iterator = self._open(until)
+        requested, iterator = self._machine.now(), self._iterator
+        page = self._client.records(iterator, until)
+        self.read_at, self._iterator = requested, page.iterator
+        self.is_new = True
+        self.gone_at = 0.0
+        self._pages += 1
+        self._page_is_full = page.is_full
+        self.brought = bool(page.records)
+        if self._begins_at_end:
+            self._begins_at_end = False
+            self.begun_at_end_at = self._machine.now()
+        if page.records:
+            self._take(page, iterator, covered_to)
+            self._patience = 1
+            self.at_end = not page.is_full and self.newest >= requested - _RECENT_SECONDS
+        else:
+            self._patience -= 1
+            self.at_end = self._patience <= 0
+
+    def _open(self, until: float) -> str:
+        """Return an iterator at the place where the reader continues."""
+        self.is_reopened = True
+        self._patience = _EMPTY_PAGES_AT_FIRST
+        if self._begins_at_end:
+            return self._client.iterator(self._shard_id, "LATEST", until)
+        if self._read_to:
+            try:
+                return self._client.iterator(self._shard_id, "AFTER_SEQUENCE_NUMBER", until, self._read_to)
+            except (IteratorExpired, StreamNotFound):
+                # The record itself has expired. Time shows whether later records have as well.
                 pass
         self.from_horizon = True
-        try:
-            return self._client.get_shard_iterator(
-                StreamArn=self._stream_arn, ShardId=self._shard_id, ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-        except self._gone:
-            # The shard has expired with all its records.
-            return None
+        return self._client.iterator(self._shard_id, "TRIM_HORIZON", until)
 
-    def _iterator_at(self, kind: str, sequence_number: str) -> str:
-        return self._client.get_shard_iterator(
-            StreamArn=self._stream_arn,
-            ShardId=self._shard_id,
-            ShardIteratorType=kind,  # type: ignore[arg-type]
-            SequenceNumber=sequence_number,
-        )["ShardIterator"]
+    def _take(self, page: RecordsPage, iterator: str, covered_to: float) -> None:
+        records = page.records
+        self.newest = records[-1].created
+        self._read_to = records[-1].sequence_number
+        if self.position and int(records[0].sequence_number) <= int(self.position):
+            reached = int(self.position)
+            records = [record for record in records if int(record.sequence_number) > reached]
+        if not self.ahead and not self.beyond:
+            covered = 0
+            while covered < len(records) and records[covered].created < covered_to:
+                covered += 1
+            if covered:
+                self.position = records[covered - 1].sequence_number
+                records = records[covered:]
+            self._first_page = iterator
+        kept = [] if self.beyond else records[: max(0, self.keep - len(self.ahead))]
+        self.ahead += kept
+        self.beyond += len(records) - len(kept)
 
-
-@dataclass
-class _BacklogCount:
-    """How far records are counted. ``iterator`` is empty before the first page, None at a closed end."""
-
-    counted_to: str
-    count: int
-    iterator: str | None = ""
-
-
-def _page(client: DynamoDBStreamsClient, iterator: str) -> tuple[list[StreamRecord], str | None]:
-    try:
-        page = client.get_records(ShardIterator=iterator, Limit=PAGE_RECORDS)
-    except (
-        client.exceptions.ExpiredIteratorException,
-        client.exceptions.TrimmedDataAccessException,
-        client.exceptions.ResourceNotFoundException,
-    ) as error:
-        raise IteratorExpired from error
-    seen = [
-        StreamRecord(
-            record["dynamodb"]["SequenceNumber"],
-            record["dynamodb"]["ApproximateCreationDateTime"].timestamp(),
-            record["eventID"],
-        )
-        for record in page["Records"]
-    ]
-    return seen, page.get("NextShardIterator")
+    def _skip_history(self) -> None:
+        """Begin at the shard's end if several pages have not led there."""
+        if self._pages < _PAGES_OF_HISTORY or not self.brought or self.at_closed_end:
+            return
+        if self.newest < self.read_at - _HISTORY_SECONDS:
+            self.ahead.clear()
+            self.beyond = 0
+            self._iterator, self._begins_at_end = "", True

@@ -539,7 +539,7 @@ def test_control_finds_the_same_problems(
         assumed_client(aws),
         "orders",
         boto3.client("lambda", region_name=REGION, endpoint_url=aws.url),
-        boto3.client("dynamodbstreams", region_name=REGION, endpoint_url=aws.url),
+        lambda: 1,
         CopySettings(read_capacity=60),
     )
     checks = in_control.checks(stream) if stream else [in_control.stream]

@@ -44,7 +44,7 @@ def test_it_is_over_however_it_ended(
 ) -> None:
     executions.is_running("run", 2, [0])
     states.end(status)
-    clock.tick(1)
+    clock.tick(3)
     assert not executions.is_running("run", 2, [0])
 
 
@@ -64,7 +64,8 @@ def test_step_functions_is_asked_ever_more_seldom(
         if states.described > before:
             asked.append(second)
         clock.tick(1)
-    assert asked == [0, 1, 3, 7, 15, 25, 35, 45, 55]
+    # It was started at first. In no minute there are more than six.
+    assert asked == [3, 9, 21, 33, 45, 57]
     assert len(states.executions) == 1
     # Another slice is asked for at once.
     executions.is_running("run", 2, [0])
@@ -76,10 +77,12 @@ def test_one_that_cannot_be_asked_for_now_is_asked_for_later(
 ) -> None:
     states.throttled = True
     assert executions.is_running("run", 1, [0])
+    assert executions.is_busy
     assert states.executions == {}
     states.throttled = False
-    clock.tick(1)
+    clock.tick(3)
     assert executions.is_running("run", 1, [0])
+    assert not executions.is_busy
     assert len(states.executions) == 1
 
 
@@ -89,8 +92,27 @@ def test_one_that_is_not_described_yet_is_running(
     # DescribeExecution is eventually consistent, and fewer segments are left than a moment ago.
     executions.is_running("run", 1, [0, 1])
     states.lagging = True
-    clock.tick(1)
-    assert executions.is_running("run", 1, [1])
+    for _ in range(3):
+        clock.tick(12)
+        assert executions.is_running("run", 1, [1])
+    assert len(states.executions) == 1
+    states.lagging = False
+    states.end()
+    clock.tick(12)
+    executions.is_running("run", 1, [1])
+    clock.tick(12)
+    assert not executions.is_running("run", 1, [1])
+
+
+def test_another_environment_finds_the_execution_of_the_slice(
+    executions: Executions, states: FakeStates, clock: FakeClock
+) -> None:
+    executions.is_running("run", 1, [0, 1])
+    states.end()
+    other = Executions(cast(SFNClient, states), MACHINE, clock)
+    assert other.is_running("run", 1, [1])
+    clock.tick(3)
+    assert not other.is_running("run", 1, [1])
     assert len(states.executions) == 1
 
 

@@ -92,8 +92,29 @@ def test_lambda_is_asked_ever_more_seldom(
         if lambda_.gets > before:
             asked.append(second)
         clock.tick(1)
-    assert asked == [0, 1, 3, 7, 15, 25, 35, 45, 105]
+    assert asked == [0, 1, 5, 15, 30, 45, 105]
     assert lambda_.updates == [True]
+
+
+def test_a_state_that_was_just_seen_is_not_asked_for_again(
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock
+) -> None:
+    assert mapping.switch(on=False)
+    clock.tick(59)
+    assert not mapping.switch(on=True)
+    assert (lambda_.gets, lambda_.updates) == (1, [True])
+
+
+def test_one_that_was_changed_meanwhile_is_asked_for(
+    mapping: SourceMapping, lambda_: FakeLambda, clock: FakeClock
+) -> None:
+    assert mapping.switch(on=False)
+    lambda_.errors = [client_error("ResourceInUseException", 400, "UpdateEventSourceMapping")]
+    assert not mapping.switch(on=True)
+    lambda_.mapping["State"] = "Enabled"
+    clock.tick(1)
+    assert mapping.switch(on=True)
+    assert (lambda_.gets, lambda_.updates) == (2, [])
 
 
 def test_a_new_direction_is_seen_by_lambda_before_it_counts(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tablecopy.control.pace import SliceLimits, begin_window
-from tablecopy.control.stream.progress import Backlog
+from tablecopy.control.stream.backlog import Backlog
 from tablecopy.journal.run import Phase, Run
 from tests.unit.tablecopy.fakes import NOON
 
@@ -17,7 +17,7 @@ RUN = Run("run", "arn", 4, NOON, Phase.DRAINING, NOON, slice=1, scan_began=NOON 
 
 
 def backlog(age: float = 0.0, records: int = 0, waiting: int = 0) -> Backlog:
-    return Backlog(age, age == 0, records, 0, 0, waiting)
+    return Backlog(oldest_age=age, drained=age == 0, records=records, waiting=waiting)
 
 
 def judged(age: float, records: int = 0, since: float = NOON) -> Run:

@@ -10,7 +10,7 @@ from mypy_boto3_lambda.client import LambdaClient
 
 from tablecopy.control.preflight import open_shards, reader_problems
 from tests.unit.tablecopy.fakes import STREAM_ARN as STREAM
-from tests.unit.tablecopy.fakes import FakeLambda
+from tests.unit.tablecopy.fakes import FakeClock, FakeLambda
 
 
 @pytest.fixture
@@ -65,4 +65,7 @@ class Shards:
 
 @pytest.mark.parametrize(("pages", "count"), [([(0, 0)], 0), ([(1, 99), (0, 100), (15, 0)], 16)])
 def test_open_shards_of_all_pages_count(pages: list[tuple[int, int]], count: int) -> None:
-    assert open_shards(cast(DynamoDBStreamsClient, Shards(*pages)), STREAM) == count
+    clock = FakeClock()
+    assert open_shards(cast(DynamoDBStreamsClient, Shards(*pages)), STREAM, clock) == count
+    # All of an account's calls share a rate.
+    assert clock.slept == [1.0] * (len(pages) - 1)

@@ -13,7 +13,6 @@ from botocore.exceptions import ConnectTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
-from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
 from mypy_boto3_lambda.client import LambdaClient
 from mypy_boto3_sqs.client import SQSClient
 from mypy_boto3_stepfunctions.client import SFNClient
@@ -25,6 +24,7 @@ from tablecopy.control.reconciler import Dependencies, Outcome, Reconciler, reco
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
+from tablecopy.dynamodb.streams import StreamClient
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
 from tablecopy.journal.leases import BACKFILL, GRACE_SECONDS, REPLICATOR, Leases
@@ -42,11 +42,11 @@ from tests.unit.tablecopy.fakes import (
     FakeShard,
     FakeStates,
     FakeStreams,
-    NotFound,
     WatchedClient,
     client_error,
     moto_client,
     name_of,
+    no_answer,
 )
 
 SLICE_SECONDS = 600.0
@@ -83,6 +83,7 @@ class Scene:
         self.preflight: list[str] = []
         self.on_preflight: Callable[[], object] = lambda: None
         self.lost: list[str] = []
+        self.lost_error: Exception | None = None
         self.told_ages: list[float] = []
         # What the scene itself does to the journal is neither watched nor killed.
         self.run = RunRecord(quiet)
@@ -105,20 +106,24 @@ class Scene:
             mapping=SourceMapping(cast(LambdaClient, self.lambda_), "mine", self.clock),
             executions=Executions(cast(SFNClient, self.states), MACHINE_ARN, self.clock),
             stream=Stream(
-                cast(DynamoDBStreamsClient, self.streams),
-                STREAM_ARN,
+                StreamClient(self.streams, STREAM_ARN, self.clock),
                 Shards(self._store),
                 AppliedBatches(self._store, self.clock),
                 self.clock,
                 self.drained_after,
             ),
             queue=FailureQueue(cast(SQSClient, self.queue), "url"),
-            tables=TableChecks(self.clock, [lambda run: self.lost], self.letters),
+            tables=TableChecks(self.clock, [self._lost], self.letters),
             preflight=self._preflight,
             inspect_tables=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
             publish_age=self.told_ages.append,
         )
         return Reconciler(dependencies, self.clock, SliceLimits(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
+
+    def _lost(self, run: Run) -> list[str]:
+        if self.lost_error:
+            raise self.lost_error
+        return self.lost
 
     def _preflight(self, run: Run) -> list[str]:
         self.on_preflight()
@@ -130,6 +135,10 @@ class Scene:
         if found is None:
             self.run.create(START)
             found = START
+        if phase not in {Phase.PREFLIGHT, Phase.PAUSING} and not found.scan_began:
+            changes = {"scan_began": NOON - 1, **changes}
+        if "scan_began" in changes:
+            changes = {"covered_to": changes["scan_began"] - 30, **changes}
         assert self.run.save(replace(found, phase=phase, phase_since=self.clock.time, **changes))
         self.lambda_.mapping["State"] = "Enabled" if phase in REPLICATING else "Disabled"
 
@@ -152,6 +161,15 @@ class Scene:
 
     def write(self, value: int, age: float = 0.0, shard: str = "a") -> None:
         self.streams.shards[shard].records.append((str(10**24 + value), self.clock.time - age))
+
+    def end_shard(self, shard: str, *children: str) -> None:
+        """End a shard, and list its children."""
+        self.streams.shards[shard].closed = True
+        for child in children:
+            self.list_child(shard, child)
+
+    def list_child(self, shard: str, child: str) -> None:
+        self.streams.shards[child] = FakeShard(parent=shard)
 
     def finish_segments(self) -> None:
         for number in range(2):
@@ -236,14 +254,16 @@ class TestPreflight:
         scene.step()
         assert (scene.now().destination_id, scene.now().estimate) == ("id", "{}")
 
-    @pytest.mark.parametrize("error", [client_error("AccessDeniedException"), NotFound()])
+    @pytest.mark.parametrize(
+        "error", [client_error("AccessDeniedException"), client_error("ResourceNotFoundException")]
+    )
     def test_it_speaks_although_the_stream_cannot_be_read(self, scene: Scene, error: Exception) -> None:
-        def fail(**request: Any) -> Any:
+        def fail(operation: str, request: object) -> None:
             raise error
 
         scene.at(Phase.PREFLIGHT)
         scene.preflight = ["one"]
-        scene.streams.describe_stream = fail  # type: ignore[method-assign]
+        scene.streams.on_send = fail
         assert scene.step() is Outcome.IDLE
         first, second = scene.now().problems
         assert first == "one"
@@ -256,15 +276,132 @@ class TestPreflight:
         """From a VPC without a NAT gateway, where DynamoDB Streams has no private DNS name."""
         error = ConnectTimeoutError(endpoint_url="https://streams.dynamodb.eu-west-1.amazonaws.com/")
 
-        def fail(**request: Any) -> Any:
+        def fail(operation: str, request: object) -> None:
             raise error
 
         scene.at(Phase.PREFLIGHT)
         scene.preflight = [unreachable_problem(error)]
-        scene.streams.describe_stream = fail  # type: ignore[method-assign]
+        scene.streams.on_send = fail
         assert scene.step() is Outcome.IDLE
         [problem] = scene.now().problems
         assert problem.startswith("cannot reach DynamoDB Streams at https://streams.dynamodb.eu-west-1.")
+
+
+class TestNoting:
+    """Before the first slice control notes its place in every shard: from there on it sees all changes."""
+
+    def pause(self, scene: Scene) -> Run:
+        scene.at(Phase.PREFLIGHT)
+        scene.step()
+        assert scene.now().phase is Phase.PAUSING
+        return scene.now()
+
+    def history(self, scene: Scene) -> None:
+        """The shard holds more than can be read before the copy."""
+        scene.streams.page_size = 1_000
+        for value in range(9_000):
+            scene.write(value, age=20 * HOUR)
+
+    def test_a_small_stream_takes_no_time(self, scene: Scene) -> None:
+        scene.write(1, age=HOUR)
+        run = self.pause(scene)
+        assert (run.noted_at, run.mapping_uuid) == (NOON, "mine")
+        assert scene.step() is Outcome.MOVED
+        run = scene.now()
+        assert (run.phase, run.scan_began, run.covered_to) == (Phase.SLICE, NOON, NOON - 30)
+
+    def test_preflight_lasts_until_every_shard_is_noted(self, scene: Scene) -> None:
+        self.history(scene)
+        scene.at(Phase.PREFLIGHT)
+        for _ in range(3):
+            assert scene.step() is Outcome.WAITING
+            scene.clock.tick(1)
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.PAUSING
+
+    def test_the_first_slice_waits_until_what_was_not_seen_is_from_before_the_copy(
+        self, scene: Scene
+    ) -> None:
+        self.history(scene)
+        scene.at(Phase.PREFLIGHT)
+        for _ in range(4):
+            scene.step()
+            scene.clock.tick(1)
+        noted = scene.clock.time - 1
+        scene.step_for(33)
+        assert scene.now().phase is Phase.PAUSING
+        assert scene.now().reason == "the first slice begins when the reconciler has noted its place"
+        scene.step_for(2)
+        assert scene.now().phase is Phase.SLICE
+        assert scene.now().covered_to >= noted + 5
+
+    def test_shards_that_ended_before_are_not_read(self, scene: Scene) -> None:
+        for value in range(9_000):
+            scene.write(value, age=20 * HOUR)
+        scene.end_shard("a", "b")
+        self.pause(scene)
+        assert set(Shards(Store(moto_client(), "journal")).read_all()) == {"b"}
+        scene.step_for(34)
+        assert scene.now().phase is Phase.PAUSING
+        scene.step_for(2)
+        assert scene.now().phase is Phase.SLICE
+
+    def test_a_long_list_is_read_first(self, scene: Scene) -> None:
+        scene.streams.list_size = 5
+        for index in range(20):
+            scene.streams.shards[f"{index}"] = FakeShard()
+        scene.at(Phase.PREFLIGHT)
+        calls = []
+        scene.on_preflight = lambda: calls.append(scene.clock.time)
+        for _ in range(12):
+            scene.step()
+            scene.clock.tick(0.5)
+        assert scene.now().phase is not Phase.PREFLIGHT
+        # The checks were made at once, and again when the number of shards was known.
+        assert calls == [NOON, NOON + 4]
+
+    def test_what_it_waits_for_is_told_once_it_lasts(self, scene: Scene) -> None:
+        scene.streams.list_size = 1
+        for index in range(40):
+            scene.streams.shards[f"{index}"] = FakeShard()
+        scene.at(Phase.PREFLIGHT)
+        scene.step_for(9)
+        assert scene.now().reason == ""
+        scene.step_for(2)
+        assert "lists the stream's shards" in scene.now().reason
+        scene.step_for(40)
+        assert scene.now().phase is not Phase.PREFLIGHT
+        assert "lists" not in scene.now().reason
+
+    def test_another_environment_goes_on_with_what_was_noted(self, scene: Scene) -> None:
+        self.history(scene)
+        scene.at(Phase.PREFLIGHT)
+        for _ in range(4):
+            scene.step()
+            scene.clock.tick(1)
+        reads = scene.streams.reads
+        scene.reconciler = scene.another()
+        scene.step_for(35)
+        assert scene.now().phase is Phase.SLICE
+        assert [request["ShardIteratorType"] for request in scene.streams.iterators] == [
+            "TRIM_HORIZON",
+            "LATEST",
+        ]
+        assert scene.streams.reads - reads <= 36
+
+    def test_no_change_is_missed_that_is_made_meanwhile(self, scene: Scene) -> None:
+        self.history(scene)
+        scene.at(Phase.PREFLIGHT)
+        for value in range(9_000, 9_060):
+            scene.write(value)
+            scene.step()
+            scene.clock.tick(1)
+        run = scene.now()
+        assert run.phase is Phase.SLICE
+        scene.step()
+        made = [created for _, created in scene.streams.shards["a"].records if created >= run.covered_to]
+        assert len(made) > 30
+        assert scene.commands.status()["oldest_unapplied_age"] == scene.clock.time - made[0]
 
 
 class TestWatch:
@@ -283,7 +420,7 @@ class TestWatch:
 
     @pytest.mark.parametrize("phase", WATCHED)
     def test_a_stream_that_is_gone_stops_the_run_for_good(self, scene: Scene, phase: Phase) -> None:
-        scene.at(phase)
+        scene.at(phase, slice_ends=NOON + SLICE_SECONDS)
         scene.streams.deleted = True
         scene.step()
         assert scene.now().phase is Phase.STOPPED
@@ -302,6 +439,52 @@ class TestWatch:
         scene.clock.time += 60
         scene.step()
         assert scene.now().phase is Phase.DRAINING
+
+    @pytest.mark.parametrize("phase", WATCHED)
+    def test_another_mapping_stops_the_run_for_good(self, scene: Scene, phase: Phase) -> None:
+        """It would deliver changes again, in batches that begin where no applied one does."""
+        scene.at(phase, mapping_uuid="another")
+        scene.step()
+        assert (scene.now().phase, scene.now().resumable) == (Phase.STOPPED, False)
+        assert "event source mapping another was replaced by mine" in scene.now().reason
+
+    @pytest.mark.parametrize("uuid", ["", "mine"])
+    def test_the_same_one_does_not(self, scene: Scene, uuid: str) -> None:
+        scene.at(Phase.DRAINING, mapping_uuid=uuid)
+        scene.step()
+        assert scene.now().phase is Phase.PAUSING
+
+    @pytest.mark.parametrize("error", [client_error("InternalServerError", 500), no_answer()])
+    @pytest.mark.parametrize("phase", WATCHED)
+    def test_a_check_without_an_answer_stops_nothing(
+        self, scene: Scene, phase: Phase, error: Exception
+    ) -> None:
+        scene.at(phase, slice_ends=NOON + SLICE_SECONDS)
+        scene.lost_error = error
+        scene.step()
+        assert scene.now().phase is not Phase.STOPPED
+
+    @pytest.mark.parametrize("error", [client_error("AccessDeniedException"), no_answer()])
+    @pytest.mark.parametrize("phase", [Phase.PAUSING, Phase.DRAINING, Phase.READY])
+    def test_nothing_begins_or_ends_on_a_check_without_an_answer(
+        self, scene: Scene, phase: Phase, error: Exception
+    ) -> None:
+        """A slice, ready, and the seal need the tables to be what they were."""
+        if phase is not Phase.PAUSING:
+            scene.finish_segments()
+        scene.at(phase, seal_requested=phase is Phase.READY)
+        scene.lost_error = error
+        scene.step_for(DRAINED_AFTER + 15)
+        assert scene.now().phase is phase
+        assert scene.now().reason.startswith("the tables cannot be checked")
+        scene.lost_error = None
+        scene.step()
+        following = {
+            Phase.PAUSING: Phase.SLICE,
+            Phase.DRAINING: Phase.READY,
+            Phase.READY: Phase.SEALING,
+        }
+        assert (scene.now().phase, scene.now().reason) == (following[phase], "")
 
     def test_a_run_that_is_being_sealed_gets_sealed(self, scene: Scene) -> None:
         scene.at(Phase.SEALING)
@@ -399,7 +582,7 @@ class TestSlice:
         [given] = scene.states.executions.values()
         assert json.loads(given)["segments"] == [0, 1]
         scene.states.end("FAILED")
-        scene.clock.tick(1)
+        scene.clock.tick(3)
         assert scene.step() is Outcome.MOVED
         assert scene.now().phase is Phase.RESUMING
 
@@ -423,6 +606,45 @@ class TestSlice:
         assert scene.step() is Outcome.MOVED
         assert scene.states.executions == {}
 
+    def test_it_ends_at_its_deadline_whatever_aws_answers(self, scene: Scene) -> None:
+        """The replicator is off meanwhile, and after a day everything it has missed would be lost."""
+
+        def fail(operation: str, request: object) -> None:
+            raise AssertionError(operation)
+
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.clock.time = NOON + SLICE_SECONDS
+        scene.streams.on_send = fail
+        scene.lambda_.errors = [client_error("AccessDeniedException")]
+        scene.states.throttled = True
+        assert scene.step() is Outcome.MOVED
+        assert scene.now().phase is Phase.RESUMING
+
+    @pytest.mark.parametrize(
+        "error", [client_error("LimitExceededException"), client_error("AccessDeniedException"), no_answer()]
+    )
+    def test_it_goes_on_although_no_look_is_possible(self, scene: Scene, error: Exception) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.step()
+
+        def fail(operation: str, request: object) -> None:
+            raise error
+
+        scene.streams.on_send = fail
+        scene.clock.tick(1)
+        assert scene.step() is Outcome.WAITING
+        assert scene.now().phase is Phase.SLICE
+
+    def test_that_step_functions_throttles_is_told(self, scene: Scene) -> None:
+        scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+        scene.step()
+        scene.states.throttled = True
+        scene.step_for(30)
+        assert scene.now().reason == "Step Functions throttles the copy's requests"
+        scene.states.throttled = False
+        scene.step_for(30)
+        assert scene.now().reason == ""
+
     def test_a_mapping_that_somebody_switched_on_is_switched_off(self, scene: Scene) -> None:
         scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
         scene.lambda_.mapping["State"] = "Enabled"
@@ -430,6 +652,7 @@ class TestSlice:
         assert scene.lambda_.updates == [False]
 
     def test_it_ends_when_what_waits_could_not_be_applied_in_time(self, scene: Scene) -> None:
+        scene.streams.page_size = 1_000
         scene.at(Phase.SLICE, slice=2, slice_ends=NOON + 600, scan_began=NOON, applying=0.01)
         for value in range(400):
             scene.write(value)
@@ -437,6 +660,7 @@ class TestSlice:
         assert scene.step() is Outcome.WAITING
         for value in range(400, 500):
             scene.write(value)
+        scene.clock.time += 1
         scene.step()
         assert scene.now().phase is Phase.RESUMING
         # That it copied nothing is not its workers' fault.
@@ -504,6 +728,56 @@ class TestResuming:
         assert scene.now().phase is Phase.RESUMING
         scene.step()
         assert scene.now().phase is Phase.DRAINING
+
+
+class TestReasons:
+    """A state that lasts is explained."""
+
+    @pytest.mark.parametrize(
+        ("phase", "kind", "says"),
+        [
+            (Phase.PAUSING, REPLICATOR, "1 invocation of the replicator may still be writing"),
+            (Phase.SEALING, REPLICATOR, "1 invocation of the replicator may still be writing"),
+            (Phase.RESUMING, BACKFILL, "1 worker of the slice may still be writing"),
+        ],
+    )
+    def test_a_lease_that_is_waited_for(self, scene: Scene, phase: Phase, kind: str, says: str) -> None:
+        scene.at(phase)
+        with hold(scene, kind):
+            scene.step_for(9)
+            assert scene.now().reason == ""
+            scene.step_for(2)
+            assert scene.now().reason == says
+        scene.step()
+        assert scene.now().phase is not phase
+        assert scene.now().reason == ""
+
+    @pytest.mark.parametrize(
+        ("phase", "state", "says"),
+        [
+            (Phase.PAUSING, "Disabling", "not disabled the event source mapping yet. Its state is Disabling"),
+            (Phase.SEALING, "Disabling", "not disabled the event source mapping yet. Its state is Disabling"),
+            (Phase.DRAINING, "Enabling", "not enabled the event source mapping yet. Its state is Enabling"),
+        ],
+    )
+    def test_a_mapping_that_is_waited_for(self, scene: Scene, phase: Phase, state: str, says: str) -> None:
+        scene.at(phase)
+        scene.lambda_.mapping["State"] = state
+        scene.step_for(12)
+        assert scene.now().reason.endswith(says)
+
+    def test_a_stream_that_cannot_be_read(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step()
+
+        def deny(operation: str, request: object) -> None:
+            raise client_error("AccessDeniedException", operation="GetRecords")
+
+        scene.streams.on_send = deny
+        scene.step_for(2)
+        assert scene.now().reason.startswith("the reconciler cannot look at all shards: ")
+        assert "AccessDenied" in scene.now().reason
 
 
 class TestRedrive:
@@ -692,49 +966,66 @@ class TestReadyAndSealing:
 
     def test_a_shard_that_ends_does_not_end_it(self, ready: Scene) -> None:
         ready.commands.seal()
-        ready.streams.shards["a"].closed = True
-        ready.streams.shards["b"] = FakeShard(parent="a")
+        ready.clock.tick(1)
+        ready.end_shard("a", "b")
         # What the one that follows holds is not known yet: there is no sealing on such a look.
         assert ready.step() is Outcome.WAITING
         assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
-        ready.step_for(6)
+        ready.step_for(10)
         assert ready.now().phase is Phase.SEALING
 
-    def test_a_shard_that_is_listed_late_puts_ready_off(self, scene: Scene) -> None:
+    def test_a_shard_that_is_listed_late_puts_ready_off_however_late(self, scene: Scene) -> None:
         scene.finish_segments()
         scene.at(Phase.DRAINING)
-        scene.letters.put(dead(1))
-        scene.step_for(DRAINED_AFTER)
-        scene.streams.shards["a"].closed = True
-        # Asked for its children DynamoDB knows none yet.
-        scene.step_for(3)
-        scene.streams.shards["b"] = FakeShard(parent="a")
-        scene.write(1, shard="b")
-        scene.letters.settle(name("1"), 1)
-        scene.step_for(3)
+        scene.step_for(10)
+        scene.end_shard("a")
+        # Everything that DynamoDB lists is applied and quiet.
+        scene.step_for(4 * DRAINED_AFTER)
         assert scene.now().phase is Phase.DRAINING
+        assert scene.now().reason == "shard a has ended, and DynamoDB has not listed its successor"
+        scene.list_child("a", "b")
+        scene.write(1, shard="b")
+        scene.step_for(2 * DRAINED_AFTER)
+        assert scene.now().phase is Phase.DRAINING
+        assert "changes are still being applied" in scene.now().reason
+        _apply(scene, 1, 1)
+        scene.step_for(DRAINED_AFTER + 5)
+        assert scene.now().phase is Phase.READY
 
-    def test_a_shard_that_is_listed_late_takes_a_seal_back(self, ready: Scene) -> None:
-        ready.streams.shards["a"].closed = True
-        ready.step_for(3)
-        assert ready.now().phase is Phase.READY
-        ready.streams.shards["b"] = FakeShard(parent="a")
-        ready.write(1, shard="b")
-        ready.commands.seal()
-        assert ready.step() is Outcome.WAITING
+    def test_nor_is_anything_sealed_before_it_is_listed(self, ready: Scene) -> None:
+        ready.end_shard("a")
+        ready.clock.tick(1)
         ready.step()
+        ready.commands.seal()
+        ready.step_for(60)
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        assert ready.now().reason == "shard a has ended, and DynamoDB has not listed its successor"
+        ready.list_child("a", "b")
+        ready.write(1, shard="b")
+        ready.step_for(40)
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+
+    def test_the_second_child_of_a_split_is_looked_for_before_the_seal(self, ready: Scene) -> None:
+        ready.clock.tick(1)
+        ready.end_shard("a", "b")
+        ready.step_for(20)
+        assert ready.now().phase is Phase.READY
+        ready.list_child("a", "c")
+        ready.write(1, shard="c")
+        ready.commands.seal()
+        ready.step_for(3)
         assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
 
     def test_what_was_written_too_late_to_a_new_shard_is_told(self, ready: Scene) -> None:
         ready.commands.seal()
-        ready.step()
-        assert ready.step() is Outcome.WAITING
-        ready.streams.shards["b"] = FakeShard(parent="a")
-        ready.write(1, shard="b")
-        ready.settle_mapping()
-        ready.step()
         ready.clock.tick(1)
         ready.step()
+        assert ready.step() is Outcome.WAITING
+        ready.end_shard("a", "b")
+        ready.write(1, shard="b")
+        for _ in range(3):
+            ready.settle_mapping()
+            ready.step()
         assert ready.now().phase is Phase.SEALED
         assert "not copied" in ready.now().reason
 
@@ -751,9 +1042,32 @@ class TestReadyAndSealing:
     def test_a_new_change_ends_it_and_takes_a_seal_back(self, ready: Scene) -> None:
         ready.commands.seal()
         ready.write(1)
+        ready.clock.tick(1)
         ready.step()
         assert ready.now().phase is Phase.DRAINING
         assert not ready.now().seal_requested
+
+    def test_a_stop_takes_a_seal_back(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.lost = ["gone for now"]
+        ready.step()
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.STOPPED, False)
+
+    def test_a_shard_that_was_not_looked_at_puts_the_seal_off(self, ready: Scene) -> None:
+        ready.commands.seal()
+        ready.clock.tick(1)
+
+        def throttle(operation: str, request: object) -> None:
+            raise client_error("LimitExceededException")
+
+        ready.streams.on_send = throttle
+        for _ in range(3):
+            assert ready.step() is Outcome.WAITING
+            ready.clock.tick(1)
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        ready.streams.on_send = lambda operation, request: None
+        ready.step()
+        assert ready.now().phase is Phase.SEALING
 
     def test_sealing_waits_for_the_mapping_and_every_replicator(self, ready: Scene) -> None:
         ready.commands.seal()
@@ -802,46 +1116,84 @@ def test_a_lost_change_stops_the_run_for_good(scene: Scene) -> None:
 def test_the_oldest_changes_age_is_told_in_every_phase(scene: Scene) -> None:
     scene.write(1)
     for phase in sorted(set(Phase) - {Phase.PREFLIGHT, Phase.SEALED, Phase.STOPPED}):
-        scene.at(phase, scan_began=NOON - 60)
+        scene.at(phase, scan_began=NOON - 60, slice_ends=NOON + HOUR)
         scene.told_ages.clear()
         scene.clock.time += 1
-        scene.step()
+        with hold(scene, REPLICATOR):
+            scene.step()
         assert scene.told_ages[0] > 0
 
 
-def test_a_change_from_before_the_scan_is_as_old_as_the_scan(scene: Scene) -> None:
-    """A stream that was on long before the copy sets no alarm off."""
+def test_a_change_from_before_the_copy_sets_no_alarm_off(scene: Scene) -> None:
+    """The stream was on long before the copy."""
     scene.write(1, age=20 * 3600)
     scene.at(Phase.PREFLIGHT)
     scene.step()
-    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS, scan_began=NOON - 90)
     scene.step()
-    assert scene.told_ages[0] == 0
-    assert scene.told_ages[-1] == 90
+    assert scene.now().phase is Phase.SLICE
+    scene.clock.tick(1)
+    scene.step()
+    assert max(scene.told_ages) <= 31
 
 
-@pytest.mark.parametrize(
-    ("phase", "executions"),
-    [(phase, 9 if phase is Phase.SLICE else 0) for phase in sorted(set(Phase) - {Phase.PREFLIGHT})],
-)
-def test_what_all_copies_of_an_account_share_is_asked_seldom(
-    scene: Scene, phase: Phase, executions: int
-) -> None:
-    """A minute of looks in which nothing moves costs one request for the mapping and one for the shards."""
-    scene.write(1)
-    ends = NOON + SLICE_SECONDS
-    if phase in REPLICATING:
-        # Nothing is left but a change that is not applied: the run waits for it.
-        scene.finish_segments()
-    scene.at(phase, slice=1, slice_ends=ends, scan_began=NOON)
-    with hold(scene, BACKFILL if phase is Phase.RESUMING else REPLICATOR):
+class TestBudgets:
+    """All copies of an account share the rates of these calls: a copy makes a few a minute."""
+
+    def minute(self, scene: Scene, phase: Phase, **changes: Any) -> None:
+        """Take a step a second for a minute in which nothing moves."""
+        scene.write(1)
+        if phase in REPLICATING:
+            # Nothing is left but a change that is not applied: the run waits for it.
+            scene.finish_segments()
+        scene.at(phase, slice=1, slice_ends=NOON + SLICE_SECONDS, scan_began=NOON, **changes)
+        with hold(scene, BACKFILL if phase is Phase.RESUMING else REPLICATOR):
+            scene.step_for(59)
+
+    @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.PREFLIGHT}))
+    def test_nothing_moves(self, scene: Scene, phase: Phase) -> None:
+        self.minute(scene, phase)
+        assert scene.now().phase is (phase if phase is not Phase.READY else Phase.DRAINING)
+        assert scene.lambda_.gets == int(phase is not Phase.RESUMING)
+        assert scene.lambda_.updates == []
+        assert scene.states.described == (6 if phase is Phase.SLICE else 0)
+        assert len(scene.streams.described) == int(phase not in {Phase.SEALED, Phase.STOPPED})
+        assert scene.streams.reads <= 60
+
+    @pytest.mark.parametrize("phase", [Phase.PAUSING, Phase.DRAINING, Phase.SEALING])
+    def test_the_mapping_does_not_move(self, scene: Scene, phase: Phase) -> None:
+        if phase is Phase.DRAINING:
+            scene.finish_segments()
+        scene.at(phase)
+        scene.lambda_.mapping["State"] = "Enabled" if phase is not Phase.DRAINING else "Disabled"
         scene.step_for(59)
-    assert scene.now().phase is (phase if phase is not Phase.READY else Phase.DRAINING)
-    looks = int(phase not in {Phase.SEALED, Phase.STOPPED})
-    assert scene.lambda_.gets == int(phase is not Phase.RESUMING)
-    assert scene.lambda_.updates == []
-    assert len(scene.streams.described) == looks
-    assert scene.states.described == executions
+        assert scene.lambda_.gets + len(scene.lambda_.updates) <= 10
+        assert scene.now().phase is phase
+
+    def test_a_whole_copy_with_slices_of_a_minute(self, scene: Scene) -> None:
+        """The mapping takes half a minute to switch. Each invocation goes on where the one before ended."""
+        scene.segments.save(Segment(0, done=True))
+        scene.commands.start()
+        mapping, states, calls = [], [], []
+        switched = 0.0
+        for second in range(900):
+            before = scene.lambda_.gets + len(scene.lambda_.updates), scene.states.described
+            if second % 60 < 50:
+                scene.step()
+            mapping += [second] * (scene.lambda_.gets + len(scene.lambda_.updates) - before[0])
+            states += [second] * (scene.states.described - before[1])
+            run = scene.now()
+            if run.phase is Phase.SLICE and scene.clock.time - run.phase_since > 60:
+                scene.segments.save(Segment(1, items=second))
+                scene.states.end()
+            if not scene.lambda_.mapping["State"].endswith("ing"):
+                switched = scene.clock.time
+            elif scene.clock.time - switched > 30:
+                scene.finish_switching()
+            scene.clock.tick(1)
+            calls.append(run.phase)
+        assert scene.now().slice >= 3
+        for counted, most in ((mapping, 10), (states, 6)):
+            assert max(sum(start <= at < start + 60 for at in counted) for start in range(900)) <= most
 
 
 def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:

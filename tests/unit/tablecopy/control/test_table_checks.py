@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tablecopy.control.tables import StopReason, TableChecks
+from tablecopy.control.tables import NotProved, StopReason, TableChecks
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import Phase, Run
-from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
+from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error, no_answer
 
 RUN = Run("run", "arn", 4, NOON, Phase.SLICE, NOON, destination_id="id")
 
@@ -50,4 +50,17 @@ def test_a_check_without_an_answer_finds_nothing(
         raise client_error("AccessDeniedException", operation="DescribeTable")
 
     assert watch(clock, denied, lambda run: ["two"]).check(RUN) == StopReason("two", resumable=False)
-    assert '"operation": "DescribeTable", "code": "AccessDeniedException"' in capsys.readouterr().out
+    assert "AccessDeniedException" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [client_error("AccessDeniedException"), no_answer()])
+def test_where_an_answer_is_needed_none_is_not_enough(clock: FakeClock, error: Exception) -> None:
+    def fail(run: Run) -> list[str]:
+        raise error
+
+    checks = watch(clock, fail, lambda run: [])
+    assert checks.check(RUN) is None
+    with pytest.raises(NotProved, match="the tables cannot be checked"):
+        checks.check_now(RUN)
+    # What another check has found counts all the same.
+    assert watch(clock, fail, lambda run: ["two"]).check_now(RUN) == StopReason("two", resumable=False)

@@ -10,11 +10,21 @@ from botocore.exceptions import ReadTimeoutError
 
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.journal.codec import number
-from tablecopy.journal.shards import Shard, Shards, Totals
+from tablecopy.journal.shards import Shard, Shards, StreamSummary, Totals
 from tablecopy.journal.store import Store
 from tests.unit.tablecopy.fakes import NOON, moto_client, no_answer
 
-SHARD = Shard("shardId-1", "1" * 25, NOON, NOON + 0.5, finished=True, records=3, puts=2, deletes=1)
+SHARD = Shard(
+    "shardId-1",
+    parent="shardId-0",
+    position="1" * 25,
+    applied_to=NOON,
+    empty_since=NOON + 0.5,
+    finished=True,
+    records=3,
+    puts=2,
+    deletes=1,
+)
 
 
 @pytest.fixture
@@ -50,6 +60,15 @@ def test_of_two_that_find_a_new_shard_one_notes_it(shards: Shards) -> None:
     first = shards.save(replace(SHARD, records=1))
     assert shards.save(replace(SHARD, records=2)) is None
     assert shards.read_all() == {"shardId-1": first}
+
+
+@pytest.mark.parametrize("empty_since", [None, NOON])
+def test_the_summary_is_replaced(shards: Shards, empty_since: float | None) -> None:
+    assert shards.summary() == StreamSummary()
+    for records in (1, 2):
+        summary = StreamSummary(NOON, 5, records, 1, 1, NOON - 3, empty_since)
+        shards.save_summary(summary)
+        assert shards.summary() == summary
 
 
 class TestRetiring:

@@ -1,0 +1,211 @@
+"""Which shards the stream has: the whole list now and then, and the children of shards that have ended.
+
+A shard arises only as the child of a shard that has ended, so the known shards lead to all others. DynamoDB
+may list a child later than its parent's end, and the second child of a split later than the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tablecopy.clock import Clock
+from tablecopy.dynamodb.streams import ListedShard, StreamClient, StreamNotFound
+
+# All copies of an account share ten DescribeStream calls a second (API reference, DescribeStream).
+_BETWEEN_CALLS_SECONDS = 1.0
+
+# The whole list has 100 shards a call, most of them ended hours ago.
+_LIST_EVERY_SECONDS = 600.0
+
+# A child is asked for until it is listed, at growing intervals up to this one.
+_LONGEST_INTERVAL_SECONDS = 30.0
+
+# Later than this after a shard's end, DynamoDB lists no further child of it. Other consumers of streams wait
+# a minute for the first one.
+FINAL_SECONDS = 120.0
+
+
+class StreamGone(Exception):
+    """The stream no longer exists."""
+
+
+@dataclass
+class _Parent:
+    """A shard that has ended: when, how often its children were requested, and when they are due again."""
+
+    ended_at: float
+    due: float
+    asked: int = 0
+    asked_at: float = 0.0
+
+
+class Listing:
+    """The list of shards. One call to DynamoDB is made at a time, and at most one a second.
+
+    Attributes
+    ----------
+    shards
+        Every shard that was listed, by ID, in the order of the stream.
+    listed_at
+        When the latest whole list was requested, in seconds since the epoch; ``None`` before the first one.
+    enabled
+        Whether the stream was on at the latest call.
+    """
+
+    def __init__(self, client: StreamClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._parents: dict[str, _Parent] = {}
+        self._parts: dict[str, ListedShard] = {}
+        self._began = 0.0
+        self._after = ""
+        self._children: dict[str, set[str]] = {}
+        self._whole_due = clock.now()
+        self._next_call = clock.now()
+        self.shards: dict[str, ListedShard] = {}
+        self.listed_at: float | None = None
+        self.enabled = True
+
+    def is_due(self) -> bool:
+        """Return whether to call ``step`` now."""
+        now = self._clock.now()
+        return now >= self._next_call and (
+            now >= self._whole_due or any(now >= parent.due for parent in self._parents.values())
+        )
+
+    def step(self) -> None:
+        """Make one call to DynamoDB.
+
+        Raises
+        ------
+        StreamGone
+            The stream does not exist.
+        tablecopy.dynamodb.streams.Unavailable, botocore.exceptions.ClientError
+            As of `StreamClient.describe`. The call is due again after a second.
+        """
+        now = self._clock.now()
+        self._next_call = now + _BETWEEN_CALLS_SECONDS
+        due = [(parent.due, shard_id) for shard_id, parent in self._parents.items() if now >= parent.due]
+        # A child may hold changes that nobody has seen. The rest of a long list can wait.
+        if due and (self._after or now < self._whole_due or self.listed_at is not None):
+            self._list_children(min(due)[1])
+        else:
+            self._list_page()
+
+    def list_again(self) -> None:
+        """Request the whole list as soon as possible."""
+        self._whole_due = self._clock.now()
+
+    def children(self, shard_id: str) -> Collection[str]:
+        """Return the children of a shard that were listed."""
+        return self._children.get(shard_id, ())
+
+    def follow(self, shard_id: str, ended_at: float) -> None:
+        """Ask for the children of a shard that has ended, until no further one can be listed."""
+        if shard_id not in self._parents:
+            self._parents[shard_id] = _Parent(ended_at, due=self._clock.now())
+
+    def forget(self, shard_id: str) -> None:
+        """Ask no more for the children of a shard."""
+        self._parents.pop(shard_id, None)
+
+    def is_final(self, shard_id: str) -> bool:
+        """Return whether no further child of a shard that has ended can be listed."""
+        parent = self._parents.get(shard_id)
+        return parent is not None and parent.asked_at >= parent.ended_at + FINAL_SECONDS
+
+    def has_left(self, shard_id: str) -> bool:
+        """Return whether a shard that has ended has left the stream. Its children are known then."""
+        parent = self._parents.get(shard_id)
+        ended_at = parent.ended_at if parent else 0.0
+        return self.listed_at is not None and self.listed_at > ended_at and shard_id not in self.shards
+
+    def is_fresh(self, since: float) -> bool:
+        """Return whether the children of all shards were requested after ``since``, and request the others.
+
+        Shards whose list of children is final do not count.
+        """
+        stale = [
+            parent
+            for shard_id, parent in self._parents.items()
+            if parent.asked_at < since and not self.is_final(shard_id)
+        ]
+        for parent in stale:
+            parent.due = min(parent.due, self._clock.now())
+        return not stale
+
+    def _list_children(self, shard_id: str) -> None:
+        parent = self._parents[shard_id]
+        now = self._clock.now()
+        try:
+            page = self._client.describe(children_of=shard_id)
+        except StreamNotFound:
+            # The same error is for a parent that has left the stream. Then the whole list has its children.
+            self.list_again()
+            page = None
+        parent.asked += 1
+        parent.asked_at = now
+        if page is not None:
+            self.enabled = page.enabled
+            for shard in page.shards:
+                self._add(shard)
+        if self.children(shard_id):
+            final = parent.ended_at + FINAL_SECONDS
+            parent.due = final if now < final else float("inf")
+        else:
+            parent.due = now + min(_LONGEST_INTERVAL_SECONDS, 2.0 ** (parent.asked - 1))
+
+    def _list_page(self) -> None:
+        now = self._clock.now()
+        if not self._after:
+            self._parts, self._began = {}, now
+        try:
+            page = self._client.describe(after=self._after)
+        except StreamNotFound as gone:
+            if self._after:
+                # The shard after which the page begins has left the stream meanwhile.
+                self._after = ""
+                return
+            raise StreamGone(f"stream {self._client.stream_arn} no longer exists. Start a new copy") from gone
+        self.enabled = page.enabled
+        for shard in page.shards:
+            self._add(shard)
+        self._after = page.last
+        if not page.last:
+            self.listed_at = self._began
+            self._whole_due = now + _LIST_EVERY_SECONDS
+            self._replace()
+
+    def _replace(self) -> None:
+        """Forget the shards that the whole list no longer has."""
+        for shard_id in [id_ for id_ in self.shards if id_ not in self._parts]:
+            shard = self.shards.pop(shard_id)
+            self._children.get(shard.parent, set()).discard(shard_id)
+        self._parts = {}
+
+    def _add(self, shard: ListedShard) -> None:
+        self.shards[shard.shard_id] = self._parts[shard.shard_id] = shard
+        if shard.parent:
+            self._children.setdefault(shard.parent, set()).add(shard.shard_id)
+
+
+def leaves(listed: Mapping[str, ListedShard]) -> list[ListedShard]:
+    """Return the shards of a whole list that have no listed child."""
+    parents = {shard.parent for shard in listed.values()}
+    return [shard for shard_id, shard in listed.items() if shard_id not in parents]
+
+
+def unknown(listed: Mapping[str, ListedShard], known: Collection[str]) -> list[ListedShard]:
+    """Return the shards of a whole list that must be followed and are not ``known``.
+
+    A shard is known if one of its descendants is: it ended before the copy, or it was followed to its end,
+    and so were its other descendants.
+    """
+    covered: set[str] = set()
+    for shard_id in known:
+        shard = listed.get(shard_id)
+        while shard is not None and shard.parent and shard.parent not in covered:
+            covered.add(shard.parent)
+            shard = listed.get(shard.parent)
+    return [shard for id_, shard in listed.items() if id_ not in known and id_ not in covered]

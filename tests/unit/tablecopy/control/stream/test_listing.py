@@ -1,0 +1,355 @@
+"""Which shards there are: listed slowly, known by their parents, complete when no child can follow."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tablecopy.control.stream.listing import leaves, unknown
+from tablecopy.dynamodb.streams import ListedShard
+from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, HOUR, Scene
+from tests.unit.tablecopy.fakes import FakeShard, client_error
+
+
+def lists(scene: Scene) -> list[str]:
+    """What was asked for: the parent of the children, or an empty text for a page of the whole list."""
+    return [request.get("ShardFilter", {}).get("ShardId", "") for request in scene.streams.described]
+
+
+class TestCalls:
+    """An account may call DescribeStream ten times a second, for all its copies."""
+
+    def test_the_shards_are_listed_every_ten_minutes(self, scene: Scene) -> None:
+        scene.add("a")
+        for _ in range(20):
+            scene.clock.tick(60)
+            scene.look()
+        assert lists(scene) == [""] * 2
+
+    def test_a_long_list_takes_a_call_a_second(self, scene: Scene) -> None:
+        scene.streams.list_size = 1
+        for index in range(9):
+            scene.add(f"{index}")
+        moments = []
+        scene.streams.on_send = lambda operation, _: moments.append((operation, scene.clock.time))
+        for _ in range(40):
+            scene.clock.tick(0.25)
+            scene.look()
+        asked = [moment for operation, moment in moments if operation == "DescribeStream"]
+        assert len(asked) == 9
+        assert all(later - earlier >= 1 for earlier, later in pairwise(asked))
+        assert len(scene.stream._rows.current) == 9
+
+    def test_the_children_of_shards_that_end_are_asked_for_one_a_second(self, scene: Scene) -> None:
+        for index in range(3):
+            scene.add(f"{index}")
+        scene.look_for(10)
+        listed = len(lists(scene))
+        for index in range(3):
+            scene.streams.shards[f"{index}"].closed = True
+            scene.add(f"{index + 3}", 9 - index, parent=f"{index}")
+        for seconds in range(1, 4):
+            scene.again()
+            assert len(lists(scene)[listed:]) <= seconds
+        assert lists(scene)[listed:] == ["0", "1", "2"]
+        assert scene.again().waiting == 3
+
+    def test_a_throttled_call_is_made_again_a_second_later(self, scene: Scene) -> None:
+        asked = []
+
+        def throttle(operation: str, request: object) -> None:
+            if operation == "DescribeStream":
+                asked.append(scene.clock.time)
+                if len(asked) < 3:
+                    raise client_error("LimitExceededException")
+
+        scene.streams.on_send = throttle
+        scene.add("a", 1)
+        assert scene.look().error
+        assert scene.again().error
+        assert scene.again().waiting == 1
+        assert [later - earlier for earlier, later in pairwise(asked)] == [1, 1]
+
+    def test_a_page_whose_first_shard_has_left_begins_the_list_again(self, scene: Scene) -> None:
+        scene.streams.list_size = 2
+        for index in range(5):
+            scene.add(f"{index}")
+        scene.look()
+        del scene.streams.shards["1"]
+
+        def gone(operation: str, request: dict[str, str]) -> None:
+            if request.get("ExclusiveStartShardId") == "1":
+                raise client_error("ResourceNotFoundException")
+
+        scene.streams.on_send = gone
+        for _ in range(4):
+            scene.again()
+        assert list(scene.stream._rows.current) == ["0", "2", "3", "4"]
+
+
+class TestTree:
+    """A shard arises only as the child of one that has ended."""
+
+    def test_a_shard_that_ended_without_a_child_is_not_finished_however_long(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        for _ in range(100):
+            scene.clock.tick(30)
+            backlog = scene.look()
+            assert not backlog.drained
+        assert backlog.waits_for == "shard a has ended, and DynamoDB has not listed its successor"
+
+    def test_it_is_once_the_child_is_listed_and_quiet(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        assert not scene.look_for(90).drained
+        scene.add("b", parent="a")
+        backlog = scene.look_for(40)
+        assert (backlog.drained, backlog.waits_for) == (True, "")
+
+    def test_a_change_in_a_child_that_is_listed_late_is_found(self, scene: Scene) -> None:
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        assert not scene.look_for(DRAINED_AFTER).drained
+        scene.add("b", 2, parent="a")
+        assert not scene.look_for(3 * DRAINED_AFTER).drained
+        assert scene.look().unapplied
+
+    def test_the_child_is_asked_for_ever_more_seldom(self, scene: Scene) -> None:
+        scene.add("a", closed=True)
+        scene.look()
+        seconds = []
+        for second in range(1, 120):
+            before = len(lists(scene))
+            scene.again()
+            if len(lists(scene)) > before:
+                seconds.append(second)
+        assert seconds == [1, 2, 4, 8, 16, 32, 62, 92]
+
+    def test_no_child_is_missed_where_a_stream_was_turned_off(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        scene.streams.enabled = False
+        assert scene.look_for(3).drained
+
+    def test_the_second_child_of_a_split_may_be_listed_later(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.follow_up("a", "b")
+        scene.look_for(10)
+        now = scene.clock.time
+        # Asked for again, DynamoDB knows of it.
+        scene.add("c", 1, parent="a")
+        assert scene.look().drained
+        assert not scene.stream.is_complete(now)
+        assert not scene.again().drained
+        assert scene.stream.is_complete(now)
+
+    def test_without_a_recent_end_nothing_is_asked(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        scene.follow_up("a", "b")
+        scene.look_for(130)
+        asked = len(lists(scene))
+        assert scene.stream.is_complete(scene.clock.time)
+        scene.again()
+        assert len(lists(scene)) == asked
+        assert "c" not in scene.stream._rows.current
+        # Once when it was found, and once when no further child can be listed.
+        assert lists(scene).count("a") == 2
+
+    def test_a_child_that_the_last_call_finds_is_followed(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        scene.follow_up("a", "b")
+        scene.look_for(100)
+        scene.add("c", 1, parent="a")
+        scene.look_for(30)
+        assert scene.look().waiting == 1
+
+    def test_a_parent_that_has_left_the_stream_is_not_the_streams_end(self, scene: Scene) -> None:
+        for shard_id in ("a", "b"):
+            scene.add(shard_id)
+        scene.look()
+        scene.streams.shards["a"].closed = True
+        scene.add("c", 1, parent="a")
+        scene.again()
+        del scene.streams.shards["a"]
+        scene.look_for(3)
+        backlog = scene.look()
+        assert (backlog.waiting, backlog.waits_for) == (1, "")
+
+    def test_one_that_has_left_without_a_child_has_none(self, scene: Scene) -> None:
+        scene.add("a", closed=True)
+        scene.add("b")
+        scene.look()
+        del scene.streams.shards["a"]
+        assert scene.look_for(DRAINED_AFTER + 5).drained
+
+    def test_a_stream_that_a_new_environment_has_not_listed_is_known_by_its_rows(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        stream = scene.environment()
+        scene.streams.on_send = lambda operation, _: (
+            (_ for _ in ()).throw(client_error("LimitExceededException"))
+            if operation == "DescribeStream"
+            else None
+        )
+        assert scene.again(stream).drained
+
+
+def followed(scene: Scene) -> set[str]:
+    """The shards of the journal that are not retired."""
+    return {shard_id for shard_id, row in scene.shards.read_all().items() if not row.retired}
+
+
+class TestRetired:
+    """Six times as many shards end in a day as there are: their rows do not stay."""
+
+    def retire(self, scene: Scene) -> None:
+        scene.add("a", 1, 2)
+        scene.apply(2, records=2, puts=2)
+        scene.look()
+        scene.follow_up("a", "b", "c")
+        scene.look_for(125)
+
+    def test_a_row_goes_when_all_children_have_one_and_no_other_can_come(self, scene: Scene) -> None:
+        self.retire(scene)
+        assert followed(scene) == {"b", "c"}
+        assert (scene.shards.totals().records, scene.shards.totals().puts) == (2, 2)
+        assert scene.look().records == 2
+
+    def test_it_stays_while_no_child_is_listed(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        scene.streams.shards["a"].closed = True
+        scene.look_for(300)
+        assert followed(scene) == {"a"}
+
+    def test_it_does_not_come_back(self, scene: Scene) -> None:
+        self.retire(scene)
+        for _ in range(3):
+            scene.clock.tick(HOUR)
+            scene.look_for(3)
+        scene.stream = scene.environment()
+        assert scene.look_for(3).records == 2
+        assert followed(scene) == {"b", "c"}
+
+    def test_nor_when_another_environment_removes_it(self, scene: Scene) -> None:
+        other = scene.environment()
+        scene.add("a", 1, 2)
+        scene.apply(2, records=2, puts=2)
+        scene.look()
+        scene.follow_up("a", "b")
+        scene.again()
+        scene.look(other)
+        scene.look_for(130)
+        assert followed(scene) == {"b"}
+        other.begin()
+        assert scene.again(other).records == 2
+        assert followed(scene) == {"b"}
+
+    def test_of_two_that_remove_it_one_counts(self, scene: Scene) -> None:
+        other = scene.environment()
+        scene.add("a", 1, 2)
+        scene.apply(2, records=2, puts=2)
+        scene.look()
+        scene.follow_up("a", "b")
+        for _ in range(140):
+            scene.again()
+            scene.look(other)
+        assert scene.shards.totals().records == 2
+        assert (scene.again().records, scene.look(other).records) == (2, 2)
+
+    def test_one_that_is_listed_for_longer_than_those_that_follow_does_not_come_back(
+        self, scene: Scene
+    ) -> None:
+        self.retire(scene)
+        for shard_id in ("b", "c"):
+            scene.follow_up(shard_id, f"{shard_id}{shard_id}")
+        scene.look_for(130)
+        for shard_id in ("b", "c"):
+            del scene.streams.shards[shard_id]
+        scene.stream = scene.environment()
+        backlog = scene.look_for(DRAINED_AFTER + 10)
+        assert followed(scene) == {"bb", "cc"}
+        assert (backlog.drained, backlog.waits_for) == (True, "")
+
+    def test_one_from_before_the_copy_holds_nothing_up(self, scene: Scene) -> None:
+        """It was never followed, and those that lead from it to a followed one have left the list."""
+        scene.add("b", parent="a")
+        scene.look()
+        scene.streams.shards["old"] = FakeShard(closed=True)
+        scene.clock.tick(600)
+        assert not scene.look_for(DRAINED_AFTER + 3).drained
+        # Two minutes later it has no children that could still be listed.
+        assert scene.look_for(90).drained
+
+    def test_one_that_holds_changes_is_followed_wherever_it_was_found(self, scene: Scene) -> None:
+        scene.add("b", parent="a")
+        scene.look()
+        scene.add("new", 1, closed=True)
+        scene.clock.tick(600)
+        scene.apply(1)
+        backlog = scene.look_for(DRAINED_AFTER + 3)
+        assert (backlog.records, backlog.drained) == (1, False)
+        assert "shard new has ended" in backlog.waits_for
+
+    def test_generations_leave_only_their_last(self, scene: Scene) -> None:
+        scene.add("0", 0)
+        scene.apply(0)
+        for index in range(1, 6):
+            scene.look_for(60)
+            scene.follow_up(f"{index - 1}", f"{index}")
+            scene.add(f"{index}", index)
+            scene.apply(index)
+        backlog = scene.look_for(200)
+        assert followed(scene) == {"5"}
+        assert (backlog.records, backlog.drained) == (6, True)
+
+
+def listed(*lines: str) -> dict[str, ListedShard]:
+    """Shards as ``id<parent`` with a ``.`` where the shard has ended."""
+    found = {}
+    for line in lines:
+        shard_id, _, parent = line.rstrip(".").partition("<")
+        found[shard_id] = ListedShard(shard_id, parent, closed=line.endswith("."))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shards", "found"),
+    [
+        (["a"], ["a"]),
+        (["a.", "b<a"], ["b"]),
+        (["a.", "b<a.", "c<b."], ["c"]),
+        (["a.", "b<a", "c<a."], ["b", "c"]),
+        (["b<a", "c<a"], ["b", "c"]),
+    ],
+)
+def test_the_leaves_of_a_list(shards: list[str], found: list[str]) -> None:
+    assert [shard.shard_id for shard in leaves(listed(*shards))] == found
+
+
+@pytest.mark.parametrize(
+    ("shards", "known", "found"),
+    [
+        (["a."], [], ["a"]),
+        (["a.", "b<a"], ["b"], []),
+        (["a.", "b<a.", "c<b"], ["c"], []),
+        # The second child of a split, and its own child.
+        (["a.", "b<a", "c<a.", "d<c"], ["b"], ["c", "d"]),
+        (["a.", "b<a"], ["a"], ["b"]),
+        (["a.", "b<a.", "c<b", "d"], ["c"], ["d"]),
+    ],
+)
+def test_the_shards_of_a_list_that_are_not_known(
+    shards: list[str], known: list[str], found: list[str]
+) -> None:
+    assert [shard.shard_id for shard in unknown(listed(*shards), known)] == found
