@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tablecopy.journal.run import Phase
-from tools.simulation.behavior import StreamBehavior, TableBehavior
+from tools.simulation.behavior import CapacityBehavior, StreamBehavior, TableBehavior
 from tools.simulation.capacity import Capacity
 from tools.simulation.deployment import Faults, Settings
 from tools.simulation.functions import LambdaFaults
@@ -115,6 +115,8 @@ class Scenario:
     disaster
         What happens to the copy at a moment of the busy time (see `disasters`), so that it must stop; empty
         for nothing.
+    blackouts
+        How often most calls get no answer for a while.
     is_hindered
         Whether anything may make the run stop.
     """
@@ -132,6 +134,7 @@ class Scenario:
     capacity: Capacity = field(default_factory=Capacity)
     outage: Outage | None = None
     disaster: str = ""
+    blackouts: int = 0
     busy_seconds: float = 60.0
     bound_seconds: float = 600.0
     is_hindered: bool = False
@@ -149,8 +152,8 @@ def _faults(draw: random.Random, plan: Scenario) -> Scenario:
     """Everything may go wrong, in each run with other probabilities."""
 
     def some(most: float) -> float:
-        """Return a probability up to ``most``; often none, and more often a small one."""
-        return most * draw.random() ** 3 if draw.random() < 0.6 else 0.0
+        """Return a probability up to ``most``; none in every second run, and rather a small one."""
+        return most * draw.random() ** 2 if draw.random() < 0.5 else 0.0
 
     def table() -> TableBehavior:
         return TableBehavior(
@@ -177,7 +180,7 @@ def _faults(draw: random.Random, plan: Scenario) -> Scenario:
         longest_stall=draw.choice([20.0, 60.0]),
     )
     mapping = MappingFaults(
-        duplicated=some(0.2), gives_up=some(0.3), falls_back=some(0.2), recut=some(0.5), late=some(1.0)
+        duplicated=some(0.3), gives_up=some(0.4), falls_back=some(0.4), recut=some(1.0), late=some(1.0)
     )
     schedule = ScheduleFaults(late=some(0.3), duplicated=some(0.3), missed=some(0.3))
     return replace(
@@ -195,6 +198,7 @@ def _faults(draw: random.Random, plan: Scenario) -> Scenario:
         destination=table(),
         journal=replace(table(), short_page=0.0),
         stream=_lively(draw, plan.stream),
+        blackouts=draw.choice([0, 0, 1, 2]),
         is_hindered=True,
     )
 
@@ -211,6 +215,63 @@ def _restarts(draw: random.Random, plan: Scenario) -> Scenario:
     plan = _faults(draw, plan)
     functions = replace(plan.faults.lambda_, killed=0.2, stalled=0.2, abandoned=0.1)
     return replace(plan, faults=replace(plan.faults, lambda_=functions))
+
+
+def _slices(draw: random.Random, plan: Scenario) -> Scenario:
+    """Many short slices, and invocations that write long after they should."""
+    items = draw.choice([60, 120])
+    functions = LambdaFaults(
+        killed=draw.choice([0.0, 0.1]),
+        abandoned=draw.choice([0.0, 0.3]),
+        stalled=draw.choice([0.3, 0.8]),
+        longest_stall=draw.choice([20.0, 60.0]),
+    )
+    mapping = MappingFaults(
+        gives_up=draw.choice([0.0, 0.3]), late=draw.choice([0.5, 1.0]), latest=30.0, switch=(1.0, 5.0)
+    )
+    network = NetworkFaults(
+        lost_answer=draw.choice([0.0, 0.02]),
+        late_request=draw.choice([0.0, 0.05]),
+        slow=draw.choice([0.0, 0.1]),
+    )
+    return replace(
+        plan,
+        traffic=replace(plan.traffic, items=items, keys=items + 20, changes=200, hot=draw.choice([0.1, 0.5])),
+        settings=replace(
+            plan.settings,
+            slice_seconds=draw.choice([4, 8, 45]),
+            environ={"write_capacity": draw.choice([5, 10])},
+        ),
+        faults=Faults(functions, network, mapping),
+        busy_seconds=120.0,
+        is_hindered=True,
+    )
+
+
+def _redelivery(draw: random.Random, plan: Scenario) -> Scenario:
+    """Lambda delivers batches again and again, and cuts them in other ways."""
+    mapping = MappingFaults(
+        duplicated=draw.choice([0.0, 0.3]),
+        gives_up=draw.choice([0.0, 0.5]),
+        falls_back=draw.choice([0.1, 0.5]),
+        recut=draw.choice([0.0, 1.0]),
+        late=0.5,
+    )
+    functions = LambdaFaults(
+        killed=draw.choice([0.0, 0.2]), abandoned=draw.choice([0.0, 0.3]), stalled=draw.choice([0.0, 0.5])
+    )
+    network = NetworkFaults(lost_answer=draw.choice([0.0, 0.05]), late_request=draw.choice([0.0, 0.05]))
+    return replace(
+        plan,
+        traffic=replace(plan.traffic, changes=200, hot=0.3, bursts=draw.choice([0.3, 0.9])),
+        stream=replace(plan.stream, shards=draw.choice([1, 2, 4])),
+        settings=replace(plan.settings, batch_size=draw.choice([5, 20])),
+        destination=TableBehavior(unprocessed=draw.choice([0.0, 0.3]), throttled=draw.choice([0.0, 0.3])),
+        journal=TableBehavior(throttled=draw.choice([0.0, 0.1]), ttl_delay=(1.0, 60.0), ttl_grace=0.0),
+        faults=Faults(functions, network, mapping),
+        blackouts=draw.choice([0, 2, 4]),
+        is_hindered=True,
+    )
 
 
 def _operators(draw: random.Random, plan: Scenario) -> Scenario:
@@ -270,6 +331,8 @@ def _outage(draw: random.Random, plan: Scenario) -> Scenario:
     return replace(
         plan,
         outage=Outage(phase=phase, hours=hours, changes=draw.choice([0, 5, 30])),
+        faults=replace(plan.faults, mapping=MappingFaults(falls_back=draw.choice([0.0, 0.3]), recut=0.5)),
+        journal=TableBehavior(ttl_delay=(60.0, 600.0)),
         is_hindered=True,
     )
 
@@ -287,7 +350,9 @@ def _slow(draw: random.Random, plan: Scenario) -> Scenario:
     units = draw.choice([5.0, 20.0, 60.0, 200.0])
     return replace(
         plan,
-        capacity=Capacity(write=units, read=1_000.0),
+        capacity=Capacity(
+            write=units, read=1_000.0, behavior=CapacityBehavior(burst_seconds=5.0, saved_seconds=0.0)
+        ),
         traffic=replace(plan.traffic, large=0.3, large_bytes=draw.choice([3_000, 30_000])),
         bound_seconds=3_600.0,
     )
@@ -307,6 +372,8 @@ SCENARIOS: dict[str, Change] = {
     "calm": _calm,
     "faults": _faults,
     "restarts": _restarts,
+    "slices": _slices,
+    "redelivery": _redelivery,
     "operators": _operators,
     "letters": _letters,
     "clocks": _clocks,
@@ -320,15 +387,17 @@ SCENARIOS: dict[str, Change] = {
 
 MIX = {
     "calm": 4,
-    "faults": 32,
-    "restarts": 12,
-    "operators": 14,
-    "letters": 12,
-    "clocks": 6,
-    "history": 8,
+    "faults": 20,
+    "restarts": 8,
+    "slices": 14,
+    "redelivery": 12,
+    "operators": 12,
+    "letters": 10,
+    "clocks": 4,
+    "history": 6,
     "outage": 4,
     "disasters": 4,
-    "slow": 4,
+    "slow": 2,
 }
 """How often each scenario is drawn where none is named. The scenario of size takes too long for that."""
 
@@ -382,6 +451,7 @@ def _plain(draw: random.Random, name: str, seed: int) -> Scenario:
             segments=draw.choice([1, 2, 4]),
             concurrency=draw.choice([1, 2, 4]),
             slice_seconds=draw.choice([8, 20, 600]),
+            environ=draw.choice([{}, {}, {"write_capacity": 10}]),
             drained_after_seconds=draw.choice([5, 10]),
             batch_size=draw.choice([5, 20, 100]),
             batching_window_seconds=draw.choice([0, 1]),

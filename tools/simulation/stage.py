@@ -14,6 +14,7 @@ from tools.simulation.commands import Operator
 from tools.simulation.deployment import DESTINATION, JOURNAL, SOURCE, Deployment, Faults
 from tools.simulation.functions import LambdaFaults
 from tools.simulation.judge import Judge
+from tools.simulation.network import NetworkFaults
 from tools.simulation.report import Report
 from tools.simulation.scenario import Outage, Scenario
 from tools.simulation.scheduler import START, World
@@ -28,6 +29,9 @@ _LATE_SECONDS = 20.0
 
 # What is older than this may be trimmed before control has read it.
 _READABLE_SECONDS = 23 * 3600.0
+
+_BLACKOUT = NetworkFaults(lost_request=0.2, lost_answer=0.4, late_request=0.3)
+_BLACKOUT_SECONDS = 40.0
 
 # The outage is left out if the run has not come to its phase within this time after the writes.
 _OUTAGE_SECONDS = 200.0
@@ -136,6 +140,8 @@ class Stage:
         self.operator.busy(plan.busy_seconds)
         for _ in range(plan.operators.stops):
             world.call_later(world.random.uniform(0, plan.busy_seconds), self._stop_the_run)
+        for _ in range(plan.blackouts):
+            world.call_later(world.random.uniform(0, plan.busy_seconds), self._black_out)
         if plan.disaster:
             world.call_later(world.random.uniform(0, plan.busy_seconds), self._strike)
         world.run(world.now + plan.busy_seconds)
@@ -143,6 +149,15 @@ class Stage:
             # It is a part of the busy time, if the run comes to it.
             world.run(world.now + _OUTAGE_SECONDS, lambda: self._outage_ends > 0.0)
             world.run(max(world.now, self._outage_ends))
+
+    def _black_out(self) -> None:
+        """Let most calls get no answer for a while."""
+        network = self.copy.network
+        network.faults = _BLACKOUT
+        self.world.call_later(
+            self.world.random.uniform(2.0, _BLACKOUT_SECONDS),
+            lambda: setattr(network, "faults", self.copy.faults.network),
+        )
 
     def _entered(self, phase: Phase) -> None:
         """Do what is planned for the first time that the run is in a phase."""

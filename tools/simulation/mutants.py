@@ -1,0 +1,140 @@
+"""Breaks the product in many ways, one at a time, and shows which the simulation finds: ``make mutants``.
+
+The judge is judged by this: a rule that no mutant breaks, or a mutant that breaks no rule, shows what the
+simulation does not see. Each mutant is a copy of the package with one change (see `mutations`), and runs the
+seeds that ``make test`` runs until one of them breaks a rule.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+
+from tools.simulation.mutations import ANSWERED, MUTATIONS, Mutation
+from tools.simulation.seeds import SEEDS
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "lambda" / "tablecopy"
+
+
+class DoesNotApply(Exception):
+    """The text that a mutation replaces is not in the file exactly once."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant: the seed and the rule that found it after how many runs, if any did."""
+
+    name: str
+    runs: int
+    seed: int | None = None
+    rule: str = ""
+    what: str = ""
+
+    @property
+    def is_found(self) -> bool:
+        """Whether a seed broke a rule."""
+        return self.seed is not None
+
+    def line(self) -> str:
+        """Return the outcome as a line of text."""
+        if not self.is_found:
+            answer = ANSWERED.get(self.name, "")
+            return f"{self.name}: SURVIVED {self.runs} runs{f' ({answer})' if answer else ''}"
+        return f"{self.name}: {self.rule}, by seed {self.seed}, after {self.runs} runs"
+
+
+def apply(mutation: Mutation, package: Path) -> None:
+    """Change the copy of the product in ``package``. Raises DoesNotApply."""
+    path = package / mutation.file
+    text = path.read_text()
+    for old, new in mutation.changes:
+        if text.count(old) != 1:
+            raise DoesNotApply(f"{mutation.name}: {mutation.file} has {text.count(old)} times: {old!r}")
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def check(mutations: Sequence[Mutation]) -> None:
+    """Raise DoesNotApply if a mutation no longer fits the product, or ValueError if names repeat."""
+    if len({mutation.name for mutation in mutations}) != len(mutations):
+        raise ValueError("two mutations have the same name")
+    for mutation in mutations:
+        with tempfile.TemporaryDirectory() as directory:
+            package = Path(directory, "tablecopy")
+            path = package / mutation.file
+            path.parent.mkdir(parents=True)
+            shutil.copy(PACKAGE / mutation.file, path)
+            apply(mutation, package)
+            compile(path.read_text(), str(path), "exec")
+
+
+def hunt(mutation: Mutation, seeds: range) -> Outcome:
+    """Run a mutant until a seed breaks a rule."""
+    with tempfile.TemporaryDirectory() as directory:
+        package = Path(directory, "tablecopy")
+        shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        apply(mutation, package)
+        # The first tablecopy on the path is the one that is imported.
+        path = os.pathsep.join([directory, *filter(None, [os.environ.get("PYTHONPATH")])])
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "tools.simulation",
+                *("--seed", str(seeds.start), "--runs", str(len(seeds)), "--processes", "1", "--first"),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    lines = done.stdout.splitlines()
+    found = [json.loads(line) for line in lines[-1:] if line.startswith("{")]
+    if not found:
+        raise RuntimeError(
+            f"{mutation.name}: the simulation failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        )
+    [summary] = found
+    if not summary["violations"]:
+        return Outcome(mutation.name, summary["runs"])
+    first = next(line for line in lines if line.startswith("VIOLATION "))
+    rule, _, what = first.removeprefix("VIOLATION ").partition(": ")
+    return Outcome(mutation.name, summary["runs"], seeds.start + summary["runs"] - 1, rule, what)
+
+
+@click.command()
+@click.option("--only", default="", help="Only the mutants whose names contain this.")
+@click.option("--processes", type=int, help="Mutants at the same time. The default is the number of cores.")
+@click.option("--runs", default=len(SEEDS), show_default=True, help="Most runs for each mutant.")
+def main(only: str, processes: int | None, runs: int) -> None:
+    """Break the product in many ways, and show which of them the simulation finds."""
+    chosen = [mutation for mutation in MUTATIONS if only in mutation.name]
+    check(chosen)
+    survived = []
+    found = 0
+    seeds = range(SEEDS.start, SEEDS.start + runs)
+    with ThreadPoolExecutor(processes or os.cpu_count() or 1) as pool:
+        for outcome in pool.map(partial(hunt, seeds=seeds), chosen):
+            click.echo(outcome.line())
+            found += outcome.is_found
+            if not outcome.is_found:
+                survived.append(outcome.name)
+    click.echo(json.dumps({"name": "mutants", "mutants": len(chosen), "found": found, "survived": survived}))
+    sys.exit(1 if set(survived) - set(ANSWERED) else 0)
+
+
+if __name__ == "__main__":
+    main()

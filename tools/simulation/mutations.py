@@ -1,0 +1,364 @@
+"""The ways in which `mutants` breaks the product: exact texts, and what each is replaced by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change of one file of the package.
+
+    Attributes
+    ----------
+    file
+        Path within the package.
+    changes
+        Texts, each of which the file has once, and what replaces them.
+    """
+
+    name: str
+    file: str
+    changes: tuple[tuple[str, str], ...]
+
+
+def one(name: str, file: str, old: str, new: str) -> Mutation:
+    """Return a mutation that replaces one text."""
+    return Mutation(name, file, ((old, new),))
+
+
+_LEASES = "journal/leases.py"
+_BATCHES = "journal/applied_batches.py"
+_LETTERS = "journal/dead_letters.py"
+_RUN = "journal/run.py"
+_STORE = "journal/store.py"
+_REPLICATOR = "data/replicator.py"
+_WRITER = "data/writer.py"
+_BACKFILL = "data/backfill.py"
+_SLICES = "data/slices.py"
+_REDRIVE = "data/dead_letters.py"
+
+JOURNAL = (
+    one(
+        "no lease is ever alive",
+        _LEASES,
+        "return [name for page in pages for name in page]",
+        "return []",
+    ),
+    one(
+        "a lease ends with its deadline by the holder's clock",
+        _LEASES,
+        "GRACE_SECONDS = 5.0",
+        "GRACE_SECONDS = -30.0",
+    ),
+    one(
+        "a lease is taken over while its holder may write",
+        _LEASES,
+        'condition="attribute_not_exists(pk) OR deadline < :ended OR lease_owner = :me",',
+        'condition="attribute_not_exists(pk) OR deadline > :ended OR lease_owner = :me",',
+    ),
+    one(
+        "a lease is released although a write may still land",
+        _LEASES,
+        "        except UnsettledWrite:\n            raise\n",
+        "        except UnsettledWrite:\n            self._clear(kind, what, owner)\n            raise\n",
+    ),
+    one(
+        "leases are looked for in one partition of 64",
+        _LEASES,
+        "pages = map_with(pool, self._alive, _partitions(kind))",
+        "pages = map_with(pool, self._alive, _partitions(kind)[:1])",
+    ),
+    one(
+        "a batch is named by its sequence number alone",
+        _BATCHES,
+        "hashlib.sha256(event_id.encode()).digest()[:_DIGEST_BYTES]",
+        'hashlib.sha256(b"").digest()[:_DIGEST_BYTES]',
+    ),
+    one(
+        "a recorded batch gets shorter",
+        _BATCHES,
+        'condition="attribute_not_exists(pk) OR reach < :reach",',
+        'condition="attribute_not_exists(pk) OR reach <> :reach",',
+    ),
+    one(
+        "the record of a batch that had no answer counts as written",
+        _BATCHES,
+        'raise UnsettledWrite(f"the record of an applied batch may still be written: {error}") from error',
+        "return",
+    ),
+    one(
+        "the rest of a batch that is cut shorter is not recorded",
+        _BATCHES,
+        "self.put(AppliedBatch(rest[0], batch.last, records=0, puts=0, deletes=0), rest)",
+        "del rest",
+    ),
+    one(
+        "the rest of a batch is counted again",
+        _BATCHES,
+        "self.put(AppliedBatch(rest[0], batch.last, records=0, puts=0, deletes=0), rest)",
+        "self.put(AppliedBatch(rest[0], batch.last, len(rest), batch.puts, batch.deletes), rest)",
+    ),
+    one(
+        "records of batches are removed after a minute",
+        _BATCHES,
+        "KEEP_SECONDS = 2 * 86_400",
+        "KEEP_SECONDS = 0",
+    ),
+    one(
+        "a late settle removes a newer dead letter",
+        _LETTERS,
+        '                    condition="#version = :version",\n'
+        '                    names={"#version": "version"},\n'
+        '                    values={":version": number(version)},\n',
+        "",
+    ),
+    one(
+        "an older dead letter replaces a newer one",
+        _LETTERS,
+        'condition="attribute_not_exists(pk) OR #version < :version",',
+        'condition="attribute_not_exists(pk) OR #version <> :version",',
+    ),
+    one(
+        "the run does not know that there are dead letters",
+        _LETTERS,
+        "        if number != self._number:\n",
+        "        if number < 0:\n",
+    ),
+    one(
+        "dead letters are not counted",
+        _LETTERS,
+        "return self._store.count(self._PK)",
+        "return 0",
+    ),
+    one(
+        "any writer may save the run",
+        _RUN,
+        'condition="#version = :known",\n                names={"#version": "version"},\n'
+        '                values={":known": number(run.version)},',
+        'condition="attribute_exists(pk)",',
+    ),
+    one(
+        "the journal is read eventually consistently",
+        _STORE,
+        '{"TableName": self._table, "Key": {"pk": text(pk), "sk": text(sk)}, "ConsistentRead": True},',
+        '{"TableName": self._table, "Key": {"pk": text(pk), "sk": text(sk)}, "ConsistentRead": False},',
+    ),
+    one(
+        "only the first page of a query is read",
+        _STORE,
+        '            if "LastEvaluatedKey" not in page:\n                return\n',
+        "            return\n",
+    ),
+    one(
+        "unprocessed keys of the journal are dropped",
+        _STORE,
+        'left = [key for page in answer["UnprocessedKeys"].values() for key in page["Keys"]]',
+        "left = []",
+    ),
+)
+
+DATA = (
+    one(
+        "the replicator holds no lease",
+        _REPLICATOR,
+        "            with self._leases.hold(REPLICATOR, _name(records[0]), owner, deadline):\n"
+        "                return _answer(records, self._apply(records, deadline))",
+        "            return _answer(records, self._apply(records, deadline))",
+    ),
+    one(
+        "the replicator writes in every phase",
+        _REPLICATOR,
+        "if run is None or run.phase not in REPLICATING:",
+        "if run is None:",
+    ),
+    one(
+        "the replicator acknowledges what it must not apply yet",
+        _REPLICATOR,
+        "            return _answer(records, 0)\n",
+        "            return _answer(records, len(records))\n",
+    ),
+    one(
+        "the replicator acknowledges everything",
+        _REPLICATOR,
+        "    if applied == len(records):\n",
+        "    if applied >= 0:\n",
+    ),
+    one(
+        "the replicator does not look for its batch among the applied ones",
+        _REPLICATOR,
+        "        if earlier is not None:\n",
+        "        if earlier is not None and earlier.records < 0:\n",
+    ),
+    one(
+        "a batch that reaches beyond an applied one is acknowledged as a whole",
+        _REPLICATOR,
+        "return sum(int(_sequence_number(record)) <= int(batch.last) for record in records)",
+        "return len(records)",
+    ),
+    one(
+        "the first change of a key wins",
+        _REPLICATOR,
+        "        last[token] = record\n",
+        "        last.setdefault(token, record)\n",
+    ),
+    one(
+        "deletes are not applied",
+        _REPLICATOR,
+        "    return [_change(token, firsts[token], record) for token, record in last.items()]",
+        "    return [\n        _change(token, firsts[token], record)\n"
+        "        for token, record in last.items()\n"
+        '        if record["eventName"] != "REMOVE"\n    ]',
+    ),
+    one(
+        "TTL's deletes are not applied",
+        _REPLICATOR,
+        "    return [_change(token, firsts[token], record) for token, record in last.items()]",
+        "    return [\n        _change(token, firsts[token], record)\n"
+        "        for token, record in last.items()\n"
+        '        if "userIdentity" not in record\n    ]',
+    ),
+    one(
+        "an applied dead letter stays",
+        _REPLICATOR,
+        "                if change.token not in left_alone and name(change.token) in letters:\n",
+        "                if change.token in left_alone and name(change.token) in letters:\n",
+    ),
+    one(
+        "records that are about to expire are applied",
+        _REPLICATOR,
+        "        if expiring:\n",
+        "        if expiring < 0:\n",
+    ),
+    one(
+        "records from before the copy are applied",
+        _REPLICATOR,
+        "        if early:\n",
+        "        if early < 0:\n",
+    ),
+    one(
+        "unprocessed writes count as written",
+        _WRITER,
+        "        if not unprocessed:\n            return (), consumed\n",
+        "        if unprocessed is not None:\n            return (), consumed\n",
+    ),
+    one(
+        "unprocessed writes that are spelled in another way count as written",
+        _WRITER,
+        "        left = [request for request in pending if self._token(request) in tokens]\n"
+        "        if len(left) < len(unprocessed):\n            raise _Unmatched(consumed)\n",
+        "        sent = {encode(request) for request in unprocessed}\n"
+        "        left = [request for request in pending if request in sent]\n",
+    ),
+    one(
+        "a write without an answer counts as written",
+        _WRITER,
+        '            log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))\n',
+        '            log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))\n'
+        "            left = ()\n",
+    ),
+    one(
+        "no one waits for a write without an answer",
+        _WRITER,
+        "            self._open_until = max(self._open_until, self._machine.now() + SETTLE_SECONDS)\n",
+        "            self._open_until = self._machine.now()\n",
+    ),
+    one(
+        "writes are sent until the function's deadline",
+        _WRITER,
+        "WRITE_MARGIN_SECONDS = 15.0",
+        "WRITE_MARGIN_SECONDS = 0.0",
+    ),
+    one(
+        "a rejected item takes the others of its batch with it",
+        _WRITER,
+        "                as_halves = len(pending) > 1\n                if not as_halves:\n",
+        "                as_halves = False\n                if not as_halves:\n",
+    ),
+    one(
+        "a rejected item is dropped without a dead letter",
+        _WRITER,
+        "            self._on_rejected(rejected)\n",
+        "            del rejected\n",
+    ),
+    one(
+        "the checkpoint passes pages that are not written",
+        _BACKFILL,
+        "            if any(unwritten):\n                raise OutOfTime\n",
+        "",
+    ),
+    one(
+        "the checkpoint is saved when a page is read",
+        _BACKFILL,
+        "            unwritten = self.results(page.writes)\n            if any(unwritten):\n"
+        "                raise OutOfTime\n",
+        "",
+    ),
+    one(
+        "the checkpoint skips a page",
+        _BACKFILL,
+        "        start = pages.segment.checkpoint\n",
+        "        start = scan.read(pages.segment.checkpoint, pages.limit()).last_key\n",
+    ),
+    one(
+        "items of a page are counted twice",
+        _BACKFILL,
+        "                items=self.segment.items + page.items,\n",
+        "                items=self.segment.items + 2 * page.items,\n",
+    ),
+    one(
+        "a segment is scanned from its beginning in each slice",
+        _BACKFILL,
+        "        start = pages.segment.checkpoint\n",
+        "        start = None\n",
+    ),
+    one(
+        "the scan reads eventually consistently",
+        "data/scan.py",
+        '            "ConsistentRead": True,\n            "Segment": segment,\n',
+        '            "ConsistentRead": False,\n            "Segment": segment,\n',
+    ),
+    one(
+        "a worker does not look at the phase",
+        _SLICES,
+        "    return run.phase is Phase.SLICE and run.slice == slice_number\n",
+        "    return True\n",
+    ),
+    one(
+        "a worker does not look at the slice's number",
+        _SLICES,
+        "    return run.phase is Phase.SLICE and run.slice == slice_number\n",
+        "    return run.phase is Phase.SLICE\n",
+    ),
+    one(
+        "a worker holds no lease",
+        _SLICES,
+        "        with self._leases.hold(BACKFILL, task, owner, deadline):\n"
+        "            run = self._run.read()\n",
+        "        if deadline:\n            run = self._run.read()\n",
+    ),
+    one(
+        "a worker writes until its own deadline, and not the slice's",
+        _SLICES,
+        "until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)",
+        "until = deadline - WRITE_MARGIN_SECONDS",
+    ),
+    one(
+        "the redrive writes the image of the dead letter",
+        _REDRIVE,
+        '        item: Json | None = answer.get("Item")\n',
+        '        item: Json | None = json.loads(self._letters.image(letter.token) or "null")\n',
+    ),
+    one(
+        "the redrive settles a dead letter that is rejected again",
+        _REDRIVE,
+        "            self._letters.put(again)\n            return False\n",
+        "            del again\n",
+    ),
+)
+
+MUTATIONS = (*JOURNAL, *DATA)
+"""All mutations."""
+
+ANSWERED: dict[str, str] = {}
+"""Mutants that no seed finds, and why."""
