@@ -247,7 +247,7 @@ class Stream:
     def _add(
         self, shard: ListedShard, applied_to: float, *, noting: bool, closed: bool | None = None
     ) -> None:
-        """Begin to follow a shard. ``closed`` is whether it may have ended long ago; if it has, by default."""
+        """Begin to follow a shard. ``closed`` is whether it may have ended long ago."""
         rows = self._rows.current
         if self._rows.is_known(shard.shard_id) or shard.shard_id in rows:
             return

@@ -293,7 +293,7 @@ class TestStatus:
         scene.letters.put(letter("a"))
         scene.segments.save(Segment(0, None, 10, 1000, done=True))
         scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))
-        scene.shards.save_summary(StreamSummary(NOON, 2, 8, 5, 2, NOON - 30))
+        scene.shards.save_summary(StreamSummary(NOON, 2, 17, 11, 5, NOON - 30))
         status = scene.commands.status()
         expected = {
             "phase": "draining",
