@@ -21,7 +21,6 @@ from tablecopy.handlers.context import Aws
 from tablecopy.journal.store import Store
 from tablecopy.settings import DestinationSettings
 from tools.simulation import names
-from tools.simulation.boto_streams import SimStreams
 from tools.simulation.capacity import Bucket
 from tools.simulation.errors import ServiceError
 from tools.simulation.functions import Lambda
@@ -432,14 +431,8 @@ class SimAws(Aws):
         """Return SQS."""
         return SimQueues(self._machine, self._network, self._account)
 
-    def streams(self) -> Any:
+    def streams(self) -> DynamoDB:
         """Return DynamoDB Streams."""
         account = self._account
-        return SimStreams(
-            self._machine,
-            self._network,
-            account.streams,
-            self._caller,
-            attempts=6,
-            check=account.check_own_role,
-        )
+        check = account.check_own_role
+        return SimDynamoDB(self._machine, self._network, account.streams, self._caller, check=check)
