@@ -16,7 +16,8 @@ from tools.benchmarks.items import SIZES, Pages
 
 Json = dict[str, Any]
 
-_ASSIGNMENT = re.compile(r"\s*([#\w]+)\s*=\s*(:\w+)\s*")
+_CLAUSE = re.compile(r"(SET|ADD) (.*?)(?= SET | ADD |$)")
+_TERM = re.compile(r"([#\w]+)( = | )(:\w+)")
 
 
 class NotUnderstood(Exception):
@@ -40,7 +41,7 @@ class MemoryTable:
             case "DeleteItem":
                 self._items.pop(_key(request["Key"]), None)
             case "UpdateItem":
-                self._update(request)
+                return {"Attributes": self._update(request)}
             case "Query":
                 return self._query(request)
             case "BatchGetItem":
@@ -55,19 +56,27 @@ class MemoryTable:
                 raise NotUnderstood(f"the journal of the benchmark does not know {operation}")
         return {}
 
-    def _update(self, request: Json) -> None:
+    def _update(self, request: Json) -> Json:
+        """Set attributes and add to numbers; the changed attributes."""
         expression: str = request["UpdateExpression"]
         names = request.get("ExpressionAttributeNames", {})
         values = request.get("ExpressionAttributeValues", {})
-        assignments = [_ASSIGNMENT.fullmatch(part) for part in expression.removeprefix("SET ").split(",")]
+        clauses = _CLAUSE.findall(expression)
+        terms = [(verb, _TERM.fullmatch(term)) for verb, listed in clauses for term in listed.split(", ")]
         key = _key(request["Key"])
         item = {**request["Key"], **self._items.get(key, {})}
-        for assignment in assignments:
-            if assignment is None:
+        changed: Json = {}
+        for verb, term in terms:
+            if term is None or (verb == "SET") != (term[2] == " = ") or term[3] not in values:
                 raise NotUnderstood(f"the journal of the benchmark does not understand {expression!r}")
-            name, value = assignment.groups()
-            item[names.get(name, name)] = values[value]
-        self._items[key] = item
+            name, value = names.get(term[1], term[1]), values[term[3]]
+            if verb == "ADD":
+                value = {"N": str(int(item.get(name, {"N": "0"})["N"]) + int(value["N"]))}
+            changed[name] = value
+        if not changed:
+            raise NotUnderstood(f"the journal of the benchmark does not understand {expression!r}")
+        self._items[key] = {**item, **changed}
+        return changed
 
     def _query(self, request: Json) -> Json:
         """Equality of pk, and a range or prefix of sk by the names of the values that bound it."""

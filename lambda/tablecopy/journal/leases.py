@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Clock, Machine
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.codec import decode, encode, number, stored_as, text
 from tablecopy.journal.store import Conflict, Store, map_with
@@ -33,6 +32,9 @@ _SWEEP_AFTER_SECONDS = 86_400
 
 REPLICATOR = "replicator"
 BACKFILL = "backfill"
+
+# Partitions that ``alive`` reads at the same time.
+_READERS = 16
 
 _REPLICATOR_PARTITIONS = [f"lease#{number:02x}" for number in range(64)]
 
@@ -60,9 +62,9 @@ class Lease:
 class Leases:
     """The lease items of the journal."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, machine: Machine) -> None:
         self._store = store
-        self._clock = clock
+        self._machine = machine
 
     @contextmanager
     def hold(self, kind: str, what: str, owner: str, deadline: float) -> Iterator[None]:
@@ -94,7 +96,7 @@ class Leases:
                 name,
                 encode(lease),
                 condition="attribute_not_exists(pk) OR deadline < :ended OR lease_owner = :me",
-                values={":ended": number(self._clock.now() - GRACE_SECONDS), ":me": text(owner)},
+                values={":ended": number(self._machine.now() - GRACE_SECONDS), ":me": text(owner)},
             )
         except Conflict as conflict:
             raise LeaseTaken(f"an invocation that may still be writing holds lease {name}") from conflict
@@ -107,16 +109,14 @@ class Leases:
             raise
         self._clear(kind, what, owner)
 
-    def alive(self, kind: str, pool: Executor | None = None) -> list[str]:
-        """Return the names of the leases of ``kind`` whose holders may still write.
-
-        ``pool`` reads the partitions at the same time.
-        """
-        pages = map_with(pool, self._alive, _partitions(kind))
+    def alive(self, kind: str) -> list[str]:
+        """Return the names of the leases of ``kind`` whose holders may still write."""
+        with self._machine.pool(_READERS) as pool:
+            pages = map_with(pool, self._alive, _partitions(kind))
         return [name for page in pages for name in page]
 
     def _alive(self, partition: str) -> list[str]:
-        ended = self._clock.now() - GRACE_SECONDS
+        ended = self._machine.now() - GRACE_SECONDS
         return [
             item["sk"]["S"] for item in self._store.query(partition) if decode(Lease, item).deadline >= ended
         ]

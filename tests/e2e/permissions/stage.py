@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import botocore.session
 
-from tablecopy.clock import Clock
+from tablecopy.clock import Clock, Machine
 from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
@@ -49,7 +49,7 @@ class Stage:
         session.set_credentials(SOURCE_ACCOUNT, SECRET)
         region = self.stand.copy.aws.regions[SOURCE_ACCOUNT]
         self._store = Store(DynamoDBClient(session, region), self.stand.journal)
-        self.clock = Clock()
+        self.clock = Machine()
 
     @cached_property
     def segment(self) -> int:

@@ -50,9 +50,21 @@ def test_update_sets_attributes(table: MemoryTable) -> None:
         "ExpressionAttributeNames": {"#n": "number"},
         "ExpressionAttributeValues": {":n": {"N": "1"}, ":d": {"BOOL": True}},
     }
-    table.answer("UpdateItem", update)
+    changed = table.answer("UpdateItem", update)
+    assert changed == {"Attributes": {"number": {"N": "1"}, "done": {"BOOL": True}}}
     expected = item("a", "1", number={"N": "1"}, done={"BOOL": True})
     assert table.answer("GetItem", {"Key": item("a", "1")}) == {"Item": expected}
+
+
+def test_update_adds_to_numbers(table: MemoryTable) -> None:
+    update = {
+        "Key": item("a", "9"),
+        "UpdateExpression": "SET done = :d ADD #n :n",
+        "ExpressionAttributeNames": {"#n": "number"},
+        "ExpressionAttributeValues": {":n": {"N": "2"}, ":d": {"BOOL": True}},
+    }
+    assert table.answer("UpdateItem", update)["Attributes"]["number"] == {"N": "2"}
+    assert table.answer("UpdateItem", update)["Attributes"]["number"] == {"N": "4"}
 
 
 def test_batches_and_transactions(table: MemoryTable) -> None:
@@ -68,7 +80,7 @@ def test_batches_and_transactions(table: MemoryTable) -> None:
 @pytest.mark.parametrize(
     ("operation", "request_"),
     [
-        ("UpdateItem", {"Key": item("a", "1"), "UpdateExpression": "ADD total :n"}),
+        ("UpdateItem", {"Key": item("a", "1"), "UpdateExpression": "DELETE total :n"}),
         ("Query", {"KeyConditionExpression": "pk = :a AND sk > :b", "ExpressionAttributeValues": {}}),
         ("Scan", {}),
     ],
