@@ -43,9 +43,10 @@ _LOOK_SECONDS = 8.0
 # Nothing is concluded from what control saw longer ago.
 _FRESH_SECONDS = 60.0
 
-# From when on every change that control has not seen counts as one from before the copy. Its time is in whole
-# seconds, and of a clock of its own.
-_AFTER_NOTING_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
+# Another environment, with another clock, may begin the first slice, and changes have their times in whole
+# seconds. So a change is from before the copy whenever that begins if it is a little older than the margin.
+# The copy begins when all changes that control has not seen are older than that.
+_BEFORE_COPY_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
 
 # What a run waits for is noted when it has lasted for so long.
 _LASTING_SECONDS = 10.0
@@ -177,6 +178,8 @@ class Reconciler:
         self._concurrency = concurrency
         self._preflight_problems: list[str] | None = None
         self._preflight_is_whole = False
+        # When the run was about to be read.
+        self._read_at = 0.0
         # Since when which phase wants to be left by a proof, and since when the run waits for what.
         self._proving: tuple[Phase, float] | None = None
         self._waiting: tuple[str, float] | None = None
@@ -192,6 +195,7 @@ class Reconciler:
 
     def step(self) -> Outcome:
         """Look at the run once and move it if possible."""
+        self._read_at = self._clock.now()
         run = self._deps.run.read()
         if run is None:
             return Outcome.IDLE
@@ -226,7 +230,8 @@ class Reconciler:
         # Before its first slice a run has read nothing that could lack a change.
         before_copy = not run.scan_began
         backlog = self._deps.stream.observe(
-            now - CLOCK_MARGIN_SECONDS if before_copy else run.covered_to,
+            # Another reconciler may have begun the first slice since the run was read.
+            self._read_at - _BEFORE_COPY_SECONDS if before_copy else run.covered_to,
             now + _LOOK_SECONDS,
             noting=before_copy,
             counting=run.phase is Phase.SLICE,
@@ -283,7 +288,7 @@ class Reconciler:
         if not run.scan_began:
             backlog = self._observe(run)
             # Changes that control has not seen must be from before the copy.
-            if not backlog.settled or self._clock.now() < backlog.noted_at + _AFTER_NOTING_SECONDS:
+            if not backlog.settled or self._clock.now() < backlog.noted_at + _BEFORE_COPY_SECONDS:
                 return self._wait(run, "the first slice begins when the reconciler has noted its place")
         stop = self._deps.tables.check_now(run)
         if stop:

@@ -20,6 +20,13 @@ from tablecopy.clock import Machine
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDB, Json, document, encode
 
+BETWEEN_READS_SECONDS = 0.5
+"""Least time between two calls for a shard.
+
+A reader of a shard may call GetRecords five times a second, and a shard has two (Developer Guide, DynamoDB
+Streams). Control leaves most of that to the mapping.
+"""
+
 READERS = 32
 """Shards that are read at the same time."""
 
@@ -197,7 +204,7 @@ class StreamClient:
                 failure: Exception = error
             except errors.NO_ANSWER as error:
                 failure = error
-            wait = backoff.next()
+            wait = max(BETWEEN_READS_SECONDS, backoff.next())
             if self._machine.now() + wait >= until:
                 raise Unavailable(str(failure)) from failure
             self._machine.sleep(wait)

@@ -24,6 +24,10 @@ _LONGEST_INTERVAL_SECONDS = 30.0
 # Later than this after a shard's end, DynamoDB lists no further child of it. Other consumers of streams wait
 # a minute for the first one.
 FINAL_SECONDS = 120.0
+_USUAL_SECONDS = 61.0
+
+# Of a thousand shards, one ends every few seconds. So long a decision waits for children that may be listed.
+_PATIENCE_SECONDS = 60.0
 
 
 class StreamGone(Exception):
@@ -121,19 +125,27 @@ class Listing:
         ended_at = parent.ended_at if parent else 0.0
         return self.listed_at is not None and self.listed_at > ended_at and shard_id not in self.shards
 
-    def is_fresh(self, since: float) -> bool:
+    def is_fresh(self, since: float, noted_at: float) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
 
-        Shards whose list of children is final do not count.
+        Shards that had ended when control noted its place are not followed, but one more child of them may be
+        listed within a minute of ``noted_at``, if that is not 0. Then the whole list must be newer.
+
+        Shards whose list of children is final do not count. A request counts if it came a minute after the
+        shard's end. After a minute of waiting, any request counts.
         """
-        stale = [
-            parent
-            for shard_id, parent in self._parents.items()
-            if parent.asked_at < since and not self.is_final(shard_id)
-        ]
-        for parent in stale:
-            parent.due = min(parent.due, self._clock.now())
-        return not stale
+        now = self._clock.now()
+        if noted_at and (self.listed_at is None or self.listed_at < noted_at + _USUAL_SECONDS):
+            self._whole_due = min(self._whole_due, max(now, noted_at + _USUAL_SECONDS))
+            return False
+        is_patient = now < since + _PATIENCE_SECONDS
+        is_fresh = True
+        for shard_id, parent in self._parents.items():
+            wanted = max(since, parent.ended_at + _USUAL_SECONDS) if is_patient else since
+            if parent.asked_at < wanted and not self.is_final(shard_id):
+                is_fresh = False
+                parent.due = min(parent.due, max(now, wanted))
+        return is_fresh
 
     def _list_children(self, shard_id: str) -> None:
         parent = self._parents[shard_id]

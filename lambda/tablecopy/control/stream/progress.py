@@ -28,16 +28,12 @@ from tablecopy.control.stream.reader import Reader
 from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
 from tablecopy.control.stream.work import Workers
 from tablecopy.dynamodb.errors import NO_ANSWER
-from tablecopy.dynamodb.streams import READERS, ListedShard, StreamClient, Unavailable
+from tablecopy.dynamodb.streams import BETWEEN_READS_SECONDS, READERS, ListedShard, StreamClient, Unavailable
 from tablecopy.journal.applied_batches import AppliedBatches
 from tablecopy.journal.shards import Shard, Shards, StreamSummary
 
 CLOCK_MARGIN_SECONDS = 30.0
 """By how much clocks may differ: control's, and the one that dates the changes."""
-
-# A reader of a shard may call GetRecords five times a second, and a shard has two (Developer Guide, DynamoDB
-# Streams). Control leaves most of that to the mapping.
-_BETWEEN_READS_SECONDS = 0.5
 
 # Records that all readers together keep. A record takes about 250 bytes.
 _RECORDS_KEPT = 100_000
@@ -158,7 +154,9 @@ class Stream:
         The second child of a split may be listed after the first. If a shard has ended within the last two
         minutes, its children are requested again by the next looks, and the answer is False until then.
         """
-        return self._listing.is_fresh(since)
+        return self._listing.is_fresh(
+            since, max((row.noted_at for row in self._rows.current.values()), default=0.0)
+        )
 
     def _load(self) -> None:
         for shard_id in self._rows.load():
@@ -193,7 +191,7 @@ class Stream:
         ``seen`` are the shards that this look has come to; the others are added to them.
         """
         keep = max(_FEWEST_KEPT, min(_MOST_KEPT, _RECORDS_KEPT // max(1, len(self._rows.current))))
-        latest = self._machine.now() - _BETWEEN_READS_SECONDS
+        latest = self._machine.now() - BETWEEN_READS_SECONDS
         due = []
         for shard_id, row in self._rows.current.items():
             if row.finished or shard_id in seen:
@@ -205,7 +203,7 @@ class Stream:
                 if look.counting and row.counted_to:
                     reader.resume_count(row)
             reader.keep = keep
-            if row.looked_at <= latest:
+            if max(row.looked_at, reader.tried_at) <= latest:
                 due.append((row.looked_at, reader))
         return [reader for _, reader in sorted(due, key=itemgetter(0))]
 

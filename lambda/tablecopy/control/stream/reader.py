@@ -51,6 +51,8 @@ class Reader:
         How many records to keep.
     read_at
         When the latest page was requested, in seconds since the epoch.
+    tried_at
+        When the latest request for a page ended, with or without one.
     brought
         Whether the latest page had records.
     newest
@@ -91,7 +93,7 @@ class Reader:
         self.ahead: deque[StreamRecord] = deque()
         self.beyond = 0
         self.position = shard.position
-        self.read_at = -math.inf
+        self.read_at = self.tried_at = -math.inf
         self.brought = False
         self.newest = 0.0
         self.at_end = False
@@ -175,6 +177,7 @@ class Reader:
             self.gone_at = self.gone_at or self._machine.now()
         except (IteratorExpired, Unavailable, ClientError) as error:
             self.error = error
+        self.tried_at = self._machine.now()
 
     def _has_enough(self) -> bool:
         """Return whether another page would only hold records that are not kept."""

@@ -142,14 +142,42 @@ class TestTree:
         scene.add("a")
         scene.look_for(DRAINED_AFTER)
         scene.follow_up("a", "b")
-        scene.look_for(10)
+        assert scene.look_for(10).drained
         now = scene.clock.time
-        # Asked for again, DynamoDB knows of it.
-        scene.add("c", 1, parent="a")
-        assert scene.look().drained
         assert not scene.stream.is_complete(now)
-        assert not scene.again().drained
-        assert scene.stream.is_complete(now)
+        # A minute after the shard's end it is asked for again, and DynamoDB knows of it.
+        scene.add("c", 1, parent="a")
+        for _ in range(60):
+            assert scene.again().drained != scene.stream.is_complete(now)
+        assert not scene.look().drained
+
+    def test_a_minute_is_enough_however_many_shards_end(self, scene: Scene) -> None:
+        """Of a thousand shards one ends every few seconds."""
+        scene.add("0")
+        scene.look_for(DRAINED_AFTER)
+        since = scene.clock.time
+        for index in range(1, 20):
+            scene.follow_up(f"{index - 1}", f"{index}")
+            scene.look_for(3)
+            is_complete = scene.stream.is_complete(since)
+            assert is_complete == (scene.clock.time >= since + 60) or not is_complete
+            scene.look_for(3)
+        assert scene.clock.time > since + 90
+        assert scene.stream.is_complete(since)
+
+    def test_one_of_a_shard_that_ended_before_the_copy_may_be_as_well(self, scene: Scene) -> None:
+        """Such shards are not followed, so the whole list must show it."""
+        scene.add("a", closed=True)
+        scene.add("b", parent="a")
+        scene.note()
+        noted = scene.clock.time
+        scene.look_for(30)
+        assert not scene.stream.is_complete(noted)
+        scene.add("c", 1, parent="a")
+        while not scene.stream.is_complete(noted):
+            scene.again()
+        assert scene.clock.time < noted + 65
+        assert scene.again().waiting == 1
 
     def test_without_a_recent_end_nothing_is_asked(self, scene: Scene) -> None:
         scene.add("a")
