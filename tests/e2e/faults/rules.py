@@ -34,6 +34,8 @@ class Rule:
         Of each call that matches, once ``skip`` of them have been let through.
     times
         How many are spoiled at most; None is without limit.
+    injected, completed
+        How many were spoiled, those included that are being spoiled now; and how many that has ended for.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Rule:
     skip: int = 0
     times: int | None = None
     injected: int = 0
+    completed: int = 0
     _seen: int = 0
     _draw: random.Random = field(default_factory=random.Random)
 
@@ -102,7 +105,11 @@ class Rules:
                 return
             # Before the caller can know of it.
             self.counts[rule.name] += 1
-        if not rule.inject(exchange):
-            with self._lock:
+        injected = rule.inject(exchange)
+        with self._lock:
+            if injected:
+                rule.completed += 1
+            else:
+                # Another rule had ended the caller. The next call gets this fault.
                 rule.injected -= 1
                 self.counts[rule.name] -= 1

@@ -79,11 +79,12 @@ class Invocations:
 
 
 def _missing(rules: Sequence[Rule]) -> list[str]:
-    return [
-        rule.name
-        for rule in rules
-        if not rule.is_spent or (isinstance(rule.fault, Freeze) and not rule.fault.frozen.is_set())
-    ]
+    return [rule.name for rule in rules if not _has_happened(rule)]
+
+
+def _has_happened(rule: Rule) -> bool:
+    # A frozen call is completed only when it is woken.
+    return rule.fault.frozen.is_set() if isinstance(rule.fault, Freeze) else rule.completed > 0
 
 
 def hold_before(phase: str) -> tuple[Rule, Hold]:
