@@ -105,8 +105,8 @@ class Stage:
         """A client that acts for the session."""
         return session.client(service, endpoint_url=self.stand.copy.aws.endpoint_url)  # type: ignore[call-overload]
 
-    def forget_credentials(self, kind: str) -> None:
-        """The next invocation assumes the destination's role anew."""
+    def renew_environment(self, kind: str) -> None:
+        """The next invocation assumes the destination's role again, and knows nothing of AWS's state."""
         kill_function(self.stand.copy.aws, self.stand.function_name(kind))
 
     @contextmanager

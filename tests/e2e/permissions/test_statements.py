@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.permissions.roles import KINDS, Role, as_list
 from tests.e2e.permissions.stage import Stage
-from tests.e2e.permissions.steps import NEEDS
+from tests.e2e.permissions.steps import NEEDS, UNSEEN
 
 pytestmark = pytest.mark.terraform
 
@@ -39,6 +39,8 @@ def test_a_step_fails_without_each_action(stage: Stage, roles: dict[str, Role], 
         sid = statement["Sid"]
         need = NEEDS[kind, sid]
         for action in as_list(statement["Action"]):
+            if (kind, sid, action) in UNSEEN:
+                continue
             with role.without(sid, action):
                 seen = need.step(stage, role)
             if action not in seen:
