@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 
 from tools.simulation.mutations import ANSWERED, MUTATIONS, Mutation
-from tools.simulation.seeds import SEEDS
+from tools.simulation.seeds import HUNTING
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambda" / "tablecopy"
@@ -118,14 +118,14 @@ def hunt(mutation: Mutation, seeds: range) -> Outcome:
 @click.command()
 @click.option("--only", default="", help="Only the mutants whose names contain this.")
 @click.option("--processes", type=int, help="Mutants at the same time. The default is the number of cores.")
-@click.option("--runs", default=len(SEEDS), show_default=True, help="Most runs for each mutant.")
+@click.option("--runs", default=len(HUNTING), show_default=True, help="Most runs for each mutant.")
 def main(only: str, processes: int | None, runs: int) -> None:
     """Break the product in many ways, and show which of them the simulation finds."""
     chosen = [mutation for mutation in MUTATIONS if only in mutation.name]
     check(chosen)
     survived = []
     found = 0
-    seeds = range(SEEDS.start, SEEDS.start + runs)
+    seeds = range(HUNTING.start, HUNTING.start + runs)
     with ThreadPoolExecutor(processes or os.cpu_count() or 1) as pool:
         for outcome in pool.map(partial(hunt, seeds=seeds), chosen):
             click.echo(outcome.line())
