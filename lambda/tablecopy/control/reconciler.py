@@ -475,7 +475,9 @@ class Reconciler:
         if self._proving is None or self._proving[0] is not run.phase:
             self._proving = run.phase, began
         _, since = self._proving
-        return self._deps.stream.is_complete(since) and backlog.looked_since >= since
+        # A run that is being sealed will not apply what it may still find.
+        patient = run.phase is not Phase.SEALING
+        return self._deps.stream.is_complete(since, patient=patient) and backlog.looked_since >= since
 
     def _wait(self, run: Run, reason: str) -> Outcome:
         """Wait, and note what for, once that has lasted for a while."""

@@ -125,20 +125,20 @@ class Listing:
         ended_at = parent.ended_at if parent else 0.0
         return self.listed_at is not None and self.listed_at > ended_at and shard_id not in self.shards
 
-    def is_fresh(self, since: float, noted_at: float) -> bool:
+    def is_fresh(self, since: float, noted_at: float, *, patient: bool = True) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
 
         Shards that had ended when control noted its place are not followed, but one more child of them may be
         listed within a minute of ``noted_at``, if that is not 0. Then the whole list must be newer.
 
         Shards whose list of children is final do not count. A request counts if it came a minute after the
-        shard's end. After a minute of waiting, any request counts.
+        shard's end. If not ``patient``, and after a minute of waiting, any request counts.
         """
         now = self._clock.now()
         if noted_at and (self.listed_at is None or self.listed_at < noted_at + _USUAL_SECONDS):
             self._whole_due = min(self._whole_due, max(now, noted_at + _USUAL_SECONDS))
             return False
-        is_patient = now < since + _PATIENCE_SECONDS
+        is_patient = patient and now < since + _PATIENCE_SECONDS
         is_fresh = True
         for shard_id, parent in self._parents.items():
             wanted = max(since, parent.ended_at + _USUAL_SECONDS) if is_patient else since

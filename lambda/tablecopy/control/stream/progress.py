@@ -148,15 +148,15 @@ class Stream:
         self._summarize(backlog)
         return backlog
 
-    def is_complete(self, since: float) -> bool:
+    def is_complete(self, since: float, *, patient: bool = True) -> bool:
         """Return whether all shards that DynamoDB lists are known, as of ``since`` (seconds since the epoch).
 
         The second child of a split may be listed after the first. If a shard has ended within the last two
-        minutes, its children are requested again by the next looks, and the answer is False until then.
+        minutes, its children are requested again by the next looks, and the answer is False until then. If
+        ``patient``, it stays False for up to a minute, so that the child is listed.
         """
-        return self._listing.is_fresh(
-            since, max((row.noted_at for row in self._rows.current.values()), default=0.0)
-        )
+        noted_at = max((row.noted_at for row in self._rows.current.values()), default=0.0)
+        return self._listing.is_fresh(since, noted_at, patient=patient)
 
     def _load(self) -> None:
         for shard_id in self._rows.load():

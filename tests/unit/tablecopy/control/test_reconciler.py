@@ -971,7 +971,7 @@ class TestReadyAndSealing:
         # What the one that follows holds is not known yet: there is no sealing on such a look.
         assert ready.step() is Outcome.WAITING
         assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
-        ready.step_for(10)
+        ready.step_for(65)
         assert ready.now().phase is Phase.SEALING
 
     def test_a_shard_that_is_listed_late_puts_ready_off_however_late(self, scene: Scene) -> None:
@@ -1013,7 +1013,7 @@ class TestReadyAndSealing:
         ready.list_child("a", "c")
         ready.write(1, shard="c")
         ready.commands.seal()
-        ready.step_for(3)
+        ready.step_for(65)
         assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
 
     def test_what_was_written_too_late_to_a_new_shard_is_told(self, ready: Scene) -> None:

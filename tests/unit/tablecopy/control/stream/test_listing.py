@@ -159,10 +159,9 @@ class TestTree:
         for index in range(1, 20):
             scene.follow_up(f"{index - 1}", f"{index}")
             scene.look_for(3)
-            is_complete = scene.stream.is_complete(since)
-            assert is_complete == (scene.clock.time >= since + 60) or not is_complete
+            if scene.clock.time < since + 60:
+                assert not scene.stream.is_complete(since)
             scene.look_for(3)
-        assert scene.clock.time > since + 90
         assert scene.stream.is_complete(since)
 
     def test_one_of_a_shard_that_ended_before_the_copy_may_be_as_well(self, scene: Scene) -> None:
