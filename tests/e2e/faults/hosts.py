@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -48,10 +47,11 @@ class Host:
             text=True,
             start_new_session=True,
         )
-        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._is_ready = threading.Event()
+        self._ended: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
         self._invocations = 0
-        assert self.answer()["answer"] == "ready"
+        assert self._is_ready.wait(_PATIENCE_SECONDS), f"{caller} does not start"
 
     def __enter__(self) -> Self:
         return self
@@ -70,14 +70,18 @@ class Host:
         self._process.stdin.flush()
         return name
 
-    def answer(self) -> dict[str, Any]:
-        """The next invocation that ends: ``id`` and ``answer`` or ``error``."""
-        return self._answers.get(timeout=_PATIENCE_SECONDS)
+    def has_ended(self, name: str) -> bool:
+        """Whether the invocation with this request id has ended by itself."""
+        return name in self._ended
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._answers.put(json.loads(line))
+            name = json.loads(line)["id"]
+            if name:
+                self._ended.add(name)
+            else:
+                self._is_ready.set()
 
 
 def _environment(stand: Stand, configuration: Mapping[str, Any]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from tools.local.demo.stack import root_module
 from tools.local.demo.traffic import Writer, fill
 
 ITEMS = 1_000
+BATCH_SIZE = 500
 SEGMENTS = 10
 SLICE_SECONDS = 10
 DESTINATION_NAME = "cities-copy"
@@ -321,7 +322,7 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
                 "slice_seconds": SLICE_SECONDS,
                 "timeout_seconds": 30,
             },
-            "replicator": {"timeout_seconds": 30, "batch_size": 500},
+            "replicator": {"timeout_seconds": 30, "batch_size": BATCH_SIZE},
             "control": {"drained_after_seconds": DRAINED_AFTER_SECONDS},
             "start_on_apply": False,
         }
