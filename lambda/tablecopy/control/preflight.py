@@ -229,7 +229,10 @@ def open_shards(client: DynamoDBStreamsClient, stream_arn: str, clock: Clock) ->
 
 
 def concurrency_problems(client: LambdaClient, settings: CopySettings, shards: int) -> list[str]:
-    """Check that the account can run as many functions at the same time as a slice needs.
+    """Check that the account can run as many functions at the same time as the copy needs.
+
+    Workers and replicators alternate, so the larger number counts. Of many replicators, one is always between
+    two batches, so control finds room among them.
 
     Parameters
     ----------
@@ -243,24 +246,21 @@ def concurrency_problems(client: LambdaClient, settings: CopySettings, shards: i
     limit = client.get_account_settings()["AccountLimit"]
     free = limit["UnreservedConcurrentExecutions"]
     replicators = 0 if settings.replicator_reserved else max(1, shards)
-    needed = settings.unreserved_concurrency + max(0, replicators - 1)
+    needed = max(settings.unreserved_concurrency, replicators)
     if free >= needed:
         return []
+    for_shards = replicators > settings.unreserved_concurrency
+    reason = f" (the replicator one for each of {replicators:,} open shards)" if for_shards else ""
     problem = (
-        f"not enough Lambda concurrency: the copy needs {needed}{_for_shards(replicators)}, and the source "
-        f"account has {free} unreserved of {limit['ConcurrentExecutions']}. "
+        f"not enough Lambda concurrency: the copy needs {needed}{reason}, and the source account has {free} "
+        f"unreserved of {limit['ConcurrentExecutions']}. "
     )
-    workers = settings.concurrency - (needed - free)
+    workers = settings.concurrency - (settings.unreserved_concurrency - free)
     # If the workers have reserved executions, they use none of these.
-    if workers >= 1 and settings.unreserved_concurrency >= settings.concurrency:
+    workers_count = settings.unreserved_concurrency >= settings.concurrency
+    if workers_count and workers >= 1 and free >= replicators:
         return [f"{problem}Set backfill.concurrency to {workers} or less, or request a higher quota"]
     return [f"{problem}Request a higher quota"]
-
-
-def _for_shards(replicators: int) -> str:
-    if replicators <= 1:
-        return ""
-    return f" ({replicators} of them for the replicator, one for each open shard)"
 
 
 def read_capacity_problems(source: Caller, table: str, settings: CopySettings) -> list[str]:

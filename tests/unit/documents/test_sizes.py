@@ -27,7 +27,7 @@ MOST_WORKERS = bounds.TABLE_QUOTA_UNITS // bounds.PARTITION_WRITE_UNITS
         f"`backfill.memory_mb`: {FUNCTIONS.worker_memory_mb} at any size",
         f"about {bounds.partitions({'TableSizeBytes': 10**12})} at 1 TB and "
         f"{bounds.partitions({'TableSizeBytes': 10**13}):,} at 10 TB",
-        f"workers + shards + {CONTROL_FUNCTIONS}",
+        f"workers + {1 + CONTROL_FUNCTIONS}, or one for each shard if that is more",
         f"| 1,000 | {FUNCTIONS.reconciler_memory_mb} | {LONG_WINDOW_SECONDS} |",
         f"| {bounds.PARTITION_WRITE_UNITS:,} a second, and {bounds.PARTITION_READ_UNITS:,} read units |",
         f"| {bounds.TABLE_QUOTA_UNITS:,} a second each |",

@@ -50,9 +50,22 @@ def test_no_number_of_workers_is_advised_where_none_fits(free: int) -> None:
 
 
 def test_the_replicator_takes_one_execution_for_each_open_shard() -> None:
-    assert concurrency(18 + 99, 16, shards=100) == []
-    [problem] = concurrency(18 + 98, 16, shards=100)
-    assert "needs 117 (100 of them for the replicator, one for each open shard)" in problem
+    assert concurrency(100, 16, shards=100) == []
+    [problem] = concurrency(99, 16, shards=100)
+    assert "needs 100 (the replicator one for each of 100 open shards)" in problem
+    # Fewer workers would not help.
+    assert problem.endswith("has 99 unreserved of 1000. Request a higher quota")
+
+
+def test_workers_and_replicators_do_not_run_at_the_same_time() -> None:
+    """A thousand shards fit into the quota that Lambda gives an account by default."""
+    assert concurrency(1_000, 16, shards=1_000) == []
+    assert concurrency(1_000, 40, shards=1_000) == []
+
+
+def test_few_shards_do_not_hide_that_there_are_too_many_workers() -> None:
+    [problem] = concurrency(17, 16, shards=17)
+    assert "needs 18, " in problem
     assert "Set backfill.concurrency to 15 or less" in problem
 
 
