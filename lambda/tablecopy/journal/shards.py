@@ -59,6 +59,8 @@ class Shard(Versioned):
     noted_at
         Changes of this shard and its ancestors that the reconciler has not seen were made before this
         moment. 0 if it has seen all that were left.
+    skipped_to
+        Changes made before this moment were skipped as made before the copy; 0 if none was.
     counted_to, waiting
         The last record that was counted after ``position``, and the number of records up to it. Empty and 0
         unless a slice pauses the replicator.
@@ -82,6 +84,7 @@ class Shard(Versioned):
     deletes: int = 0
     iterator: str = ""
     noted_at: float = 0.0
+    skipped_to: float = 0.0
     counted_to: str = ""
     waiting: int = 0
     retired: bool = False

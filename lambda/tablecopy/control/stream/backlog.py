@@ -31,7 +31,7 @@ class Backlog:
     listed
         This environment has listed all shards.
     settled
-        Control has noted its place in every shard that it knows.
+        Control has noted its place in every shard that it knows, and the journal has it.
     noted_at
         Changes that control has not seen were made before this moment; 0 if there are none.
     open_shards

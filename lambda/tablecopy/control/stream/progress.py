@@ -134,6 +134,8 @@ class Stream:
         seconds = until - began
         self._error = None
         self._load()
+        if not noting:
+            self._take_back(covered_to)
         look = _Look(began + _READING * seconds, covered_to, noting=noting, counting=counting)
         with Workers(self._machine, READERS) as workers:
             self._read_all(look, workers)
@@ -166,6 +168,22 @@ class Stream:
                 self._listing.forget(shard_id)
             elif row.finished:
                 self._listing.follow(shard_id, row.ended_at)
+
+    def _take_back(self, covered_to: float) -> None:
+        """Read shards again from their oldest record if changes of the copy were skipped in them.
+
+        A look from before the copy may have stood still. The copy begins with the changes that are as old as
+        another environment has decided, and such a look has skipped later ones.
+        """
+        for row in list(self._rows.current.values()):
+            reader = self._readers.get(row.shard_id)
+            if max(row.skipped_to, reader.skipped_to if reader else 0.0) > covered_to:
+                self._readers.pop(row.shard_id, None)
+                self._rows.current[row.shard_id] = replace(
+                    Shard(row.shard_id, row.parent, row.found_closed, applied_to=covered_to),
+                    version=row.version,
+                    noted_at=row.noted_at,
+                )
 
     # Reading
 
@@ -402,7 +420,9 @@ class Stream:
             changed=changed,
             unapplied=any(reader.ahead or reader.beyond for reader in self._readers.values()),
             listed=self._listing.listed_at is not None,
-            settled=bool(rows) and all(reader is not None and reader.is_settled for reader in readers),
+            settled=bool(rows)
+            and all(reader is not None and reader.is_settled for reader in readers)
+            and all(self._rows.is_saved(row.shard_id) for row in rows),
             noted_at=max([0.0, *(row.noted_at for row in rows)]),
             open_shards=len(following),
             waits_for=unlisted and f"shard {unlisted} has ended, and DynamoDB has not listed its successor",
@@ -454,6 +474,7 @@ def _advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
         iterator=reader.resume_iterator,
         looked_at=max(row.looked_at, reader.read_at),
         noted_at=max(row.noted_at, reader.begun_at_end_at),
+        skipped_to=reader.skipped_to,
         records=row.records + found.records,
         puts=row.puts + found.puts,
         deletes=row.deletes + found.deletes,

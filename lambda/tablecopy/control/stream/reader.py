@@ -29,6 +29,10 @@ _EMPTY_PAGES_AT_FIRST = 3
 _PAGES_OF_HISTORY = 3
 _HISTORY_SECONDS = 600.0
 
+# An iterator at the end of a shard misses changes that cannot be read yet, and clocks differ. So much later,
+# a change was made after the iterator.
+UNREADABLE_SECONDS = 5.0
+
 # The end of a page that is not full and has records this new is the shard's end.
 _RECENT_SECONDS = 60.0
 
@@ -66,6 +70,8 @@ class Reader:
         The reader had no place to begin at, or the place has left the stream.
     begun_at_end_at
         When the reader began at the shard's end instead of its oldest record; 0 if it did not.
+    skipped_to
+        Changes made before this moment were skipped as made before the copy; 0 if none was.
     gone_at
         When DynamoDB no longer knew the shard, or the stream; 0 while it does.
     is_new
@@ -99,6 +105,7 @@ class Reader:
         self.at_end = False
         self.from_horizon = False
         self.begun_at_end_at = 0.0
+        self.skipped_to = shard.skipped_to
         self.gone_at = 0.0
         self.is_new = False
         self.is_reopened = False
@@ -207,6 +214,7 @@ class Reader:
         while self.ahead and self.ahead[0].created < covered_to:
             last = self.ahead.popleft().sequence_number
         if last:
+            self.skipped_to = max(self.skipped_to, covered_to)
             self.pass_to(last)
 
     def _begin_at(self, sequence_number: str, newest: float) -> None:
@@ -228,6 +236,7 @@ class Reader:
         if self._begins_at_end:
             self._begins_at_end = False
             self.begun_at_end_at = self._machine.now()
+            self.skipped_to = self.begun_at_end_at + UNREADABLE_SECONDS
         if page.records:
             self._take(page, iterator, covered_to)
             self._patience = 1
@@ -264,6 +273,7 @@ class Reader:
                 covered += 1
             if covered:
                 self.position = records[covered - 1].sequence_number
+                self.skipped_to = max(self.skipped_to, covered_to)
                 records = records[covered:]
             self._first_page = iterator
         kept = [] if self.beyond else records[: max(0, self.keep - len(self.ahead))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tablecopy.control.stream.listing import StreamGone
-from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene, number
+from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, HOUR, LOOK, Scene, number
 from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
 
 
@@ -155,6 +155,49 @@ class TestBeforeTheCopy:
         backlog = scene.note()
         assert not backlog.unapplied
         assert scene.row().position == number(1)
+
+    @pytest.mark.parametrize("closed", [False, True])
+    def test_a_look_that_stood_still_skips_nothing_of_the_copy(self, scene: Scene, closed: bool) -> None:
+        scene.add("a", 1, 2, closed=closed)
+        scene.clock.tick(60)
+        # It saw the run before another environment began the copy, with changes from NOON on.
+        late = scene.environment()
+        late.observe(NOON + 20, scene.clock.time + LOOK, noting=True)
+        assert scene.shard().position == number(2)
+        scene.apply(2, records=2)
+        assert scene.look().records == 2
+        assert scene.again(late).records == 2
+
+    def test_nor_does_one_that_began_at_the_end(self, scene: Scene) -> None:
+        scene.streams.page_size = 10
+        scene.add("a", *range(40))
+        scene.clock.tick(HOUR)
+        late = scene.environment()
+        for _ in range(4):
+            late.observe(NOON - 1, scene.clock.time + LOOK, noting=True)
+            scene.clock.tick(1)
+        assert scene.shard().noted_at > 0
+        scene.apply(39, records=40)
+        for _ in range(5):
+            backlog = scene.again(late)
+        assert backlog.records == 40
+
+    def test_a_place_counts_when_the_journal_has_it(self, clock: FakeClock) -> None:
+        class Failing(MemoryStore):
+            fails = True
+
+            def put(self, *arguments: object, **more: object) -> None:
+                if self.fails:
+                    raise client_error("ProvisionedThroughputExceededException")
+                super().put(*arguments, **more)  # type: ignore[arg-type]
+
+        store = Failing()
+        scene = Scene(clock, store)
+        scene.add("a", 1)
+        assert not scene.note().settled
+        store.fails = False
+        scene.clock.tick(1)
+        assert scene.note().settled
 
     def test_one_that_is_out_of_order_hides_none_that_is_not(self, scene: Scene) -> None:
         scene.covered_to = scene.clock.time - 10
