@@ -120,6 +120,8 @@ def late_change_that_the_seal_names(story: Story) -> None:
     story.change("a", "a2")
     story.pass_time(100)
     story.enter(Phase.SEALED, reason="the source was written to after the run was ready")
+    story.pass_time(100)
+    story.judge.age_published(0.0)
 
 
 def right_until_sealing(story: Story) -> None:

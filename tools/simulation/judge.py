@@ -424,6 +424,9 @@ class Judge(Findings):
 
     def age_published(self, age: float) -> None:
         """The reconciler has published the age of the oldest unapplied change, in seconds."""
+        if self.run is not None and self.run.phase is Phase.SEALED:
+            # What was changed too late is not copied any more.
+            return
         oldest = self.oldest_age()
         if age < oldest - AGE_SECONDS:
             self.violate("age", f"the published age is {age:.0f} s. The oldest change is {oldest:.0f} s old")
