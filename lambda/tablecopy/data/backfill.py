@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tablecopy.clock import Machine, OutOfTime
 from tablecopy.data.dead_letters import DeadLetterSink
@@ -18,6 +18,7 @@ from tablecopy.dynamodb.pages import Page
 from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
 from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.store import Conflict
 from tablecopy.metrics import log
 from tablecopy.metrics.definitions import BYTES_COPIED, ITEMS_COPIED
 from tablecopy.metrics.log import MetricsBuffer
@@ -201,15 +202,13 @@ class InFlightPages:
             unwritten = self.results(page.writes)
             if any(unwritten):
                 raise OutOfTime
-            self.segment = replace(
-                self.segment,
+            self._save(
                 checkpoint=page.last_key or self.segment.checkpoint,
                 items=self.segment.items + page.items,
                 wire_bytes=self.segment.wire_bytes + page.wire_bytes,
                 done=page.last_key is None,
                 pace=self._pace(page),
             )
-            self._segments.save(self.segment)
             self._pages.popleft()
             self._any_written = True
             self._metrics.add(ITEMS_COPIED, page.items)
@@ -228,7 +227,14 @@ class InFlightPages:
     def end_early(self) -> None:
         """Note that time is up. If no page was finished, the next worker reads smaller pages."""
         if not self._any_written:
-            self._segments.save(replace(self.segment, pace=self.segment.pace * _PACE_AFTER_NONE))
+            self._save(pace=self.segment.pace * _PACE_AFTER_NONE)
+
+    def _save(self, **progress: Any) -> None:
+        """Save the progress. Raises OutOfTime if another worker has saved some, which must be read first."""
+        try:
+            self.segment = self._segments.save(replace(self.segment, **progress))
+        except Conflict as conflict:
+            raise OutOfTime from conflict
 
     def _pace(self, page: _InFlightPage) -> float:
         seconds = self._machine.now() - page.began

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.codec import decode, encode
-from tablecopy.journal.store import Store
+from tablecopy.journal.codec import decode
+from tablecopy.journal.store import Conflict, Store, Versioned
 
 
 @dataclass(frozen=True)
-class Segment:
+class Segment(Versioned):
     """Progress of one segment.
 
     Attributes
@@ -54,9 +54,24 @@ class Segments:
         known = {segment.number: segment for segment in map(_decode, self._store.query(self._PK))}
         return [known.get(number, Segment(number)) for number in range(total)]
 
-    def save(self, segment: Segment) -> None:
-        """Write the segment's progress."""
-        self._store.put(self._PK, _name(segment.number), encode(segment, without={"number"}))
+    def save(self, segment: Segment) -> Segment:
+        """Write the segment's progress, and return it as it is then.
+
+        The version keeps a request that DynamoDB carries out late from replacing the progress since then.
+
+        Raises
+        ------
+        Conflict
+            Another worker has written the segment since this one has read it.
+        """
+        name, is_new = _name(segment.number), segment.version == 0
+        saved = self._store.save(self._PK, name, segment, is_new=is_new, without={"number"})
+        if saved is None:
+            # An earlier attempt of this call may have been carried out, and its answer lost.
+            saved = self.read(segment.number)
+            if saved != replace(segment, version=segment.version + 1):
+                raise Conflict
+        return saved
 
 
 def _name(segment: int) -> str:

@@ -23,7 +23,7 @@ from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import Leases
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
-from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
 from tests.unit.tablecopy.control.test_reconciler import FakeQueue
 from tests.unit.tablecopy.fakes import (
@@ -149,7 +149,8 @@ class World:
         if run.phase is Phase.SLICE and self.states.executions:
             self.backfill_left -= TICK
             done = self.backfill_left <= 0
-            self.segments.save(replace(Segment(0), items=int(1e6 - self.backfill_left), done=done))
+            segment = self.segments.read(0)
+            self.segments.save(replace(segment, items=int(1e6 - self.backfill_left), done=done))
 
     def switch(self) -> None:
         state = self.lambda_.mapping["State"]

@@ -546,7 +546,7 @@ class TestPausing:
         began = (scene.now().rate_measured_since, scene.now().rate_measured_from)
         assert began == (scene.clock.time, 7)
         scene.clock.tick(HOUR)
-        scene.segments.save(Segment(0, None, 9))
+        scene.segments.save(replace(scene.segments.read(0), items=9))
         scene.at(Phase.PAUSING)
         scene.step()
         assert (scene.now().rate_measured_since, scene.now().rate_measured_from) == began
@@ -1183,7 +1183,7 @@ class TestBudgets:
             states += [second] * (scene.states.described - before[1])
             run = scene.now()
             if run.phase is Phase.SLICE and scene.clock.time - run.phase_since > 60:
-                scene.segments.save(Segment(1, items=second))
+                scene.segments.save(replace(scene.segments.read(1), items=second))
                 scene.states.end()
             if not scene.lambda_.mapping["State"].endswith("ing"):
                 switched = scene.clock.time

@@ -290,6 +290,20 @@ class TestFencing:
         assert scene.leases.alive(BACKFILL) == ["backfill#0000000"]
         assert scene.copy() is WorkerResult.WAIT
 
+    def test_it_ends_when_another_has_saved_progress(self, store: Store) -> None:
+        scene = Scene(store, items(9))
+        other = Segment(0, {"pk": {"S": "é0005"}}, items=6)
+
+        def save_once() -> None:
+            scene.destination.on_call = lambda: None
+            scene.segments.save(other)
+
+        scene.destination.on_call = save_once
+        assert scene.copy() is WorkerResult.CONTINUE
+        assert scene.segments.read(0) == replace(other, version=1)
+        assert scene.copy() is WorkerResult.DONE
+        assert scene.segments.read(0).items == 9
+
 
 class TestTime:
     def test_it_hands_over_before_the_function_ends(self, store: Store) -> None:
@@ -322,6 +336,7 @@ class TestTime:
             items=3,
             wire_bytes=scene.segments.read(0).wire_bytes,
             pace=3.0,
+            version=1,
         )
 
     def test_a_page_that_was_not_finished_is_read_again(self, store: Store) -> None:
@@ -330,7 +345,7 @@ class TestTime:
         # Two of the page's three batches get written.
         assert scene.copy() is WorkerResult.CONTINUE
         assert len(scene.destination.items) == 40
-        assert scene.segments.read(0) == replace(Segment(0), pace=250.0)
+        assert scene.segments.read(0) == replace(Segment(0), pace=250.0, version=1)
         scene.destination.on_call = lambda: None
         assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(60)
