@@ -213,7 +213,7 @@ def estimate(
     binding = max(bounds, key=lambda bound: bound.seconds)
     reading = binding.seconds
     most = max(items for items, _, _ in sizes.values())
-    pairing = rates.pair_seconds + most * rates.pair_item_seconds
+    pairing = most * rates.pair_item_seconds / min(plan.processes, cores)
     # Processes import and sign in as this one did, as many at a time as there are cores.
     start_up = start_up_seconds
     if plan.processes > 1:

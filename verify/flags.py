@@ -163,7 +163,8 @@ _READING = [
         type=_PATH,
         metavar="DIR",
         show_default="verify in your cache directory",
-        help="Directory for digests of items while comparing.",
+        help="Directory for digests of items while comparing. It takes about 60 bytes and one and a half "
+        "times the key for each item of both tables.",
     ),
 ]
 

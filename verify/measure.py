@@ -16,9 +16,10 @@ from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
 from verify.scan.decode import BadPage
 from verify.scan.pages import Page, Reader
+from verify.scan.processes import run_all
 from verify.scan.segment import PAGE_BYTES, UNIT_BYTES
 from verify.scan.table import Table
-from verify.scan.workers import SIDES, SideName, run_all
+from verify.scan.workers import SIDES, SideName
 
 _SEGMENTS = 8
 """Most segments of a side that a sample reads a page of."""
@@ -33,7 +34,7 @@ _LARGER = 4.0
 # Long enough to show the share that a comparison gets of a busy machine: short work runs ahead of its turn.
 _DECODING_SECONDS = 0.5
 
-# Enough rows for the time that each takes to show beside the time that pairing takes to begin.
+# Enough rows for the time that each takes to show beside the time that opening files takes.
 _PAIRED_ROWS = 50_000
 
 
@@ -74,13 +75,12 @@ class Rates:
         The sample of each table.
     item_seconds
         Time that a core takes to receive and to decode an item, by side.
-    pair_seconds, pair_item_seconds
-        Time that pairing the rows takes to begin, and for each item of the larger table.
+    pair_item_seconds
+        Time that a core takes to split and to pair the rows of an item of both tables.
     """
 
     sides: Mapping[SideName, SideSample]
     item_seconds: Mapping[SideName, float]
-    pair_seconds: float
     pair_item_seconds: float
 
 
@@ -163,8 +163,7 @@ def measure(
         size = sum(len(page) for read in own for page in read.pages)
         item_seconds[side] = (decoding + receiving * size * crowding) / max(1, sides[side].items)
     rows = b"".join(page.rows for read in reads if read.side == "source" for page in read.decoded)
-    fixed, each = _pairing(rows.splitlines(), clock)
-    return Rates(sides, item_seconds, fixed, each)
+    return Rates(sides, item_seconds, _pairing(rows.splitlines(), clock))
 
 
 def _request(table: Table, segment: int, segments: int, *, consistent: bool) -> dict[str, Any]:
@@ -254,16 +253,18 @@ def _full_page(table: Table, items: int, pages: Sequence[Page]) -> float:
     return max(1.0, *(page.items for page in pages)) if items else 1.0
 
 
-def _pairing(rows: Sequence[bytes], clock: Callable[[], float]) -> tuple[float, float]:
-    """Seconds that pairing takes to begin, and for each row of a side."""
+def _pairing(rows: Sequence[bytes], clock: Callable[[], float]) -> float:
+    """Seconds that splitting and pairing takes for each row of a side."""
     if not rows:
-        return 0.0, 0.0
-    many = [_distinct(rows[number % len(rows)], number) for number in range(_PAIRED_ROWS)]
+        return 0.0
+    many = b"".join(_distinct(rows[number % len(rows)], number) for number in range(_PAIRED_ROWS))
     with tempfile.TemporaryDirectory(prefix="verify-estimate-") as directory:
-        at = Path(directory)
-        first = _pair(at, many[:1], clock)
-        few = _pair(at, many[:1], clock)
-        return first, max(0.0, _pair(at, many, clock) - few) / len(many)
+        source, destination = (Path(directory) / side for side in SIDES)
+        for path in (source, destination):
+            path.write_bytes(many)
+        began = clock()
+        match.pair([source], [destination], Path(directory) / "pairs", seed=0, memory=len(many))
+        return (clock() - began) / _PAIRED_ROWS
 
 
 def _distinct(row: bytes, number: int) -> bytes:
@@ -272,12 +273,3 @@ def _distinct(row: bytes, number: int) -> bytes:
     if partition.startswith(b'"'):
         return b'"%d%b\t%b\n' % (number, partition[1:], rest)
     return b"%d%b\t%b\n" % (number, partition, rest)
-
-
-def _pair(directory: Path, rows: Sequence[bytes], clock: Callable[[], float]) -> float:
-    files = [directory / side for side in SIDES]
-    for file in files:
-        file.write_bytes(b"".join(rows))
-    began = clock()
-    match.pair(files[:1], files[1:], directory / "pairs")
-    return clock() - began

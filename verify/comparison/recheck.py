@@ -23,9 +23,10 @@ from verify.comparison.differences import changed_paths
 from verify.comparison.results import Difference, Kind
 from verify.scan.canonical import canonical, digest
 from verify.scan.pages import Reader
+from verify.scan.processes import run_all
 from verify.scan.table import BATCH_KEYS, Found, Table
 from verify.scan.work import BlockFile, rows
-from verify.scan.workers import SIDES, SideName, run_all
+from verify.scan.workers import SIDES, SideName
 
 State: TypeAlias = Literal["standing", "open"]
 
@@ -148,7 +149,7 @@ class Generation:
 
         Raises
         ------
-        calls.Stopped, UserError, OSError
+        processes.Stopped, UserError, OSError
             See `scan.SegmentScan.run`.
         """
         blocks = BlockFile(self._path)
@@ -351,11 +352,12 @@ class _Seen:
         return self.before.digests == self.after.digests
 
 
-def paired(path: Path) -> Iterator[Candidate]:
-    """Yield the candidates in a file of `match.pair`."""
-    for row in rows(path):
-        partition, sort, source, destination, expires = row.decode().split("\t")
-        yield Candidate(partition, sort, source or None, destination or None, expires)
+def paired(directory: Path) -> Iterator[Candidate]:
+    """Yield the candidates in the files of `match.pair`, always in the same order."""
+    for path in sorted(directory.iterdir()):
+        for row in rows(path):
+            partition, sort, source, destination, expires = row.decode().split("\t")
+            yield Candidate(partition, sort, source or None, destination or None, expires)
 
 
 def still_open(path: Path) -> Iterator[Candidate]:

@@ -16,7 +16,6 @@ from tablecopy.throughput.rate import TokenBucket
 from tablecopy_cli.common.errors import UserError
 from verify.comparison import match
 from verify.comparison.dead_letters import DeadLetters
-from verify.comparison.match import sort_lines
 from verify.comparison.options import Options
 from verify.comparison.recheck import (
     Candidate,
@@ -38,16 +37,17 @@ from verify.comparison.results import (
     SideResult,
     Stage,
 )
+from verify.comparison.sorting import sort_lines
 from verify.scan.calls import read_limit
 from verify.scan.identity import check_two_tables
-from verify.scan.segment import Reached, ScanPlan, reached_by
+from verify.scan.segment import Reached, ScanPlan, forget_rows, reached_by
 from verify.scan.table import Table
 from verify.scan.work import BlockFile, WorkDirectory
 from verify.scan.workers import SIDES, Job, SharedProgress, SideName, scan_in_processes, scan_in_threads
 from verify.settings.compare import compare_definitions
 from verify.settings.findings import Finding
 
-_PAIRED = "candidates.rows"
+_PAIRED = "candidates"
 _DIFFERENCES = "differences.rows"
 _TICK_SECONDS = 0.2
 
@@ -69,9 +69,9 @@ def compare(
     """Compare two tables item by item.
 
     Both are scanned once, at the same time and in the order that DynamoDB returns. The key of each item and a
-    digest of its canonical form go to disk, where DuckDB pairs them. What does not pair is read again from
-    both sides with consistent reads (see `recheck`). Memory depends neither on the size of the tables nor on
-    the number of differences.
+    digest of its canonical form go to disk, where they are paired (see `match`). What does not pair is read
+    again from both sides with consistent reads (see `recheck`). Memory depends neither on the size of the
+    tables nor on the number of differences.
 
     Parameters
     ----------
@@ -279,8 +279,23 @@ class _Run:
         if not path.exists():
             self._report("match")
             source, destination = ([job.path for job in self._jobs if job.side == side] for side in SIDES)
-            match.pair(source, destination, path)
+            match.pair(
+                source,
+                destination,
+                path,
+                seed=self._plan.seed,
+                processes=self._options.processes,
+                stop=self._stop,
+                tick=lambda: self._report("match"),
+                spent=self._forget,
+            )
         return path
+
+    def _forget(self, side: str) -> None:
+        """Remove a side's rows, which were split into other files."""
+        for number, job in enumerate(self._jobs):
+            if job.side == side:
+                forget_rows(job.path, self._shared.get(number))
 
     def _recheck(self, candidates: Path) -> tuple[Mapping[Kind, int], int]:
         """Return the number of differences of each kind, and how many of them are still changing."""

@@ -22,6 +22,7 @@ from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.credentials import ROLE_SESSION_NAME, SIGN_INS
 from tablecopy_cli.common.errors import UserError
 from verify.scan.decode import BadPage
+from verify.scan.processes import Stopped
 
 # With backoff that is some 40 s, longer than DynamoDB's own hiccups; a provisioned table may take minutes to
 # scale or to be left alone by its other readers.
@@ -41,10 +42,6 @@ _Found = TypeVar("_Found")
 
 Send = Callable[[str, bytes], bytes]
 """Sends a body to an operation, spelled as ``"Scan"``, once; raises as `DynamoDBClient.send` does."""
-
-
-class Stopped(Exception):
-    """The comparison is ending, and nothing more may be read."""
 
 
 class _SteadyClock(Clock):

@@ -85,7 +85,7 @@ class SegmentScan:
 
         Raises
         ------
-        calls.Stopped
+        processes.Stopped
             The comparison is ending; the file holds all that was read.
         UserError
             The table cannot be read.
@@ -157,6 +157,18 @@ class SegmentScan:
         if page_bytes >= PAGE_BYTES:
             return None
         return max(1, int(page_bytes / max(1.0, self._table.size / self._table.items)))
+
+
+def forget_rows(path: Path, reached: Reached) -> None:
+    """Replace the file of a segment that was read to its end by one that only has its progress."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    blocks = BlockFile(fresh)
+    try:
+        blocks.append(b"", {"items": reached.items, "units": reached.units, "last_key": None})
+    finally:
+        blocks.close()
+    fresh.replace(path)
 
 
 def reached_by(blocks: BlockFile) -> Reached:

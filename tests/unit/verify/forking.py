@@ -18,13 +18,16 @@ import botocore.session
 from botocore.loaders import create_loader
 
 from verify.cli import main
-from verify.comparison import recheck
+from verify.comparison import match, recheck
 
 ROOT = Path(__file__).parents[3]
 
 # Small, so that a recheck is many calls of which few are in hand.
 BATCH_KEYS = 5
 RECHECK_THREADS = 2
+
+# So few that rows are split, and files of them split again.
+MEMORY_BYTES = 500
 
 
 class Forking:
@@ -67,8 +70,7 @@ def _serve(out: str, err: str) -> None:
     botocore.session.create_loader = cache(create_loader)
     recheck.BATCH_KEYS = BATCH_KEYS  # type: ignore[attr-defined]
     recheck._THREADS = RECHECK_THREADS
-    # DuckDB is loaded where it is used; it must not have been used before a fork.
-    import duckdb  # noqa: F401
+    match.MEMORY_BYTES = MEMORY_BYTES
 
     for line in sys.stdin:
         pid = os.fork()

@@ -885,13 +885,13 @@ def test_a_result_that_could_not_be_printed_is_not_lost(different: World, capsys
     [
         "verify.scan.work.BlockFile.append",
         "verify.comparison.match.pair",
-        "verify.comparison.match.write_run",
+        "verify.comparison.sorting.write_run",
     ],
 )
 def test_a_full_disk_is_named(
     different: World, monkeypatch: pytest.MonkeyPatch, capsys: Captured, where: str
 ) -> None:
-    def full(*args: Any) -> None:
+    def full(*args: Any, **options: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:

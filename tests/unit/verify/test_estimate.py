@@ -40,7 +40,7 @@ def of(
     *,
     samples: tuple[SideSample, SideSample] = (SAMPLE, SAMPLE),
     item_seconds: dict[SideName, float] = FAST,
-    pair: tuple[float, float] = (0.0, 0.0),
+    pair: float = 0.0,
     cores: int = 2,
     start_up_seconds: float = 0.0,
     price_per_million: float = DEFAULT_PRICE_PER_MILLION,
@@ -50,7 +50,7 @@ def of(
     return estimate(
         {"source": source or table(), "destination": destination or table()},
         replace(PLAN, **changes),
-        Rates({"source": samples[0], "destination": samples[1]}, item_seconds, *pair),
+        Rates({"source": samples[0], "destination": samples[1]}, item_seconds, pair),
         price_per_million=price_per_million,
         currency=currency,
         start_up_seconds=start_up_seconds,
@@ -205,8 +205,8 @@ def test_segments_beyond_the_threads_take_turns() -> None:
 
 
 def test_starting_up_and_pairing_count() -> None:
-    result = of(start_up_seconds=1.5, pair=(0.5, 0.002))
-    assert (result.start_up_seconds, result.pairing_seconds, result.seconds) == (1.5, 2.5, 4.0)
+    result = of(start_up_seconds=1.5, pair=0.002)
+    assert (result.start_up_seconds, result.pairing_seconds, result.seconds) == (1.5, 2.0, 3.5)
     assert result.limit == "this_machine"
     assert "pairs the rows" in result.limit_reason
     small = of(start_up_seconds=1.5)
@@ -271,9 +271,7 @@ def test_record() -> None:
 def test_lines() -> None:
     big = table(32_605_000, 16_000_000_000)
     slow: dict[SideName, float] = {"source": 1 / 50_000, "destination": 1 / 50_000}
-    assert list(
-        of(big, table(1, 100, **provisioned(20_000)), item_seconds=slow, pair=(0.3, 1e-6)).lines()
-    ) == [
+    assert list(of(big, table(1, 100, **provisioned(20_000)), item_seconds=slow, pair=1e-6).lines()) == [
         "  estimate   source       32,605,000 items, 16.0 GB: 1,953,127 read units, about 0.24 USD",
         "             destination  1 item, 100 bytes: 2.5 read units, 0% of its 20,000 provisioned read "
         "units per second",

@@ -53,7 +53,7 @@ def test_one_page_of_each_segment_is_read(make_table: MakeTable) -> None:
     # The others open the connections.
     assert all(request["Limit"] == 1 for request in scans(source) if request not in full)
     assert all(seconds > 0 for seconds in rates.item_seconds.values())
-    assert rates.pair_seconds > 0
+    assert rates.pair_item_seconds > 0
 
 
 @pytest.mark.parametrize("segments", [8, 256])
@@ -81,7 +81,7 @@ def test_it_takes_no_more_than_a_second_of_what_is_allowed(make_table: MakeTable
 def test_empty_tables(make_table: MakeTable) -> None:
     rates = measured(make_table(), make_table((), "destination"))
     assert rates.sides["source"].whole
-    assert (rates.sides["source"].items, rates.pair_seconds) == (0, 0.0)
+    assert (rates.sides["source"].items, rates.pair_item_seconds) == (0, 0.0)
 
 
 def test_latency_is_that_of_a_page(make_table: MakeTable) -> None:

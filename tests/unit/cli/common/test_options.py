@@ -185,7 +185,7 @@ def test_what_asks_nothing_of_aws_is_answered_without_it(program: str, arguments
         f"    runpy.run_module({program!r}, run_name='__main__')\n"
         "except SystemExit:\n"
         "    pass\n"
-        "heavy = {'boto3', 'botocore', 'duckdb', 'msgspec', 'deepdiff', 'rich', 'jinja2', 'xxhash'}\n"
+        "heavy = {'boto3', 'botocore', 'msgspec', 'deepdiff', 'rich', 'jinja2', 'xxhash'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(

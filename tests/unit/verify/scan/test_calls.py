@@ -33,11 +33,11 @@ from verify.scan.calls import (
     _THROTTLED_ATTEMPTS,
     ATTEMPTS,
     Calls,
-    Stopped,
     read_limit,
     sender,
 )
 from verify.scan.decode import BadPage
+from verify.scan.processes import Stopped
 from verify.scan.segment import ScanPlan, SegmentScan
 
 

@@ -26,8 +26,8 @@ from verify.cli import main
 from verify.comparison.options import Options
 from verify.comparison.run import compare
 from verify.repair.live_table import LiveTable, check_repairable
-from verify.scan.calls import Stopped
 from verify.scan.identity import KeySchema, describe
+from verify.scan.processes import Stopped
 from verify.scan.table import Table
 
 Captured = pytest.CaptureFixture[str]

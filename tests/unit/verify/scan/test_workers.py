@@ -117,7 +117,7 @@ def test_a_process_that_is_killed_is_told_of(world: World, scan: Scan) -> None:
             os.kill(workers()[0], signal.SIGKILL)
 
     world.source.before = kill
-    with pytest.raises(UserError, match=r"^A scanning process was ended by signal 9"):
+    with pytest.raises(UserError, match=r"^A process of this comparison was ended by signal 9"):
         scan.run()
     world.source.before = lambda operation: None
     # And what it has read is of use.
@@ -173,20 +173,16 @@ def late(gate, directory):
     # It has been started, and its parent is gone before it does anything.
     with open(gate) as opened:
         opened.read()
-    from verify.scan import workers
+    from verify.scan import processes
 
-    class Gone:
-        def __init__(self, *_):
-            raise AssertionError("at work on the files of another")
+    def work(*_):
+        raise AssertionError("at work on the files of another")
 
-    workers.Table = workers.SegmentScan = Gone
     # Not this one has noticed.
-    workers._end_when_told = lambda *_: None
+    processes._end_when_told = lambda *_: None
     told, _ = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    job = workers.Job("source", 0, Path(directory) / "rows")
     (Path(directory) / "began").touch()
-    number = multiprocessing.Value("i", 0)
-    workers._work({"source": (None, None, None)}, None, [job], None, number, 1, told, None, None)
+    processes._serve(work, (), Path(directory), told, None)
 
 
 if __name__ == "__main__":
