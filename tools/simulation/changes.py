@@ -9,11 +9,16 @@ from tools.simulation.history import ABSENT, Histories, History, Landed
 
 @dataclass
 class ShardRecords:
-    """The records of one shard, in order: key, place in the key's history, time, and index by number."""
+    """The records of one shard, in order.
+
+    Each has a key, a place in the key's history, a time, whether it is in a recorded batch, and an index by
+    its number.
+    """
 
     keys: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     created: list[float] = field(default_factory=list)
+    in_batch: list[bool] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
 
 
@@ -36,6 +41,7 @@ class Changes:
         self.shards: dict[str, ShardRecords] = {}
         self.covered_to = float("inf")
         self._names: dict[str, list[tuple[str, int]]] = {}
+        self._places: dict[tuple[str, int], tuple[ShardRecords, int]] = {}
         self._landed: dict[str, Landed] = {}
         self._rejected: dict[str, float] = {}
 
@@ -44,6 +50,8 @@ class Changes:
         records = self.shards.setdefault(shard, ShardRecords())
         records.numbers[number] = len(records.keys)
         self._names.setdefault(name, []).append((shard, len(records.keys)))
+        self._places[key, place] = records, len(records.keys)
+        records.in_batch.append(False)
         records.keys.append(key)
         records.places.append(place)
         records.created.append(created)
@@ -81,6 +89,15 @@ class Changes:
             if last in self.shards[shard].numbers
         ]
         return next((each for each in found if not self.unapplied(*each)), found[0] if found else None)
+
+    def add_batch(self, shard: str, first: int, end: int) -> None:
+        """Note that the records from index ``first`` up to ``end`` are in a recorded batch."""
+        self.shards[shard].in_batch[first:end] = [True] * (end - first)
+
+    def is_in_batch(self, key: str, place: int) -> bool:
+        """Whether the record of a change is in a recorded batch."""
+        records, index = self._places.get((key, place), (None, 0))
+        return records is not None and records.in_batch[index]
 
     def unapplied(self, shard: str, first: int, end: int) -> list[str]:
         """Return the keys whose records from index ``first`` up to ``end`` must be applied and are not."""

@@ -9,6 +9,7 @@ invented    Nothing else is at the destination: no key and no value that the sou
 window      No change is applied between the backfill's read of its key and the arrival of what it read.
 phase       A worker's write arrives only in a slice or while the run waits for its leases, the replicator's
             only while it may replicate or its leases may be alive.
+again       The replicator does not write a change again that is recorded as applied.
 sealed      Nothing is written after the seal, and a run is sealed only if an operator asked for it while it
             was ready. What was written too late for the copy is named.
 counters    Items, records, puts and deletes are counted once.
@@ -16,7 +17,7 @@ budget      The copy stays within its share of the rates of AWS's APIs.
 age         The published age of the oldest unapplied change is not too small.
 progress    A run that nothing hinders becomes ready in time, and writes hardly any change twice.
 reason      A run that is stopped or waits for an operator says why.
-exception   A handler raises only errors of AWS that it cannot do anything about.
+exception   A handler raises only errors of AWS that it cannot do anything about, and that a write is open.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
+from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Phase
 from tools.simulation.budget import Budget
 from tools.simulation.changes import Changes
@@ -176,6 +178,7 @@ class Judge(Findings):
         if kind == "replicator":
             landed.by_replicator = now
             self._replicated += 1
+            self._check_new(history, key, value)
             return
         landed.by_worker = now
         read = self._read.get((host, key))
@@ -185,6 +188,12 @@ class Judge(Findings):
                 f"worker wrote {value}, read {now - read[0]:.1f} s before. The replicator has written since",
                 key,
             )
+
+    def _check_new(self, history: History, key: str, value: str) -> None:
+        """Check that a put is of no change that is recorded. All deletes of a key look the same."""
+        is_known = value != ABSENT and self.changes.is_in_batch(key, history.last_place[value])
+        if is_known and not self._disaster:
+            self.violate("again", f"the replicator wrote {value}, which is in a recorded batch", key)
 
     def _check_phase(self, kind: str, key: str) -> None:
         phase = self.run.phase if self.run else "none"
@@ -333,6 +342,7 @@ class Judge(Findings):
         if self.tell:
             self.tell(f"batch recorded in {shard}: {name} to {last}, counts {counts}", *keys)
         self._check_applied(shard, first, end, "recorded as applied")
+        self.changes.add_batch(shard, first, end)
         records, puts, deletes = counts
         self._counted += puts + deletes
         if records not in {0, len(keys)} or (records and puts + deletes > len(set(keys))):
@@ -464,7 +474,7 @@ class Judge(Findings):
     def ended(self, function: str, answer: Answer) -> None:
         """An invocation has ended."""
         error = answer.raised
-        if error is None or isinstance(error, errors.NO_ANSWER):
+        if error is None or isinstance(error, (*errors.NO_ANSWER, UnsettledWrite)):
             return
         if isinstance(error, ClientError) and errors.is_transient(error):
             return

@@ -13,16 +13,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import click
 
 from tools.simulation.mutations import ANSWERED, MUTATIONS, Mutation
-from tools.simulation.seeds import HUNTING
+from tools.simulation.seeds import Seed, tested
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambda" / "tablecopy"
@@ -38,9 +37,8 @@ class Outcome:
 
     name: str
     runs: int
-    seed: int | None = None
+    seed: Seed | None = None
     rule: str = ""
-    what: str = ""
 
     @property
     def is_found(self) -> bool:
@@ -49,10 +47,13 @@ class Outcome:
 
     def line(self) -> str:
         """Return the outcome as a line of text."""
-        if not self.is_found:
+        if self.seed is None:
             answer = ANSWERED.get(self.name, "")
             return f"{self.name}: SURVIVED {self.runs} runs{f' ({answer})' if answer else ''}"
-        return f"{self.name}: {self.rule}, by seed {self.seed}, after {self.runs} runs"
+        seed, scenario = self.seed
+        return (
+            f"{self.name}: {self.rule}, by seed {seed}{f' {scenario}' if scenario else ''}, run {self.runs}"
+        )
 
 
 def apply(mutation: Mutation, package: Path) -> None:
@@ -80,58 +81,64 @@ def check(mutations: Sequence[Mutation]) -> None:
             compile(path.read_text(), str(path), "exec")
 
 
-def hunt(mutation: Mutation, seeds: range) -> Outcome:
-    """Run a mutant until a seed breaks a rule."""
-    with tempfile.TemporaryDirectory() as directory:
-        package = Path(directory, "tablecopy")
-        shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-        apply(mutation, package)
-        # The first tablecopy on the path is the one that is imported.
-        path = os.pathsep.join([directory, *filter(None, [os.environ.get("PYTHONPATH")])])
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "tools.simulation",
-                *("--seed", str(seeds.start), "--runs", str(len(seeds)), "--processes", "1", "--first"),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    lines = done.stdout.splitlines()
-    found = [json.loads(line) for line in lines[-1:] if line.startswith("{")]
-    if not found:
-        raise RuntimeError(
-            f"{mutation.name}: the simulation failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
-        )
-    [summary] = found
-    if not summary["violations"]:
-        return Outcome(mutation.name, summary["runs"])
-    first = next(line for line in lines if line.startswith("VIOLATION "))
-    rule, _, what = first.removeprefix("VIOLATION ").partition(": ")
-    return Outcome(mutation.name, summary["runs"], seeds.start + summary["runs"] - 1, rule, what)
+class Hunt:
+    """Runs mutants. A seed that has found one comes first for the next, because it may find more.
+
+    Parameters
+    ----------
+    seeds
+        What each mutant runs.
+    """
+
+    def __init__(self, seeds: Sequence[Seed]) -> None:
+        self._seeds = list(seeds)
+
+    def run(self, mutation: Mutation) -> Outcome:
+        """Run a mutant until a seed breaks a rule."""
+        with tempfile.TemporaryDirectory() as directory:
+            package = Path(directory, "tablecopy")
+            shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+            apply(mutation, package)
+            # The first tablecopy on the path is the one that is imported.
+            path = os.pathsep.join([directory, *filter(None, [os.environ.get("PYTHONPATH")])])
+            done = subprocess.run(
+                [sys.executable, "-m", "tools.simulation.hunt"],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+                input=json.dumps(self._seeds),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode:
+            raise RuntimeError(f"{mutation.name}: the simulation failed:\n{done.stderr[-4000:]}")
+        answer = json.loads(done.stdout)
+        if not answer["rule"]:
+            return Outcome(mutation.name, answer["runs"])
+        seed = answer["seed"], answer["scenario"]
+        self._seeds.remove(seed)
+        self._seeds.insert(0, seed)
+        return Outcome(mutation.name, answer["runs"], seed, answer["rule"])
+
+    def run_all(self, mutations: Sequence[Mutation], processes: int) -> Iterator[Outcome]:
+        """Run several mutants at the same time."""
+        with ThreadPoolExecutor(processes) as pool:
+            yield from pool.map(self.run, mutations)
 
 
 @click.command()
 @click.option("--only", default="", help="Only the mutants whose names contain this.")
 @click.option("--processes", type=int, help="Mutants at the same time. The default is the number of cores.")
-@click.option("--runs", default=len(HUNTING), show_default=True, help="Most runs for each mutant.")
-def main(only: str, processes: int | None, runs: int) -> None:
+def main(only: str, processes: int | None) -> None:
     """Break the product in many ways, and show which of them the simulation finds."""
     chosen = [mutation for mutation in MUTATIONS if only in mutation.name]
     check(chosen)
     survived = []
-    found = 0
-    seeds = range(HUNTING.start, HUNTING.start + runs)
-    with ThreadPoolExecutor(processes or os.cpu_count() or 1) as pool:
-        for outcome in pool.map(partial(hunt, seeds=seeds), chosen):
-            click.echo(outcome.line())
-            found += outcome.is_found
-            if not outcome.is_found:
-                survived.append(outcome.name)
+    for outcome in Hunt(tested()).run_all(chosen, processes or os.cpu_count() or 1):
+        click.echo(outcome.line())
+        if not outcome.is_found:
+            survived.append(outcome.name)
+    found = len(chosen) - len(survived)
     click.echo(json.dumps({"name": "mutants", "mutants": len(chosen), "found": found, "survived": survived}))
     sys.exit(1 if set(survived) - set(ANSWERED) else 0)
 

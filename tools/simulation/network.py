@@ -46,6 +46,8 @@ class NetworkFaults:
         It takes effect, and no answer comes.
     late_request
         No answer comes, and it takes effect up to ``latest`` seconds after the sender has given up.
+    late_write
+        The same for BatchWriteItem only, besides.
     server_error
         A 5xx answer; half of these calls have taken effect.
     slow
@@ -57,6 +59,7 @@ class NetworkFaults:
     lost_request: float = 0.0
     lost_answer: float = 0.0
     late_request: float = 0.0
+    late_write: float = 0.0
     server_error: float = 0.0
     slow: float = 0.0
     fastest: float = 0.002
@@ -96,11 +99,12 @@ class Network:
         latency = faults.fastest + (faults.usual - faults.fastest) * 2 * draw()
         any_fault = faults.any
         chance = draw() if any_fault else 1.0
-        if chance >= any_fault:
+        is_late = faults.late_write and name == "BatchWriteItem" and draw() < faults.late_write
+        if chance >= any_fault and not is_late:
             return self._undisturbed(serve, latency / 2)
         answered: Event[tuple[bool, T | ServiceError]] = Event(world)
         to_service = latency / 2
-        kind = self._fault(chance)
+        kind = "late_request" if is_late else self._fault(chance)
         if kind == "slow":
             to_service = latency + (faults.slowest - latency) * draw()
         elif kind == "late_request":

@@ -248,6 +248,26 @@ def _slices(draw: random.Random, plan: Scenario) -> Scenario:
     )
 
 
+def _leases(draw: random.Random, plan: Scenario) -> Scenario:
+    """Slices end while workers write, and some of these writes arrive later."""
+    network = NetworkFaults(late_write=draw.choice([0.1, 0.2]), slow=draw.choice([0.0, 0.02]))
+    functions = LambdaFaults(killed=draw.choice([0.0, 0.1]), stalled=draw.choice([0.0, 0.2]))
+    return replace(
+        plan,
+        traffic=replace(plan.traffic, items=900, keys=920, changes=400, hot=0.0, large=0.0),
+        # As long as a worker writes.
+        settings=replace(plan.settings, slice_seconds=45, segments=4, concurrency=4, environ=_SLOW_WRITES),
+        # Short pages make small writes, of which there are many at the end of a slice.
+        source=TableBehavior(short_page=1.0),
+        faults=Faults(functions, network, MappingFaults(switch=(1.0, 3.0))),
+        busy_seconds=400.0,
+        is_hindered=True,
+    )
+
+
+_SLOW_WRITES = {"write_capacity": 5}
+
+
 def _redelivery(draw: random.Random, plan: Scenario) -> Scenario:
     """Lambda delivers batches again and again, and cuts them in other ways."""
     mapping = MappingFaults(
@@ -373,6 +393,7 @@ SCENARIOS: dict[str, Change] = {
     "faults": _faults,
     "restarts": _restarts,
     "slices": _slices,
+    "leases": _leases,
     "redelivery": _redelivery,
     "operators": _operators,
     "letters": _letters,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+Seed = tuple[int, str]
+"""A seed and the name of its scenario, which is empty if the seed draws it."""
+
 SEEDS = range(1, 201)
 """Seeds of the mix of scenarios."""
 
@@ -13,16 +16,18 @@ OPEN = {
 }
 """Seeds that break a rule today, with what is wrong."""
 
-HUNTING = range(53, 201)
-"""The longest row of seeds of which none is open. `mutants` shows what they find."""
-
 CORPUS = Path(__file__).parents[2] / "tests" / "simulation" / "corpus.txt"
 """Seeds that once broke a rule: one a line, with the scenario's name if it was not drawn."""
 
 
-def corpus() -> Iterator[tuple[int, str]]:
-    """Yield the seeds of the corpus, each with the scenario's name or an empty text."""
+def corpus() -> Iterator[Seed]:
+    """Yield the seeds of the corpus."""
     for line in CORPUS.read_text().splitlines():
         seed, _, rest = line.partition("#")[0].strip().partition(" ")
         if seed:
             yield int(seed), rest.strip()
+
+
+def tested() -> list[Seed]:
+    """Return all seeds that ``make test`` runs and that break no rule today."""
+    return [*corpus(), *((seed, "") for seed in SEEDS if seed not in OPEN)]
