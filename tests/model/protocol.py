@@ -116,7 +116,7 @@ class Copy:
             return
         put = len(state.history) + 1
         yield f"source: put v{put}", state._replace(history=(*state.history, put)), ""
-        if state.source != ABSENT:
+        if state.source != ABSENT and self.bounds.deletes:
             yield "source: delete", state._replace(history=(*state.history, ABSENT)), ""
 
 

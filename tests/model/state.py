@@ -90,6 +90,8 @@ class Bounds:
 
     changes: int = 2
     """Writes and deletes at the source."""
+    deletes: bool = True
+    """Without deletes each change has a value of its own: what a replicator does is the same for both."""
     replicators: int = 1
     """Invocations of the replicator at once, dead ones whose lease lives included."""
     workers: int = 1

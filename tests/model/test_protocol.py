@@ -16,15 +16,17 @@ from tests.model.writer import AFTER_SEAL, LOST, UNWANTED, WINDOW
 RULES = (LOST, WINDOW, AFTER_SEAL, UNWANTED)
 RIGHT = Protocol()
 
+THREE_PUTS = Bounds(changes=3, deletes=False, deaths=False)
+
 CONFIGURATIONS = {
     "three changes": Bounds(changes=3, late_writes=True),
     "two slices": Bounds(changes=2, slices=2, late_writes=True),
     "several workers": Bounds(changes=1, slices=2, workers=2, late_writes=True, executions_end=True),
     "overlapping replicators": Bounds(changes=2, replicators=2, gives_up=True, late_writes=True),
-    "overlapping replicators, three changes": Bounds(changes=3, replicators=2, gives_up=True, deaths=False),
+    "overlapping replicators, three changes": replace(THREE_PUTS, replicators=2, gives_up=True),
     "overlapping everything": Bounds(changes=1, slices=2, replicators=2, workers=2, gives_up=True),
     "mapping falls back": Bounds(changes=2, replicators=2, falls_back=True, late_writes=True),
-    "mapping falls back and cuts otherwise": Bounds(changes=3, replicators=2, falls_back=True, deaths=False),
+    "mapping falls back and cuts otherwise": replace(THREE_PUTS, replicators=2, falls_back=True),
     "overlapping control": Bounds(changes=1, slices=2, controls=2, late_writes=True),
     "overlapping control, two changes": Bounds(changes=2, controls=2, deaths=False),
     "first record refused": Bounds(changes=2, refused=(1,), late_writes=True),
