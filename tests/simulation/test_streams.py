@@ -22,10 +22,12 @@ HOUR = 3600.0
 CALM = StreamBehavior(
     shard_life=(10 * 86_400, 10 * 86_400),
     late_child=0,
+    late_sibling=0,
     late_end_seconds=0,
     delay=0,
     late_record=0,
     skew=0,
+    dated_back=0,
     empty_first=0,
     empty_between=0,
     null_with_records=0,
@@ -233,6 +235,35 @@ def test_a_child_may_be_listed_late_and_its_sibling_before_it() -> None:
     account.world.run(second)
     assert len(changes.children(parent.id)) == 2
     assert second - first > 1
+
+
+def test_the_dates_of_a_shard_may_descend() -> None:
+    account, changes = stream(dated_back=0.5, dated_back_seconds=2.0)
+    for number in range(50):
+        account.put("a", n={"N": str(number)})
+        account.wait(0.3)
+    dates = [record.created for record in changes.shards[0].records]
+    assert dates != sorted(dates)
+    assert all(0 <= record.made - record.created < 3 for record in changes.shards[0].records)
+
+
+def test_no_shard_is_listed_before_its_parent() -> None:
+    account, changes = rolling(shard_life=(5, 20), late_child=0.5, late_sibling=0.5, shards=4, split=0.5)
+    account.wait(300)
+    listed = [(shard.parent.listed, shard.listed) for shard in changes.shards if shard.parent]
+    assert len(listed) > 20
+    assert all(parent <= child for parent, child in listed)
+
+
+def test_a_second_child_may_be_listed_after_the_first_one() -> None:
+    account, changes = rolling(split=1, late_sibling=1, late_child_seconds=(50, 60))
+    [parent] = changes.shards
+    end(account, parent)
+    first, second = sorted(child.listed for child in parent.children)
+    assert first == parent.closed
+    assert 50 <= second - first <= 60
+    account.wait(60)
+    assert len(changes.children(parent.id)) == 2
 
 
 def test_the_end_of_a_shard_may_be_listed_late() -> None:

@@ -93,6 +93,8 @@ class StreamBehavior:
         Probability that a child is listed late, each child of a split by itself.
     late_child_seconds
         How late.
+    late_sibling
+        Probability that one child of a split is listed that long after the other.
     late_end_seconds
         From a shard's end to the ``EndingSequenceNumber`` in DescribeStream, at most.
     delay, late_record, late_record_seconds
@@ -100,6 +102,8 @@ class StreamBehavior:
         ``late_record`` of all records. Records of one shard become readable in order.
     skew
         The clocks that date records differ from the time by at most this.
+    dated_back, dated_back_seconds
+        The part of all records whose date is earlier, and by how much at most. So dates may descend.
     retention, trim_every
         Age at which a record may be trimmed, and the time between two trims of a shard.
     shard_linger
@@ -132,11 +136,14 @@ class StreamBehavior:
     split: float = 0.1
     late_child: float = 0.5
     late_child_seconds: tuple[float, float] = (0.5, 60.0)
+    late_sibling: float = 0.25
     late_end_seconds: float = 5.0
     delay: float = 0.5
     late_record: float = 0.01
     late_record_seconds: float = 5.0
     skew: float = 1.0
+    dated_back: float = 0.05
+    dated_back_seconds: float = 2.0
     retention: float = DAY
     trim_every: tuple[float, float] = (30.0, 600.0)
     shard_linger: float = 600.0

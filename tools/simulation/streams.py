@@ -227,7 +227,8 @@ class Shard:
         draw = world.random.random
         self.last_number += _NUMBER_STEPS[int(draw() * len(_NUMBER_STEPS))]
         record = Record(self.stream, self.last_number, world.now, old, new, by_ttl)
-        record.created = math.floor(world.now + self._skew)
+        back = draw() * behavior.dated_back_seconds if world.chance(behavior.dated_back) else 0.0
+        record.created = math.floor(world.now + self._skew - back)
         late = behavior.late_record and draw() < behavior.late_record
         delay = draw() * (behavior.late_record_seconds if late else behavior.delay)
         self._visible = record.visible = max(self._visible, world.now + delay)
@@ -459,7 +460,12 @@ class Stream:
             child = self._make(shard, first, end, number, world.now)
             if world.chance(behavior.late_child):
                 child.listed = world.now + world.random.uniform(*behavior.late_child_seconds)
+            # A shard that lives for seconds may end before it is listed. Its children are listed after it.
+            child.listed = max(shard.listed, child.listed)
             world.call_later(world.random.uniform(*behavior.shard_life), self._roll, child)
+        if len(ranges) > 1 and world.chance(behavior.late_sibling):
+            one, other = sorted(shard.children, key=lambda child: child.listed)
+            other.listed = one.listed + world.random.uniform(*behavior.late_child_seconds)
         at = bisect_left(self._firsts, shard.first)
         self._open[at : at + 1] = shard.children
         self._firsts[at : at + 1] = [child.first for child in shard.children]

@@ -43,6 +43,8 @@ class Shard(Versioned):
         empty before the first one.
     applied_to
         Every change made before this moment is applied.
+    changed_at
+        When the newest change that was read of this shard and its ancestors was made; 0 before the first one.
     looked_at
         When it was last read to an answer; 0 before that.
     empty_since
@@ -75,6 +77,7 @@ class Shard(Versioned):
     found_closed: bool = False
     position: str = ""
     applied_to: float = 0.0
+    changed_at: float = 0.0
     looked_at: float = 0.0
     empty_since: float | None = None
     finished: bool = False

@@ -21,13 +21,14 @@ _LIST_EVERY_SECONDS = 600.0
 # A child is asked for until it is listed, at growing intervals up to this one.
 _LONGEST_INTERVAL_SECONDS = 30.0
 
-# Later than this after a shard's end, DynamoDB lists no further child of it. Other consumers of streams wait
-# a minute for the first one.
+# DynamoDB lists the first child of a shard within a minute of the shard's end, and the second one of a split
+# within a minute of the first. Other consumers of streams wait as long.
+_CHILD_SECONDS = 61.0
 FINAL_SECONDS = 120.0
-_USUAL_SECONDS = 61.0
 
-# Of a thousand shards, one ends every few seconds. So long a decision waits for children that may be listed.
-_PATIENCE_SECONDS = 60.0
+# If the source was quiet for so long when a shard ended, no decision waits for a second child. Of a thousand
+# shards, one ends every few seconds.
+_QUIET_SECONDS = 60.0
 
 
 class StreamGone(Exception):
@@ -125,24 +126,24 @@ class Listing:
         ended_at = parent.ended_at if parent else 0.0
         return self.listed_at is not None and self.listed_at > ended_at and shard_id not in self.shards
 
-    def is_fresh(self, since: float, noted_at: float, *, patient: bool = True) -> bool:
+    def is_fresh(self, since: float, noted_at: float, changed_at: float) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
 
         Shards that had ended when control noted its place are not followed, but one more child of them may be
         listed within a minute of ``noted_at``, if that is not 0. Then the whole list must be newer.
 
-        Shards whose list of children is final do not count. A request counts if it came a minute after the
-        shard's end. If not ``patient``, and after a minute of waiting, any request counts.
+        Shards whose list of children is final do not count. The list must be final if the shard ended before
+        the source was quiet: ``changed_at`` is when its newest change was made.
         """
         now = self._clock.now()
-        if noted_at and (self.listed_at is None or self.listed_at < noted_at + _USUAL_SECONDS):
-            self._whole_due = min(self._whole_due, max(now, noted_at + _USUAL_SECONDS))
+        if noted_at and (self.listed_at is None or self.listed_at < noted_at + _CHILD_SECONDS):
+            self._whole_due = min(self._whole_due, max(now, noted_at + _CHILD_SECONDS))
             return False
-        is_patient = patient and now < since + _PATIENCE_SECONDS
         is_fresh = True
-        for shard_id, parent in self._parents.items():
-            wanted = max(since, parent.ended_at + _USUAL_SECONDS) if is_patient else since
-            if parent.asked_at < wanted and not self.is_final(shard_id):
+        for parent in self._parents.values():
+            final = parent.ended_at + FINAL_SECONDS
+            wanted = final if parent.ended_at < changed_at + _QUIET_SECONDS else min(since, final)
+            if parent.asked_at < wanted:
                 is_fresh = False
                 parent.due = min(parent.due, max(now, wanted))
         return is_fresh

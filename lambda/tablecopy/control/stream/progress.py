@@ -92,6 +92,8 @@ class Stream:
         # Which list was evaluated for new shards, and whether a thread is listing now.
         self._evaluated: float | None = None
         self._is_listing = False
+        # What the latest look covers: nothing is known of changes before the copy.
+        self._covered_to = 0.0
         self._lock = threading.Lock()
         self._summary = StreamSummary()
         self._error: Exception | None = None
@@ -133,6 +135,7 @@ class Stream:
         began = self._machine.now()
         seconds = until - began
         self._error = None
+        self._covered_to = covered_to
         self._load()
         if not noting:
             self._take_back(covered_to)
@@ -155,10 +158,13 @@ class Stream:
 
         The second child of a split may be listed after the first. If a shard has ended within the last two
         minutes, its children are requested again by the next looks, and the answer is False until then. If
-        ``patient``, it stays False for up to a minute, so that the child is listed.
+        ``patient`` and the source was not quiet when the shard ended, it stays False for two minutes after
+        the end, so that the child is listed.
         """
-        noted_at = max((row.noted_at for row in self._rows.current.values()), default=0.0)
-        return self._listing.is_fresh(since, noted_at, patient=patient)
+        rows = self._rows.current.values()
+        noted_at = max((row.noted_at for row in rows), default=0.0)
+        changed_at = max([self._covered_to, *(row.changed_at for row in rows)]) if patient else 0.0
+        return self._listing.is_fresh(since, noted_at, changed_at)
 
     def _load(self) -> None:
         for shard_id in self._rows.load():
@@ -246,7 +252,7 @@ class Stream:
         listing, rows = self._listing, self._rows.current
         for row in [row for row in rows.values() if row.finished]:
             for child in listing.children(row.shard_id):
-                self._add(listing.shards[child], row.applied_to, noting=noting, closed=False)
+                self._add(listing.shards[child], row.applied_to, row.changed_at, noting=noting, closed=False)
         now = self._machine.now()
         if noting:
             # A part of the list does not show which shards have children. Open ones have none.
@@ -261,7 +267,13 @@ class Stream:
             self._add(shard, now, noting=noting)
 
     def _add(
-        self, shard: ListedShard, applied_to: float, *, noting: bool, closed: bool | None = None
+        self,
+        shard: ListedShard,
+        applied_to: float,
+        changed_at: float = 0.0,
+        *,
+        noting: bool,
+        closed: bool | None = None,
     ) -> None:
         """Begin to follow a shard. ``closed`` is whether it may have ended long ago."""
         rows = self._rows.current
@@ -274,6 +286,7 @@ class Stream:
             shard.parent,
             found_closed=shard.closed if closed is None else closed,
             applied_to=applied_to,
+            changed_at=changed_at,
             noted_at=self._machine.now() if skips else 0.0,
         )
 
@@ -472,6 +485,7 @@ def _advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
         row,
         position=reader.position,
         iterator=reader.resume_iterator,
+        changed_at=max(row.changed_at, reader.newest),
         looked_at=max(row.looked_at, reader.read_at),
         noted_at=max(row.noted_at, reader.begun_at_end_at),
         skipped_to=reader.skipped_to,

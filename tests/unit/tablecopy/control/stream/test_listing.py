@@ -139,30 +139,45 @@ class TestTree:
         assert scene.look_for(3).drained
 
     def test_the_second_child_of_a_split_may_be_listed_later(self, scene: Scene) -> None:
-        scene.add("a")
-        scene.look_for(DRAINED_AFTER)
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look_for(DRAINED_AFTER - 5)
         scene.follow_up("a", "b")
-        assert scene.look_for(10).drained
-        now = scene.clock.time
-        assert not scene.stream.is_complete(now)
-        # A minute after the shard's end it is asked for again, and DynamoDB knows of it.
-        scene.add("c", 1, parent="a")
-        for _ in range(60):
-            assert scene.again().drained != scene.stream.is_complete(now)
+        assert scene.look_for(110).drained
+        assert not scene.stream.is_complete(scene.clock.time)
+        # Two minutes after the shard's end it is asked for again, and DynamoDB knows of it.
+        scene.add("c", 2, parent="a")
+        for _ in range(15):
+            assert scene.again().drained != scene.stream.is_complete(scene.clock.time)
         assert not scene.look().drained
 
-    def test_a_minute_is_enough_however_many_shards_end(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("restarts", [False, True])
+    def test_three_minutes_of_quiet_are_enough_however_many_shards_end(
+        self, scene: Scene, restarts: bool
+    ) -> None:
         """Of a thousand shards one ends every few seconds."""
-        scene.add("0")
-        scene.look_for(DRAINED_AFTER)
-        since = scene.clock.time
-        for index in range(1, 20):
+        scene.add("0", 0)
+        scene.apply(0)
+        scene.look()
+        quiet = scene.clock.time
+        for index in range(1, 27):
             scene.follow_up(f"{index - 1}", f"{index}")
-            scene.look_for(3)
-            if scene.clock.time < since + 60:
-                assert not scene.stream.is_complete(since)
-            scene.look_for(3)
-        assert scene.stream.is_complete(since)
+            if restarts and index < 22:
+                scene.stream = scene.environment()
+            scene.look_for(7)
+            if scene.clock.time < quiet + 175:
+                assert not scene.stream.is_complete(quiet + 60)
+        assert scene.stream.is_complete(quiet + 60)
+
+    def test_nothing_waits_for_it_while_the_run_is_sealed(self, scene: Scene) -> None:
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look()
+        scene.follow_up("a", "b")
+        since = scene.clock.time
+        scene.look_for(3)
+        assert not scene.stream.is_complete(since)
+        assert scene.stream.is_complete(since, patient=False)
 
     def test_one_of_a_shard_that_ended_before_the_copy_may_be_as_well(self, scene: Scene) -> None:
         """Such shards are not followed, so the whole list must show it."""
