@@ -130,14 +130,14 @@ class Replicator:
             together = records[: leading(records, created(records[0]) + SPAN_SECONDS)]
             changes = coalesce(together)
         run = _check_replicating(reading_run.result(), records)
-        early = leading(records, run.covered_to)
-        if early:
-            # The scan has read what these records led to. The others are delivered again, without them.
-            return early
         # This invocation may be late: another one may have applied its batch, and later batches as well.
         earlier = before.result()
         if earlier is not None:
             return self._applied_before(records, earlier)
+        early = leading(records, run.covered_to)
+        if early:
+            # The scan has read what these records led to. The others are delivered again, without them.
+            return early
         expiring = self._expiring(records)
         if expiring:
             log.event("expiring", records=expiring)

@@ -654,6 +654,20 @@ class TestAges:
         assert scene.apply(batch[1:]) is None
         assert sorted(scene.destination.items) == [key_token({"pk": {"S": key}}) for key in "kl"]
 
+    def test_one_that_was_applied_after_a_later_one_does_not_divide_its_batch(self, scene: Scene) -> None:
+        scene.enter(Phase.DRAINING, covered_to=NOON - 30)
+        batch = [
+            record(0, "k", {"N": "1"}, NOON - 30),
+            record(1, "l", {"N": "1"}, NOON - 31),
+            record(2, "m", {"N": "1"}, NOON - 30),
+        ]
+        scene.apply(batch)
+        scene.apply([record(3, "m", {"N": "2"}, NOON - 30)])
+        # It comes again in portions, the second of which begins with the record from before the copy.
+        assert scene.apply(batch[:1]) is None
+        assert scene.apply(batch[1:]) is None
+        assert value(scene, "m") == {"N": "2"}
+
     def test_a_batch_spans_half_an_hour_at_most(self, scene: Scene) -> None:
         batch = [record(index, f"k{index}", {"N": "1"}, NOON - 1900 + 100 * index) for index in range(20)]
         assert scene.apply(batch) == sequence_number(18)
