@@ -429,10 +429,10 @@ class Reconciler:
 
     def _replicator_may_write(self) -> str:
         """Switch the mapping off, and return why the replicator may still write; empty if it cannot."""
-        disabled = self._deps.mapping.switch(on=False)
-        replicators = len(self._deps.leases.alive(REPLICATOR))
-        if not disabled:
+        if not self._deps.mapping.switch(on=False):
             return self._switching(on=False)
+        # These are in many partitions, so they are read last.
+        replicators = len(self._deps.leases.alive(REPLICATOR))
         if replicators:
             return f"{count_text(replicators, 'invocation')} of the replicator may still be writing"
         return ""
