@@ -122,7 +122,7 @@ def late_change_that_the_seal_names(story: Story) -> None:
     story.change("a", "a2")
     story.pass_time(100)
     story.enter(Phase.SEALED, reason="the source was written to after the run was ready")
-    story.pass_time(100)
+    story.pass_time(150)
     story.judge.age_published(0.0)
 
 
@@ -150,6 +150,12 @@ def change_lost_to_expiry(story: Story) -> None:
     story.enter(Phase.STOPPED, reason="changes have left the stream", resumable=False)
 
 
+def journal_replaced_with_its_mapping(story: Story) -> None:
+    story.copied()
+    story.judge.replaced("journal")
+    story.enter(Phase.STOPPED, reason="the event source mapping was replaced", resumable=False)
+
+
 def errors_of_aws(story: Story) -> None:
     story.judge.ended("replicator", Answer(raised=ReadTimeoutError(endpoint_url="https://dynamodb")))
     story.judge.ended("replicator", Answer(raised=aws_error("ThrottlingException")))
@@ -171,6 +177,7 @@ RIGHT: Iterable[Callable[[Story], None]] = (
     late_change_that_the_seal_names,
     calls_within_the_budget,
     change_lost_to_expiry,
+    journal_replaced_with_its_mapping,
     errors_of_aws,
     open_write,
 )
@@ -436,7 +443,7 @@ def too_many_reads_of_a_shard(story: Story) -> None:
 def age_that_is_too_small(story: Story) -> None:
     story.copied()
     story.change("a", "a2")
-    story.pass_time(100)
+    story.pass_time(150)
     story.judge.age_published(3.0)
 
 
