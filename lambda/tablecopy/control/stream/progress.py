@@ -435,7 +435,7 @@ class Stream:
             listed=self._listing.listed_at is not None,
             settled=bool(rows)
             and all(reader is not None and reader.is_settled for reader in readers)
-            and all(self._rows.is_saved(row.shard_id) for row in rows),
+            and all(self._rows.is_saved(row.shard_id) for row in rows if row.looked_at),
             noted_at=max([0.0, *(row.noted_at for row in rows)]),
             open_shards=len(following),
             waits_for=unlisted and f"shard {unlisted} has ended, and DynamoDB has not listed its successor",

@@ -199,6 +199,22 @@ class TestBeforeTheCopy:
         scene.clock.tick(1)
         assert scene.note().settled
 
+    def test_a_shard_that_left_before_it_was_read_holds_nothing_up(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.add("b", closed=True)
+
+        def gone(operation: str, request: dict[str, str]) -> None:
+            if request.get("ShardId") == "b" and operation == "GetShardIterator":
+                scene.streams.shards.pop("b", None)
+                raise client_error("ResourceNotFoundException")
+
+        scene.streams.on_send = gone
+        assert not scene.note().settled
+        for _ in range(3):
+            scene.clock.tick(1)
+            backlog = scene.note()
+        assert backlog.settled
+
     def test_one_that_is_out_of_order_hides_none_that_is_not(self, scene: Scene) -> None:
         scene.covered_to = scene.clock.time - 10
         shard = scene.add("a", 1, 2, 3)
