@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tablecopy.clock import Machine
 from tablecopy.data.ages import EXPIRING_SECONDS, SPAN_SECONDS, created, leading
 from tablecopy.data.dead_letters import DeadLetterSink
-from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory, WriterPool
+from tablecopy.data.ordered import OrderedPool
+from tablecopy.data.writer import WRITE_MARGIN_SECONDS, WRITERS, WriterFactory
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import delete, key_token, put
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches, batch_name
@@ -18,6 +19,7 @@ from tablecopy.journal.run import REPLICATING, Run, RunRecord
 from tablecopy.metrics import log
 from tablecopy.metrics.definitions import DELETES_APPLIED, PUTS_APPLIED, RECORDS_APPLIED
 from tablecopy.metrics.log import MetricsBuffer
+from tablecopy.throughput.acceptance import Acceptance
 
 # The run and the applied batch are read from the journal at the same time.
 _READERS = 2
@@ -101,6 +103,7 @@ class Replicator:
         self._letters = letters
         self._known_letters = KnownDeadLetters(letters)
         self._writer_for = writer_for
+        self._acceptance = Acceptance(machine)
         self._metrics = metrics
         self._machine = machine
         self._writers = writers
@@ -185,9 +188,8 @@ class Replicator:
         numbers = {change.request: change.last for change in changes}
         sink = DeadLetterSink(self._letters, Origin.STREAM, key_names, numbers)
         try:
-            with WriterPool(writer, sink.put, self._machine, self._writers) as pool:
-                writes = pool.submit(list(by_request))
-                left = [request for write in writes for request in write.result()]
+            with OrderedPool(writer, self._acceptance, sink.put, self._machine, self._writers) as pool:
+                left = pool.write(list(by_request))
         finally:
             writer.settle(deadline)
         unwritten = {by_request[request].token for request in left}

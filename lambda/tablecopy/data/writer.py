@@ -111,6 +111,10 @@ class BatchWriter:
         """Send nothing after ``moment`` (seconds since the epoch), if that is sooner."""
         self._deadline = min(self._deadline, moment)
 
+    def seconds_left(self) -> float:
+        """Return the seconds until nothing is sent any more; 0 from then on."""
+        return max(0.0, self._deadline - self._machine.now())
+
     def write(self, batch: Sequence[bytes]) -> None:
         """Write a batch that BatchWriteItem accepts (see `requests.batches`).
 
@@ -130,7 +134,7 @@ class BatchWriter:
             if left:
                 if len(left) < len(pending):
                     backoff.progress()
-                self._machine.sleep(min(backoff.next(), max(0.0, self._deadline - self._machine.now())))
+                self._machine.sleep(min(backoff.next(), self.seconds_left()))
             pending = left
 
     def attempt(self, pending: Sequence[bytes]) -> Sequence[bytes]:

@@ -55,6 +55,11 @@ def key_token(key: Json) -> str:
     return json.dumps(key, sort_keys=True, separators=(",", ":"))
 
 
+def size_of(request: bytes) -> float:
+    """Return the size of a request in KB, rounded up as for a write unit. JSON is longer than the item."""
+    return 1.0 + (len(request) >> 10)
+
+
 def batches(requests: Sequence[bytes]) -> Iterator[list[bytes]]:
     """Divide ``requests`` into batches that BatchWriteItem accepts: 25 requests, 16 MB.
 

@@ -184,7 +184,7 @@ class AdaptiveRate(TokenBucket):
         self._rising = True
         self._grown = clock.now()
         self._cut = -math.inf
-        self._window = _UsageWindow(clock.now())
+        self._window = UsageWindow(clock.now())
 
     def set_limit(self, rate: float) -> None:
         """Continue with another ceiling."""
@@ -220,7 +220,7 @@ class AdaptiveRate(TokenBucket):
         self._rate = min(self._rate * factor ** (now - grown), self._ceiling)
 
 
-class _UsageWindow:
+class UsageWindow:
     """Units used in the last second or two."""
 
     def __init__(self, now: float) -> None:
