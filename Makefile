@@ -33,8 +33,8 @@ demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m tools.local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
 test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_modules/ready
-# Three lanes at a time (tests/conftest.py): applies mostly wait.
-	@$(BIN)/python -m pytest $(or $(ONLY),--numprocesses 3 --no-loadscope-reorder tests)
+# Four lanes at a time (tests/conftest.py): the long ones mostly wait.
+	@$(BIN)/python -m pytest $(or $(ONLY),--numprocesses 4 --no-loadscope-reorder tests)
 
 simulate: .venv/ready
 	@$(BIN)/python -m tools.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),1) \

@@ -10,6 +10,7 @@ from moto import mock_aws
 from tablecopy.journal.store import Store
 from tests.unit.tablecopy.fakes import FakeClock, moto_client
 from tests.unit.tablecopy.front import Front, front
+from tests.unit.tablecopy.journal_table import new_store
 
 
 @pytest.fixture(autouse=True)
@@ -40,28 +41,24 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    """An empty journal: a real table as far as moto goes, spoken to through the real DynamoDBClient."""
+def store() -> Store:
+    """An empty journal."""
+    return new_store()
+
+
+@pytest.fixture
+def moto_store() -> Iterator[Store]:
+    """An empty journal in moto, spoken to through the real DynamoDBClient."""
     with mock_aws():
-        yield new_store()
-
-
-def new_store() -> Store:
-    """Create the journal's table in the AWS that moto shows at the moment."""
-    client = moto_client()
-    client.call(
-        "create_table",
-        {
-            "TableName": "journal",
-            "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": [
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            "AttributeDefinitions": [
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        },
-    )
-    return Store(client, "journal")
+        client = moto_client()
+        keys = ("pk", "HASH"), ("sk", "RANGE")
+        client.call(
+            "create_table",
+            {
+                "TableName": "journal",
+                "BillingMode": "PAY_PER_REQUEST",
+                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            },
+        )
+        yield Store(client, "journal")

@@ -240,7 +240,7 @@ class FakeSource(DynamoDBClient):
 class WatchedClient(DynamoDBClient):
     """Another client with ``before`` and ``after`` around each call: to interfere, or to be killed there."""
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDB) -> None:
         self.client = client
         self.before: Callable[[str], None] = lambda operation: None
         self.after: Callable[[str], None] = lambda operation: None

@@ -53,7 +53,7 @@ class Counting(Store):
     def __getattribute__(self, name: str) -> Any:
         if name in {"store", "writes", "reads"}:
             return super().__getattribute__(name)
-        if name in {"put", "delete", "update"}:
+        if name in {"put", "save", "delete", "update"}:
             self.writes += 1
         if name == "get":
             self.reads += 1

@@ -12,7 +12,6 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 from mypy_boto3_lambda.client import LambdaClient
 from mypy_boto3_sqs.client import SQSClient
 from mypy_boto3_stepfunctions.client import SFNClient
@@ -32,7 +31,6 @@ from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.conftest import new_store
 from tests.unit.tablecopy.fakes import (
     MACHINE_ARN,
     NOON,
@@ -44,10 +42,10 @@ from tests.unit.tablecopy.fakes import (
     FakeStreams,
     WatchedClient,
     client_error,
-    moto_client,
     name_of,
     no_answer,
 )
+from tests.unit.tablecopy.journal_table import JournalClient
 
 SLICE_SECONDS = 600.0
 DRAINED_AFTER = 60.0
@@ -71,10 +69,10 @@ class Scene:
     def __init__(self, drained_after: float = DRAINED_AFTER) -> None:
         self.drained_after = drained_after
         self.clock = FakeClock()
-        self.client = WatchedClient(moto_client())
-        new_store()
+        journal = JournalClient()
+        self.client = WatchedClient(journal)
         store = Store(self.client, "journal")
-        quiet = Store(moto_client(), "journal")
+        self.quiet = quiet = Store(journal, "journal")
         self.lambda_ = FakeLambda()
         self.states = FakeStates()
         self.streams = FakeStreams()
@@ -185,8 +183,7 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Any:
-    with mock_aws():
-        yield Scene()
+    return Scene()
 
 
 def hold(scene: Scene, kind: str) -> Any:
@@ -340,7 +337,7 @@ class TestNoting:
             scene.write(value, age=20 * HOUR)
         scene.end_shard("a", "b")
         self.pause(scene)
-        assert set(Shards(Store(moto_client(), "journal")).read_all()) == {"b"}
+        assert set(Shards(scene.quiet).read_all()) == {"b"}
         scene.step_for(34)
         assert scene.now().phase is Phase.PAUSING
         scene.step_for(2)
@@ -1267,43 +1264,42 @@ class World:
 def test_killed_or_overtaken_at_any_call_to_the_journal_the_run_gets_ready(
     disturbances: list[tuple[int, str, str]],
 ) -> None:
-    with mock_aws():
-        scene = Scene(drained_after=5)
-        world = World(scene)
-        scene.commands.begin()
-        pending = list(disturbances)
+    scene = Scene(drained_after=5)
+    world = World(scene)
+    scene.commands.begin()
+    pending = list(disturbances)
 
-        def disturbed(when: str) -> Callable[[str], None]:
-            def hook(operation: str) -> None:
-                if not pending or pending[0][1] != when:
-                    return
-                calls, _, what = pending[0]
-                if calls > 1:
-                    pending[0] = (calls - 1, when, what)
-                    return
-                pending.pop(0)
-                if what == "die":
-                    raise Killed
-                other = scene.another()
-                for _ in range(3):
-                    other.step()
-                    world.tick()
+    def disturbed(when: str) -> Callable[[str], None]:
+        def hook(operation: str) -> None:
+            if not pending or pending[0][1] != when:
+                return
+            calls, _, what = pending[0]
+            if calls > 1:
+                pending[0] = (calls - 1, when, what)
+                return
+            pending.pop(0)
+            if what == "die":
+                raise Killed
+            other = scene.another()
+            for _ in range(3):
+                other.step()
+                world.tick()
 
-            return hook
+        return hook
 
-        scene.client.before = disturbed("before")
-        scene.client.after = disturbed("after")
-        phases = []
-        for _ in range(400):
-            try:
-                scene.step()
-            except Killed:
-                scene.reconciler = scene.another()
-            world.tick()
-            phases.append(scene.now().phase)
-            if phases[-1] is Phase.READY and world.written == world.applied == 5 and not pending:
-                break
-        assert phases[-1] is Phase.READY, scene.now()
-        status = scene.commands.status()
-        assert (status["items"], status["changes"]) == (10, 5)
-        assert scene.now().slice in {1, 2}
+    scene.client.before = disturbed("before")
+    scene.client.after = disturbed("after")
+    phases = []
+    for _ in range(400):
+        try:
+            scene.step()
+        except Killed:
+            scene.reconciler = scene.another()
+        world.tick()
+        phases.append(scene.now().phase)
+        if phases[-1] is Phase.READY and world.written == world.applied == 5 and not pending:
+            break
+    assert phases[-1] is Phase.READY, scene.now()
+    status = scene.commands.status()
+    assert (status["items"], status["changes"]) == (10, 5)
+    assert scene.now().slice in {1, 2}

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as Phases
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from tablecopy.data.backfill import Worker
 from tablecopy.data.slices import SliceGuard, WorkerResult
@@ -29,7 +28,6 @@ from tablecopy.journal.store import Store
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import WorkerLimits, write_usage
 from tablecopy.throughput.rate import Unlimited
-from tests.unit.tablecopy.conftest import new_store
 from tests.unit.tablecopy.fakes import (
     NOON,
     Answer,
@@ -42,6 +40,7 @@ from tests.unit.tablecopy.fakes import (
     lose_answer,
     refuse,
 )
+from tests.unit.tablecopy.journal_table import new_store
 
 TIMEOUT = 300.0
 SLICE = 3600.0
@@ -569,39 +568,36 @@ def test_killed_after_any_number_of_writes_it_resumes_and_ends_equal(
     seconds: float,
     writers: int,
 ) -> None:
-    with mock_aws():
-        run = replace(RUN, total_segments=segments, slice_ends=NOON + 1e9)
-        scene = Scene(new_store(), items(count), run, page_size, writers)
-        scene.destination.faults = list(given_faults)
-        scene.destination.refuses = {
-            key_token({"pk": item["pk"]}) for index, item in enumerate(items(count)) if index in refused
-        }
-        deaths = list(deaths)
-        for segment in range(segments):
-            while True:
-                countdown = [*deaths.pop(0)] if deaths else None
-                scene.destination.on_call = _dying(scene, countdown, seconds)
-                try:
-                    following = scene.copy(segment)
-                except Killed:
-                    # Its lease stays behind, and holds up the next one until it has ended.
-                    _leave_lease_behind(scene, segment)
-                    assert scene.copy(segment) is WorkerResult.WAIT
-                    scene.clock.tick(TIMEOUT + GRACE_SECONDS + 1)
-                    continue
-                except (ClientError, UnsettledWrite):
-                    scene.clock.tick(TIMEOUT + GRACE_SECONDS + 1)
-                    continue
-                finally:
-                    _assert_checkpoint_passes_nothing(scene, segment, segments)
-                if following is WorkerResult.DONE:
-                    break
-                assert following in {WorkerResult.CONTINUE, WorkerResult.WAIT}
-        letters = {letter.token for letter in scene.letters.read_all()}
-        assert letters == scene.destination.refuses
-        assert scene.copied() == [
-            item for item in items(count) if key_token({"pk": item["pk"]}) not in letters
-        ]
+    run = replace(RUN, total_segments=segments, slice_ends=NOON + 1e9)
+    scene = Scene(new_store(), items(count), run, page_size, writers)
+    scene.destination.faults = list(given_faults)
+    scene.destination.refuses = {
+        key_token({"pk": item["pk"]}) for index, item in enumerate(items(count)) if index in refused
+    }
+    deaths = list(deaths)
+    for segment in range(segments):
+        while True:
+            countdown = [*deaths.pop(0)] if deaths else None
+            scene.destination.on_call = _dying(scene, countdown, seconds)
+            try:
+                following = scene.copy(segment)
+            except Killed:
+                # Its lease stays behind, and holds up the next one until it has ended.
+                _leave_lease_behind(scene, segment)
+                assert scene.copy(segment) is WorkerResult.WAIT
+                scene.clock.tick(TIMEOUT + GRACE_SECONDS + 1)
+                continue
+            except (ClientError, UnsettledWrite):
+                scene.clock.tick(TIMEOUT + GRACE_SECONDS + 1)
+                continue
+            finally:
+                _assert_checkpoint_passes_nothing(scene, segment, segments)
+            if following is WorkerResult.DONE:
+                break
+            assert following in {WorkerResult.CONTINUE, WorkerResult.WAIT}
+    letters = {letter.token for letter in scene.letters.read_all()}
+    assert letters == scene.destination.refuses
+    assert scene.copied() == [item for item in items(count) if key_token({"pk": item["pk"]}) not in letters]
 
 
 def _dying(scene: Scene, countdown: list[Any] | None, seconds: float) -> Any:

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as Phases
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from tablecopy.data.replicator import Replicator
 from tablecopy.data.writer import SETTLE_SECONDS, BatchWriter
@@ -27,7 +26,6 @@ from tablecopy.journal.store import Store
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import write_usage
 from tablecopy.throughput.rate import Unlimited
-from tests.unit.tablecopy.conftest import new_store
 from tests.unit.tablecopy.fakes import (
     NOON,
     STREAM_ARN,
@@ -43,6 +41,7 @@ from tests.unit.tablecopy.fakes import (
     refuse,
     sequence_number,
 )
+from tests.unit.tablecopy.journal_table import new_store
 
 TIMEOUT = 60.0
 RUN = Run("run", STREAM_ARN, 1, NOON, Phase.DRAINING, NOON, key_names=("pk",))
@@ -520,20 +519,19 @@ def test_whatever_fails_nothing_unapplied_is_acknowledged_and_redelivery_converg
     writers: int,
     chance: random.Random,
 ) -> None:
-    with mock_aws():
-        scene = Scene(new_store(), FakeDestination(faults=given_faults), writers)
-        scene.destination.refuses = {token(f"k{key}") for key in refused}
-        shard = Shard(scene, changes)
-        position = 0
-        while position < len(changes):
-            acknowledged = shard.deliver(position, position + sizes[len(shard.deliveries) % len(sizes)])
-            # Lambda may not hear of it and deliver the same again.
-            if chance.random() < 0.8:
-                position = acknowledged
-        shard.finish()
-        changed = {key for key, _ in changes}
-        letters = {letter.token for letter in scene.letters.read_all()}
-        assert letters == {token(f"k{key}") for key in refused & changed}
+    scene = Scene(new_store(), FakeDestination(faults=given_faults), writers)
+    scene.destination.refuses = {token(f"k{key}") for key in refused}
+    shard = Shard(scene, changes)
+    position = 0
+    while position < len(changes):
+        acknowledged = shard.deliver(position, position + sizes[len(shard.deliveries) % len(sizes)])
+        # Lambda may not hear of it and deliver the same again.
+        if chance.random() < 0.8:
+            position = acknowledged
+    shard.finish()
+    changed = {key for key, _ in changes}
+    letters = {letter.token for letter in scene.letters.read_all()}
+    assert letters == {token(f"k{key}") for key in refused & changed}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
@@ -554,19 +552,18 @@ def test_redelivered_in_other_portions_the_destination_never_goes_back(
     steps: list[tuple[str, int, int]],
 ) -> None:
     """Lambda goes on, falls back to any position it once had, or comes late with what it delivered before."""
-    with mock_aws():
-        shard = Shard(Scene(new_store(), FakeDestination(faults=given_faults)), changes)
-        position = 0
-        for kind, which, size in steps:
-            if kind == "late":
-                if shard.deliveries:
-                    shard.deliver(*shard.deliveries[which % len(shard.deliveries)])
-                continue
-            if kind == "back":
-                position = shard.positions[which % len(shard.positions)]
-            if position < len(changes):
-                position = shard.deliver(position, min(position + size, len(changes)))
-        shard.finish()
+    shard = Shard(Scene(new_store(), FakeDestination(faults=given_faults)), changes)
+    position = 0
+    for kind, which, size in steps:
+        if kind == "late":
+            if shard.deliveries:
+                shard.deliver(*shard.deliveries[which % len(shard.deliveries)])
+            continue
+        if kind == "back":
+            position = shard.positions[which % len(shard.positions)]
+        if position < len(changes):
+            position = shard.deliver(position, min(position + size, len(changes)))
+    shard.finish()
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.journal.codec import number
 from tablecopy.journal.shards import Shard, Shards, StreamSummary, Totals
 from tablecopy.journal.store import Store
-from tests.unit.tablecopy.fakes import NOON, moto_client, no_answer
+from tests.unit.tablecopy.fakes import NOON, WatchedClient, no_answer
+from tests.unit.tablecopy.journal_table import JournalClient
 
 SHARD = Shard(
     "shardId-1",
@@ -113,11 +112,14 @@ class TestRetiring:
         assert shards.totals() == Totals()
         assert shards.read_all() == {"shardId-1": ahead}
 
-    def test_it_counts_once_if_the_answer_is_lost(self, store: Store, shards: Shards) -> None:
+    def test_it_counts_once_if_the_answer_is_lost(self) -> None:
+        client = JournalClient()
+        shards = Shards(Store(client, "journal"))
         known = saved(shards, SHARD)
-        deaf = Shards(Store(Deaf(), "journal"))
+        deaf = WatchedClient(client)
+        deaf.after = lose_answer_of
         with pytest.raises(ReadTimeoutError):
-            deaf.retire(known, NOON)
+            Shards(Store(deaf, "journal")).retire(known, NOON)
         # Sent again by the client or by the next invocation.
         assert shards.retire(known, NOON) is None
         assert shards.read_all()["shardId-1"].retired
@@ -144,11 +146,5 @@ def saved(shards: Shards, shard: Shard) -> Shard:
     return found
 
 
-class Deaf(DynamoDBClient):
-    """A client that loses every answer."""
-
-    def __init__(self) -> None: ...
-
-    def call(self, operation: str, body: Any) -> Json:
-        moto_client().call(operation, body)
-        raise no_answer()
+def lose_answer_of(operation: str) -> None:
+    raise no_answer()
