@@ -163,7 +163,8 @@ class Turn:
     def __init__(self, store: Store, clock: Clock, owner: str) -> None:
         self._store = store
         self._clock = clock
-        self._owner = owner
+        # Lambda may run an asynchronous invocation twice, with the same request ID.
+        self._owner = f"{owner} {clock.now()}"
         self._taken: float | None = None
 
     def take(self) -> bool:

@@ -134,6 +134,17 @@ def test_it_lasts_as_long_as_it_is_kept(mine: Turn, other: Turn, clock: FakeCloc
         clock.tick(6)
 
 
+def test_of_two_copies_of_an_invocation_one_has_it(store: Store, mine: Turn, clock: FakeClock) -> None:
+    clock.tick(0.01)
+    copy = Turn(store, clock, "mine")
+    assert mine.take()
+    assert not copy.take()
+    copy.give_back()
+    clock.tick(6)
+    assert mine.take()
+    assert not copy.take()
+
+
 def test_it_is_written_now_and_then_only(clock: FakeClock) -> None:
     class Counting(Store):
         puts = 0
