@@ -24,7 +24,7 @@ from tablecopy.control.stream.backlog import Backlog
 from tablecopy.control.stream.chain import Chain, Progress
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.listing import Listing, leaves, unknown
-from tablecopy.control.stream.reader import Reader
+from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
 from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
 from tablecopy.control.stream.work import Workers
 from tablecopy.dynamodb.errors import NO_ANSWER
@@ -179,17 +179,27 @@ class Stream:
         """Read shards again from their oldest record if changes of the copy were skipped in them.
 
         A look from before the copy may have stood still. The copy begins with the changes that are as old as
-        another environment has decided, and such a look has skipped later ones.
+        another environment has decided, and such a look has skipped later ones, or shards that held some.
         """
         for row in list(self._rows.current.values()):
             reader = self._readers.get(row.shard_id)
             if max(row.skipped_to, reader.skipped_to if reader else 0.0) > covered_to:
+                if row.noted_at and row.parent:
+                    if self._listing.listed_at is None:
+                        continue
+                    self._add_ancestors(row, covered_to)
                 self._readers.pop(row.shard_id, None)
                 self._rows.current[row.shard_id] = replace(
                     Shard(row.shard_id, row.parent, row.found_closed, applied_to=covered_to),
                     version=row.version,
                     noted_at=row.noted_at,
                 )
+
+    def _add_ancestors(self, row: Shard, applied_to: float) -> None:
+        shard = self._listing.shards.get(row.parent)
+        while shard is not None:
+            self._add(shard, applied_to, noting=False)
+            shard = self._listing.shards.get(shard.parent)
 
     # Reading
 
@@ -281,13 +291,15 @@ class Stream:
             return
         # Before the copy, a shard that has ended and has children is not read.
         skips = noting and shard.parent and shard.parent not in rows
+        now = self._machine.now()
         rows[shard.shard_id] = Shard(
             shard.shard_id,
             shard.parent,
             found_closed=shard.closed if closed is None else closed,
             applied_to=applied_to,
             changed_at=changed_at,
-            noted_at=self._machine.now() if skips else 0.0,
+            noted_at=now if skips else 0.0,
+            skipped_to=now + UNREADABLE_SECONDS if skips else 0.0,
         )
 
     # What the records and the applied batches show
@@ -383,6 +395,8 @@ class Stream:
         return (was_empty and self._listing.is_final(row.shard_id)) or not self._listing.enabled
 
     def _is_drained(self, row: Shard) -> bool:
+        if row.skipped_to > self._covered_to:
+            return False
         if row.finished:
             return self._is_finished(row)
         return row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after

@@ -185,6 +185,7 @@ class TestTree:
         scene.add("b", parent="a")
         scene.note()
         noted = scene.clock.time
+        scene.covered_to = noted + 5
         scene.look_for(30)
         assert not scene.stream.is_complete(noted)
         scene.add("c", 1, parent="a")

@@ -182,6 +182,21 @@ class TestBeforeTheCopy:
             backlog = scene.again(late)
         assert backlog.records == 40
 
+    def test_nor_does_one_that_left_out_the_shards_before(self, scene: Scene) -> None:
+        scene.add("a", 1, 2, closed=True)
+        scene.add("b", parent="a")
+        scene.clock.tick(60)
+        late = scene.environment()
+        late.observe(NOON - 1, scene.clock.time + LOOK, noting=True)
+        assert set(scene.shards.read_all()) == {"b"}
+        # Neither the environment itself nor one that has not listed the shards yet.
+        for stream in (late, scene.environment()):
+            for _ in range(2):
+                assert not scene.again(stream).drained
+            assert scene.look(stream).unapplied
+        scene.apply(2, records=2)
+        assert scene.again(late).records == 2
+
     def test_a_place_counts_when_the_journal_has_it(self, clock: FakeClock) -> None:
         class Failing(MemoryStore):
             fails = True
