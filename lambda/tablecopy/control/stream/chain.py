@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tablecopy.clock import Clock
 from tablecopy.control.stream.reader import Reader
 from tablecopy.journal.applied_batches import AppliedBatches
+from tablecopy.journal.shards import Shard
 
 
 @dataclass
@@ -94,3 +95,22 @@ class Chain:
     def _has_head(self, reader: Reader) -> bool:
         reader.pass_covered(self.covered_to)
         return bool(reader.ahead)
+
+
+def advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
+    """Return a row with the reader's position, and with what is applied up to it."""
+    found = progress or Progress()
+    return replace(
+        row,
+        position=reader.position,
+        iterator=reader.resume_iterator,
+        changed_at=max(row.changed_at, reader.newest),
+        looked_at=max(row.looked_at, reader.read_at),
+        noted_at=max(row.noted_at, reader.begun_at_end_at),
+        skipped_to=reader.skipped_to,
+        records=row.records + found.records,
+        puts=row.puts + found.puts,
+        deletes=row.deletes + found.deletes,
+        counted_to=reader.counted_to,
+        waiting=reader.beyond + len(reader.ahead) if reader.beyond else 0,
+    )

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
 from tablecopy.control.stream.backlog import Backlog
-from tablecopy.control.stream.chain import Chain, Progress
+from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.listing import Listing, leaves, unknown
 from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
@@ -331,7 +331,7 @@ class Stream:
             changed = changed or bool(reader.ahead or reader.beyond or (reader.is_new and reader.brought))
             if reader.read_at > 0 or reader.gone_at:
                 moved = row.position != reader.position
-                row = self._updated(_advanced(row, reader, progress), reader, moved=moved)
+                row = self._updated(advanced(row, reader, progress), reader, moved=moved)
                 self._rows.current[shard_id] = row
             reader.is_new = reader.is_reopened = False
             if row.finished:
@@ -490,22 +490,3 @@ class Stream:
             # Only what the commands show is out of date then.
             return
         self._summary = summary
-
-
-def _advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
-    """Return a row with the reader's position, and with what is applied up to it."""
-    found = progress or Progress()
-    return replace(
-        row,
-        position=reader.position,
-        iterator=reader.resume_iterator,
-        changed_at=max(row.changed_at, reader.newest),
-        looked_at=max(row.looked_at, reader.read_at),
-        noted_at=max(row.noted_at, reader.begun_at_end_at),
-        skipped_to=reader.skipped_to,
-        records=row.records + found.records,
-        puts=row.puts + found.puts,
-        deletes=row.deletes + found.deletes,
-        counted_to=reader.counted_to,
-        waiting=reader.beyond + len(reader.ahead) if reader.beyond else 0,
-    )
