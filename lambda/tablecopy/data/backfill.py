@@ -15,7 +15,7 @@ from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, Worke
 from tablecopy.data.writer import WRITERS, WriterPool
 from tablecopy.dynamodb.client import DynamoDB, Json
 from tablecopy.dynamodb.pages import Page
-from tablecopy.dynamodb.requests import BATCH_REQUESTS, put
+from tablecopy.dynamodb.requests import put
 from tablecopy.journal.dead_letters import DeadLetters, Origin
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.store import Conflict
@@ -26,11 +26,9 @@ from tablecopy.throughput.limits import read_usage
 from tablecopy.throughput.rate import TokenBucket
 
 # A page is as large as DynamoDB makes it, 1 MB, but never more than can be written in this time, nor in this
-# part of the time that is left: what is read and not written when time is up is read again. An invocation
-# that could not finish a single page leaves this part of its pace to the next one, for smaller pages.
+# part of the time that is left: what is read and not written when time is up is read again.
 _PAGE_SECONDS = 10.0
 _PAGE_PART = 0.25
-_PACE_AFTER_NONE = 0.25
 
 T = TypeVar("T")
 
@@ -222,12 +220,18 @@ class InFlightPages:
     def limit(self) -> int:
         """Return how many items the next page may have. Each costs at least one unit to write."""
         seconds = min(_PAGE_SECONDS, _PAGE_PART * (self._monitor.until - self._machine.now()))
-        return max(BATCH_REQUESTS, int(seconds * min(self.segment.pace, self._capacity.rate)))
+        return max(1, int(seconds * min(self.segment.pace, self._capacity.rate)))
 
     def end_early(self) -> None:
-        """Note that time is up. If no page was finished, the next worker reads smaller pages."""
-        if not self._any_written:
-            self._save(pace=self.segment.pace * _PACE_AFTER_NONE)
+        """Note that time is up. If no page was finished, the next worker reads pages that it can finish."""
+        if self._any_written or not self._pages:
+            return
+        page = self._pages[0]
+        unwritten = sum(len(write.result()) for write in page.writes)
+        # If nothing was written, a single item may take that long.
+        written = max(1, page.items - unwritten)
+        pace = written / max(self._machine.now() - page.began, 1.0)
+        self._save(pace=min(self.segment.pace, pace))
 
     def _save(self, **progress: Any) -> None:
         """Save the progress. Raises OutOfTime if another worker has saved some, which must be read first."""

@@ -33,7 +33,7 @@ class Segment(Versioned):
     items: int = 0
     wire_bytes: int = 0
     done: bool = False
-    pace: float = 1_000.0
+    pace: float = 25.0
 
 
 class Segments:

@@ -206,31 +206,64 @@ class TestCopying:
 
     def test_a_page_is_no_larger_than_what_a_quarter_of_the_time_left_can_write(self, store: Store) -> None:
         scene = Scene(store, items(2000), page_size=2000)
+        scene.segments.save(replace(Segment(0), pace=1000.0))
         scene.copy(timeout=WRITE_MARGIN_SECONDS + 2)
         assert scene.source.scans[0]["Limit"] == 500
 
     def test_nor_than_what_the_budget_allows(self, store: Store) -> None:
         scene = Scene(store, items(2000), page_size=2000)
+        scene.segments.save(replace(Segment(0), pace=1000.0))
         scene.limits = WorkerLimits(scene.clock, 1e6, 30.0)
         scene.copy()
         assert scene.source.scans[0]["Limit"] == 300
 
-    def test_a_page_is_never_smaller_than_a_batch(self, store: Store) -> None:
-        scene = Scene(store, items(300), page_size=1000)
-        scene.segments.save(replace(Segment(0), pace=0.1))
-        scene.copy()
-        assert scene.source.scans[0]["Limit"] == 25
+    def test_the_first_page_is_small_and_those_after_it_are_not(self, store: Store) -> None:
+        scene = Scene(store, items(5000), page_size=5000)
+        scene.destination.on_call = takes(scene.clock, 0.01)
+        assert scene.copy() is WorkerResult.DONE
+        limits = [scan["Limit"] for scan in scene.source.scans]
+        assert limits[0] == 250
+        assert limits[3] > 5000
+
+    def test_a_page_has_at_least_an_item(self, store: Store) -> None:
+        scene = Scene(store, items(3), page_size=1000)
+        scene.segments.save(replace(Segment(0), pace=0.001))
+        assert scene.copy() is WorkerResult.DONE
+        assert scene.source.scans[0]["Limit"] == 1
 
     def test_who_finished_no_page_leaves_smaller_ones_to_the_next(self, store: Store) -> None:
         scene = Scene(store, items(2000), page_size=2000)
-        scene.destination.on_call = takes(scene.clock, 10)
+        scene.segments.save(replace(Segment(0), pace=1000.0))
+        scene.destination.on_call = takes(scene.clock, 5)
         limits = []
         while scene.copy() is WorkerResult.CONTINUE:
             limits.append(scene.source.scans[0]["Limit"])
             scene.source.scans.clear()
-        # Calls of 10 s write 2.5 a second: pages of 10,000 and 2,500 are not finished in time, one of 625 is.
-        assert limits[:4] == [10_000, 2_500, 625, 25]
+        # Calls of 5 s write 5 a second: a page of all items is not finished in time.
+        assert limits[0] == 10_000
+        assert 40 <= limits[1] <= 50
         assert scene.copied() == items(2000)
+
+    def test_a_destination_that_accepts_an_item_at_a_time_gets_pages_of_one(self, store: Store) -> None:
+        scene = Scene(store, items(40), page_size=40)
+        accepted = 0
+
+        def accept_one_in_ten_seconds(call: Sequence[Json]) -> Answer:
+            nonlocal accepted
+            if scene.clock.now() < NOON + 10 * accepted:
+                return leave(*range(len(call)))(call)
+            accepted += 1
+            return leave(*range(1, len(call)))(call)
+
+        scene.destination.faults = [accept_one_in_ten_seconds] * 100_000
+        limits = []
+        while scene.copy(timeout=60) is WorkerResult.CONTINUE:
+            limits.append(scene.source.scans[0]["Limit"])
+            scene.source.scans.clear()
+        # The first one finds out how slow it is, and each one after it finishes pages.
+        assert limits[:2] == [250, 1]
+        assert len(limits) <= 12
+        assert scene.copied() == items(40)
 
 
 class TestFencing:
@@ -310,8 +343,9 @@ class TestTime:
         scene.destination.on_call = takes(scene.clock, 60)
         assert scene.copy() is WorkerResult.CONTINUE
         # Five calls of a minute each would be all of the function's time; the last starts before its margin.
-        assert [len(call) for call in scene.destination.calls] == [3] * 5
-        assert scene.segments.read(0).checkpoint == {"pk": {"S": "é0014"}}
+        # Once they have shown how long they take, pages are smaller.
+        assert [len(call) for call in scene.destination.calls] == [3, 3, 3, 1, 1]
+        assert scene.segments.read(0).checkpoint == {"pk": {"S": "é0010"}}
         scene.destination.on_call = lambda: None
         assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(30)
@@ -344,12 +378,14 @@ class TestTime:
         # Two of the page's three batches get written.
         assert scene.copy() is WorkerResult.CONTINUE
         assert len(scene.destination.items) == 40
-        assert scene.segments.read(0) == replace(Segment(0), pace=250.0, version=1)
+        assert scene.segments.read(0) == replace(Segment(0), pace=scene.segments.read(0).pace, version=1)
+        assert scene.segments.read(0).pace == pytest.approx(40 / TIMEOUT, rel=0.01)
         scene.destination.on_call = lambda: None
+        scene.source.scans.clear()
         assert scene.copy() is WorkerResult.DONE
         assert scene.copied() == items(60)
         assert scene.segments.read(0).items == 60
-        assert "ExclusiveStartKey" not in scene.source.scans[-2]
+        assert "ExclusiveStartKey" not in scene.source.scans[0]
 
     def test_a_page_behind_one_that_was_not_finished_is_not_noted(self, store: Store) -> None:
         # With several calls at once a later page may well be done first.
