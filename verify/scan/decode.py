@@ -89,7 +89,8 @@ class Decoded:
         # A structure of one type always has its value.
         if isinstance(values[0], Value | None) and not all(column):
             raise BadPage(f"an item has no key attribute {name} of type {kind}")
-        return column
+        # Numbers of a structure are text.
+        return ENCODER.encode_lines(column).splitlines() if isinstance(column[0], str) else column
 
     def values(self, name: str) -> Iterable[Any]:
         """The values of an attribute; UNSET where an item does not have it."""

@@ -142,8 +142,12 @@ class Reader:
         if self._expiry is None:
             return [b""] * len(decoded.items)
         # Only numbers expire (Developer Guide, Time to Live).
-        values = decoded.values(self._expiry)
-        return [bytes(getattr(value, "N", b"")).strip(b'"') for value in values]
+        return [_number_of(value) for value in decoded.values(self._expiry)]
+
+
+def _number_of(value: Any) -> bytes:
+    found = getattr(value, "N", b"")
+    return found.encode() if isinstance(found, str) else bytes(found).strip(b'"')
 
 
 def respelled(body: bytes) -> bytes:
