@@ -80,7 +80,13 @@ class TestRetiring:
         assert retired is not None
         assert retired.retired
         assert (retired.records, retired.puts, retired.deletes) == (0, 0, 0)
-        assert (retired.position, retired.finished) == (SHARD.position, True)
+
+    def test_little_is_kept_of_it(self, shards: Shards, store: Store) -> None:
+        """All of them are read once a minute."""
+        shards.retire(saved(shards, SHARD), NOON)
+        item = store.get("shard", "shardId-1")
+        assert item is not None
+        assert item.keys() == {"pk", "sk", "retired", "expires_at", "version"}
 
     def test_its_item_expires_two_days_later(self, shards: Shards, store: Store) -> None:
         shards.retire(saved(shards, SHARD), NOON)
