@@ -152,7 +152,9 @@ class CopySettings:
 class ReconcilerSettings(CopySettings, DestinationSettings):
     """Settings of the reconciler: the resources it controls, and how a run proceeds.
 
-    ``record_age_fraction`` is the part of 24 hours that no change may exceed in age.
+    ``record_age_fraction`` is the part of 24 hours that no change may exceed in age. Lambda sets
+    ``aws_lambda_function_memory_size``, the function's memory in MB (Developer Guide, "Defined runtime
+    environment variables").
     """
 
     source_table: str
@@ -162,3 +164,4 @@ class ReconcilerSettings(CopySettings, DestinationSettings):
     failure_queue_url: str
     start_on_apply: bool
     record_age_fraction: float = 0.5
+    aws_lambda_function_memory_size: int = 256

@@ -252,7 +252,8 @@ class Deployment:
                 FunctionSettings(
                     name,
                     made,
-                    names.environ(name, variables),
+                    names.environ(name, variables)
+                    | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mb.get(name, memory_mb))},
                     timeout,
                     settings.memory_mb.get(name, memory_mb),
                     **more,

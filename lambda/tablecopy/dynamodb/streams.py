@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError, ResponseStreamingError
@@ -36,7 +37,7 @@ PAGE_RECORDS = 1_000
 PAGE_BYTES = 1_000_000
 
 _SEQUENCE_NUMBER = re.compile(rb'"SequenceNumber"\s*:\s*"(\d+)"')
-_EVENT_ID = re.compile(rb'"eventID"\s*:\s*("(?:[^"\\]|\\.)*")')
+_EVENT_ID = re.compile(rb'"eventID"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 _CREATED = re.compile(rb'"ApproximateCreationDateTime"\s*:\s*([-+.\deE]+)')
 _NEXT_ITERATOR = re.compile(rb'"NextShardIterator"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -78,16 +79,19 @@ class RecordsPage:
         Iterator of the next page; ``None`` at the end of a closed shard.
     size
         Bytes of the answer.
+    limit
+        Most records that it could have.
     """
 
     records: list[StreamRecord]
     iterator: str | None
     size: int
+    limit: int = PAGE_RECORDS
 
     @property
     def is_full(self) -> bool:
         """Whether the page has about as much as one may have, so that more is likely to follow."""
-        return len(self.records) >= PAGE_RECORDS or self.size >= PAGE_BYTES // 2
+        return len(self.records) >= self.limit or self.size >= PAGE_BYTES // 2
 
 
 @dataclass(frozen=True)
@@ -179,13 +183,13 @@ class StreamClient:
             request["SequenceNumber"] = sequence_number
         return self._call("GetShardIterator", request, until, _shard_iterator)
 
-    def records(self, iterator: str, until: float) -> RecordsPage:
-        """Return the records at ``iterator``, or none although there are some further on.
+    def records(self, iterator: str, until: float, limit: int = PAGE_RECORDS) -> RecordsPage:
+        """Return at most ``limit`` records at ``iterator``, or none although there are some further on.
 
         The call is repeated until ``until``. Raises what ``iterator`` raises.
         """
-        request = {"ShardIterator": iterator, "Limit": PAGE_RECORDS}
-        return self._call("GetRecords", request, until, parse)
+        request = {"ShardIterator": iterator, "Limit": limit}
+        return self._call("GetRecords", request, until, partial(parse, limit=limit))
 
     def _call(self, operation: str, request: Json, until: float, read: Callable[[bytes], T]) -> T:
         body = encode(request)
@@ -210,8 +214,8 @@ class StreamClient:
             self._machine.sleep(wait)
 
 
-def parse(body: bytes) -> RecordsPage:
-    """Return the page in the body of an answer of GetRecords.
+def parse(body: bytes, limit: int = PAGE_RECORDS) -> RecordsPage:
+    """Return the page in the body of an answer of GetRecords, which was asked for ``limit`` records.
 
     Raises
     ------
@@ -223,10 +227,17 @@ def parse(body: bytes) -> RecordsPage:
     if b'"Records"' not in body or not len(numbers) == len(ids) == len(created):
         raise ResponseStreamingError(error="the answer is cut short or is not DynamoDB's JSON")
     records = [
-        StreamRecord(number.decode(), json.loads(event_id), float(at))
+        StreamRecord(number.decode(), _string(event_id), float(at))
         for number, event_id, at in zip(numbers, ids, created, strict=True)
     ]
-    return RecordsPage(records, json.loads(following[1]) if following else None, len(body))
+    return RecordsPage(records, json.loads(following[1]) if following else None, len(body), limit)
+
+
+def _string(escaped: bytes) -> str:
+    """Return the string of which JSON has this between its quotation marks. Most need no decoder of JSON."""
+    if b"\\" in escaped:
+        return str(json.loads(b'"%b"' % escaped))
+    return escaped.decode("utf-8", "surrogatepass")
 
 
 def _shard_iterator(body: bytes) -> str:

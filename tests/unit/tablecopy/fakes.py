@@ -360,7 +360,13 @@ class FakeStreams(DynamoDB):
             raise client_error("TrimmedDataAccessException")
         if waited < shard.gaps.get(index, 0):
             return {"Records": [], "NextShardIterator": json.dumps([shard_id, index, waited + 1])}
-        end = min([index + self.page_size, len(shard.records), *(gap for gap in shard.gaps if gap > index)])
+        end = min(
+            [
+                index + min(self.page_size, request["Limit"]),
+                len(shard.records),
+                *(gap for gap in shard.gaps if gap > index),
+            ]
+        )
         answer: Json = {
             "Records": [
                 {

@@ -84,7 +84,7 @@ class Chain:
                 progress.puts += batch.puts
                 progress.deletes += batch.deletes
                 # A batch may reach beyond the records that were read.
-                reader.pass_to(batch.last)
+                reader.pass_to(batch.last, batch.records)
                 if self._has_head(reader):
                     following.append(reader)
             waiting = following

@@ -35,9 +35,11 @@ from tablecopy.journal.shards import Shard, Shards, StreamSummary
 CLOCK_MARGIN_SECONDS = 30.0
 """By how much clocks may differ: control's, and the one that dates the changes."""
 
-# Records that all readers together keep. A record takes about 250 bytes.
-_RECORDS_KEPT = 100_000
+# Records of one shard that are kept.
 _FEWEST_KEPT, _MOST_KEPT = 25, 1_000
+
+RECORDS_KEPT_PER_MB = 400
+"""Records that all readers together keep for each MB of the function's memory. One takes about 250 bytes."""
 
 # Changes from before a shard began are in its parent. If the parent was empty to its end, the child counts as
 # empty once it has been read for this long.
@@ -71,6 +73,8 @@ class Stream:
     ----------
     drained_after
         Seconds for which repeated reads of a shard must find nothing before it counts as empty.
+    records_kept
+        Records that all readers together keep.
     """
 
     def __init__(
@@ -80,8 +84,10 @@ class Stream:
         batches: AppliedBatches,
         machine: Machine,
         drained_after: float,
+        records_kept: int = 256 * RECORDS_KEPT_PER_MB,
     ) -> None:
         self._client = client
+        self._records_kept = records_kept
         self._journal = shards
         self._batches = batches
         self._machine = machine
@@ -224,7 +230,7 @@ class Stream:
 
         ``seen`` are the shards that this look has come to; the others are added to them.
         """
-        keep = max(_FEWEST_KEPT, min(_MOST_KEPT, _RECORDS_KEPT // max(1, len(self._rows.current))))
+        keep = max(_FEWEST_KEPT, min(_MOST_KEPT, self._records_kept // max(1, len(self._rows.current))))
         latest = self._machine.now() - BETWEEN_READS_SECONDS
         due = []
         for shard_id, row in self._rows.current.items():

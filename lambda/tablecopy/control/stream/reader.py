@@ -173,11 +173,13 @@ class Reader:
             self.read_at = self._machine.now()
             return
         try:
+            # Nothing is read twice: the page has room for what is kept, unless all records count.
+            limit = PAGE_RECORDS if counting or noting else max(1, self.keep - len(self.ahead))
             try:
-                self._read(until, covered_to)
+                self._read(until, covered_to, limit)
             except IteratorExpired:
                 self._iterator = ""
-                self._read(until, covered_to)
+                self._read(until, covered_to, limit)
             if noting:
                 self._skip_history()
         except StreamNotFound:
@@ -191,19 +193,25 @@ class Reader:
         enough = 1 if self._page_is_full or self.beyond else self.keep // 2
         return len(self.ahead) >= enough
 
-    def pass_to(self, sequence_number: str) -> None:
-        """Drop the records up to ``sequence_number``, which are applied."""
+    def pass_to(self, sequence_number: str, count: float = math.inf) -> None:
+        """Drop the records up to ``sequence_number``, which are applied: ``count`` of them, if known."""
         reached = int(sequence_number)
         self.position = sequence_number
         passed = self.newest
         while self.ahead and int(self.ahead[0].sequence_number) <= reached:
             passed = self.ahead.popleft().created
+            count -= 1
         if self.ahead:
             return
         if self._read_to and int(self._read_to) > reached:
             # Not all of the records that were read and not kept are applied.
             self._begin_at(sequence_number, passed)
-        elif self._page_is_full and self._iterator is not None and int(self._read_to or 0) < reached:
+        elif (
+            self._page_is_full
+            and count >= self.keep
+            and self._iterator is not None
+            and int(self._read_to or 0) < reached
+        ):
             # Reading a batch of which only the end matters would take several pages.
             self._begin_at(sequence_number, passed)
         self.beyond = 0
@@ -222,11 +230,11 @@ class Reader:
         self._iterator, self._read_to, self.newest = "", sequence_number, newest
         self._page_is_full = self.at_end = False
 
-    def _read(self, until: float, covered_to: float) -> None:
+    def _read(self, until: float, covered_to: float, limit: int) -> None:
         if not self._iterator:
             self._iterator = self._open(until)
         requested, iterator = self._machine.now(), self._iterator
-        page = self._client.records(iterator, until)
+        page = self._client.records(iterator, until, limit)
         self.read_at, self._iterator = requested, page.iterator
         self.is_new = True
         self.gone_at = 0.0

@@ -174,6 +174,28 @@ class TestKeeping:
         assert reader.ahead[0].sequence_number == number(8_000)
         assert scene.streams.reads == 2
 
+    def test_it_reads_no_more_than_it_keeps(self, scene: Scene) -> None:
+        scene.write(2_500)
+        reader = scene.reader()
+        reader.keep = 100
+        scene.look(reader)
+        assert (len(reader.ahead), reader.beyond) == (100, 0)
+        reader.pass_to(number(99))
+        scene.look(reader)
+        assert reader.ahead[0].sequence_number == number(100)
+        assert scene.kinds() == ["TRIM_HORIZON"]
+
+    def test_the_rest_of_a_short_batch_is_read_with_what_follows(self, scene: Scene) -> None:
+        scene.write(2_500)
+        reader = scene.reader()
+        reader.keep = 100
+        scene.look(reader)
+        reader.pass_to(number(94), 95)
+        reader.pass_to(number(104), 10)
+        scene.look(reader)
+        assert reader.ahead[0].sequence_number == number(105)
+        assert scene.kinds() == ["TRIM_HORIZON"]
+
     def test_one_that_ends_behind_a_short_page_needs_no_new_iterator(self, scene: Scene) -> None:
         scene.write(3)
         reader = scene.look(scene.reader())
