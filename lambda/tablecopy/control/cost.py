@@ -55,7 +55,7 @@ _POLL_SECONDS = 0.25
 # Lambda's own START, END and REPORT lines, and one or two of the function.
 _LOG_BYTES_PER_INVOCATION = 1_000
 
-RECONCILER_SECONDS = 50
+RECONCILER_SECONDS = 55
 """Seconds of each minute for which the reconciler looks at the shards."""
 
 LOOK_PAUSE_SECONDS = 1.0

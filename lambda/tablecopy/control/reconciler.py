@@ -7,6 +7,7 @@ end anywhere, and many reconcilers may run in parallel: the journal lets only on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -39,6 +40,10 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 # A look at all shards ends after so long. The next one goes on with the shards that are left.
 _LOOK_SECONDS = 8.0
+
+# The last look of an invocation ends so long after the last moment for a step at the latest. Otherwise, the
+# next invocation would find the turn taken, and leave the shards alone for a minute.
+_LAST_LOOK_SECONDS = 2.0
 
 # Nothing is concluded from what control saw longer ago.
 _FRESH_SECONDS = 60.0
@@ -151,7 +156,7 @@ def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Ca
     ``is_my_turn`` is called before each step; False ends the steps, since another reconciler has taken over.
     """
     while clock.now() < until and is_my_turn():
-        outcome = reconciler.step()
+        outcome = reconciler.step(until + _LAST_LOOK_SECONDS)
         if outcome is Outcome.IDLE:
             return
         if outcome is Outcome.WAITING:
@@ -178,8 +183,9 @@ class Reconciler:
         self._concurrency = concurrency
         self._preflight_problems: list[str] | None = None
         self._preflight_is_whole = False
-        # When the run was about to be read.
+        # When the run was about to be read, and when the look ends at the latest.
         self._read_at = 0.0
+        self._look_ends = math.inf
         # Since when which phase wants to be left by a proof, and since when the run waits for what.
         self._proving: tuple[Phase, float] | None = None
         self._waiting: tuple[str, float] | None = None
@@ -193,9 +199,12 @@ class Reconciler:
             Phase.SEALING: self._sealing,
         }
 
-    def step(self) -> Outcome:
-        """Look at the run once and move it if possible."""
-        self._read_at = self._clock.now()
+    def step(self, look_ends: float = math.inf) -> Outcome:
+        """Look at the run once and move it if possible.
+
+        ``look_ends`` is when the look at the shards ends at the latest, in seconds since the epoch.
+        """
+        self._read_at, self._look_ends = self._clock.now(), look_ends
         run = self._deps.run.read()
         if run is None:
             return Outcome.IDLE
@@ -232,7 +241,7 @@ class Reconciler:
         backlog = self._deps.stream.observe(
             # Another reconciler may have begun the first slice since the run was read.
             self._read_at - _BEFORE_COPY_SECONDS if before_copy else run.covered_to,
-            now + _LOOK_SECONDS,
+            min(now + _LOOK_SECONDS, self._look_ends),
             noting=before_copy,
             counting=run.phase is Phase.SLICE,
         )

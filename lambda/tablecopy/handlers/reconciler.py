@@ -15,7 +15,7 @@ from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
-from tablecopy.control.stream.progress import Stream
+from tablecopy.control.stream.progress import RECORDS_KEPT_PER_MB, Stream
 from tablecopy.control.tables import TableChecks, destination_lost, source_problems
 from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.streams import StreamClient
@@ -30,7 +30,7 @@ from tablecopy.metrics import log
 from tablecopy.settings import ReconcilerSettings
 
 # The schedule calls once a minute. Reconciling for most of it lets phases follow each other within seconds.
-_RECONCILE_SECONDS = 50.0
+_RECONCILE_SECONDS = 55.0
 
 
 def build(
@@ -53,6 +53,7 @@ def build(
         AppliedBatches(store, clock),
         clock,
         settings.drained_after_seconds,
+        settings.aws_lambda_function_memory_size * RECORDS_KEPT_PER_MB,
     )
     mapping = SourceMapping(lambda_, settings.mapping_uuid, clock)
     executions = Executions(aws.states(), settings.state_machine_arn, clock)

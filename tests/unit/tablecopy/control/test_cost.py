@@ -14,6 +14,7 @@ from tablecopy.control.cost import (
     JOURNAL_WRITES_PER_INVOCATION,
     JOURNAL_WRITES_PER_PAGE,
     LOOK_PAUSE_SECONDS,
+    READERS,
     RECONCILER_SECONDS,
     SAVE_SECONDS,
     TRANSITIONS_PER_INVOCATION,
@@ -28,7 +29,10 @@ from tablecopy.control.cost import (
     window_advice,
 )
 from tablecopy.control.estimate import estimate
+from tablecopy.control.stream import rows
 from tablecopy.data.slices import WorkerResult
+from tablecopy.dynamodb import streams
+from tablecopy.handlers import context
 from tablecopy.journal import leases
 from tablecopy.journal.store import Store
 from tablecopy.settings import CopySettings, Prices
@@ -118,8 +122,8 @@ def test_changes_take_units_journal_writes_and_lambda() -> None:
 
 
 def looks(shards: int, memory_mb: int = 256) -> float:
-    """Looks in a day of 50 seconds a minute, with a second between them."""
-    return 86_400 * 50 / 60 / (1 + look_seconds(shards, memory_mb))
+    """Looks in a day, with a second between them."""
+    return 86_400 * RECONCILER_SECONDS / 60 / (1 + look_seconds(shards, memory_mb))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,7 @@ def test_a_look_takes_longer_with_more_shards(shards: int, memory_mb: int, secon
     assert look_seconds(shards, memory_mb) == pytest.approx(seconds)
     use = reconciler_use(Circumstances(shards=shards, reconciler_memory_mb=memory_mb), 86_400)
     assert use.stream_reads == pytest.approx(shards * looks(shards, memory_mb))
-    assert use.gb_seconds == pytest.approx(72_000 * memory_mb / 1024)
+    assert use.gb_seconds == pytest.approx(1_440 * RECONCILER_SECONDS * memory_mb / 1024)
 
 
 def test_the_shards_are_those_that_the_estimate_expects() -> None:
@@ -234,3 +238,5 @@ def test_the_reconcilers_times_are_its_own() -> None:
         reconciler._LOOK_AGAIN_SECONDS,
     )
     assert TURN_SECONDS == leases._RENEW_AFTER_SECONDS
+    assert SAVE_SECONDS == rows.SAVE_EVERY_SECONDS
+    assert READERS == streams.READERS == context.STREAM_CONNECTIONS

@@ -1199,6 +1199,16 @@ def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:
     assert scene.clock.time == NOON + 50
 
 
+def test_its_last_look_ends_before_the_next_invocation_begins(scene: Scene) -> None:
+    """The next one would find the turn taken, and no shard would be read for a minute."""
+    for number in range(40):
+        scene.streams.shards[f"s{number}"] = FakeShard()
+    scene.streams.on_read = lambda shard: scene.clock.tick(0.5)
+    scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
+    reconcile(scene.reconciler, scene.clock, NOON + 1, lambda: True)
+    assert scene.clock.time <= NOON + 3
+
+
 def test_it_ends_when_another_has_taken_its_turn(scene: Scene) -> None:
     scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
     turns = iter([True, True, False])
