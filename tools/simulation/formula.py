@@ -28,14 +28,10 @@ _APPLIED_AFTER_SECONDS = 0.5
 _PAGE_SHARDS = 100
 _PAGE_RECORDS = 1_000
 
-# A record as GetRecords returns it, with an image of 300 bytes.
-_RECORD = (
-    '{{"awsRegion":"eu-west-1","dynamodb":{{"ApproximateCreationDateTime":{created}.0,"Keys":{{"pk":'
-    '{{"S":"customer-{shard}"}},"sk":{{"N":"{index}"}}}},"NewImage":{{"pk":{{"S":"customer-{shard}"}},"sk":'
-    '{{"N":"{index}"}},"note":{{"S":"' + "x" * 150 + '"}}}},"SequenceNumber":"{number}","SizeBytes":320,'
-    '"StreamViewType":"NEW_IMAGE"}},"eventID":"{event}","eventName":"MODIFY","eventSource":"aws:dynamodb",'
-    '"eventVersion":"1.1"}}'
-)
+# At the end of a sequence number, and of an event ID.
+_INDEX_DIGITS = 12
+
+_NOTE = "x" * 150
 
 
 @dataclass(frozen=True, order=True)
@@ -79,8 +75,8 @@ class FormulaStream:
     _read_at: dict[str, float] | None = None
 
     def halt(self) -> None:
-        """Let the replicator stop where it is."""
-        self._halted_at = self.world.now
+        """Let the replicator stop where it is, unless it has stopped."""
+        self._halted_at = min(self._halted_at, self.world.now)
 
     def resume(self) -> None:
         """Let the replicator go on. It catches up at once."""
@@ -104,16 +100,19 @@ class FormulaStream:
     def _open(self, lineage: int) -> int:
         return math.floor(self.world.now / SHARD_SECONDS - lineage / self.shards)
 
-    def listed(self) -> list[ShardName]:
-        """Return the shards that the stream still has, the oldest first."""
-        oldest = self.world.now - RETENTION_SECONDS
-        found = []
-        for lineage in range(self.shards):
-            generation = self._open(lineage)
-            while self.ended(ShardName(lineage, generation)) > oldest:
-                found.append(ShardName(lineage, generation))
-                generation -= 1
-        return sorted(found, key=lambda shard: (self.born(shard), shard))
+    def _listed(self) -> range:
+        """Return the places in the list of all shards, in their order, of those that the stream still has."""
+        now = self.world.now
+        first = math.floor((now - RETENTION_SECONDS - SHARD_SECONDS) / SHARD_SECONDS * self.shards) + 1
+        return range(first, math.floor(now / SHARD_SECONDS * self.shards) + 1)
+
+    def _at(self, place: int) -> ShardName:
+        """Return the shard at a place in the list of all shards."""
+        generation, lineage = divmod(place, self.shards)
+        return ShardName(lineage, generation)
+
+    def _place(self, shard: ShardName) -> int:
+        return shard.generation * self.shards + shard.lineage
 
     def count(self, shard: ShardName, moment: float) -> int:
         """Return how many records a shard has got until ``moment``."""
@@ -122,11 +121,11 @@ class FormulaStream:
 
     def number(self, shard: ShardName, index: int) -> str:
         """Return the sequence number of a record."""
-        return f"{shard.lineage + 1:05d}{shard.generation:07d}{index:012d}"
+        return f"{shard.lineage + 1:05d}{shard.generation:07d}{index:0{_INDEX_DIGITS}d}"
 
     def event(self, shard: ShardName, index: int) -> str:
         """Return the event ID of a record."""
-        return f"{shard.lineage:06x}{shard.generation:08x}{index:018x}"
+        return f"{shard.lineage:06x}{shard.generation:08x}{index:0{_INDEX_DIGITS + 6}x}"
 
     def record_of(self, number: str) -> tuple[ShardName, int]:
         """Return which record has a sequence number."""
@@ -170,7 +169,8 @@ class FormulaStream:
                 window = max(0, math.floor(end / _WINDOW_SECONDS))
                 first = self._first_of(window)
                 if first < self.count(shard, now):
-                    oldest = min(oldest, self.born(shard) + (first + 1) / self.rate)
+                    made = self.born(shard) + (first + 1) / self.rate
+                    oldest = min(oldest, max(made, self.covered_to))
                     break
         return now - oldest
 
@@ -206,13 +206,14 @@ class FormulaStream:
         if parent:
             shard = _shard(parent)
             child = ShardName(shard.lineage, shard.generation + 1)
-            found = [child] if self.born(child) <= self.world.now else []
+            page, rest = [child] if self.born(child) <= self.world.now else [], False
         else:
-            found = self.listed()
+            places = self._listed()
             after = request.get("ExclusiveStartShardId")
             if after:
-                found = found[found.index(_shard(after)) + 1 :]
-        page = found[: min(_PAGE_SHARDS, request.get("Limit", _PAGE_SHARDS))]
+                places = range(max(places.start, self._place(_shard(after)) + 1), places.stop)
+            limit = min(_PAGE_SHARDS, request.get("Limit", _PAGE_SHARDS))
+            page, rest = [self._at(place) for place in places[:limit]], len(places) > limit
         description: dict[str, Any] = {
             "StreamArn": STREAM_ARN,
             "StreamStatus": "ENABLED",
@@ -220,7 +221,7 @@ class FormulaStream:
             "TableName": SOURCE_TABLE,
             "Shards": [self._described(shard) for shard in page],
         }
-        if len(page) < len(found):
+        if rest:
             description["LastEvaluatedShardId"] = _id(page[-1])
         return json.dumps({"StreamDescription": description}).encode()
 
@@ -256,20 +257,25 @@ class FormulaStream:
             if before is not None:
                 self.longest_gap = max(self.longest_gap, self.world.now - before)
         until = min(self.count(shard, self.world.now), index + request.get("Limit", _PAGE_RECORDS))
-        born, rate = self.born(shard), self.rate
-        records = ",".join(
-            _RECORD.format(
-                created=int(born + (each + 1) / rate),
-                shard=shard.lineage,
-                index=each,
-                number=self.number(shard, each),
-                event=self.event(shard, each),
-            )
-            for each in range(index, until)
-        )
+        records = ",".join(self._spelled(shard, index, until))
         closed = self.ended(shard) <= self.world.now and until >= self.count(shard, math.inf)
         following = "" if closed else f',"NextShardIterator":"{name}|{max(index, until)}"'
         return f'{{"Records":[{records}]{following}}}'.encode()
+
+    def _spelled(self, shard: ShardName, index: int, until: int) -> list[str]:
+        """Return records as GetRecords returns them, each with an image of 300 bytes."""
+        born, rate = self.born(shard), self.rate
+        key = f'"pk":{{"S":"customer-{shard.lineage}"}},"sk":{{"N":'
+        number, event = self.number(shard, 0)[:-_INDEX_DIGITS], self.event(shard, 0)[:-_INDEX_DIGITS]
+        return [
+            f'{{"awsRegion":"eu-west-1","dynamodb":{{"ApproximateCreationDateTime":'
+            f'{int(born + (at + 1) / rate)}.0,"Keys":{{{key}"{at}"}}}},"NewImage":{{{key}"{at}"}},'
+            f'"note":{{"S":"{_NOTE}"}}}},'
+            f'"SequenceNumber":"{number}{at:012d}","SizeBytes":320,"StreamViewType":"NEW_IMAGE"}},'
+            f'"eventID":"{event}{at:012x}","eventName":"MODIFY","eventSource":"aws:dynamodb",'
+            f'"eventVersion":"1.1"}}'
+            for at in range(index, until)
+        ]
 
 
 def _id(shard: ShardName) -> str:

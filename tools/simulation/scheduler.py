@@ -48,6 +48,8 @@ class Host:
         self.busy_until = 0.0
         self.frozen = False
         self.tasks: dict[Task, None] = {}
+        # Tasks that wait for the core, in their order, with what they wait in.
+        self.queued: deque[tuple[Task, int]] = deque()
 
     def spend(self, now: float, seconds: float) -> None:
         """Keep the host's core busy for what took ``seconds`` of ours."""
@@ -95,7 +97,9 @@ class Task:
             return
         world = self.world
         if host.busy_until > world.now:
-            world.call_at(host.busy_until, self.resume, turn)
+            if not host.queued:
+                world.call_at(host.busy_until, world.give_core, host)
+            host.queued.append((self, turn))
             return
         self.turn += 1
         before, world.current = world.current, self
@@ -224,6 +228,14 @@ class World:
         assert task is not None, "only a task can sleep"
         self.call_at(self.now + seconds, task.resume, task.turn)
         self.switch()
+
+    def give_core(self, host: Host) -> None:
+        """Let the next task that waits for the host's core have it."""
+        if host.busy_until <= self.now:
+            task, turn = host.queued.popleft()
+            task.resume(turn)
+        if host.queued:
+            self.call_at(max(self.now, host.busy_until), self.give_core, host)
 
     def switch(self) -> None:
         """Leave the current task until something resumes it."""

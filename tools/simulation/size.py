@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import Any
 
-from tablecopy.journal.applied_batches import AppliedBatch, batch_name
-from tablecopy.journal.codec import encode as attributes
+from tablecopy.journal.applied_batches import batch_name
 from tools.simulation import names
 from tools.simulation.attributes import Key
 from tools.simulation.deployment import Deployment, Settings
@@ -27,8 +27,20 @@ from tools.simulation.scheduler import World
 from tools.simulation.table import Table
 
 _PREFIX = "batch#"
-_STEADY_SECONDS = 600.0
+_STEADY_SECONDS = 130.0
 _PATIENCE_SECONDS = 3_600.0
+
+# Two slices, which four workers with a write unit a second each need for this many items.
+_SLICE_SECONDS = 80
+_SEGMENTS = 16
+_WORKERS = 4
+_ITEMS = 460
+
+# A published age below this is that of changes that arrive steadily.
+_CURRENT_SECONDS = 10.0
+
+# The journal keeps shards that have ended for two days, and a shard lives for four hours.
+_GENERATIONS_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,15 @@ class ControlResult:
 
     Attributes
     ----------
-    began_s
-        From the first apply to the first slice.
+    saved_s, began_s
+        From the first apply, on a stream with a day of history, until the journal has the place of each open
+        shard, and until the first slice.
+    slice_look_s, slice_age_error_s
+        As ``look_s`` and ``age_error_s``, in a slice, in which all waiting changes are counted.
+    overtime_s
+        The longest time from the moment at which a slice had to end to the next phase.
+    drained_s
+        From the end of the first slice until the second one could begin.
     look_s
         Longest time between two reads of one open shard while changes arrived steadily.
     age_error_s
@@ -69,6 +88,8 @@ class ControlResult:
         From the last write to ready for cutover.
     describe_per_s, shard_reads_per_s
         Most DescribeStream calls in one second, and most GetRecords calls for one shard in one second.
+    lambda_per_minute, executions_per_minute
+        Most calls of Lambda's control plane, and of DescribeExecution, in a minute of one phase.
     cpu_per_minute
         Core seconds of this machine that a minute of steady changes took.
     calls_per_minute
@@ -77,27 +98,40 @@ class ControlResult:
         What the run waited for if it did not become ready.
     """
 
+    saved_s: float = math.nan
     began_s: float = math.nan
+    slice_look_s: float = math.nan
+    slice_age_error_s: float = math.nan
+    overtime_s: float = math.nan
+    drained_s: float = math.nan
     look_s: float = math.nan
     age_error_s: float = math.nan
     ready_s: float = math.nan
     describe_per_s: int = 0
     shard_reads_per_s: int = 0
+    lambda_per_minute: int = 0
+    executions_per_minute: int = 0
     cpu_per_minute: float = math.nan
     calls_per_minute: dict[str, float] = field(default_factory=dict)
     reason: str = ""
 
 
 class _Journal:
-    """The source account's DynamoDB, whose journal has the applied batches by formula."""
+    """The source account's DynamoDB, whose journal has the applied batches by formula.
+
+    ``shards`` are those that the journal has had an item of.
+    """
 
     def __init__(self, service: DynamoDBService, journal: Table, stream: FormulaStream) -> None:
         self._service = service
         self._stream = stream
+        self.shards: set[str] = set()
         journal.on_write(self._written)
 
     def _written(self, key: Key, old: bytes | None, new: bytes | None) -> None:
         """Let the replicator know what is from before the copy, as it reads it from the run."""
+        if isinstance(key, tuple) and key[0] == "shard":
+            self.shards.add(str(key[1]))
         if key == ("run", "state") and new is not None:
             self._stream.covered_to = float(json.loads(new).get("covered_to", {"N": "0"})["N"])
 
@@ -105,21 +139,23 @@ class _Journal:
         """Answer a request for applied batches, and pass everything else on."""
         if operation == "BatchGetItem" and _PREFIX.encode() in body:
             keys = json.loads(body)["RequestItems"][names.JOURNAL_TABLE]["Keys"]
-            found = [item for key in keys if (item := self._batch(key["pk"]["S"]))]
-            answer = {"Responses": {names.JOURNAL_TABLE: found}, "UnprocessedKeys": {}}
-            return json.dumps(answer).encode()
+            found = ",".join(item for key in keys if (item := self._batch(key["pk"]["S"])))
+            return f'{{"Responses":{{"{names.JOURNAL_TABLE}":[{found}]}},"UnprocessedKeys":{{}}}}'.encode()
         return self._service.handle(operation, body, caller)
 
-    def _batch(self, pk: str) -> dict[str, Any] | None:
+    def _batch(self, pk: str) -> str:
+        """Return the item of an applied batch, or an empty text."""
         name = pk.removeprefix(_PREFIX)
         stream = self._stream
         shard, first = stream.record_of(name.partition("#")[0])
         last = stream.batch_from(shard, first)
         if last is None or name != batch_name(stream.number(shard, first), stream.event(shard, first)):
-            return None
+            return ""
         count = last - first + 1
-        batch = AppliedBatch(name, stream.number(shard, last), count, count, 0)
-        return {"pk": {"S": pk}, "sk": {"S": "applied"}, **attributes(batch, without={"first"})}
+        return (
+            f'{{"pk":{{"S":"{pk}"}},"sk":{{"S":"applied"}},"last":{{"S":"{stream.number(shard, last)}"}},'
+            f'"records":{{"N":"{count}"}},"puts":{{"N":"{count}"}},"deletes":{{"N":"0"}}}}'
+        )
 
 
 class _Ages(StringIO):
@@ -130,25 +166,60 @@ class _Ages(StringIO):
         self._stream = stream
         self.error = 0.0
         self.watched = False
+        self.published = math.inf
 
     def write(self, text: str) -> int:
-        if self.watched and "OldestUnappliedChangeAge" in text:
+        if "OldestUnappliedChangeAge" in text:
             published = json.loads(text).get("OldestUnappliedChangeAge")
             if published is not None:
-                self.error = max(self.error, abs(published - self._stream.oldest_unapplied()))
+                self.published = published
+                if self.watched:
+                    self.error = max(self.error, abs(published - self._stream.oldest_unapplied()))
         return len(text)
+
+
+class _Calls:
+    """Counts calls of an API in each phase: ``most`` within a minute of one phase."""
+
+    def __init__(self, world: World, phase: Callable[[], str]) -> None:
+        self._world = world
+        self._phase = phase
+        self._calls: dict[str, deque[float]] = {}
+        self.most = 0
+
+    def called(self) -> None:
+        """Count a call."""
+        calls = self._calls.setdefault(self._phase(), deque())
+        calls.append(self._world.now)
+        while calls[0] <= self._world.now - 60.0:
+            calls.popleft()
+        self.most = max(self.most, len(calls))
 
 
 class _Scene:
     def __init__(self, case: ControlCase, seed: int) -> None:
         self.world = World(seed)
-        settings = Settings(memory_mb={names.RECONCILER: case.memory_mb})
-        self.deployment = Deployment(self.world, settings, concurrency=20_000, cpu=1.0)
+        settings = Settings(
+            segments=_SEGMENTS,
+            concurrency=_WORKERS,
+            slice_seconds=_SLICE_SECONDS,
+            memory_mb={names.RECONCILER: case.memory_mb},
+            environ={"write_capacity": _WORKERS},
+        )
+        self.deployment = deployment = Deployment(self.world, settings, concurrency=20_000, cpu=1.0)
+        for number in range(_ITEMS):
+            deployment.source.put(b'{"pk":{"S":"%d"}}' % number)
         self.stream = FormulaStream(self.world, case.shards, case.changes_per_second / case.shards)
-        account = self.deployment.account
+        self.stream.halt()
+        account = deployment.account
         account.streams = self.stream
-        account.source = _Journal(self.deployment.source_account, self.deployment.journal, self.stream)
+        self.journal = _Journal(deployment.source_account, deployment.journal, self.stream)
+        account.source = self.journal
         self.ages = _Ages(self.stream)
+        self.control_plane = _Calls(self.world, self.phase)
+        self.executions = _Calls(self.world, self.phase)
+        account.control_plane.on_take.append(self.control_plane.called)
+        account.executions_rate.on_take.append(self.executions.called)
 
     def phase(self) -> str:
         """Return the run's phase as the journal has it."""
@@ -159,14 +230,53 @@ class _Scene:
         body = self.deployment.journal.get(("run", "state"))
         return json.loads(body) if body else {}
 
-    def wait(self, *phases: str) -> float:
-        """Let time pass until the run is in one of the phases; return the moment, or NaN."""
-        until = self.world.now + _PATIENCE_SECONDS
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass. The replicator stands still while its mapping is off."""
+        until = self.world.now + seconds
         while self.world.now < until:
-            if self.phase() in phases:
-                return self.world.now
-            self.world.run(self.world.now + 1.0)
-        return math.nan
+            self.world.run(min(until, self.world.now + 1.0))
+            if self.deployment.mapping.state == "Enabled":
+                self.stream.resume()
+            else:
+                self.stream.halt()
+
+    def wait(self, is_reached: Callable[[], bool]) -> float:
+        """Let time pass until something is reached; return for how long, or NaN."""
+        began = self.world.now
+        while not is_reached():
+            if self.world.now > began + _PATIENCE_SECONDS:
+                return math.nan
+            self.pass_time(1.0)
+        return self.world.now - began
+
+    def wait_for(self, *phases: str) -> float:
+        """Let time pass until the run is in one of the phases; return for how long, or NaN."""
+        return self.wait(lambda: self.phase() in phases)
+
+    def is_current(self) -> bool:
+        """Return whether control has followed what the replicator has applied."""
+        return self.ages.published < _CURRENT_SECONDS
+
+    def watch(self, seconds: float) -> tuple[float, float]:
+        """Let time pass; return the longest time between two reads of a shard, and the age's error."""
+        self.stream.watch()
+        self.ages.error, self.ages.watched = 0.0, True
+        self.pass_time(seconds)
+        self.ages.watched = False
+        return self.stream.longest_gap, self.ages.error
+
+    def age(self) -> None:
+        """Give the journal the shards that have ended within the two days for which it keeps them."""
+        expires = int(self.world.now) + 100_000
+        for number in range(self.stream.shards * _GENERATIONS_KEPT):
+            item = {
+                "pk": {"S": "shard"},
+                "sk": {"S": f"shardId-{number:029d}"},
+                "retired": {"BOOL": True},
+                "expires_at": {"N": str(expires)},
+                "version": {"N": "9"},
+            }
+            self.deployment.journal.put(json.dumps(item).encode())
 
     def cpu(self) -> float:
         """Return the CPU seconds that the reconciler has used so far."""
@@ -174,11 +284,13 @@ class _Scene:
         return sum(each.host.cpu_seconds for each in [*function.idle, *function.busy])
 
 
-def measure(case: ControlCase, seed: int = 1) -> ControlResult:
-    """Run a copy of an empty table whose stream has these shards, from its first apply to ready."""
+def measure(
+    case: ControlCase, seed: int = 1, say: Callable[[str], object] = lambda text: None
+) -> ControlResult:
+    """Run a copy whose stream has these shards, from its first apply to ready. ``say`` gets its progress."""
     scene = _Scene(case, seed)
     with _quiet(scene, case):
-        return _measured(scene)
+        return _measured(scene, say)
 
 
 @contextmanager
@@ -193,31 +305,49 @@ def _quiet(scene: _Scene, case: ControlCase) -> Iterator[None]:
         scene.world.end()
 
 
-def _measured(scene: _Scene) -> ControlResult:
-    world, stream, result = scene.world, scene.stream, ControlResult()
-    began = world.now
-    result.began_s = scene.wait("slice", "resuming", "draining") - began
-    if math.isnan(scene.wait("draining")):
-        return replace(result, reason=_reason(scene))
-    # The first looks catch up with what happened during the slice.
-    world.run(world.now + 120)
-    stream.watch()
-    scene.ages.watched = True
+def _measured(scene: _Scene, say: Callable[[str], object]) -> ControlResult:
+    stream, result = scene.stream, ControlResult()
+    result.saved_s = scene.wait(lambda: len(scene.journal.shards) >= stream.shards)
+    result.began_s = result.saved_s + scene.wait_for("slice")
+    say(f"the first slice began after {result.began_s:.0f} s")
+    scene.pass_time(10)
+    result.slice_look_s, result.slice_age_error_s = scene.watch(60)
+    overtime = _overtime(scene)
+    say(f"the first slice ended, {result}")
+    drained = scene.wait_for("draining")
+    result.drained_s = drained + scene.wait_for("pausing", "slice", "stopped")
+    say(f"drained after {result.drained_s:.0f} s")
+    scene.wait_for("slice", "stopped")
+    result.overtime_s = max(overtime, _overtime(scene))
+    say(f"the second slice ended, {result}")
+    scene.age()
+    scene.wait_for("draining", "stopped")
+    scene.wait(scene.is_current)
+    _steady(scene, result)
+    say(f"writes stop, {result}")
+    stream.stopped_at = scene.world.now
+    result.ready_s = scene.wait_for("ready")
+    result.describe_per_s, result.shard_reads_per_s = stream.busiest_describe, stream.busiest_shard
+    result.lambda_per_minute = scene.control_plane.most
+    result.executions_per_minute = scene.executions.most
+    return replace(result, reason="" if result.ready_s == result.ready_s else _reason(scene))
+
+
+def _overtime(scene: _Scene) -> float:
+    """Wait for the end of a slice; return for how long it went on when it had to end, or 0."""
+    ends = float(scene.run()["slice_ends"]["N"])
+    scene.wait(lambda: scene.phase() != "slice")
+    return max(0.0, scene.world.now - ends)
+
+
+def _steady(scene: _Scene, result: ControlResult) -> None:
+    stream, minutes = scene.stream, _STEADY_SECONDS / 60
     calls, cpu = stream.calls.copy(), scene.cpu()
-    world.run(world.now + _STEADY_SECONDS)
-    minutes = _STEADY_SECONDS / 60
-    result.look_s = stream.longest_gap
-    result.age_error_s = scene.ages.error
+    result.look_s, result.age_error_s = scene.watch(_STEADY_SECONDS)
     result.cpu_per_minute = (scene.cpu() - cpu) / minutes
     result.calls_per_minute = {
         operation: (count - calls[operation]) / minutes for operation, count in sorted(stream.calls.items())
     }
-    stream.stopped_at = world.now
-    scene.ages.watched = False
-    result.ready_s = scene.wait("ready") - stream.stopped_at
-    result.describe_per_s = stream.busiest_describe
-    result.shard_reads_per_s = stream.busiest_shard
-    return replace(result, reason="" if result.ready_s == result.ready_s else _reason(scene))
 
 
 def _reason(scene: _Scene) -> str:
