@@ -42,6 +42,11 @@ def example() -> str:
 
 
 ACTIVE = (10, 100, 1_000)
+
+# With the default memory, a look at so many shards takes up to 14 seconds (docs/sizes.md).
+MANY_SHARDS = 1_000
+MUCH_MEMORY_MB = 512
+
 WINDOWS = (1, LONG_WINDOW_SECONDS)
 
 
@@ -89,7 +94,13 @@ def per_second() -> str:
 def active(shards: int, window: float) -> Circumstances:
     """Return circumstances in which each shard has a change in each batching window."""
     rate = shards / window
-    return Circumstances(shards=shards, changes_per_second=rate, batching_window_seconds=window)
+    memory_mb = MUCH_MEMORY_MB if shards >= MANY_SHARDS else Circumstances.reconciler_memory_mb
+    return Circumstances(
+        shards=shards,
+        changes_per_second=rate,
+        batching_window_seconds=window,
+        reconciler_memory_mb=memory_mb,
+    )
 
 
 _DAY = 86_400

@@ -11,6 +11,7 @@ from tablecopy.control.sizing import SEGMENT_BYTES
 from tablecopy.journal.applied_batches import KEEP_SECONDS
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings
 from tools.docs_tables.__main__ import REPOSITORY
+from tools.docs_tables.cost import MANY_SHARDS, MUCH_MEMORY_MB
 
 SAID = " ".join((REPOSITORY / "docs/sizes.md").read_text().split())
 DEFAULTS, FUNCTIONS = CopySettings(), Circumstances()
@@ -28,7 +29,7 @@ MOST_WORKERS = bounds.TABLE_QUOTA_UNITS // bounds.PARTITION_WRITE_UNITS
         f"about {bounds.partitions({'TableSizeBytes': 10**12})} at 1 TB and "
         f"{bounds.partitions({'TableSizeBytes': 10**13}):,} at 10 TB",
         f"workers + {1 + CONTROL_FUNCTIONS}, or one for each shard if that is more",
-        f"| 1,000 | {FUNCTIONS.reconciler_memory_mb} | {LONG_WINDOW_SECONDS} |",
+        f"| {MANY_SHARDS:,} | {MUCH_MEMORY_MB} | {LONG_WINDOW_SECONDS} |",
         f"| {bounds.PARTITION_WRITE_UNITS:,} a second, and {bounds.PARTITION_READ_UNITS:,} read units |",
         f"| {bounds.TABLE_QUOTA_UNITS:,} a second each |",
         f"| {bounds.NEW_TABLE_WRITE_UNITS:,} writes and {bounds.NEW_TABLE_READ_UNITS:,} reads a second; "
