@@ -200,7 +200,7 @@ class Generation:
                 lines.append(self._line(candidate, "standing", self._as_scanned(candidate)))
                 continue
             key = schema.of_row(candidate.partition, candidate.sort)
-            name = schema.identity(key)
+            name = schema.identity_of_row(candidate.partition, candidate.sort)
             keys[name] = key
             asked.append((candidate, key, name))
 

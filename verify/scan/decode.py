@@ -37,12 +37,20 @@ class _ScannedAny(_Scanned):
     Items: list[dict[str, Value]]
 
 
-class _Batch(Struct):
+class _Keys(Struct):
+    Keys: list[dict[str, dict[str, str]]] = []
+
+
+class Batch(Struct):
+    """The answer of a BatchGetItem. Its items are JSON."""
+
     Responses: dict[str, list[Raw]]
+    UnprocessedKeys: dict[str, _Keys] | None = None
+    ConsumedCapacity: list[_Capacity] | None = None
 
 
 _decode_any = msgspec.json.Decoder(_ScannedAny).decode
-_decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_batch = msgspec.json.Decoder(Batch).decode
 
 
 @dataclass(frozen=True)
@@ -161,8 +169,8 @@ class PageDecoder:
             self._learned = msgspec.json.Decoder(scanned).decode, self._names.fields
 
 
-def batch_page(body: bytes, table: str) -> bytes:
-    """The items of a BatchGetItem's answer as the page of a scan.
+def batch(body: bytes) -> Batch:
+    """Decode the body of a BatchGetItem's answer.
 
     Raises
     ------
@@ -170,9 +178,13 @@ def batch_page(body: bytes, table: str) -> bytes:
         It is not a whole answer.
     """
     try:
-        items = _decode_batch(body).Responses.get(table, [])
+        return _decode_batch(body)
     except msgspec.DecodeError as error:
-        raise BadPage(str(error)) from error
+        raise BadPage("the body is not that of BatchGetItem") from error
+
+
+def page_of(items: Sequence[Raw]) -> bytes:
+    """Return items as the page of a scan."""
     return b'{"Items":[%b],"Count":%d}' % (b",".join(items), len(items))
 
 

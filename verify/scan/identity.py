@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tablecopy.dynamodb.description import Description, Identity
@@ -131,12 +132,22 @@ class KeySchema:
         """Text that equal keys, and only these, share. Numbers count by value, as they do for DynamoDB."""
         return "".join(canonical(item[name]) for name, _ in self.attributes)
 
+    def identity_of_row(self, partition: str, sort: str) -> str:
+        """Return the `identity` of a key whose parts a row spells as JSON."""
+        return _identity_of_row(self, partition, sort)
+
     def order(self, key: Item) -> bytes:
         """Bytes in the order of the keys: numbers by value, strings and binary values by their bytes."""
         return b"".join(_ordered(kind, key[name][kind]) for name, kind in self.attributes)
 
     def __str__(self) -> str:
         return ", ".join(f"{name} ({kind})" for name, kind in self.attributes)
+
+
+# A key that is judged is read three times.
+@lru_cache(maxsize=10_000)
+def _identity_of_row(schema: KeySchema, partition: str, sort: str) -> str:
+    return schema.identity(schema.of_row(partition, sort))
 
 
 def _ordered(kind: str, content: str) -> bytes:

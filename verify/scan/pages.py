@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import re
 from binascii import hexlify
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from msgspec import Raw
 from xxhash import xxh3_128_digest
 
 from verify.scan.canonical import number
-from verify.scan.decode import Decoded, PageDecoder, batch_page
+from verify.scan.decode import Decoded, PageDecoder, page_of
 from verify.scan.identity import KeySchema
 
 # Whether numbers are spelled in one way is looked at on the first page of a segment, and on every so many.
@@ -107,24 +108,35 @@ class Reader:
         decoded = self._decoder.decode(respelled(body) if self._respell else body)
         return Page(self._rows(decoded), len(decoded.items), decoded.last_key, decoded.units)
 
-    def digests(self, body: bytes, table: str) -> list[tuple[str, ...]]:
-        """The digests of the items in the body of a BatchGetItem's answer, as a scan would enter them.
+    def digests(self, items: Sequence[Raw]) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Return the keys and the digests of single items, as a scan would enter them.
 
         A scan that has not noticed yet that numbers are spelled in several ways enters another digest; where
         there are two, the one with the numbers spelled plainly comes first.
 
+        Returns
+        -------
+        list of tuple
+            Partition key and sort key as rows have them, and the digests.
+
         Raises
         ------
         BadPage
-            It is not a whole answer.
+            An item is not DynamoDB's.
         """
-        page = batch_page(body, table)
-        forms = [self._digests(form) for form in dict.fromkeys((respelled(page), page))]
-        return [tuple(dict.fromkeys(several)) for several in zip(*forms, strict=True)]
+        page = page_of(items)
+        plain = respelled(page)
+        found = self._fields(page)
+        if plain == page:
+            return [(partition, sort, (digest,)) for partition, sort, digest in found]
+        return [
+            (partition, sort, (first, digest) if first != digest else (digest,))
+            for (partition, sort, digest), (_, _, first) in zip(found, self._fields(plain), strict=True)
+        ]
 
-    def _digests(self, body: bytes) -> list[str]:
-        rows = self._rows(self._decoder.decode(body)).splitlines()
-        return [row.split(b"\t")[2].decode() for row in rows]
+    def _fields(self, page: bytes) -> list[list[str]]:
+        rows = self._rows(self._decoder.decode(page)).splitlines()
+        return [row.decode().split("\t")[:3] for row in rows]
 
     def _rows(self, decoded: Decoded) -> bytes:
         if not decoded.items:

@@ -18,7 +18,7 @@ from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
 from verify.scan.calls import Calls, Send, sender
-from verify.scan.decode import BadPage, PageDecoder
+from verify.scan.decode import BadPage, PageDecoder, batch
 from verify.scan.identity import KeySchema, check_identity, describe
 from verify.scan.pages import Page, Reader
 from verify.settings.describe import Definition, read_definition
@@ -62,14 +62,20 @@ class Found:
 
     Parameters
     ----------
-    item
-        In DynamoDB JSON.
+    text
+        The item as JSON.
     digests
         In hexadecimal, those that a scan of this item may enter: see `Reader.digests`.
     """
 
-    item: Item
+    text: bytes
     digests: tuple[str, ...]
+
+    @property
+    def item(self) -> Item:
+        """The item in DynamoDB JSON. Decoding it costs more than the digests, which nearly always suffice."""
+        item: Item = json.loads(self.text)
+        return item
 
 
 class Table:
@@ -219,16 +225,13 @@ class Table:
     def _read_batch(
         self, reader: Reader, body: bytes
     ) -> tuple[tuple[dict[str, Found], float, list[Item]], float]:
-        try:
-            answer = json.loads(body)
-            unprocessed = answer.get("UnprocessedKeys") or {}
-            names = {*answer["Responses"], *unprocessed}
-            name = next(iter(names), self.address)
-            items = answer["Responses"].get(name, [])
-            left = unprocessed.get(name, {}).get("Keys", [])
-            units = sum(part["CapacityUnits"] for part in answer.get("ConsumedCapacity") or [])
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise BadPage("the body is not that of BatchGetItem") from error
+        answer = batch(body)
+        unprocessed = answer.UnprocessedKeys or {}
+        names = {*answer.Responses, *unprocessed}
+        name = next(iter(names), self.address)
+        items = answer.Responses.get(name, [])
+        left: list[Item] = [*unprocessed[name].Keys] if name in unprocessed else []
+        units = sum((part.CapacityUnits for part in answer.ConsumedCapacity or ()), 0.0)
         if len(names) > 1 or name not in (self.address, self.name):
             # Items of another table, or under another name, must not count as missing items.
             raise BadPage(f"{self.address} was requested and {', '.join(sorted(names))} was returned")
@@ -238,10 +241,9 @@ class Table:
                 {"Error": {"Code": "ThrottlingException", "Message": "every key is unprocessed"}},
                 "BatchGetItem",
             )
-        digests = reader.digests(body, name)
         found = {
-            self.keys.identity(item): Found(item, several)
-            for item, several in zip(items, digests, strict=True)
+            self.keys.identity_of_row(partition, sort): Found(bytes(item), digests)
+            for item, (partition, sort, digests) in zip(items, reader.digests(items), strict=True)
         }
         return (found, units, left), units
 

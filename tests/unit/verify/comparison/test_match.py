@@ -309,6 +309,9 @@ def test_a_process_that_is_killed_is_told_of(pairing: Pairing, after: int) -> No
 @contextmanager
 def traced() -> Iterator[Callable[[], int]]:
     """Count the memory of Python's objects; yields what returns its peak in bytes."""
+    with tempfile.TemporaryDirectory() as warm:
+        # What is imported on first use would count.
+        paired(Path(warm), many(100), [], LITTLE)
     tracemalloc.start()
     try:
         yield lambda: tracemalloc.get_traced_memory()[1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.verify.items import items, meaning, respelled
 from verify.scan.canonical import number
-from verify.scan.decode import BadPage
+from verify.scan.decode import BadPage, batch
 from verify.scan.identity import KeySchema
 from verify.scan.pages import Reader
 
@@ -34,7 +34,7 @@ def page(*found: Any, spaced: bool = False, **rest: Any) -> bytes:
 
 
 def rows(reader: Reader, *found: Any, **form: Any) -> list[list[str]]:
-    return [line.split("\t") for line in reader.page(page(*found, **form)).rows.decode().splitlines()]
+    return [line.decode().split("\t") for line in reader.page(page(*found, **form)).rows.splitlines()]
 
 
 def digests(reader: Reader, *found: Any, **form: Any) -> list[str]:
@@ -174,15 +174,18 @@ def test_odd_numbers_are_noticed_on_later_pages_too() -> None:
 
 def test_the_answer_of_a_batch_has_the_digests_of_a_scan() -> None:
     found = [item(1, n={"N": "1.0"}, tags={"SS": ["b", "a"]}), item(2, t={"S": "x"})]
-    body = json.dumps({"Responses": {"cities": found}, "UnprocessedKeys": {}}).encode()
-    scanned = digests(Reader(KEYS), *found)
-    several = Reader(KEYS).digests(body, "cities")
-    assert [forms[0] for forms in several] == scanned
+    # A line separator is not the end of a row.
+    found.append({"pk": {"S": "a\u2028b\t"}, "sk": {"N": "3"}})
+    body = json.dumps({"Responses": {"cities": found}, "UnprocessedKeys": {}}, ensure_ascii=False).encode()
+    scanned = rows(Reader(KEYS), *found)
+    read = Reader(KEYS).digests(batch(body).Responses["cities"])
+    several = [forms for _, _, forms in read]
+    assert [[partition, sort, forms[0]] for partition, sort, forms in read] == [row[:3] for row in scanned]
     # A scan that has not noticed the odd spelling enters the other one.
     unaware = Reader(KEYS)
     digests(unaware, item(3))
     assert digests(unaware, *found)[0] == several[0][1]
-    assert len(several[1]) == 1
+    assert len(several[1]) == len(several[2]) == 1
 
 
 def test_the_end_of_a_segment_and_its_cost() -> None:
