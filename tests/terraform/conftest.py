@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,18 @@ class Stack:
     def changes(self, *replace: str) -> dict[str, list[str]]:
         """What a plan would do, by address; resources it leaves alone are left out."""
         return changes_of(self.planned(*replace))
+
+    def assert_unchanged(self) -> None:
+        """A plan changes nothing, neither resources nor outputs."""
+        done = subprocess.run(
+            ["terraform", "plan", "-input=false", "-no-color", "-detailed-exitcode"],
+            cwd=self.directory,
+            env=self._terraform.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def plan(self) -> str:
         """What a plan prints, on one line."""

@@ -32,7 +32,7 @@ class Copy:
         self.variables.update(changed)
         self.stack.set(**self.variables)
         self.outputs = self.stack.apply()
-        assert self.stack.changes() == {}
+        self.stack.assert_unchanged()
 
     def client(self, service: str, account: str = SOURCE_ACCOUNT) -> Any:
         return self.accounts.session(account).client(service)
@@ -80,7 +80,7 @@ def copy(local_aws: LocalAws, make_stack: MakeStack, make_table: Callable[..., s
 
 def test_the_first_apply_starts_the_run(copy: Copy) -> None:
     assert copy.starts_by_itself()
-    assert copy.stack.changes() == {}
+    copy.stack.assert_unchanged()
 
 
 def test_roles_under_another_path_have_their_policies(copy: Copy) -> None:
@@ -154,7 +154,7 @@ def test_a_destroy_from_another_account_is_refused(copy: Copy) -> None:
     assert f"from {here}, to {there}." in refusal
     assert f"from {here}, to {here}." in refusal
     copy.stack.set(**copy.variables)
-    assert copy.stack.changes() == {}
+    copy.stack.assert_unchanged()
 
 
 def test_a_protected_table_stops_a_destroy_before_the_copy_is_gone(copy: Copy) -> None:

@@ -19,7 +19,7 @@ def test_nothing_is_replaced(make_stack: MakeStack, local_aws: LocalAws) -> None
     table = dynamodb.describe_table(TableName="deferred")["Table"]
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["customer", "number"]
     assert table["LocalSecondaryIndexes"][0]["IndexName"] == "by-digest"
-    assert stack.changes() == {}
+    stack.assert_unchanged()
 
     stack.set(generation=2)
     changes = stack.changes()
@@ -32,4 +32,4 @@ def test_nothing_is_replaced(make_stack: MakeStack, local_aws: LocalAws) -> None
     assert stack.apply() == before
     after = dynamodb.describe_table(TableName="deferred")["Table"]
     assert after["CreationDateTime"] == table["CreationDateTime"]
-    assert stack.changes() == {}
+    stack.assert_unchanged()

@@ -51,7 +51,7 @@ def applied(make_stack: MakeStack, make_table: Callable[..., str]) -> Applied:
 
 def test_plan_after_apply_is_empty(applied: Applied) -> None:
     stack, _ = applied
-    assert stack.changes() == {}
+    stack.assert_unchanged()
 
 
 def test_destination_table_is_defined_as_the_source(applied: Applied, local_aws: LocalAws) -> None:
@@ -82,7 +82,7 @@ def test_time_to_live_is_for_the_cutover(applied: Applied, local_aws: LocalAws) 
             TimeToLiveSpecification={"Enabled": enabled, "AttributeName": "expires"},
         )
         if enabled:
-            assert stack.changes() == {}
+            stack.assert_unchanged()
 
 
 def test_an_index_the_source_was_given_later_is_told_of_and_followed(
@@ -109,7 +109,7 @@ def test_an_index_the_source_was_given_later_is_told_of_and_followed(
     table = source.describe_table(TableName=TABLE)["Table"]
     followed = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb").describe_table(TableName="orders")
     assert _definition(followed["Table"]) == _definition(table)
-    assert stack.changes() == {}
+    stack.assert_unchanged()
 
 
 def test_mapping_waits_for_the_run(applied: Applied, local_aws: LocalAws) -> None:
@@ -129,7 +129,7 @@ def test_the_runs_switch_of_the_mapping_is_no_drift(applied: Applied, local_aws:
     stack, outputs = applied
     client = local_aws.session(SOURCE_ACCOUNT).client("lambda")
     client.update_event_source_mapping(UUID=outputs["event_source_mapping_uuid"], Enabled=True)
-    assert stack.changes() == {}
+    stack.assert_unchanged()
 
 
 def test_functions_are_told_where_and_as_whom(applied: Applied, local_aws: LocalAws) -> None:
@@ -349,7 +349,7 @@ def test_disabled_leaves_the_table_alone(applied: Applied, local_aws: LocalAws) 
     assert local_aws.session(SOURCE_ACCOUNT).client("lambda").list_functions()["Functions"] == []
     names = local_aws.session(DESTINATION_ACCOUNT).client("dynamodb").list_tables()["TableNames"]
     assert "orders" in names
-    assert stack.changes() == {}
+    stack.assert_unchanged()
 
 
 def _definition(table: dict[str, Any]) -> dict[str, Any]:
