@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tools.simulation.mutants import DoesNotApply, Hunt, check
+from tools.simulation.mutants import ROOT, DoesNotApply, Hunt, check
 from tools.simulation.mutations import ANSWERED, MUTATIONS
 
 
@@ -18,6 +18,7 @@ def named(name: str) -> int:
 def test_each_fits_the_product() -> None:
     check(MUTATIONS)
     assert set(ANSWERED) <= {mutation.name for mutation in MUTATIONS}
+    assert all((ROOT / tests).exists() for tests in ANSWERED.values())
 
 
 def test_one_that_does_not_fit_is_named() -> None:

@@ -48,8 +48,8 @@ class Outcome:
     def line(self) -> str:
         """Return the outcome as a line of text."""
         if self.seed is None:
-            answer = ANSWERED.get(self.name, "")
-            return f"{self.name}: SURVIVED {self.runs} runs{f' ({answer})' if answer else ''}"
+            answer = f", found by {ANSWERED[self.name]}" if self.name in ANSWERED else ""
+            return f"{self.name}: SURVIVED {self.runs} runs{answer}"
         seed, scenario = self.seed
         return (
             f"{self.name}: {self.rule}, by seed {seed}{f' {scenario}' if scenario else ''}, run {self.runs}"

@@ -37,6 +37,7 @@ _WRITER = "data/writer.py"
 _BACKFILL = "data/backfill.py"
 _SLICES = "data/slices.py"
 _REDRIVE = "data/dead_letters.py"
+_RECONCILER = "control/reconciler.py"
 
 JOURNAL = (
     one(
@@ -114,12 +115,6 @@ JOURNAL = (
         "",
     ),
     one(
-        "an older dead letter replaces a newer one",
-        _LETTERS,
-        'condition="attribute_not_exists(pk) OR #version < :version",',
-        'condition="attribute_not_exists(pk) OR #version <> :version",',
-    ),
-    one(
         "the run does not know that there are dead letters",
         _LETTERS,
         "        if number != self._number:\n",
@@ -149,12 +144,6 @@ JOURNAL = (
         _STORE,
         '            if "LastEvaluatedKey" not in page:\n                return\n',
         "            return\n",
-    ),
-    one(
-        "unprocessed keys of the journal are dropped",
-        _STORE,
-        'left = [key for page in answer["UnprocessedKeys"].values() for key in page["Keys"]]',
-        "left = []",
     ),
 )
 
@@ -357,8 +346,44 @@ DATA = (
     ),
 )
 
-MUTATIONS = (*JOURNAL, *DATA)
+CONTROL = (
+    one(
+        "the replicator begins while workers write",
+        _RECONCILER,
+        "        if workers:\n            return self._wait(",
+        "        if workers < 0:\n            return self._wait(",
+    ),
+    one(
+        "a slice begins while the replicator writes",
+        _RECONCILER,
+        "waits_for = self._replicator_may_write()\n        if waits_for:\n            self._observe",
+        'waits_for = ""\n        if waits_for:\n            self._observe',
+    ),
+    one(
+        "a run is ready before all changes are applied",
+        _RECONCILER,
+        "        if backlog.drained and not waits_for and not slices_left:\n",
+        "        if not waits_for and not slices_left:\n",
+    ),
+    one(
+        "a request to seal outlives what was ready",
+        _RECONCILER,
+        "reason=waits_for, seal_requested=False, **window)",
+        "reason=waits_for, **window)",
+    ),
+)
+
+MUTATIONS = (*JOURNAL, *DATA, *CONTROL)
 """All mutations."""
 
-ANSWERED: dict[str, str] = {}
-"""Mutants that no seed finds, and why."""
+_UNIT = "tests/unit/tablecopy"
+
+ANSWERED = {
+    "a recorded batch gets shorter": f"{_UNIT}/journal/test_applied_batches.py",
+    "a late settle removes a newer dead letter": f"{_UNIT}/journal/test_dead_letters.py",
+    "the run does not know that there are dead letters": f"{_UNIT}/journal/test_dead_letters.py",
+    "only the first page of a query is read": f"{_UNIT}/journal/test_store.py",
+    "an applied dead letter stays": f"{_UNIT}/data/test_replicator.py",
+    "records that are about to expire are applied": f"{_UNIT}/data/test_replicator.py",
+}
+"""Mutants that no seed finds, each with the tests that do."""

@@ -268,6 +268,19 @@ def _leases(draw: random.Random, plan: Scenario) -> Scenario:
 _SLOW_WRITES = {"write_capacity": 5}
 
 
+def _journal(draw: random.Random, plan: Scenario) -> Scenario:
+    """The journal throttles most calls, and answers in many short pages."""
+    return replace(
+        plan,
+        traffic=replace(plan.traffic, items=60, keys=90, changes=300),
+        stream=replace(plan.stream, shards=draw.choice([2, 4])),
+        settings=replace(plan.settings, segments=60, concurrency=8, batch_size=5),
+        journal=TableBehavior(throttled=draw.choice([0.3, 0.5]), unprocessed=0.5, short_page=1.0),
+        busy_seconds=200.0,
+        is_hindered=True,
+    )
+
+
 def _redelivery(draw: random.Random, plan: Scenario) -> Scenario:
     """Lambda delivers batches again and again, and cuts them in other ways."""
     mapping = MappingFaults(
@@ -394,6 +407,7 @@ SCENARIOS: dict[str, Change] = {
     "restarts": _restarts,
     "slices": _slices,
     "leases": _leases,
+    "journal": _journal,
     "redelivery": _redelivery,
     "operators": _operators,
     "letters": _letters,
