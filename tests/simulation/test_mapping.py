@@ -22,7 +22,7 @@ from tools.simulation.table import Table, TableSettings
 
 Json = dict[str, Any]
 
-QUIET = {"shard_life": (10 * DAY, 11 * DAY), "late_record": 0.0, "dated_back": 0.0}
+QUIET = {"shard_life": (10 * DAY, 11 * DAY), "late_record": 0.0}
 SUCCESS: Json = {"batchItemFailures": []}
 
 

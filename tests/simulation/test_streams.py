@@ -27,7 +27,6 @@ CALM = StreamBehavior(
     delay=0,
     late_record=0,
     skew=0,
-    dated_back=0,
     empty_first=0,
     empty_between=0,
     null_with_records=0,

@@ -103,7 +103,8 @@ class StreamBehavior:
     skew
         The clocks that date records differ from the time by at most this.
     dated_back, dated_back_seconds
-        The part of all records whose date is earlier, and by how much at most. So dates may descend.
+        The part of all records whose date is earlier, and by how much at most. So dates may descend, which we
+        do not believe (docs/assumptions.md, S8).
     retention, trim_every
         Age at which a record may be trimmed, and the time between two trims of a shard.
     shard_linger
@@ -142,7 +143,7 @@ class StreamBehavior:
     late_record: float = 0.01
     late_record_seconds: float = 5.0
     skew: float = 1.0
-    dated_back: float = 0.05
+    dated_back: float = 0.0
     dated_back_seconds: float = 2.0
     retention: float = DAY
     trim_every: tuple[float, float] = (30.0, 600.0)
