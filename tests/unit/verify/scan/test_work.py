@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tablecopy_cli.common.errors import UserError
+from verify.scan.segment import Reached, forget_rows, reached_by
 from verify.scan.work import BlockFile, WorkDirectory, default_directory, rows
 
 WHAT = {"tables": ["a", "b"]}
@@ -272,3 +273,23 @@ def test_nobody_opens_what_somebody_writes(tmp_path: Path) -> None:
     first.close()
     second.join(10)
     assert found == [{"items": 1}]
+
+
+def test_a_segment_whose_rows_were_forgotten_keeps_its_progress(tmp_path: Path) -> None:
+    path = tmp_path / "source-000000.rows"
+    blocks = BlockFile(path)
+    blocks.append(b'"a"\t-\tx\t\n', {"items": 1, "units": 0.5, "last_key": "1"})
+    blocks.append(b'"b"\t-\tx\t\n', {"items": 1, "units": 1.0, "last_key": None})
+    blocks.close()
+    forget_rows(path, reached_by(blocks_of(path)))
+    # Once more, as after an interruption.
+    forget_rows(path, reached_by(blocks_of(path)))
+    assert list(rows(path)) == []
+    assert reached_by(blocks_of(path)) == Reached(2, 1.5)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def blocks_of(path: Path) -> BlockFile:
+    blocks = BlockFile(path)
+    blocks.close()
+    return blocks
