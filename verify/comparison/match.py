@@ -84,8 +84,12 @@ def pair(
         size = _size([*source, *destination])
         if size <= memory:
             fresh.mkdir()
-            with open(fresh / spill.name(0), "wb") as file:
-                file.writelines(_unpaired(source, destination))
+            try:
+                with open(fresh / spill.name(0), "wb") as file:
+                    file.writelines(_unpaired(source, destination))
+            except BaseException:
+                shutil.rmtree(fresh, ignore_errors=True)
+                raise
             fresh.replace(to)
             return
         count = spill.number_of_files(size, _share(memory, processes))
@@ -104,6 +108,8 @@ def pair(
     except BaseException:
         for directory in (*map(plan.unfinished, _SIDES), plan.again):
             shutil.rmtree(directory, ignore_errors=True)
+        for path in plan.rows.glob("*.new"):
+            path.unlink()
         raise
     plan.rows.replace(to)
     shutil.rmtree(work)

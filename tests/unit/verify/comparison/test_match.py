@@ -247,9 +247,7 @@ class Pairing:
     @property
     def unfinished(self) -> list[str]:
         return sorted(
-            path.name
-            for path in self.directory.rglob("*")
-            if path.name in ("source.new", "destination.new", "again")
+            path.name for path in self.directory.rglob("*") if path.suffix == ".new" or path.name == "again"
         )
 
 
@@ -282,12 +280,30 @@ def test_a_stop_leaves_nothing_half_split(pairing: Pairing) -> None:
     pairing.check()
 
 
-def test_a_full_disk_gets_its_space_back(pairing: Pairing) -> None:
+@pytest.mark.parametrize("memory", [MEMORY_BYTES, LITTLE])
+def test_a_full_disk_gets_its_space_back(pairing: Pairing, memory: int) -> None:
+    pairing.files["destination"] = []
     with limited_files(1_000), pytest.raises(OSError, match="File too large"):
-        pairing.run()
+        pairing.run(memory=memory)
     assert (pairing.spent, pairing.unfinished) == ([], [])
+    pairing.run(memory=memory)
+    assert len(found_in(pairing.to)) == 3_000
+
+
+def test_a_disk_that_is_full_of_results_gets_their_space_back(pairing: Pairing) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(side: str) -> None:
+        pairing.forget(side)
+        if side == "destination":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+
+    pairing.files["destination"] = []
+    with limited_files(before[0]), pytest.raises(OSError, match="File too large"):
+        pairing.run(spent=fill)
+    assert pairing.unfinished == []
     pairing.run()
-    pairing.check()
+    assert len(found_in(pairing.to)) == 3_000
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
