@@ -126,17 +126,24 @@ class Listing:
         ended_at = parent.ended_at if parent else 0.0
         return self.listed_at is not None and self.listed_at > ended_at and shard_id not in self.shards
 
+    def has_siblings(self, noted_at: float) -> bool:
+        """Return whether the whole list has every sibling of a shard that was noted at ``noted_at``.
+
+        Its parent is not followed, and another child of it may be listed within a minute. 0 is for a shard
+        whose parent is followed.
+        """
+        return not noted_at or (self.listed_at is not None and self.listed_at >= noted_at + _CHILD_SECONDS)
+
     def is_fresh(self, since: float, noted_at: float, changed_at: float) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
 
-        Shards that had ended when control noted its place are not followed, but one more child of them may be
-        listed within a minute of ``noted_at``, if that is not 0. Then the whole list must be newer.
+        The whole list must have the siblings of a shard that was noted at ``noted_at`` (see `has_siblings`).
 
         Shards whose list of children is final do not count. The list must be final if the shard ended before
         the source was quiet: ``changed_at`` is when its newest change was made.
         """
         now = self._clock.now()
-        if noted_at and (self.listed_at is None or self.listed_at < noted_at + _CHILD_SECONDS):
+        if not self.has_siblings(noted_at):
             self._whole_due = min(self._whole_due, max(now, noted_at + _CHILD_SECONDS))
             return False
         is_fresh = True

@@ -425,6 +425,7 @@ class Stream:
             and self._rows.is_saved(row.shard_id)
             and (listing.is_final(row.shard_id) or listing.has_left(row.shard_id))
             and self._is_finished(row)
+            and listing.has_siblings(row.noted_at)
             and all(map(self._rows.is_known, listing.children(row.shard_id)))
         ]
         try:

@@ -194,6 +194,20 @@ class TestTree:
         assert scene.clock.time < noted + 65
         assert scene.again().waiting == 1
 
+    def test_nor_does_it_hide_the_other_that_its_sibling_has_ended(self, scene: Scene) -> None:
+        scene.add("a", closed=True)
+        scene.add("b", parent="a")
+        scene.note()
+        scene.covered_to = scene.clock.time + 5
+        scene.look_for(30)
+        scene.follow_up("b", "d")
+        scene.add("c", 1, parent="a")
+        # The other children of b could be listed for two minutes, and the whole list is ten minutes old.
+        scene.look_for(300)
+        while not scene.stream.is_complete(scene.clock.time):
+            scene.again()
+        assert scene.again().waiting == 1
+
     def test_without_a_recent_end_nothing_is_asked(self, scene: Scene) -> None:
         scene.add("a")
         scene.look()
