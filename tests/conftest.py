@@ -53,7 +53,8 @@ def place(nodeid: str) -> int:
     name = lane(nodeid)
     if name in _FIRST:
         return _FIRST.index(name)
-    return len(_FIRST) + (not nodeid.startswith(_APART))
+    apart = [number for number, path in enumerate(_APART) if nodeid.startswith(path)]
+    return len(_FIRST) + (apart or [len(_APART)])[0]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ invented    Nothing else is at the destination: no key and no value that the sou
 window      No change is applied between the backfill's read of its key and the arrival of what it read.
 phase       A worker's write arrives only in a slice or while the run waits for its leases, the replicator's
             only while it may replicate or its leases may be alive.
+letters     A dead letter has an item that the destination has rejected.
 again       The replicator does not write a change again that is recorded as applied.
 sealed      Nothing is written after the seal, and a run is sealed only if an operator asked for it while it
             was ready. What was written too late for the copy is named.
@@ -92,6 +93,8 @@ class Judge(Findings):
 
     Attributes
     ----------
+    rejected
+        Keys of which the destination has rejected an item.
     denied_until
         When AWS knows all new roles, so that no call is denied any more.
     blind_seconds
@@ -114,6 +117,7 @@ class Judge(Findings):
         self.entered: dict[Phase, float] = {}
         self.phases: list[tuple[float, Phase]] = []
         self.letters: dict[str, float] = {}
+        self.rejected: set[str] = set()
         self.quiet = quiet
         self.denied_until = 0.0
         self.blind_seconds = self.counted_from = 0.0

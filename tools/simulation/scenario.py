@@ -255,8 +255,14 @@ def _leases(draw: random.Random, plan: Scenario) -> Scenario:
     return replace(
         plan,
         traffic=replace(plan.traffic, items=900, keys=920, changes=400, hot=0.0, large=0.0),
-        # As long as a worker writes.
-        settings=replace(plan.settings, slice_seconds=45, segments=4, concurrency=4, environ=_SLOW_WRITES),
+        # A worker writes for 45 seconds, and its time is up after 60.
+        settings=replace(
+            plan.settings,
+            slice_seconds=draw.choice([45, 64]),
+            segments=4,
+            concurrency=4,
+            environ=_SLOW_WRITES,
+        ),
         # Short pages make small writes, of which there are many at the end of a slice.
         source=TableBehavior(short_page=1.0),
         faults=Faults(functions, network, MappingFaults(switch=(1.0, 3.0))),

@@ -124,6 +124,7 @@ class DestinationWatch:
         """Carry out ``operation``."""
         self._caller = caller
         if self.rejects and _REJECTED in body:
+            self._judge.rejected.update(_rejected(body))
             raise ServiceError("ValidationException", "Type mismatch for Index Key rejected")
         answer = self._service.handle(operation, body, caller)
         if operation == "BatchWriteItem" and b"DeleteRequest" in body:
@@ -142,6 +143,13 @@ class DestinationWatch:
     def _landed(self, key: str, value: str) -> None:
         host = self._caller.host
         self._judge.landed(KINDS.get(host.partition("/")[0], host), host, key, value)
+
+
+def _rejected(body: bytes) -> list[str]:
+    """Return the keys of the items in a batch that the table rejects."""
+    [requests] = msgspec.json.decode(body)["RequestItems"].values()
+    items = [request["PutRequest"]["Item"] for request in requests if "PutRequest" in request]
+    return [item["pk"]["S"] for item in items if REJECTED in item]
 
 
 def _requests(of: Mapping[str, list[_WriteRequest]]) -> list[_WriteRequest]:
@@ -262,4 +270,6 @@ class JournalWatch:
             self._judge.letter_removed(self._letters[sk])
             return
         self._letters[sk] = key = item["key"]["M"]["pk"]["S"]
+        if key not in self._judge.rejected:
+            self._judge.violate("letters", "a dead letter has an item that was never rejected", key)
         self._judge.letter_put(key)

@@ -38,7 +38,7 @@ from tests.unit.tablecopy.fakes import (
     name_of,
 )
 
-TICK = 5.0
+TICK = 10.0
 SWITCHING = 30.0
 BATCH = 1_000
 
@@ -123,7 +123,7 @@ class World:
         end = self.clock.time + at_most
         while self.clock.time < end:
             reconciler = self.reconciler()
-            for _ in range(10):
+            for _ in range(int(50 / TICK)):
                 before = self.now()
                 reconciler.step()
                 after = self.now()
@@ -132,7 +132,6 @@ class World:
                 if until(after):
                     return after
                 self.tick()
-            self.tick()
             self.tick()
         return self.now()
 
