@@ -63,6 +63,8 @@ def test_a_parent_leads_to_its_child(stream: FormulaStream) -> None:
     only = {"Type": "CHILD_SHARDS", "ShardId": parent}
     [child] = json.loads(call(stream, "DescribeStream", ShardFilter=only))["StreamDescription"]["Shards"]
     assert child == shards[-1]
+    # Otherwise, a shard would have no ancestors as soon as its parent has left, and count as unknown.
+    assert all("ParentShardId" in shard for shard in shards)
 
 
 def test_records_follow_each_other(stream: FormulaStream) -> None:

@@ -230,9 +230,8 @@ class FormulaStream:
         if self.ended(shard) <= self.world.now:
             numbers["EndingSequenceNumber"] = self.number(shard, self.count(shard, math.inf))
         described: dict[str, Any] = {"ShardId": _id(shard), "SequenceNumberRange": numbers}
-        parent = ShardName(shard.lineage, shard.generation - 1)
-        if self.ended(parent) > self.world.now - RETENTION_SECONDS:
-            described["ParentShardId"] = _id(parent)
+        # It is named even if it has left the stream.
+        described["ParentShardId"] = _id(ShardName(shard.lineage, shard.generation - 1))
         return described
 
     def _iterator(self, request: dict[str, Any]) -> bytes:
