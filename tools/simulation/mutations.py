@@ -374,5 +374,9 @@ ANSWERED = {
     "only the first page of a query is read": f"{_UNIT}/journal/test_store.py",
     "an applied dead letter stays": f"{_UNIT}/data/test_replicator.py",
     "records that are about to expire are applied": f"{_UNIT}/data/test_replicator.py",
+    "any writer may save the run": f"{_UNIT}/journal/test_run.py",
+    "the scan reads eventually consistently": f"{_UNIT}/data/test_scan.py",
+    "a worker does not look at the phase": f"{_UNIT}/data/test_backfill.py",
+    "the redrive settles a dead letter that is rejected again": f"{_UNIT}/data/test_redrive.py",
 }
 """Mutants that no seed finds, each with the tests that do."""
