@@ -45,10 +45,6 @@ RECORDS_KEPT_PER_MB = 400
 # empty once it has been read for this long.
 _CHILD_EMPTY_SECONDS = 5.0
 
-# Until then after its parent's end, such a child keeps no other shard from being drained, read or not. Of a
-# thousand shards one ends every few seconds, so that one of them is always this young.
-_YOUNG_SECONDS = 15.0
-
 # Longer than this after a look, a shard may hold changes that nobody has seen.
 _STALE_SECONDS = 60.0
 
@@ -409,25 +405,7 @@ class Stream:
             return False
         if row.finished:
             return self._is_finished(row)
-        if row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after:
-            return True
-        return self._is_young(row)
-
-    def _is_young(self, row: Shard) -> bool:
-        """Return whether nothing was found in a shard so far, and its parent was empty to its recent end."""
-        parent = self._rows.current.get(row.parent)
-        if parent is None or not parent.finished or parent.empty_since is None:
-            return False
-        return (
-            row.changed_at <= parent.changed_at
-            and parent.ended_at - parent.empty_since >= self._drained_after
-            and self._machine.now() - parent.ended_at < _YOUNG_SECONDS
-        )
-
-    def _looked_at(self, row: Shard) -> float:
-        """Return when a shard was last read. One that was not begins where its parent was read to its end."""
-        parent = self._rows.current.get(row.parent)
-        return row.looked_at or (parent.ended_at if parent is not None else 0.0)
+        return row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after
 
     # What is kept
 
@@ -468,7 +446,7 @@ class Stream:
         return Backlog(
             oldest_age=max([0.0, *(self._age(row, now, covered_to) for row in following)]),
             drained=bool(rows) and self._rows.is_loaded and all(map(self._is_drained, rows)),
-            looked_since=min(map(self._looked_at, following), default=now) if rows else -math.inf,
+            looked_since=min((row.looked_at for row in following), default=now) if rows else -math.inf,
             records=totals.records + sum(row.records for row in rows),
             puts=totals.puts + sum(row.puts for row in rows),
             deletes=totals.deletes + sum(row.deletes for row in rows),

@@ -110,47 +110,6 @@ class TestTree:
         backlog = scene.look_for(40)
         assert (backlog.drained, backlog.waits_for) == (True, "")
 
-    def test_one_of_a_quiet_shard_keeps_nothing_from_being_drained(self, scene: Scene) -> None:
-        """Of a thousand shards one ends every few seconds."""
-        scene.add("a")
-        scene.look_for(DRAINED_AFTER)
-        scene.follow_up("a", "b")
-        ended = scene.clock.time + 1
-        backlog = scene.again()
-        assert scene.row("b").looked_at == 0
-        assert (backlog.drained, backlog.looked_since) == (True, ended)
-        assert scene.again().drained
-
-    def test_one_with_a_change_does(self, scene: Scene) -> None:
-        scene.add("a")
-        scene.look_for(DRAINED_AFTER)
-        scene.follow_up("a", "b")
-        scene.again()
-        scene.add("b", 1)
-        assert not scene.again().drained
-        scene.apply(1)
-        assert not scene.again().drained
-
-    def test_one_of_a_shard_that_was_not_quiet_does(self, scene: Scene) -> None:
-        scene.add("a", 1)
-        scene.apply(1)
-        scene.look_for(DRAINED_AFTER - 5)
-        scene.follow_up("a", "b")
-        assert not scene.again().drained
-
-    def test_one_that_cannot_be_read_does_so_after_a_while(self, scene: Scene) -> None:
-        def refuse(shard_id: str) -> None:
-            if shard_id == "b":
-                raise client_error("LimitExceededException")
-
-        scene.add("a")
-        scene.look_for(DRAINED_AFTER)
-        scene.follow_up("a", "b")
-        scene.streams.on_read = refuse
-        assert scene.again().drained
-        scene.clock.tick(15)
-        assert not scene.look().drained
-
     def test_a_change_in_a_child_that_is_listed_late_is_found(self, scene: Scene) -> None:
         scene.add("a", 1)
         scene.apply(1)
