@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields
 
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.codec import decode, encode, number
-from tablecopy.journal.store import Store, Versioned
+from tablecopy.journal.store import Conflict, Store, Versioned
 
 # A shard that has ended is listed for at least the 24 hours for which its records are kept.
 _KEEP_SECONDS = 2 * 86_400
@@ -189,8 +190,15 @@ class Shards:
         return StreamSummary() if item is None else decode(StreamSummary, item)
 
     def save_summary(self, summary: StreamSummary) -> None:
-        """Replace the summary."""
-        self._store.put(*self._SUMMARY, encode(summary))
+        """Replace the summary, unless it counts more: a late request or an older environment counts less."""
+        with suppress(Conflict):
+            self._store.put(
+                *self._SUMMARY,
+                encode(summary),
+                condition="attribute_not_exists(pk) OR #records <= :records",
+                names={"#records": "records"},
+                values={":records": number(summary.records)},
+            )
 
 
 def _decode(item: Json) -> Shard:

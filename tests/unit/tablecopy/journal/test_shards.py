@@ -70,6 +70,13 @@ def test_the_summary_is_replaced(shards: Shards, empty_since: float | None) -> N
         assert shards.summary() == summary
 
 
+def test_a_summary_that_counts_less_replaces_none(shards: Shards) -> None:
+    first = StreamSummary(NOON, 5, records=2)
+    shards.save_summary(first)
+    shards.save_summary(StreamSummary(NOON + 1, 5, records=1))
+    assert shards.summary() == first
+
+
 class TestRetiring:
     def test_its_counts_move_to_the_totals(self, shards: Shards) -> None:
         known = saved(shards, SHARD)
