@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ResponseStreamingError
 from tablecopy.clock import Machine, OutOfTime
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDB, Json, document, encode
-from tablecopy.dynamodb.requests import batches, key_of, key_token
+from tablecopy.dynamodb.requests import batches, key_of, key_token, total_size
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.metrics import log
 from tablecopy.throughput.limits import Usage
@@ -115,6 +115,10 @@ class BatchWriter:
         """Return the seconds until nothing is sent any more; 0 from then on."""
         return max(0.0, self._deadline - self._machine.now())
 
+    def call_size(self) -> float:
+        """Return the largest size of a call that needs no long wait for capacity (see `total_size`)."""
+        return self._capacity.call_size()
+
     def write(self, batch: Sequence[bytes]) -> None:
         """Write a batch that BatchWriteItem accepts (see `requests.batches`).
 
@@ -148,22 +152,26 @@ class BatchWriter:
         Unwritten, Rejected, botocore.exceptions.ClientError
             As in ``write``.
         """
+        size = total_size(pending)
         try:
-            taken = self._capacity.acquire(self._deadline)
+            taken = self._capacity.acquire(self._deadline, size=size)
         except OutOfTime as late:
             raise Unwritten(tuple(pending)) from late
-        consumed = 0.0
-        left, as_halves = pending, False
+        left, as_halves, throttled = pending, False, False
+        consumed = accepted = 0.0
         try:
             # To assume the role may take long, so the deadline is checked again after it.
             credentials = self._credentials()
             if self._machine.now() >= self._deadline:
                 raise Unwritten(tuple(pending))
             left, consumed = self._send(pending, credentials)
+            throttled = bool(left)
+            accepted = size - total_size(left)
         except _NotSent:
             pass
         except _Unmatched as unmatched:
             log.event("destination_unmatched", writes=len(pending))
+            throttled = True
             consumed = unmatched.consumed
             as_halves = len(pending) > 1
         except ClientError as error:
@@ -174,6 +182,7 @@ class BatchWriter:
                     answer = error.response["Error"]
                     raise Rejected(tuple(pending), answer["Code"], answer.get("Message", "")) from error
             elif errors.is_transient(error):
+                throttled = errors.is_throttled(error)
                 self._note(error, len(pending))
             else:
                 raise
@@ -183,7 +192,10 @@ class BatchWriter:
             consumed = taken
             log.event("destination_no_answer", error=type(error).__name__, writes=len(pending))
         finally:
-            self._capacity.settle(taken, consumed)
+            # In this order: what was accepted together with a throttle is a part of what was used until then.
+            self._capacity.settle(taken, consumed, accepted)
+            if throttled:
+                self._capacity.throttled()
         if as_halves:
             self._write_halves(pending)
             return ()
@@ -228,7 +240,6 @@ class BatchWriter:
         consumed = self._usage.consumed(response.get("ConsumedCapacity", ()))
         if not unprocessed:
             return (), consumed
-        self._capacity.throttled()
         self._usage.throttled()
         # Resend our own bytes, so that no value is re-encoded.
         try:
@@ -242,7 +253,6 @@ class BatchWriter:
 
     def _note(self, error: ClientError, writes: int) -> None:
         if errors.is_throttled(error):
-            self._capacity.throttled()
             self._usage.throttled(error)
         if errors.is_server_error(error):
             self._leave_open()
@@ -328,7 +338,7 @@ class WriterPool:
 
         Together, the results of the futures are the requests that were not written in time.
         """
-        waiting = deque(batches(requests))
+        waiting = deque(batches(requests, self._writer.call_size()))
         # Threads take the next batch themselves: a future for each would cost more than a tenth of its call.
         return [self._pool.submit(self._write_all, waiting) for _ in range(min(self._writers, len(waiting)))]
 

@@ -7,6 +7,7 @@ A request is the JSON that BatchWriteItem takes, ``{"PutRequest": {"Item": ...}}
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 
 from tablecopy.dynamodb.client import Json, encode
@@ -56,12 +57,19 @@ def key_token(key: Json) -> str:
 
 
 def size_of(request: bytes) -> float:
-    """Return the size of a request in KB, rounded up as for a write unit. JSON is longer than the item."""
+    """Return the size of a request in KB, rounded up as for a write unit."""
     return 1.0 + (len(request) >> 10)
 
 
-def batches(requests: Sequence[bytes]) -> Iterator[list[bytes]]:
+def total_size(requests: Sequence[bytes]) -> float:
+    """Return about the sum of the requests' sizes in KB (see `size_of`). It is fast enough for every item."""
+    return len(requests) + sum(map(len, requests)) / 1024
+
+
+def batches(requests: Sequence[bytes], size: float = math.inf) -> Iterator[list[bytes]]:
     """Divide ``requests`` into batches that BatchWriteItem accepts: 25 requests, 16 MB.
+
+    A batch is about as large as ``size`` (see `total_size`), or a single request.
 
     A scan returns items in the order of their hash, so neighbors are in one partition. Each batch takes
     requests from everywhere in the sequence, so that no partition gets many writes in a row.
@@ -69,6 +77,8 @@ def batches(requests: Sequence[bytes]) -> Iterator[list[bytes]]:
     Each key may occur only once in ``requests``, as in a page and in coalesced changes.
     """
     count = -(-len(requests) // BATCH_REQUESTS)
+    if size < math.inf:
+        count = max(count, min(len(requests), math.ceil(total_size(requests) / size)))
     for first in range(count):
         yield from _by_size(requests[first::count])
 

@@ -19,9 +19,9 @@ from tablecopy.metrics.definitions import (
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.rate import AdaptiveRate, FixedRate, TokenBucket
 
-# The expected cost of the first calls, before an answer: a small page, a batch of small items.
+# The expected cost of a small page, and of a KB written to a table without indexes, before an answer.
 _PAGE_UNITS = 16.0
-_BATCH_UNITS = 25.0
+_KB_UNITS = 1.0
 
 _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 
@@ -39,7 +39,7 @@ class WorkerLimits:
         self._read_total = read_total
         self._write_total = write_total
         self.read = _limit(clock, read_total, _PAGE_UNITS)
-        self.write = _limit(clock, write_total, _BATCH_UNITS)
+        self.write = _limit(clock, write_total, _KB_UNITS)
 
     def update(self, workers: int, read_ceiling: float) -> None:
         """Take this worker's part of the totals.

@@ -16,10 +16,13 @@ _SAVED_SECONDS = 1.0
 # The longest single wait, because the rate may be raised during it.
 _CHECK_AGAIN_SECONDS = 1.0
 
+# A call should not cost more than the rate gives in this time: a table with few units accepts only a part.
+_CALL_SECONDS = 0.25
+
 # AdaptiveRate doubles each second until the first throttle, then grows by a tenth each second. A throttle
 # sets it to a part of what was really used, at most once a second, because calls under way meet the same one.
 _START_UNITS = 500.0
-_FLOOR_UNITS = 5.0
+_FLOOR_UNITS = 0.5
 _RISE_PER_SECOND = 2.0
 _RECOVER_PER_SECOND = 1.1
 _BACK_OFF = 0.7
@@ -33,7 +36,9 @@ class RateLimit(ABC):
     """Decides when a call may be made. Shared by the threads of a process."""
 
     @abstractmethod
-    def acquire(self, until: float, sleep: Callable[[float], object] | None = None) -> float:
+    def acquire(
+        self, until: float, sleep: Callable[[float], object] | None = None, size: float = 1.0
+    ) -> float:
         """Wait until a call may be made, and return the units taken for it, for ``settle``.
 
         Parameters
@@ -42,6 +47,8 @@ class RateLimit(ABC):
             Seconds since the epoch after which no call may be made.
         sleep
             Waits for a number of seconds; the clock's ``sleep`` if None. It may raise to end the wait.
+        size
+            How large the call is, in any unit with which its cost grows, such as KB.
 
         Raises
         ------
@@ -50,12 +57,19 @@ class RateLimit(ABC):
         """
 
     @abstractmethod
-    def settle(self, taken: float, consumed: float) -> None:
-        """Note that a call that took ``taken`` units has consumed ``consumed`` units."""
+    def settle(self, taken: float, consumed: float, size: float = 1.0) -> None:
+        """Note that a call that took ``taken`` units has consumed ``consumed`` units.
+
+        ``size`` is the size of what consumed them, which may be a part of the call.
+        """
 
     @abstractmethod
     def throttled(self) -> None:
         """Note that DynamoDB rejected a call, or a part of it, because capacity was missing."""
+
+    def call_size(self) -> float:
+        """Return the largest size that a call should have."""
+        return math.inf
 
 
 class Unlimited(RateLimit):
@@ -64,13 +78,15 @@ class Unlimited(RateLimit):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def acquire(self, until: float, sleep: Callable[[float], object] | None = None) -> float:
+    def acquire(
+        self, until: float, sleep: Callable[[float], object] | None = None, size: float = 1.0
+    ) -> float:
         """Take nothing. Raises OutOfTime past ``until``."""
         if self._clock.now() >= until:
             raise OutOfTime
         return 0.0
 
-    def settle(self, taken: float, consumed: float) -> None:
+    def settle(self, taken: float, consumed: float, size: float = 1.0) -> None:
         """Change nothing."""
 
     def throttled(self) -> None:
@@ -80,14 +96,14 @@ class Unlimited(RateLimit):
 class TokenBucket(RateLimit):
     """A bucket of capacity units that may go negative.
 
-    A call takes what such calls have cost so far. Its answer corrects that.
+    A call takes what calls of its size have cost so far. Its answer corrects that.
 
     Parameters
     ----------
     rate
         Units a second.
     guess
-        Units that a call is expected to cost before the first answer.
+        Units that a call of the size 1 is expected to cost before the first answer.
     saved_seconds
         Seconds for which unused capacity is kept.
     shared
@@ -115,8 +131,10 @@ class TokenBucket(RateLimit):
         """Units a second."""
         return self._rate
 
-    def acquire(self, until: float, sleep: Callable[[float], object] | None = None) -> float:
-        """Take what such calls have cost so far, once the bucket is not in debt."""
+    def acquire(
+        self, until: float, sleep: Callable[[float], object] | None = None, size: float = 1.0
+    ) -> float:
+        """Take what calls of this size have cost so far, once the bucket is not in debt."""
         state = self._state
         while True:
             with self._lock:
@@ -125,21 +143,27 @@ class TokenBucket(RateLimit):
                 if now >= until:
                     raise OutOfTime
                 if state[_LEVEL] >= 0:
-                    guess: float = state[_GUESS]
-                    state[_LEVEL] -= guess
-                    return guess
+                    taken: float = state[_GUESS] * size
+                    state[_LEVEL] -= taken
+                    return taken
                 wait = -state[_LEVEL] / self._rate
             # A shorter wait than the clock can measure might end when it began.
             (sleep or self._clock.sleep)(max(min(wait, _CHECK_AGAIN_SECONDS, until - now), 0.001))
 
-    def settle(self, taken: float, consumed: float) -> None:
+    def call_size(self) -> float:
+        """Return the size of a call that costs what the rate gives in a quarter of a second."""
+        with self._lock:
+            guess: float = self._state[_GUESS]
+            return _CALL_SECONDS * self._rate / guess
+
+    def settle(self, taken: float, consumed: float, size: float = 1.0) -> None:
         """Correct what was taken for a call by what it consumed."""
         with self._lock:
             now = self._clock.now()
             self._fill(now)
             self._state[_LEVEL] += taken - consumed
-            if consumed:
-                self._state[_GUESS] += (consumed - self._state[_GUESS]) / 8
+            if consumed and size:
+                self._state[_GUESS] += (consumed / size - self._state[_GUESS]) / 8
             self._used(consumed, now)
 
     @abstractmethod

@@ -26,10 +26,10 @@ class Recording(RateLimit):
         self.settled: list[float] = []
         self.throttles = 0
 
-    def acquire(self, until: float, sleep: object = None) -> float:
+    def acquire(self, until: float, sleep: object = None, size: float = 1.0) -> float:
         return 7.0
 
-    def settle(self, taken: float, consumed: float) -> None:
+    def settle(self, taken: float, consumed: float, size: float = 1.0) -> None:
         assert taken == 7.0
         self.settled.append(consumed)
 

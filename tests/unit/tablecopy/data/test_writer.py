@@ -50,12 +50,12 @@ class Recording(RateLimit):
         self.settled: list[tuple[float, float]] = []
         self.throttles = 0
 
-    def acquire(self, until: float, sleep: object = None) -> float:
+    def acquire(self, until: float, sleep: object = None, size: float = 1.0) -> float:
         if self._clock.now() >= until:
             raise OutOfTime
         return 7.0
 
-    def settle(self, taken: float, consumed: float) -> None:
+    def settle(self, taken: float, consumed: float, size: float = 1.0) -> None:
         self.settled.append((taken, consumed))
 
     def throttled(self) -> None:

@@ -18,6 +18,8 @@ from tablecopy.dynamodb.requests import (
     key_of,
     key_token,
     put,
+    size_of,
+    total_size,
 )
 from tests.unit.tablecopy.items import items
 
@@ -110,3 +112,18 @@ def test_the_largest_items_still_fit_beside_what_surrounds_them() -> None:
 
 def test_nothing_makes_no_batch() -> None:
     assert list(batches([])) == []
+
+
+@given(requests, st.floats(0.1, 5000))
+def test_batches_are_about_as_large_as_wanted(its: list[bytes], size: float) -> None:
+    found = list(batches(its, size))
+    assert Counter(each for batch in found for each in batch) == Counter(its)
+    assert all(len(batch) <= BATCH_REQUESTS for batch in found)
+    # Requests of equal size fill batches equally.
+    if len(set(map(len, its))) == 1:
+        assert all(len(batch) == 1 or total_size(batch) <= size + total_size(batch[:1]) for batch in found)
+
+
+@given(requests)
+def test_the_total_size_is_about_the_sum_of_the_sizes(its: list[bytes]) -> None:
+    assert sum(map(size_of, its)) <= total_size(its) <= sum(map(size_of, its)) + len(its)
