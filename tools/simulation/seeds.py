@@ -8,7 +8,7 @@ from pathlib import Path
 Seed = tuple[int, str]
 """A seed and the name of its scenario, which is empty if the seed draws it."""
 
-SEEDS = range(1, 201)
+SEEDS = range(1, 591)
 """Seeds of the mix of scenarios."""
 
 OPEN: dict[int, str] = {}
