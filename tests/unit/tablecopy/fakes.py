@@ -609,7 +609,7 @@ def _holds(term: str, item: Json | None, values: Json, names: dict[str, str]) ->
     if item is None:
         return False
     here, there = (_plain(each) for each in (item[names.get(name, name)], values[value]))
-    return bool(here == there if operator == "=" else here < there)
+    return bool({"=": here == there, "<": here < there, "<=": here <= there}[operator])
 
 
 def _plain(attribute: Json) -> Any:
