@@ -477,16 +477,18 @@ class Reconciler:
         return self._enter(run, phase)
 
     def _is_proved(self, run: Run, backlog: Backlog, began: float) -> bool:
-        """Return whether every shard was looked at since the first of these steps, which began at ``began``.
+        """Return whether the shards show this of the moment when the first of these steps began.
 
-        A shard that was not read may hold changes. One look may not reach all shards of a large table.
+        This step began at ``began``. A shard that was not read since may hold changes. One look may not reach
+        all shards of a large table.
         """
         if self._proving is None or self._proving[0] is not run.phase:
             self._proving = run.phase, began
         _, since = self._proving
-        # A run that is being sealed will not apply what it may still find.
-        patient = run.phase is not Phase.SEALING
-        return self._deps.stream.is_complete(since, patient=patient) and backlog.looked_since >= since
+        # A run that is being sealed will not apply what it may still find, so it only has to look.
+        is_sealing = run.phase is Phase.SEALING
+        proved_to = backlog.looked_since if is_sealing else backlog.proved_to
+        return proved_to >= since and self._deps.stream.is_complete(since, patient=not is_sealing)
 
     def _wait(self, run: Run, reason: str) -> Outcome:
         """Wait, and note what for, once that has lasted for a while."""

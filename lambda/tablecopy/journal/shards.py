@@ -58,6 +58,8 @@ class Shard(Versioned):
         The shard is closed and applied to its end.
     ended_at
         When it was found to be finished; 0 before that.
+    open_at
+        When it was last read before its end was found; 0 if it never was, or is not finished.
     records, puts, deletes
         Records of this shard that are applied, and the writes that they led to.
     iterator
@@ -88,6 +90,7 @@ class Shard(Versioned):
     empty_since: float | None = None
     finished: bool = False
     ended_at: float = 0.0
+    open_at: float = 0.0
     records: int = 0
     puts: int = 0
     deletes: int = 0

@@ -16,7 +16,10 @@ class Backlog:
         Age in seconds of the oldest change that is not known to be applied; 0 when there is none.
     drained
         Every shard is applied to its closed end and its children are known, or it was empty for long enough
-        when it was last looked at.
+        when it was last looked at. A shard that was empty to its recent end stands for its children until
+        these are known to be empty.
+    proved_to
+        If drained: every change made before this moment, in seconds since the epoch, is applied.
     looked_since
         Every shard was looked at since this moment, in seconds since the epoch. A permanent decision needs a
         look at every shard.
@@ -44,6 +47,7 @@ class Backlog:
 
     oldest_age: float = 0.0
     drained: bool = False
+    proved_to: float = -math.inf
     looked_since: float = -math.inf
     records: int = 0
     puts: int = 0

@@ -45,6 +45,10 @@ RECORDS_KEPT_PER_MB = 400
 # empty once it has been read for this long.
 _CHILD_EMPTY_SECONDS = 5.0
 
+# Until so long after its end, a shard that was empty stands for its children. Of a thousand shards one ends
+# every few seconds, so that children of one are always unlisted, unread, or empty for too short a time.
+_YOUNG_SECONDS = 30.0
+
 # Longer than this after a look, a shard may hold changes that nobody has seen.
 _STALE_SECONDS = 60.0
 
@@ -360,7 +364,10 @@ class Stream:
             applied_to = max(row.applied_to, reader.newest) if reader.at_end else reader.newest
             row = replace(row, applied_to=applied_to, empty_since=None)
         if reader.at_closed_end or reader.gone_at:
-            return replace(row, finished=True, ended_at=self._machine.now(), iterator="")
+            known = self._rows.current[row.shard_id]
+            return replace(
+                row, finished=True, ended_at=self._machine.now(), open_at=known.looked_at, iterator=""
+            )
         if brought or not reader.is_new:
             return row
         empty_since = self._empty_since(row, reopened=reader.is_reopened)
@@ -404,8 +411,37 @@ class Stream:
         if row.skipped_to > self._covered_to:
             return False
         if row.finished:
-            return self._is_finished(row)
-        return row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after
+            return self._is_finished(row) or self._stands_for_children(row)
+        if row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after:
+            return True
+        return self._parent_standing_for(row) is not None
+
+    def _stands_for_children(self, row: Shard) -> bool:
+        """Return whether a shard has just ended, and was empty for long enough when last read before that."""
+        return (
+            row.finished
+            and row.empty_since is not None
+            and row.open_at - row.empty_since >= self._drained_after
+            and self._machine.now() - row.ended_at < _YOUNG_SECONDS
+        )
+
+    def _parent_standing_for(self, row: Shard) -> Shard | None:
+        """Return the parent that stands for a shard in which nothing was found so far; None without one."""
+        parent = self._rows.current.get(row.parent)
+        found = row.position or (row.looked_at and row.empty_since is None)
+        return parent if parent is not None and self._stands_for_children(parent) and not found else None
+
+    def _proved_to(self, row: Shard) -> float:
+        """Return up to when every change of a shard and its children is applied, if all is drained."""
+        if row.finished:
+            return math.inf if self._is_finished(row) else row.open_at
+        # What was made since the parent was read for the last time before its end may be in the child.
+        parent = self._parent_standing_for(row)
+        if parent is not None and (
+            row.empty_since is None or row.looked_at - row.empty_since < self._drained_after
+        ):
+            return parent.open_at
+        return row.looked_at
 
     # What is kept
 
@@ -446,6 +482,7 @@ class Stream:
         return Backlog(
             oldest_age=max([0.0, *(self._age(row, now, covered_to) for row in following)]),
             drained=bool(rows) and self._rows.is_loaded and all(map(self._is_drained, rows)),
+            proved_to=min([now, *map(self._proved_to, rows)]) if rows else -math.inf,
             looked_since=min((row.looked_at for row in following), default=now) if rows else -math.inf,
             records=totals.records + sum(row.records for row in rows),
             puts=totals.puts + sum(row.puts for row in rows),

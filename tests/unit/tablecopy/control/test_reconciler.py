@@ -1002,6 +1002,33 @@ class TestReadyAndSealing:
         ready.step_for(40)
         assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
 
+    def test_nor_before_the_child_of_a_quiet_shard_was_read(self, ready: Scene) -> None:
+        def refuse(shard_id: str) -> None:
+            if shard_id == "b":
+                raise client_error("LimitExceededException")
+
+        ready.streams.on_read = refuse
+        ready.end_shard("a", "b")
+        ready.write(1, shard="b")
+        ready.clock.tick(1)
+        ready.commands.seal()
+        ready.step_for(25)
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        ready.streams.on_read = lambda shard_id: None
+        ready.step_for(5)
+        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+
+    def test_ready_comes_although_a_shard_ends_every_few_seconds(self, scene: Scene) -> None:
+        for number in range(30):
+            scene.streams.shards[f"{number}"] = FakeShard()
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        scene.step_for(DRAINED_AFTER - 5)
+        for number in range(10):
+            scene.end_shard(f"{number}", f"{number}.1")
+            scene.step_for(4)
+        assert scene.now().phase is Phase.READY
+
     def test_the_second_child_of_a_split_is_looked_for_before_the_seal(self, ready: Scene) -> None:
         ready.clock.tick(1)
         ready.end_shard("a", "b")
