@@ -40,12 +40,12 @@ TABLE = [
     (100 * GB, 400, 5.0, "workers", 40, 40, 3.0, "destination_on_demand", 163),
     (100 * GB, 4_000, 2.4, "workers", 16, 16, 2.4, "workers", 67),
     (100 * GB, 40_000, 2.4, "workers", 16, 16, 2.4, "workers", 67),
-    (1 * TB, 400, 44.0, "workers", 80, 40, 18.6, "table_quota", 1_613),
+    (1 * TB, 400, 44.0, "workers", 80, 40, 18.6, "table_quota", 1_614),
     (1 * TB, 4_000, 18.0, "workers", 80, 40, 8.2, "table_quota", 666),
     (1 * TB, 40_000, 18.0, "workers", 80, 40, 8.2, "table_quota", 666),
-    (10 * TB, 400, 434.7, "workers", 520, 40, 174.9, "table_quota", 16_139),
-    (10 * TB, 4_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_643),
-    (10 * TB, 40_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_643),
+    (10 * TB, 400, 434.7, "workers", 520, 40, 174.9, "table_quota", 16_142),
+    (10 * TB, 4_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_645),
+    (10 * TB, 40_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_645),
 ]
 
 
