@@ -71,10 +71,11 @@ def _throttles() -> list[Rule]:
         Rule("scan throttled", throttle(), "backfill", "scan", chance=0.5, times=4),
         Rule("stream throttled for the reconciler", throttle("LimitExceededException"), "reconciler",
              "GetRecords", chance=0.4, times=5),
+        # Of these there are few calls, and chance might spoil none.
         Rule("Lambda's API throttled for the reconciler", Refuse("TooManyRequestsException", 429),
-             "reconciler", "(GET|PUT) .*event-source-mappings.*", chance=0.3, times=4),
+             "reconciler", "(GET|PUT) .*event-source-mappings.*", skip=1, times=2),
         Rule("Step Functions throttled for the reconciler", throttle("ThrottlingException"), "reconciler",
-             "StartExecution|DescribeExecution", chance=0.5, times=3),
+             "StartExecution|DescribeExecution", times=2),
         Rule("some items unprocessed", Unprocessed(0.4), WRITERS, "write", chance=0.3, times=10),
         Rule("all items unprocessed", Unprocessed(1.0), WRITERS, "write", chance=0.3, times=6),
     ]  # fmt: skip

@@ -174,7 +174,9 @@ class TestReplicator:
         scene.destination.faults = [lambda requests: Answer(requests), refuse("AccessDeniedException")]
         with pytest.raises(ClientError):
             handle({"Records": records}, Context())
-        assert published(log()) == {"ConsumedWriteUnits": {"copy": [15]}}
+        # How the changes are divided is up to the threads; the second call was refused.
+        sizes = list(map(len, scene.destination.calls))
+        assert published(log()) == {"ConsumedWriteUnits": {"copy": [sum(sizes) - sizes[1]]}}
 
 
 def test_a_redrive_reads_and_is_refused_again(log: Log) -> None:
