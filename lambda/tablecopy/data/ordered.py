@@ -13,10 +13,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import accumulate
-from types import TracebackType
 
 from tablecopy.clock import Machine
-from tablecopy.data.writer import BatchWriter, Rejected, Unwritten
+from tablecopy.data.writer import BatchWriter, Rejected, Unwritten, WriterThreads
 from tablecopy.dynamodb.errors import Backoff
 from tablecopy.dynamodb.requests import BATCH_BYTES, BATCH_REQUESTS, size_of
 from tablecopy.throughput.acceptance import Acceptance
@@ -28,17 +27,15 @@ _WAIT_SECONDS = 1.0
 _BATCH_KB = BATCH_BYTES / 1024
 
 
-class OrderedPool:
-    """Writes requests in order with several threads. Leaving it waits for every call it has started.
+class OrderedPool(WriterThreads):
+    """Writes requests in order.
 
     Parameters
     ----------
     acceptance
         What the destination accepts, as earlier calls have shown it.
-    on_rejected
-        Called with what the destination permanently rejects. It counts as written once this has returned.
-    writers
-        Number of calls that are made at the same time.
+    writer, on_rejected, machine, writers
+        As of `WriterThreads`.
     """
 
     def __init__(
@@ -49,31 +46,14 @@ class OrderedPool:
         machine: Machine,
         writers: int,
     ) -> None:
-        self._writer = writer
+        super().__init__(writer, on_rejected, machine, writers)
         self._acceptance = acceptance
-        self._on_rejected = on_rejected
         self._machine = machine
         self._jitter = machine.random()
-        self._writers = writers
-        self._pool = machine.pool(writers)
         # Guards the line and the acceptance as well.
         self._lock = threading.Lock()
         self._threads: list[Future[None]] = []
         self._active = 0
-        self._left = False
-
-    def __enter__(self) -> OrderedPool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # If an error ends it early, the caller no longer needs to know what was written.
-        self._left = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def write(self, requests: Sequence[bytes]) -> list[bytes]:
         """Write ``requests``, in which each key occurs once; return those that were not written in time.

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
+from typing import Self
 
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, ResponseStreamingError
@@ -296,8 +297,8 @@ def _unprocessed(response: Json) -> list[Json]:
     return [request for requests in by_table.values() for request in requests]
 
 
-class WriterPool:
-    """Writes requests with several threads. Leaving it waits for every call it has started.
+class WriterThreads:
+    """Threads that write to the destination. Leaving them waits for every call they have started.
 
     Parameters
     ----------
@@ -320,7 +321,7 @@ class WriterPool:
         self._left = False
         self._pool = machine.pool(writers)
 
-    def __enter__(self) -> WriterPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -332,6 +333,10 @@ class WriterPool:
         # If an error ends it early, the caller no longer needs to know what was written.
         self._left = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class WriterPool(WriterThreads):
+    """Writes requests in any order."""
 
     def submit(self, requests: Sequence[bytes]) -> list[Future[tuple[bytes, ...]]]:
         """Start to write ``requests``, in which each key occurs once.

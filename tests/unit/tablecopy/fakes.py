@@ -175,6 +175,18 @@ class FakeDestination(DynamoDBClient):
                 self.items[self.token(request)] = request["PutRequest"]["Item"]
 
 
+class GatheringDestination(FakeDestination):
+    """A table that answers no call before so many of them are under way at the same time."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self._barrier = threading.Barrier(calls, timeout=20)
+
+    def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+        self._barrier.wait()
+        return super().send(operation, body, credentials)
+
+
 class FakeSource(DynamoDBClient):
     """A table in memory behind Scan, in an order of its own, a few items a page, and behind GetItem.
 

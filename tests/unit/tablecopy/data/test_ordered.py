@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -25,6 +24,7 @@ from tests.unit.tablecopy.fakes import (
     FakeClock,
     FakeDestination,
     Fault,
+    GatheringDestination,
     client_error,
     leave,
     lose_answer,
@@ -71,15 +71,7 @@ class Scene:
 
 
 def test_as_many_calls_are_under_way_as_there_are_writers() -> None:
-    barrier = threading.Barrier(16, timeout=20)
-
-    class Together(FakeDestination):
-        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
-            # Nobody comes past this alone.
-            barrier.wait()
-            return super().send(operation, body, credentials)
-
-    scene = Scene(Together())
+    scene = Scene(GatheringDestination(16))
     assert scene.write(requests(16 * 25), 16) == []
     assert len(scene.destination.items) == 16 * 25
 

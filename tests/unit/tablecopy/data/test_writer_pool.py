@@ -15,7 +15,14 @@ from tablecopy.dynamodb.requests import key_token, put
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import write_usage
 from tablecopy.throughput.rate import Unlimited
-from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeDestination, client_error, refuse
+from tests.unit.tablecopy.fakes import (
+    NOON,
+    FakeClock,
+    FakeDestination,
+    GatheringDestination,
+    client_error,
+    refuse,
+)
 
 
 def requests(count: int) -> list[bytes]:
@@ -43,15 +50,7 @@ def deliver(
 
 
 def test_as_many_calls_are_under_way_as_there_are_writers() -> None:
-    barrier = threading.Barrier(16, timeout=20)
-
-    class Together(FakeDestination):
-        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
-            # Nobody comes past this alone.
-            barrier.wait()
-            return super().send(operation, body, credentials)
-
-    destination = Together()
+    destination = GatheringDestination(16)
     assert deliver(destination, 16 * 25, 16) == ([()] * 16, [])
     assert len(destination.items) == 16 * 25
 
