@@ -11,6 +11,7 @@ module "copy" {
   backfill           = var.backfill
   replicator         = var.replicator
   control            = var.control
+  verification       = var.verification
   prices             = var.prices
   alarms             = var.alarms
   dashboard          = var.dashboard

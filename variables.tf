@@ -181,6 +181,22 @@ variable "control" {
   default  = {}
 }
 
+variable "verification" {
+  description = "Comparison of both tables in the source account, which `tablecopy verify --in-account` starts."
+  type = object({
+    enabled                   = optional(bool, false)
+    segments                  = optional(number, 16)
+    concurrency               = optional(number, 16)
+    read_capacity             = optional(number)
+    destination_read_capacity = optional(number)
+    timeout_seconds           = optional(number, 900)
+    memory_mb                 = optional(number, 1769)
+    reserved_concurrency      = optional(number)
+  })
+  nullable = false
+  default  = {}
+}
+
 variable "prices" {
   description = "Prices that the cost estimate of a run uses. They change nothing else."
   type = object({

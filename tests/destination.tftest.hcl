@@ -164,7 +164,7 @@ run "class_recovery_encryption_stream_and_tags" {
 
   assert {
     condition = one([
-      for statement in data.aws_iam_policy_document.this[0].statement : statement if statement.sid == "OpenTheTableUnderItsKey"
+      for statement in data.aws_iam_policy_document.key[0].statement : statement if statement.sid == "OpenTheTableUnderItsKey"
     ]).resources == toset(["arn:aws:kms:eu-west-1:222222222222:key/own"])
     error_message = "The role must be able to open the table."
   }
@@ -216,7 +216,7 @@ run "the_key_aws_manages" {
   }
 
   assert {
-    condition     = !contains(data.aws_iam_policy_document.this[0].statement[*].sid, "OpenTheTableUnderItsKey")
+    condition     = !contains(data.aws_iam_policy_document.key[0].statement[*].sid, "OpenTheTableUnderItsKey")
     error_message = "Nobody needs rights to the key AWS manages."
   }
 }

@@ -182,10 +182,9 @@ run "backfill" {
   }
 
   # The provider asks AWS at plan whether the definition is valid. state_machine.tftest.hcl has its assertions.
-  override_resource {
-    target          = aws_sfn_state_machine.this
-    override_during = plan
-    values          = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine" }
+  override_module {
+    target  = module.state_machine
+    outputs = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine", executions = "arn:aws:states:eu-central-1:111111111111:execution:machine" }
   }
 
   assert {
@@ -202,10 +201,33 @@ run "backfill" {
     })
     error_message = "The backfill worker may do something else: ${data.aws_iam_policy_document.this.json}"
   }
+}
+
+run "machine" {
+  command = plan
+
+  module {
+    source = "./modules/machine"
+  }
+
+  variables {
+    name         = "machine"
+    description  = "Runs the slices of the backfill."
+    function_arn = "arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd"
+    invoked_arn  = "arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd"
+    definition   = jsonencode({ StartAt = "End", States = { End = { Type = "Succeed" } } })
+  }
+
+  # The provider asks AWS at plan whether the definition is valid.
+  override_resource {
+    target          = aws_sfn_state_machine.this
+    override_during = plan
+    values          = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine" }
+  }
 
   assert {
     condition = jsonencode({
-      for statement in jsondecode(data.aws_iam_policy_document.state_machine.json).Statement : statement.Sid => {
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
         actions   = sort(flatten([statement.Action]))
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
@@ -214,12 +236,12 @@ run "backfill" {
       StartTheMapsChildren  = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine"] }
       FollowTheMapsChildren = { actions = ["states:DescribeExecution", "states:StopExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:machine/*", "arn:aws:states:eu-central-1:111111111111:execution:machine:*"] }
     })
-    error_message = "The state machine may do something else: ${data.aws_iam_policy_document.state_machine.json}"
+    error_message = "The state machine may do something else: ${data.aws_iam_policy_document.this.json}"
   }
 
   assert {
-    condition = one(jsondecode(aws_iam_role.state_machine.assume_role_policy).Statement) == {
-      Sid       = "StepFunctionsRunsTheSlices"
+    condition = one(jsondecode(aws_iam_role.this.assume_role_policy).Statement) == {
+      Sid       = "StepFunctionsRunsTheMachine"
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "states.amazonaws.com" }
@@ -228,12 +250,45 @@ run "backfill" {
         ArnLike      = { "aws:SourceArn" = ["arn:aws:states:eu-central-1:111111111111:stateMachine:machine", "arn:aws:states:eu-central-1:111111111111:stateMachine:machine/*"] }
       }
     }
-    error_message = "Step Functions takes the role for this machine only: ${aws_iam_role.state_machine.assume_role_policy}"
+    error_message = "Step Functions takes the role for this machine only: ${aws_iam_role.this.assume_role_policy}"
   }
 
   assert {
-    condition     = aws_iam_role.state_machine.path == "/copies/" && aws_iam_role.state_machine.permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+    condition     = aws_iam_role.this.path == "/copies/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
     error_message = "The state machine's role must have the path and the boundary asked for."
+  }
+}
+
+run "verification" {
+  command = plan
+
+  module {
+    source = "./modules/verification"
+  }
+
+  variables {
+    settings             = { concurrency = 8, timeout_seconds = 900, memory_mb = 1769 }
+    names                = { verifier = "tablecopy-orders-0123abcd-verifier", verification = "machine" }
+    destination_role_arn = "arn:aws:iam::222222222222:role/reader"
+  }
+
+  override_module {
+    target  = module.state_machine
+    outputs = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine", executions = "arn:aws:states:eu-central-1:111111111111:execution:machine" }
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      ReadTheSource                 = { actions = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      KeepProgressAndDifferences    = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      ReadThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/reader"] }
+    })
+    error_message = "The verifier may do something else: ${data.aws_iam_policy_document.this.json}"
   }
 }
 
@@ -324,7 +379,7 @@ run "control" {
         resources = sort(flatten([statement.Resource]))
       } if statement.Effect == "Allow"
       }) == jsonencode({
-      AnswerFromTheJournal = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      AnswerFromTheJournal = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       CallTheReconciler    = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler"] }
     })
     error_message = "Control may do something else: ${data.aws_iam_policy_document.control.json}"

@@ -29,35 +29,34 @@ run "slice" {
   }
 
   assert {
-    condition     = jsondecode(aws_sfn_state_machine.this.definition).TimeoutSeconds == 4200
+    condition     = local.definition.TimeoutSeconds == 4200
     error_message = "A slice must end by itself: its length, a worker's timeout, five minutes."
   }
 
   assert {
     condition = (
-      aws_sfn_state_machine.this.type == "STANDARD"
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.ProcessorConfig == { Mode = "DISTRIBUTED", ExecutionType = "STANDARD" }
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Segments.MaxConcurrency == 8
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ToleratedFailurePercentage == 100
+      local.definition.States.Segments.ItemProcessor.ProcessorConfig == { Mode = "DISTRIBUTED", ExecutionType = "STANDARD" }
+      && local.definition.States.Segments.MaxConcurrency == 8
+      && local.definition.States.Segments.ToleratedFailurePercentage == 100
     )
     error_message = "A slice is a Standard execution of a distributed map that tolerates failed segments."
   }
 
   assert {
-    condition = jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemSelector == {
+    condition = local.definition.States.Segments.ItemSelector == {
       "run.$" = "$.run", "slice.$" = "$.slice", "segment.$" = "$$.Map.Item.Value"
     }
     error_message = "A worker is told run, slice and segment, and nothing else."
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Resource, "arn:aws-cn:")
+    condition     = startswith(local.definition.States.Segments.ItemProcessor.States.Scan.Resource, "arn:aws-cn:")
     error_message = "The partition comes from the place."
   }
 
   assert {
     condition = (
-      jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Parameters.FunctionName
+      local.definition.States.Segments.ItemProcessor.States.Scan.Parameters.FunctionName
       == "arn:aws-cn:lambda:cn-north-1:111111111111:function:tablecopy-orders-0123abcd"
     )
     error_message = "The worker's ARN is built: a reference would keep the definition unknown until the apply."
@@ -65,16 +64,16 @@ run "slice" {
 
   assert {
     condition = length(setintersection(
-      keys(jsondecode(aws_sfn_state_machine.this.definition).States),
-      keys(jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States),
+      keys(local.definition.States),
+      keys(local.definition.States.Segments.ItemProcessor.States),
     )) == 0
     error_message = "AWS refuses a machine in which a state name appears twice, in the Map and outside of it."
   }
 
   assert {
     condition = (
-      jsondecode(aws_sfn_state_machine.this.definition).States.Segments.Label == "Segments"
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Segments.End
+      local.definition.States.Segments.Label == "Segments"
+      && local.definition.States.Segments.End
     )
     error_message = "The map has a fixed label of at most 40 characters, and its end is the machine's."
   }
@@ -82,7 +81,7 @@ run "slice" {
   assert {
     # With full jitter a delay is half of the longest one on average.
     condition = alltrue([
-      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Retry :
+      for retry in local.definition.States.Segments.ItemProcessor.States.Scan.Retry :
       retry.MaxAttempts * retry.MaxDelaySeconds / 2 >= 3600
       if contains(retry.ErrorEquals, "Lambda.TooManyRequestsException")
     ])
@@ -91,7 +90,7 @@ run "slice" {
 
   assert {
     condition = contains(flatten([
-      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Segments.ItemProcessor.States.Scan.Retry :
+      for retry in local.definition.States.Segments.ItemProcessor.States.Scan.Retry :
       retry.ErrorEquals if contains(retry.ErrorEquals, "States.TaskFailed")
     ]), "States.Timeout")
     error_message = "States.TaskFailed does not match States.Timeout, which ends an invocation whose answer is lost."

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     examples=[
         "verify --source orders --source-profile old --destination orders --destination-profile new",
         "verify --writes-stopped --html report.html",
+        "verify --in-account --writes-stopped",
     ],
 )
 @compare_options

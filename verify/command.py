@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tablecopy.clock import Clock
 from tablecopy_cli.advice import Situation, Step, next_steps
 from tablecopy_cli.advice.commands import of_verify
+from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_OK, EXIT_UNSETTLED, UserError
 from tablecopy_cli.common.files import check_outputs
 from tablecopy_cli.common.options import command_line, complain
@@ -24,12 +26,25 @@ from verify.comparison.results import Comparison, Verdict
 from verify.comparison.run import check_comparable, compare
 from verify.estimate import default_processes, estimated
 from verify.flags import CompareFlags
+from verify.in_account import follow, result
 from verify.repair.plan import Header, default_plan, write_plan
 from verify.report.html import write_html
 from verify.report.junit import write_junit
 from verify.report.text import progress_text, text_report
 from verify.scan.table import Filter, Table
 from verify.scan.work import WorkDirectory, default_directory
+
+# Flags of a comparison on one machine, with the fields of `CompareFlags` that hold them.
+_ON_ONE_MACHINE = {
+    "--ignore-attribute": "ignore_attribute",
+    "--filter-expression": "filter_expression",
+    "--sample": "sample",
+    "--processes": "processes",
+    "--source-read-capacity": "source_read_capacity",
+    "--destination-read-capacity": "destination_read_capacity",
+    "--resume": "resume",
+    "--show-values": "show_values",
+}
 
 _EXIT_CODES: dict[Verdict, int] = {
     "equal": EXIT_OK,
@@ -44,6 +59,8 @@ def compare_tables(given: CompareFlags) -> int:
     """Compare both tables and print the result; returns the exit code."""
     options = options_of(given)
     check_outputs({"--html": given.html, "--junit": given.junit, "--repair-plan": given.repair_plan})
+    if given.in_account:
+        return _compare_in_account(given)
     targets, source, destination, options = _connect(given, options)
     dead_letters = read_dead_letters(targets.source, targets.control_function)
     if dead_letters.note:
@@ -66,6 +83,44 @@ def compare_tables(given: CompareFlags) -> int:
         raise
     work.remove()
     return _EXIT_CODES[comparison.verdict]
+
+
+def _compare_in_account(given: CompareFlags) -> int:
+    """Let the tables be compared in the source account, and print the result; returns the exit code."""
+    targets = targets_of(given.copy)
+    if targets.control_function is None:
+        raise UserError("--in-account needs the copy's control function. Pass --control-function")
+    source, destination = Table.connect(targets.source), Table.connect(targets.destination)
+    check_comparable(source, destination)
+    control = ControlFunction(targets.source, targets.control_function)
+    if not given.report:
+        status = control.verify(writes_stopped=given.writes_stopped)
+        if given.detach:
+            print(f"Verification {status['id']} runs in the account. To see its result: {_report_command()}")
+            return EXIT_OK
+    progress = Progress()
+    try:
+        status = follow(control, progress.update, source.items + destination.items, Clock())
+    except KeyboardInterrupt:
+        progress.clear()
+        complain(f"the comparison continues in the account. To see its result: {_report_command()}")
+        raise
+    finally:
+        progress.clear()
+    dead_letters = read_dead_letters(targets.source, targets.control_function)
+    if dead_letters.note:
+        complain(dead_letters.note)
+    comparison = result(control, status, source, destination, dead_letters)
+    steps = _planned(given, given.work_dir or default_directory(), comparison, targets, source, destination)
+    _write_files(given, comparison, steps, command_line())
+    _print(given, comparison, steps)
+    return _EXIT_CODES[comparison.verdict]
+
+
+def _report_command() -> str:
+    """This command with --report, as it was called."""
+    words = [word for word in command_line() if word != "--detach"]
+    return shlex.join(words if "--report" in words else [*words, "--report"])
 
 
 def estimate_comparison(given: CompareFlags) -> int:
@@ -106,6 +161,13 @@ def options_of(given: CompareFlags) -> Options:
         raise UserError(
             "--repair-plan writes whole items, so it excludes --ignore-attribute. Remove one of them"
         )
+    if not given.in_account and (given.detach or given.report):
+        raise UserError("--detach and --report need --in-account")
+    for flag, value in _ON_ONE_MACHINE.items():
+        if given.in_account and getattr(given, value):
+            raise UserError(
+                f"{flag} is for a comparison on this machine, so it excludes --in-account. Remove it"
+            )
     restriction = None
     if given.filter_expression is not None:
         restriction = Filter(given.filter_expression, names, values)

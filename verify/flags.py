@@ -22,6 +22,7 @@ _PATH = click.Path(path_type=Path)
 
 _comparison = functools.partial(option, group="Comparison")
 _reading = functools.partial(option, group="Reading")
+_in_account = functools.partial(option, group="In the account")
 _report = functools.partial(option, group="Report")
 
 
@@ -56,6 +57,9 @@ class CompareFlags:
     source_read_capacity: float | None
     destination_read_capacity: float | None
     resume: bool
+    in_account: bool
+    detach: bool
+    report: bool
     work_dir: Path | None
     show_values: bool
     limit: int
@@ -168,6 +172,17 @@ _READING = [
     ),
 ]
 
+_IN_ACCOUNT = [
+    _in_account(
+        "--in-account",
+        is_flag=True,
+        help="Compare in the source account with Step Functions and Lambda, for tables of any size. Needs "
+        "verification.enabled in Terraform.",
+    ),
+    _in_account("--detach", is_flag=True, help="Start it and do not wait for the end."),
+    _in_account("--report", is_flag=True, help="Start nothing: report on the latest one."),
+]
+
 _REPORT = [
     _report("--show-values", is_flag=True, help="Also print the values of attributes that differ."),
     limit_option,
@@ -197,6 +212,7 @@ def compare_options(function: F) -> F:
     declared: list[Callable[[Any], Any]] = [
         *_COMPARISON,
         *_READING,
+        *_IN_ACCOUNT,
         *_REPORT,
         copy_options(
             "source",

@@ -101,13 +101,28 @@ class BackfillSettings(DestinationSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VerifierSettings(DestinationSettings):
+    """Settings of the verifier. Capacities are read units a second over all workers, or None to adapt."""
+
+    source_table: str
+    read_capacity: float | None = None
+    destination_read_capacity: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandSettings(Settings):
-    """Settings of control, which answers operators."""
+    """Settings of control, which answers operators.
+
+    ``verification_machine_arn`` is the verifier's state machine, or empty if there is none.
+    """
 
     stream_arn: str
     total_segments: int
     drained_after_seconds: int
     reconciler_function: str
+    verification_machine_arn: str = ""
+    verification_segments: int = 16
+    verification_concurrency: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)

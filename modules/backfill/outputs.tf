@@ -10,5 +10,5 @@ output "role_arn" {
 
 output "state_machine" {
   description = "ARN of the state machine, and the prefix of its executions' ARNs."
-  value       = { arn = aws_sfn_state_machine.this.arn, executions = local.executions }
+  value       = { arn = module.state_machine.arn, executions = module.state_machine.executions }
 }

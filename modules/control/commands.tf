@@ -3,7 +3,7 @@
 data "aws_iam_policy_document" "control" {
   statement {
     sid       = "AnswerFromTheJournal"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
     resources = [var.journal.arn]
   }
 
@@ -11,6 +11,27 @@ data "aws_iam_policy_document" "control" {
     sid       = "CallTheReconciler"
     actions   = ["lambda:InvokeFunction"]
     resources = [local.reconciler_arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.verification[*]
+
+    content {
+      sid       = "StartAVerification"
+      actions   = ["states:StartExecution"]
+      resources = [statement.value.state_machine.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.verification[*]
+
+    content {
+      sid     = "FollowAVerification"
+      actions = ["states:DescribeExecution"]
+      # `:*` stands for this machine's executions.
+      resources = ["${statement.value.state_machine.executions}:*"]
+    }
   }
 }
 
@@ -26,12 +47,19 @@ module "control" {
     # The journal's key only, because control reads no other table.
     table_key_arns = compact([var.journal.kms_key_arn])
   })
-  environment = {
-    JOURNAL_TABLE         = var.journal.name
-    STREAM_ARN            = var.stream_arn
-    TOTAL_SEGMENTS        = tostring(var.settings.segments)
-    DRAINED_AFTER_SECONDS = tostring(var.settings.drained_after_seconds)
-    RECONCILER_FUNCTION   = var.names.reconciler
-  }
+  environment = merge(
+    {
+      JOURNAL_TABLE         = var.journal.name
+      STREAM_ARN            = var.stream_arn
+      TOTAL_SEGMENTS        = tostring(var.settings.segments)
+      DRAINED_AFTER_SECONDS = tostring(var.settings.drained_after_seconds)
+      RECONCILER_FUNCTION   = var.names.reconciler
+    },
+    var.verification == null ? {} : {
+      VERIFICATION_MACHINE_ARN = var.verification.state_machine.arn
+      VERIFICATION_SEGMENTS    = tostring(var.verification.segments)
+      VERIFICATION_CONCURRENCY = tostring(var.verification.concurrency)
+    },
+  )
   policy_json = data.aws_iam_policy_document.control.json
 }

@@ -76,6 +76,16 @@ variable "backfill" {
   nullable    = false
 }
 
+variable "verification" {
+  description = "The verifier's state machine, and how it compares. Null for none."
+  type = object({
+    state_machine = object({ arn = string, executions = string })
+    segments      = number
+    concurrency   = number
+  })
+  default = null
+}
+
 variable "journal" {
   description = "Name and ARN of the journal table, and the ARN of its customer-managed key, if any."
   type        = object({ name = string, arn = string, kms_key_arn = optional(string) })

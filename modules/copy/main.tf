@@ -108,6 +108,10 @@ module "destination" {
     module.backfill[0].role_arn,
     module.control[0].role_arns.reconciler,
   ] : []
+  reader = var.verification.enabled && var.enabled ? {
+    name             = local.names.reader_role
+    trusted_role_arn = module.verification[0].role_arn
+  } : null
   tags = var.tags
 
   providers = { aws = aws.destination }
@@ -143,6 +147,22 @@ module "backfill" {
   providers = { aws = aws.source }
 }
 
+module "verification" {
+  source = "../verification"
+  count  = var.enabled && var.verification.enabled ? 1 : 0
+
+  function         = local.function
+  environment      = local.environment
+  names            = local.names
+  settings         = var.verification
+  source_table_arn = local.record.source.table_arn
+  journal_arn      = module.journal[0].arn
+  # Built, not referenced, because the role trusts the function's role.
+  destination_role_arn = "arn:${local.record.destination.partition}:iam::${local.record.destination.account_id}:role${var.roles.path}${local.names.reader_role}"
+
+  providers = { aws = aws.source }
+}
+
 module "control" {
   source = "../control"
   count  = local.count
@@ -159,11 +179,16 @@ module "control" {
     replicator_reserved    = var.replicator.reserved_concurrency != null
     streams_endpoint_url   = try(var.vpc.dynamodb_streams_endpoint_url, null)
   })
-  source_table_arn      = local.record.source.table_arn
-  stream_arn            = local.record.source.stream_arn
-  journal               = module.journal[0]
-  replicator            = module.replicator[0]
-  backfill              = module.backfill[0]
+  source_table_arn = local.record.source.table_arn
+  stream_arn       = local.record.source.stream_arn
+  journal          = module.journal[0]
+  replicator       = module.replicator[0]
+  backfill         = module.backfill[0]
+  verification = !var.verification.enabled ? null : {
+    state_machine = module.verification[0].state_machine
+    segments      = var.verification.segments
+    concurrency   = var.verification.concurrency
+  }
   destination_role_arn  = module.destination.role_arn
   destination_table_arn = module.destination.table_arn
 

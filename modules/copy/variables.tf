@@ -253,6 +253,12 @@ locals {
       timeout_seconds         = { min = 30, max = 900, advice = "The last 15 seconds stay free, so that no write is in progress when Lambda ends the function. Use 60." }
       memory_mb               = { min = 128, max = 10240, advice = "Use 512." }
     }
+    verification = {
+      segments        = { min = 1, max = 10000, advice = "Use 16, or one for each 20 GB of a larger table." }
+      concurrency     = { min = 1, max = 10000, advice = "Use 16." }
+      timeout_seconds = { min = 60, max = 900, advice = "The last 20 seconds stay free to save the progress. Use 900." }
+      memory_mb       = { min = 256, max = 10240, advice = "Use 1769, a whole processor." }
+    }
     control = {
       drained_after_seconds = { min = 1, max = 3600, advice = "Use 60." }
       memory_mb             = { min = 128, max = 10240, advice = "Use 256, or 1769 from about 1000 open shards." }
@@ -379,6 +385,51 @@ variable "control" {
   validation {
     condition     = var.control.reserved_concurrency == null ? true : var.control.reserved_concurrency >= 1 && floor(var.control.reserved_concurrency) == var.control.reserved_concurrency
     error_message = "control.reserved_concurrency is ${jsonencode(var.control.reserved_concurrency)}; allowed are whole numbers from 1. With 0, the run would never move. Set 1, or leave it out."
+  }
+}
+
+variable "verification" {
+  description = <<-EOT
+    Comparison of both tables in the source account, which `tablecopy verify --in-account` starts. If it is not enabled, its function, state machine and roles do not exist.
+
+    * `enabled`: whether you can start it.
+    * `segments`, `concurrency`: number of segments of the parallel scans, and how many to compare at the same time, each by a worker.
+    * `read_capacity`, `destination_read_capacity`: budgets in read units per second over all workers, of the source and of the destination table. By default the workers adapt to the throughput that the tables allow, and use at most half of a provisioned table's capacity.
+    * `timeout_seconds`, `memory_mb`: timeout and memory of the function.
+    * `reserved_concurrency`: concurrent executions to reserve for the function, as for the backfill.
+  EOT
+  type = object({
+    enabled                   = optional(bool, false)
+    segments                  = optional(number, 16)
+    concurrency               = optional(number, 16)
+    read_capacity             = optional(number)
+    destination_read_capacity = optional(number)
+    timeout_seconds           = optional(number, 900)
+    memory_mb                 = optional(number, 1769)
+    reserved_concurrency      = optional(number)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition = alltrue([for setting, range in local.whole_numbers.verification : var.verification[setting] == max(range.min, min(range.max, floor(var.verification[setting])))])
+    error_message = join(" ", [
+      for setting, range in local.whole_numbers.verification : "verification.${setting} is ${var.verification[setting]}; allowed are whole numbers from ${range.min} to ${range.max}. ${range.advice}"
+      if var.verification[setting] != max(range.min, min(range.max, floor(var.verification[setting])))
+    ])
+  }
+
+  # A conditional, because `||` evaluates its right side even if the left one is true.
+  validation {
+    condition = alltrue([for units in [var.verification.read_capacity, var.verification.destination_read_capacity] :
+      units == null ? true : units >= 5 * min(var.verification.concurrency, var.verification.segments) && floor(units) == units
+    ])
+    error_message = "verification.read_capacity is ${jsonencode(var.verification.read_capacity)} and verification.destination_read_capacity is ${jsonencode(var.verification.destination_read_capacity)}; allowed are whole numbers from ${5 * min(var.verification.concurrency, var.verification.segments)}, which is 5 for each of ${min(var.verification.concurrency, var.verification.segments)} concurrent workers. Raise the budget, lower verification.concurrency, or leave the budget out."
+  }
+
+  validation {
+    condition     = var.verification.reserved_concurrency == null ? true : var.verification.reserved_concurrency >= min(var.verification.concurrency, var.verification.segments) && floor(var.verification.reserved_concurrency) == var.verification.reserved_concurrency
+    error_message = "verification.reserved_concurrency is ${jsonencode(var.verification.reserved_concurrency)}; allowed are whole numbers from ${min(var.verification.concurrency, var.verification.segments)}, the number of workers. Raise it, lower verification.concurrency, or leave it out."
   }
 }
 

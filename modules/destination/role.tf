@@ -51,6 +51,8 @@ resource "aws_iam_role" "this" {
 data "aws_iam_policy_document" "this" {
   count = var.enabled ? 1 : 0
 
+  source_policy_documents = [data.aws_iam_policy_document.key[0].json]
+
   statement {
     sid       = "WriteItems"
     actions   = ["dynamodb:BatchWriteItem"]
@@ -75,6 +77,11 @@ data "aws_iam_policy_document" "this" {
       values   = ["COUNT"]
     }
   }
+}
+
+# Of both roles.
+data "aws_iam_policy_document" "key" {
+  count = var.enabled ? 1 : 0
 
   # DynamoDB decrypts a table with the permissions of its caller.
   dynamic "statement" {

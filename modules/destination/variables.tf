@@ -92,6 +92,12 @@ variable "trusted_role_arns" {
   nullable    = false
 }
 
+variable "reader" {
+  description = "Role that only reads: its name, and the ARN of the verifier's role, which may assume it. Null for none."
+  type        = object({ name = string, trusted_role_arn = string })
+  default     = null
+}
+
 variable "tags" {
   description = "Tags of every resource."
   type        = map(string)

@@ -5,6 +5,7 @@ The copy is made once; the tests look at it in the order they stand in.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def copy(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "backfill": {"segments": 12, "concurrency": 2, "slice_seconds": 3, "timeout_seconds": 30},
         "replicator": {"timeout_seconds": 30, "batch_size": 100},
         "control": {"drained_after_seconds": 5},
+        "verification": {"enabled": True, "segments": 3, "concurrency": 3},
         "start_on_apply": False,
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -126,6 +128,39 @@ def test_the_functions_tell_what_they_have_done(story: Story) -> None:
 def test_both_tables_are_equal(story: Story) -> None:
     done = story.copy.verify("--writes-stopped")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_account_finds_them_equal_also(story: Story) -> None:
+    done = story.copy.verify("--in-account", "--writes-stopped")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_account_and_this_machine_find_the_same(story: Story) -> None:
+    missing, changed = story.copy.destination.scan(TableName=TABLE_NAME)["Items"][:2]
+    extra = {**missing, "country": {"S": "extra"}}
+    story.copy.destination.delete_item(TableName=TABLE_NAME, Key=key_of(missing))
+    story.copy.destination.put_item(TableName=TABLE_NAME, Item={**changed, "note": {"S": "changed"}})
+    story.copy.destination.put_item(TableName=TABLE_NAME, Item=extra)
+    here, there = (
+        story.copy.verify("--writes-stopped", "--format", "jsonl", *flags) for flags in ([], ["--in-account"])
+    )
+    for item in (missing, changed):
+        story.copy.destination.put_item(TableName=TABLE_NAME, Item=item)
+    story.copy.destination.delete_item(TableName=TABLE_NAME, Key=key_of(extra))
+    assert (here.returncode, there.returncode) == (1, 1), there.stdout + there.stderr
+    found = [_differences(done.stdout) for done in (here, there)]
+    assert found[0] == found[1]
+    assert sorted(found[0].values()) == ["changed", "extra", "missing"]
+
+
+def _differences(lines: str) -> dict[str, str]:
+    """Kind of each difference in the output of verify, by key."""
+    records = [json.loads(line) for line in lines.splitlines()]
+    return {
+        json.dumps(record["key"], sort_keys=True): record["kind"]
+        for record in records
+        if record["type"] == "difference"
+    }
 
 
 def test_a_plan_finds_nothing_to_change(story: Story) -> None:

@@ -19,6 +19,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tools.benchmarks.account import (
+    measure_account_memory,
+    measure_account_workers,
+    measure_verify_account,
+)
 from tools.benchmarks.comparing import measure_size, measure_verify
 from tools.benchmarks.control import measure_control
 from tools.benchmarks.copying import measure_backfill, measure_memory, measure_overlap
@@ -43,6 +48,9 @@ FAMILIES = (
     Family(["cold_start"], measure_cold_start),
     Family(["control", "journal_load"], measure_control),
     Family(["verify"], measure_verify),
+    Family(["verify_account"], measure_verify_account),
+    Family(["verify_account_memory"], measure_account_memory),
+    Family(["verify_account_workers"], measure_account_workers),
     Family(["verify_memory", "verify_scaling"], measure_size),
 )
 

@@ -229,6 +229,19 @@ REQUIRED = (
     *_CONTROL,
     *_JOURNAL,
     Requirement("verify", "medium", "boto3.resource scan", "ratio", at_least=15),
+    Requirement(
+        "verify_account", "medium, equal bytes", "boto3.resource scan", "items_per_cpu_s", at_least=100_000
+    ),
+    Requirement(
+        "verify_account",
+        "medium, other order of attributes",
+        "boto3.resource scan",
+        "items_per_cpu_s",
+        at_least=40_000,
+    ),
+    Requirement("verify_account_memory", "1,000,000 items", "fewest", "peak_rss_mb", at_most=256),
+    Requirement("verify_account_memory", "1,000,000 items", "fewest", "ratio", at_most=1.1),
+    Requirement("verify_account_workers", "8 workers", "one", "ratio", at_least=6),
     Requirement("verify_memory", "medium", "a tenth, other order", "peak_rss_mb", at_most=500),
     Requirement("verify_memory", "medium", "a tenth, other keys", "peak_rss_mb", at_most=500),
     Requirement("verify_scaling", "medium", "a tenth, other order", "ratio", at_most=11),

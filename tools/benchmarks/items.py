@@ -192,13 +192,22 @@ class Pages:
         What the table holds.
     mirrored
         The same items as without it, but from the last to the first: the segments, their pages, and the items
-        on these; and within each item all that has no order in another one (`shapes.reordered`).
+        on these.
+    respelled
+        Within each item all that has no order is in another one (`reordered`).
     letter
         What the partition keys begin with. Tables with different letters have no key in common.
     """
 
     def __init__(
-        self, shape: str, items: int, seed: int, *, mirrored: bool = False, letter: str = LETTER
+        self,
+        shape: str,
+        items: int,
+        seed: int,
+        *,
+        mirrored: bool = False,
+        respelled: bool = False,
+        letter: str = LETTER,
     ) -> None:
         self.items = items
         self.per_page = PAGE_BYTES // SIZES[shape]
@@ -208,7 +217,7 @@ class Pages:
         made = (item(shape, rng, f"{_PLACE}{index:05d}", index, letter) for index in range(self.per_page))
         self._encoded = [
             json.dumps(
-                reordered(one) if mirrored else one, ensure_ascii=False, separators=(",", ":")
+                reordered(one) if respelled else one, ensure_ascii=False, separators=(",", ":")
             ).encode()
             for one in made
         ]

@@ -45,8 +45,9 @@ class ServerOptions:
     watched
         See Service.
     copy
-        The second table to compare with the first: ``"mirrored"``, equal items in another
-        order (see Pages); ``"disjoint"``, and with other keys; or None.
+        The second table to compare with the first: ``"same"``, the same pages; ``"respelled"``, equal items
+        whose attributes are in another order; ``"mirrored"``, these from the last to the first (see Pages);
+        ``"disjoint"``, and with other keys; or None.
     """
 
     shape: str
@@ -54,14 +55,20 @@ class ServerOptions:
     seed: int
     delay_ms: float = 0
     watched: int = -1
-    copy: Literal["mirrored", "disjoint"] | None = None
+    copy: Literal["same", "respelled", "mirrored", "disjoint"] | None = None
 
     def service(self) -> Service:
         """What answers the requests."""
         copy = None
         if self.copy is not None:
-            letter = LETTER if self.copy == "mirrored" else _OTHER_LETTER
-            copy = Pages(self.shape, self.items, self.seed, mirrored=True, letter=letter)
+            copy = Pages(
+                self.shape,
+                self.items,
+                self.seed,
+                mirrored=self.copy in {"mirrored", "disjoint"},
+                respelled=self.copy != "same",
+                letter=_OTHER_LETTER if self.copy == "disjoint" else LETTER,
+            )
         return Service(Pages(self.shape, self.items, self.seed), self.shape, self.watched, copy)
 
 

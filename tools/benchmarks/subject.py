@@ -134,8 +134,23 @@ def start_run(server: Loopback, phase: str) -> None:
     SubjectFailed
         It could not be written.
     """
+    _prepare(server, "start_run", {"phase": phase})
+
+
+def start_verification(server: Loopback, segments: int) -> None:
+    """Put a verification of so many segments into the server's journal.
+
+    Raises
+    ------
+    SubjectFailed
+        It could not be written.
+    """
+    _prepare(server, "start_verification", {"segments": segments})
+
+
+def _prepare(server: Loopback, function: str, task: Mapping[str, Any]) -> None:
     done = subprocess.run(
-        [*python("", "start_run").command, json.dumps({"phase": phase})],
+        [*python("", function).command, json.dumps(task)],
         cwd=ROOT,
         env=_environment(server),
         capture_output=True,
@@ -143,7 +158,7 @@ def start_run(server: Loopback, phase: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise SubjectFailed(f"a run could not be started: {_last_line(done.stderr)}")
+        raise SubjectFailed(f"{function} failed: {_last_line(done.stderr)}")
 
 
 def _start(subject: Subject, server: Loopback | None, task: Mapping[str, Any]) -> subprocess.Popen[str]:
@@ -249,6 +264,7 @@ def _function_environment(url: str) -> dict[str, str]:
         "DESTINATION_EXTERNAL_ID": "benchmark",
         "READ_CAPACITY": _UNBOUND,
         "WRITE_CAPACITY": _UNBOUND,
+        "DESTINATION_READ_CAPACITY": _UNBOUND,
         "COPY_NAME": "benchmark",
         "STREAM_ARN": STREAM_ARN,
         "TOTAL_SEGMENTS": "1",

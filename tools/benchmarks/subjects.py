@@ -69,6 +69,48 @@ def start_run(task: dict[str, Any]) -> None:
     )
 
 
+def start_verification(task: dict[str, Any]) -> None:
+    """Put a verification into the journal, as control does, and begin it. This is not measured."""
+    from tablecopy.clock import Machine
+    from tablecopy.dynamodb.client import DynamoDBClient
+    from tablecopy.dynamodb.sessions import own_session
+    from tablecopy.handlers.verifier import handle
+    from tablecopy.journal.store import Store
+    from tablecopy.journal.verifications import Verification, Verifications
+    from tools.benchmarks.service import JOURNAL
+
+    segments = int(task["segments"])
+    requested = Verification(
+        verification_id="benchmark",
+        total_segments=segments,
+        workers=segments,
+        began=time.time(),
+        writes_stopped=True,
+    )
+    Verifications(Store(DynamoDBClient(own_session()), JOURNAL), Machine()).save(requested, is_new=True)
+    if handle({"verification": "benchmark"}, FakeContext("verifier"))["next"] != "scan":
+        raise SystemExit("the verification did not begin")
+
+
+def tablecopy_verifier(task: dict[str, Any]) -> None:
+    """Measure this project's verifier, invoked as the state machine invokes it, at segments in turn."""
+    from tablecopy.handlers.verifier import handle
+    from tools.benchmarks.meter import measure
+
+    def compare() -> int:
+        for segment in task["segments"]:
+            answer = "continue"
+            while answer == "continue":
+                event = {"verification": "benchmark", "segment": segment}
+                answer = handle(event, FakeContext("verifier"))["next"]
+            if answer != "done":
+                raise SystemExit(f"the verifier answered {answer!r} and did not compare the segment")
+        # The server counts what was read.
+        return int(task["items"])
+
+    measure([compare])
+
+
 def bare(task: dict[str, Any]) -> None:
     """Measure an interpreter that has imported boto3 and does nothing."""
     import boto3  # noqa: F401
@@ -358,8 +400,10 @@ def _scanned(resource: Any, name: str, *, consistent: bool = True) -> Iterator[d
 
 _SUBJECTS = (
     start_run,
+    start_verification,
     bare,
     tablecopy_backfill,
+    tablecopy_verifier,
     client_copy,
     resource_copy,
     article_copy,

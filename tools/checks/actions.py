@@ -42,6 +42,7 @@ CALLED_BY_AWS = {
     ("control", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("backfill", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("replicator", "WriteOwnLog"): "Lambda writes the log with the function's role",
+    ("verifier", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("replicator", "ReadTheStream"): _MAPPING,
     ("replicator", "FindTheStream"): _MAPPING,
     ("replicator", "ReportFailedBatches"): "the event source mapping reports with the function's role",

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from tablecopy.comparison.canonical import number
 from tablecopy.control.status import Status
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item, to_json
 from verify.comparison.results import DeadLetter
-from verify.scan.canonical import number
 
 _Token: TypeAlias = tuple[tuple[str, str, str], ...]
 

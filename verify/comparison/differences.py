@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 from deepdiff import DeepDiff
 
+from tablecopy.comparison.canonical import canonical, digest, number
 from tablecopy_cli.common.items import Item, to_json
-from verify.scan.canonical import canonical, digest, number
 
 Change: TypeAlias = Literal["type_changed", "value_changed", "added", "removed"]
 

@@ -18,10 +18,10 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from tablecopy.comparison.canonical import canonical, digest
 from tablecopy_cli.common.items import Item
 from verify.comparison.differences import changed_paths
 from verify.comparison.results import Difference, Kind
-from verify.scan.canonical import canonical, digest
 from verify.scan.pages import Reader
 from verify.scan.processes import run_all
 from verify.scan.table import BATCH_KEYS, Found, Table

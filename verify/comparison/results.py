@@ -194,6 +194,12 @@ class Comparison:
         Whether the comparison ran with ``--writes-stopped``.
     sample, filter_expression, ignored
         Restrictions of the comparison.
+    unlisted
+        Differences that are counted and not among ``differences``.
+    in_account
+        Whether the comparison ran in the source account.
+    by_key
+        There the scans of some segments did not meet, so that their keys were read at the other table.
     started, seconds
         When it began (seconds since the epoch), and how long it took.
     """
@@ -213,6 +219,9 @@ class Comparison:
     sample: Sample | None = None
     filter_expression: str | None = None
     ignored: tuple[str, ...] = ()
+    unlisted: int = 0
+    in_account: bool = False
+    by_key: bool = False
     started: float = 0.0
     seconds: float = 0.0
 
@@ -303,6 +312,8 @@ class Comparison:
             },
             "filter_expression": self.filter_expression,
             "ignored_attributes": list(self.ignored),
+            "unlisted": self.unlisted,
+            "in_account": self.in_account,
             "started": timestamp(self.started),
             "seconds": round(self.seconds, 3),
             "consumed_capacity": {"source": self.source.units, "destination": self.destination.units},

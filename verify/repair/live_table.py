@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tablecopy.comparison.canonical import digest
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.description import Identity, are_replicas
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item, to_json
-from verify.scan.canonical import digest
 from verify.scan.identity import KeySchema, check_identity, check_two_tables, describe
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from typing import IO, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 import msgspec
 from msgspec import Meta
 
+from tablecopy.comparison.canonical import DIGEST_BYTES
 from tablecopy.text import compact_timestamp, timestamp
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import Item
 from verify.comparison.options import PLAN_LIMIT
 from verify.comparison.results import Comparison, Difference, Kind, Verdict
-from verify.scan.canonical import DIGEST_BYTES
 
 VERSION = 2
 

@@ -27,6 +27,7 @@ from verify.report.wording import (
     path_text,
     restrictions,
     seen_text,
+    unlisted,
 )
 from verify.settings.findings import Finding, in_order
 
@@ -67,6 +68,9 @@ def text_report(
         for difference in group:
             yield from _difference(difference, style)
         yield from _more(comparison.count(kind), limit, style)
+    if comparison.unlisted:
+        yield ""
+        yield style.yellow(unlisted(comparison))
     yield from _findings(comparison.findings, style, limit)
     yield from _letters(comparison.dead_letters, style, limit)
     yield ""

@@ -114,11 +114,23 @@ def location(arn: str) -> tuple[str, str, str]:
 
 def how_read(comparison: Comparison) -> str:
     """Write when the tables were read, how long it took, and how often candidates were read again."""
-    text = f"Started {timestamp(comparison.started)}, took {duration_text(comparison.seconds)}."
+    where = " in the account" if comparison.in_account else ""
+    text = f"Started{where} {timestamp(comparison.started)}, took {duration_text(comparison.seconds)}."
+    if comparison.by_key:
+        text += " The scans are not in the same order, so items were read by their keys."
     if comparison.generations:
         text += f" Rechecked {rechecks_text(comparison)}."
     settled = settled_text(comparison)
     return f"{text} {settled}" if settled else text
+
+
+def unlisted(comparison: Comparison) -> str:
+    """Write how many differences are only counted, and how to see them."""
+    verb = "is" if comparison.unlisted == 1 else "are"
+    return (
+        f"{count_text(comparison.unlisted, 'difference')} {verb} counted and not listed. Repair what is "
+        "listed and verify again, or list all with verify without --in-account."
+    )
 
 
 def rechecks_text(comparison: Comparison) -> str:

@@ -10,12 +10,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tablecopy.comparison.canonical import canonical, number
 from tablecopy.dynamodb.description import Description, Identity
 from tablecopy_cli.common.accounts import Side, is_arn
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError
 from tablecopy_cli.common.items import Item
-from verify.scan.canonical import canonical, number
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

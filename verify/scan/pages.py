@@ -23,7 +23,7 @@ from typing import Any
 from msgspec import Raw
 from xxhash import xxh3_128_digest
 
-from verify.scan.canonical import number
+from tablecopy.comparison.canonical import number
 from verify.scan.decode import Decoded, PageDecoder, page_of
 from verify.scan.identity import KeySchema
 

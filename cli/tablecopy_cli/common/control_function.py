@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from botocore.exceptions import ClientError
 
-from tablecopy.control.status import DeadLetterStatus, Status
+from tablecopy.comparison.differences import Difference, parsed
+from tablecopy.control.status import DeadLetterStatus, Status, VerificationStatus
 from tablecopy.dynamodb import errors
 from tablecopy.journal.run import Phase
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.aws_errors import user_errors
 from tablecopy_cli.common.errors import UserError
+
+Found: TypeAlias = tuple[Difference, bool]
+"""A difference, and whether it stands: if not, it may be a change in progress."""
 
 _PHASES = frozenset({"none", *Phase})
 
@@ -77,6 +81,28 @@ class ControlFunction:
         if not {"count", "dead_letters"} <= answer.keys():
             raise self._is_another()
         return answer["count"], answer["dead_letters"]
+
+    def verify(self, *, writes_stopped: bool) -> VerificationStatus:
+        """Begin a comparison in the account, or continue one that has ended early."""
+        return self._verification("verify", writes_stopped=writes_stopped, request=uuid.uuid4().hex)
+
+    def verification(self) -> VerificationStatus:
+        """The latest comparison in the account; empty before the first one."""
+        return self._verification("verification")
+
+    def differences(self, segment: int) -> tuple[list[Found], int | None]:
+        """Differences that the latest comparison lists from a segment on, and the segment to ask for next."""
+        answer = self._ask("differences", segment=segment)
+        if "differences" not in answer:
+            raise self._is_another()
+        found = [(parsed(record), not record.get("undecided", False)) for record in answer["differences"]]
+        return found, answer.get("next")
+
+    def _verification(self, action: str, **details: object) -> VerificationStatus:
+        status = self._ask(action, **details).get("verification")
+        if not isinstance(status, dict):
+            raise self._is_another()
+        return cast(VerificationStatus, status)
 
     def _status(self, action: str, **details: object) -> Status:
         status = self._ask(action, **details).get("status")

@@ -147,3 +147,50 @@ class DeadLetterList(TypedDict):
 
     count: int
     dead_letters: list[DeadLetterStatus]
+
+
+class VerificationStatus(TypedDict, total=False):
+    """A verification as the journal has it, empty before the first one. Times are seconds since the epoch.
+
+    Attributes
+    ----------
+    id, state, reason, writes_stopped, began, ended, generation
+        See journal.verifications.Verification.
+    now
+        Time of the answer.
+    segments, segments_done
+        Segments of the scans, and how many are compared.
+    source_items, destination_items, source_units, destination_units
+        Items read and read units used.
+    equal, missing, changed, extra, expired
+        Keys by verdict.
+    undecided
+        Keys that differ and may be changes on their way.
+    listed
+        Differences that are listed.
+    segments_by_key
+        Segments whose scans do not meet, so that their keys are read at the other table.
+    """
+
+    id: str
+    state: str
+    reason: str
+    writes_stopped: bool
+    began: float
+    ended: float
+    now: float
+    generation: int
+    segments: int
+    segments_done: int
+    source_items: int
+    destination_items: int
+    source_units: float
+    destination_units: float
+    equal: int
+    missing: int
+    changed: int
+    extra: int
+    expired: int
+    undecided: int
+    listed: int
+    segments_by_key: int

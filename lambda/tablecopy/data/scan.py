@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
@@ -11,6 +14,16 @@ from tablecopy.dynamodb.pages import BadPage, Page, parse
 from tablecopy.metrics import log
 from tablecopy.throughput.limits import Usage
 from tablecopy.throughput.rate import RateLimit
+
+
+class _Page(Protocol):
+    @property
+    def last_key(self) -> Json | None: ...
+    @property
+    def consumed(self) -> float: ...
+
+
+P = TypeVar("P", bound=_Page)
 
 
 class Scan:
@@ -59,8 +72,15 @@ class Scan:
         """Read nothing after ``moment`` (seconds since the epoch), if that is sooner."""
         self._until = min(self._until, moment)
 
-    def read(self, start: Json | None, limit: int) -> Page:
+    def read(self, start: Json | None, limit: int | None = None) -> Page:
         """Return the page that begins after the key ``start``, with at most ``limit`` items.
+
+        Raises as ``read_with`` does.
+        """
+        return self.read_with(parse, start, limit)
+
+    def read_with(self, parser: Callable[[bytes], P], start: Json | None, limit: int | None = None) -> P:
+        """Return what ``parser`` makes of the body of that page. It raises BadPage if the body is not whole.
 
         Raises
         ------
@@ -69,7 +89,9 @@ class Scan:
         botocore.exceptions.ClientError
             The source cannot be read.
         """
-        request = self._request | {"Limit": limit}
+        request = dict(self._request)
+        if limit is not None:
+            request["Limit"] = limit
         if start is not None:
             request["ExclusiveStartKey"] = start
         body = encode(request)
@@ -78,7 +100,7 @@ class Scan:
             taken = self._capacity.acquire(self._until)
             consumed = 0.0
             try:
-                page = parse(self._client.send("Scan", body))
+                page = parser(self._client.send("Scan", body))
                 if start is not None and page.last_key == start:
                     raise BadPage("it ends where it began")
                 consumed = self._usage.consumed([{"CapacityUnits": page.consumed}])

@@ -93,6 +93,40 @@ def parse(body: bytes) -> Page:
     return Page(items, last_key, _consumed(values))
 
 
+@dataclass(frozen=True)
+class DecodedPage:
+    """A page of a Scan, decoded.
+
+    Attributes
+    ----------
+    items
+        The items in DynamoDB JSON.
+    size
+        Bytes of the page.
+    last_key, consumed
+        As in `Page`.
+    """
+
+    items: list[Json]
+    size: int
+    last_key: Json | None
+    consumed: float
+
+
+def decode(body: bytes) -> DecodedPage:
+    """Return the page in the body of an answer of Scan, decoded. Raises BadPage as `parse` does."""
+    try:
+        page = json.loads(body)
+        items = page["Items"]
+        whole = len(items) == page["Count"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadPage("the page is cut short or is not that of a scan") from error
+    if not whole or page.get("LastEvaluatedKey") == {}:
+        raise BadPage(f"there are {len(items)} items, but Count is {page['Count']}, or the last key is empty")
+    consumed = page.get("ConsumedCapacity") or {}
+    return DecodedPage(items, len(body), page.get("LastEvaluatedKey"), consumed.get("CapacityUnits", 0.0))
+
+
 def _items(body: bytes, at: int) -> tuple[list[bytes], int]:
     first = _FIRST.match(body, at)
     if first is None:

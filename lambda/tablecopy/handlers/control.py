@@ -10,17 +10,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.status import Status
+from tablecopy.control.verification import VerificationCommands
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
+from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics import log
 from tablecopy.settings import CommandSettings
 from tablecopy.text import list_text
 
-_ACTIONS = ("start", "status", "seal", "redrive", "dead-letters")
+_ACTIONS = ("start", "status", "seal", "redrive", "dead-letters", "verify", "verification", "differences")
 
 
 def build(
@@ -41,6 +43,9 @@ def build(
         settings.total_segments,
         settings.drained_after_seconds,
     )
+    verifications = VerificationCommands(
+        RunRecord(store), Segments(store), Verifications(store, clock), aws.states, settings, clock
+    )
 
     def invoke_reconciler(status: Status) -> Json:
         """Invoke the reconciler and return ``status``. If that fails, its schedule does so in a minute."""
@@ -52,14 +57,20 @@ def build(
         return {"status": status}
 
     def handle(event: Json, context: Context) -> Json:
-        """Carry out ``{"action": ...}``: start, status, seal, redrive or dead-letters.
+        """Carry out ``{"action": ...}``: start, status, seal, redrive, dead-letters or one of a verification.
 
         Commands are written to the journal, and the reconciler is invoked to carry them out; the answer does
         not wait for it. A start may have a ``"request"`` id, so that sending it again is not another start.
         Dead letters have their items' images only with ``"values": true``.
 
+        verify begins a verification, ``"writes_stopped": true`` if nothing writes; verification returns how
+        far it is; differences returns what differs in the segments from ``"segment"`` on.
+
         Returns ``{"status": {...}}`` (see control.status.Status), for dead-letters a
-        control.status.DeadLetterList, or ``{"error": text}`` if the command is not possible.
+        control.status.DeadLetterList, for verify and verification ``{"verification": {...}}`` (see
+        control.verification.VerificationStatus), for differences what
+        `control.verification.VerificationCommands.differences` does, or ``{"error": text}`` if the command is
+        not possible.
         """
         action = event.get("action")
         try:
@@ -74,6 +85,14 @@ def build(
                     return invoke_reconciler(commands.redrive())
                 case "dead-letters":
                     return dict(commands.dead_letters(values=event.get("values") is True))
+                case "verify":
+                    stopped = event.get("writes_stopped") is True
+                    request = str(event.get("request", ""))
+                    return {"verification": verifications.begin(writes_stopped=stopped, request=request)}
+                case "verification":
+                    return {"verification": verifications.status()}
+                case "differences":
+                    return verifications.differences(int(event.get("segment", 0)))
         except NotPossible as impossible:
             return {"error": str(impossible)}
         return {"error": f"unknown action {action!r}. Use {list_text(_ACTIONS, 'or')}"}

@@ -259,6 +259,56 @@ class Store:
             raise
         return updated
 
+    def save_with(
+        self,
+        key: tuple[str, str],
+        record: V,
+        items: Sequence[tuple[str, str, Json]],
+        *,
+        without: Collection[str] = (),
+        extra: Json | None = None,
+    ) -> V | None:
+        """Replace the item that ``record`` was derived from, and write ``items``: all or nothing.
+
+        Parameters
+        ----------
+        key
+            Partition key and sort key of the record. A record of version 0 does not exist yet.
+        items
+            Partition key, sort key and attributes of the other items, at most 99 of them and 4 MB in all (API
+            reference, TransactWriteItems).
+        extra
+            Attributes of the item that are not in the record.
+
+        Returns
+        -------
+        record or None
+            The record as written. ``None`` if another writer was first, or an earlier attempt whose answer
+            is lost.
+        """
+        updated = replace(record, version=record.version + 1)
+        item = {"pk": text(key[0]), "sk": text(key[1]), **encode(updated, without=without), **(extra or {})}
+        put: Json = {"TableName": self._table, "Item": item}
+        if record.version == 0:
+            put["ConditionExpression"] = "attribute_not_exists(pk)"
+        else:
+            put |= {
+                "ConditionExpression": "#version = :known",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":known": number(record.version)},
+            }
+        puts = [put] + [
+            {"TableName": self._table, "Item": {"pk": text(pk), "sk": text(sk), **attributes}}
+            for pk, sk, attributes in items
+        ]
+        try:
+            self._client.call("transact_write_items", {"TransactItems": [{"Put": each} for each in puts]})
+        except ClientError as error:
+            if errors.code(error) == errors.TRANSACTION_CANCELED:
+                return None
+            raise
+        return updated
+
     def delete(
         self,
         pk: str,

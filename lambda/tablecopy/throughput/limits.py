@@ -89,6 +89,11 @@ class Usage:
         self._metrics.add(WRITES_REFUSED, 1)
 
 
+def read_limit(clock: Clock, total: float | None) -> TokenBucket:
+    """Return the limit of a table that is read, with ``total`` units a second or None to adapt."""
+    return _limit(clock, total, _PAGE_UNITS)
+
+
 def read_usage(metrics: MetricsBuffer, table: str) -> Usage:
     """Return the usage of a table that is read."""
     return Usage(metrics, table, CONSUMED_READ_UNITS, READ_THROTTLES)

@@ -17,9 +17,11 @@ SECTIONS = {
     "backfill": "backfill/main.tf",
     "replicator": "replicator/main.tf",
     "every function": "function/main.tf",
-    "state machine": "backfill/state_machine.tf",
+    "verifier": "verification/main.tf",
+    "state machine": "machine/main.tf",
     "schedule": "control/schedule.tf",
     "destination": "destination/role.tf",
+    "reading": "destination/reader.tf",
     "alarms": "alarms/topic.tf",
 }
 

@@ -581,6 +581,22 @@ class MemoryStore(Store):
             self.update(*to, add=add)
         return saved
 
+    def save_with(
+        self,
+        key: tuple[str, str],
+        record: V,
+        items: Sequence[tuple[str, str, Json]],
+        *,
+        without: Collection[str] = (),
+        extra: Json | None = None,
+    ) -> V | None:
+        saved = self.save(*key, record, is_new=record.version == 0, without=without)
+        if saved is not None:
+            self.partitions[key[0]][key[1]].update(extra or {})
+            for pk, sk, attributes in items:
+                self.put(pk, sk, attributes)
+        return saved
+
     def delete(
         self,
         pk: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from tablecopy.dynamodb.client import DynamoDBClient, Json
 from tablecopy.dynamodb.pages import BadPage
 from tablecopy.journal.codec import number, text
-from tablecopy.journal.store import Conflict, Store
+from tablecopy.journal.store import Conflict, Store, Versioned
 from tests.unit.tablecopy.fakes import moto_client
 
 
@@ -118,3 +119,34 @@ def test_a_page_with_an_empty_last_key_ends_the_query(key: Json | None) -> None:
 
     with pytest.raises(BadPage):
         list(Store(Endless(), "journal").query("run"))
+
+
+class TestSavingWithOthers:
+    """A record and items that belong to it are written together, or none of them."""
+
+    def test_all_are_written(self, store: Store) -> None:
+        saved = store.save_with(("a", "b"), Numbered("x"), [("a", "c", {"v": {"N": "1"}})], extra=EXTRA)
+        assert saved == Numbered("x", version=1)
+        assert store.get("a", "b") == {**KEY, "name": {"S": "x"}, "version": {"N": "1"}, **EXTRA}
+        assert store.get("a", "c") == {"pk": {"S": "a"}, "sk": {"S": "c"}, "v": {"N": "1"}}
+        assert saved is not None
+        assert store.save_with(("a", "b"), saved, []) == Numbered("x", version=2)
+
+    def test_nothing_is_written_if_another_writer_was_first(self, store: Store) -> None:
+        store.save_with(("a", "b"), Numbered("x"), [])
+        for late in (Numbered("y"), Numbered("y", version=3)):
+            assert store.save_with(("a", "b"), late, [("a", "c", {})]) is None
+        assert store.get("a", "c") is None
+
+    def test_another_error_is_raised(self, store: Store) -> None:
+        with pytest.raises(ClientError):
+            store.save_with(("a", "b"), Numbered("x"), [("", "c", {})])
+
+
+@dataclass(frozen=True)
+class Numbered(Versioned):
+    name: str
+
+
+KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+EXTRA = {"expires_at": {"N": "5"}}

@@ -16,11 +16,16 @@ FUNCTIONS = {
     "backfill": "backfill/this",
     "reconciler": "control/reconciler",
     "control": "control/control",
+    "verifier": "verification/this",
 }
-DESTINATION = "destination/this"
-ROLES = {**FUNCTIONS, "state_machine": "backfill/state_machine", "schedule": "control/schedule"}
-# Of every function.
-SHARED = {"function/this", "function/vpc"}
+# In the destination account, by the functions that assume them.
+DESTINATIONS = {
+    "destination/this": ("replicator", "backfill", "reconciler"),
+    "destination/reader": ("verifier",),
+}
+ROLES = {**FUNCTIONS, "state_machine": "machine/this", "schedule": "control/schedule"}
+# Of every function, or of both roles in the destination account.
+SHARED = {"function/this", "function/vpc", "destination/key"}
 ASSUME_ROLE = "sts:AssumeRole"
 
 # In a file that the function's code imports, and called by another function.
@@ -31,8 +36,12 @@ NOT_CALLED = {
     ("control", ASSUME_ROLE): "control touches the journal only",
     **{
         (function, "dynamodb:BatchGetItem"): "the reconciler alone looks for many applied batches"
-        for function in ("replicator", "backfill", "control")
+        for function in ("replicator", "backfill")
     },
+    ("verifier", "dynamodb:DeleteItem"): "the journal's deletions are of leases and letters",
+    ("verifier", "dynamodb:BatchWriteItem"): "the verifier writes to the journal only",
+    ("verifier", "dynamodb:UpdateItem"): "its transactions put items",
+    ("verifier", "dynamodb:Query"): "the verifier knows the names of its items",
 }
 # There with a key or with a VPC only.
 _NAMED_BY_CALLER = "DynamoDB or SQS opens the key in the name of the caller"
@@ -93,14 +102,15 @@ def test_the_code_is_read() -> None:
     assert called("backfill") >= {"dynamodb:Scan", "dynamodb:BatchWriteItem", "dynamodb:Query", ASSUME_ROLE}
     assert called("reconciler") >= {"lambda:UpdateEventSourceMapping", "states:StartExecution"}
     assert called("control") >= {"lambda:InvokeFunction", "dynamodb:PutItem"}
-    assert {grant.document for grant in grants()} == {*ROLES.values(), DESTINATION, *SHARED}
+    assert {grant.document for grant in grants()} == {*ROLES.values(), *DESTINATIONS, *SHARED}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_call_is_granted(function: str) -> None:
     allowed = granted(FUNCTIONS[function])
-    if ASSUME_ROLE in allowed:
-        allowed |= granted(DESTINATION)
+    for document, functions in DESTINATIONS.items():
+        if function in functions:
+            allowed |= granted(document)
     assert called(function) - allowed == set(), f"called by the {function} and granted to it by no statement"
 
 
@@ -111,18 +121,13 @@ def test_what_is_not_called_is_named_by_imported_files() -> None:
 
 
 def test_every_grant_is_used() -> None:
-    at_destination = {
-        action
-        for name, document in FUNCTIONS.items()
-        if ASSUME_ROLE in granted(document)
-        for action in called(name)
-    }
     unused = set()
     for grant in grants():
         for role in [name for name, document in ROLES.items() if document == grant.document]:
             if grant.action not in (called(role) if role in FUNCTIONS else set()):
                 unused.add((role, grant.sid))
-        if grant.document == DESTINATION and grant.action not in at_destination:
+        at_destination = {action for name in DESTINATIONS.get(grant.document, ()) for action in called(name)}
+        if grant.document in DESTINATIONS and grant.action not in at_destination:
             unused.add(("destination", grant.sid))
         if grant.document in SHARED:
             unused |= {(function, grant.sid) for function in FUNCTIONS}

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tablecopy.comparison.canonical import digest
 from verify.comparison.differences import PathChange, changed_paths
-from verify.scan.canonical import digest
 
 names = st.sampled_from(["a", "b", "__c", "d.e", "f'g", 'h"i', "root['x']", "*"])
 leaves = st.one_of(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tablecopy.comparison.canonical import digest
 from tablecopy.dynamodb.description import Identity
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
@@ -22,7 +23,6 @@ from verify.repair.live_table import (
     is_absent,
     is_unchanged,
 )
-from verify.scan.canonical import digest
 
 
 class Client:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tablecopy.comparison.canonical import number
 from tests.unit.verify.items import items, meaning, respelled
-from verify.scan.canonical import number
 from verify.scan.decode import BadPage, batch
 from verify.scan.identity import KeySchema
 from verify.scan.pages import Reader

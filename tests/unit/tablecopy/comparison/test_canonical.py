@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tablecopy.comparison.canonical import canonical, digest, number
 from tests.unit.verify.items import items, meaning, numbers, respelled, texts, values
 from verify.comparison.differences import changed_paths
-from verify.scan.canonical import canonical, digest, number
 
 
 @given(items, st.randoms(use_true_random=False))

@@ -1,0 +1,1 @@
+"""Equality of items, as DynamoDB sees it."""

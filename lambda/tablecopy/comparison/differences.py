@@ -1,0 +1,96 @@
+"""Differences between the tables: keys and paths, and no values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from tablecopy.comparison.paths import ChangedPath
+from tablecopy.dynamodb.client import Json
+
+MOST_PATHS = 20
+"""Paths of one item that are listed."""
+
+
+class Kind(StrEnum):
+    """Kinds of differences, in the words of the reports."""
+
+    MISSING = "missing"
+    """Only the source has the item."""
+    CHANGED = "changed"
+    """Both have it, and the items differ."""
+    EXTRA = "extra"
+    """Only the destination has the item."""
+    EXPIRED = "expired"
+    """Only one has the item, and its time to live is over: DynamoDB may delete it at any time."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key whose items differ. It holds no values but the key's.
+
+    Attributes
+    ----------
+    key
+        In DynamoDB JSON.
+    paths
+        Where changed items differ, at most `MOST_PATHS` of them.
+    source, destination
+        Digests of the items, hexadecimal; None where there is no item.
+    first_seen, last_seen
+        Seconds since the epoch.
+    checks
+        How often the key was read again.
+    """
+
+    kind: Kind
+    key: Json
+    paths: tuple[ChangedPath, ...]
+    source: str | None
+    destination: str | None
+    first_seen: float
+    last_seen: float
+    checks: int
+
+    def record(self) -> Json:
+        """Return the difference as JSON."""
+        return {
+            "kind": self.kind.value,
+            "key": self.key,
+            "paths": [[list(each.path), each.source_type, each.destination_type] for each in self.paths],
+            "source": self.source,
+            "destination": self.destination,
+            "first_seen": self.first_seen,
+            "last_seen": self.last_seen,
+            "checks": self.checks,
+        }
+
+
+def texts(differences: Iterable[Difference], characters: int) -> Iterator[str]:
+    """Yield JSON lists of differences, each of at most so many characters or of one difference."""
+    chunk: list[str] = []
+    size = 0
+    for difference in differences:
+        text = json.dumps(difference.record(), separators=(",", ":"))
+        if chunk and size + len(text) > characters:
+            yield f"[{','.join(chunk)}]"
+            chunk, size = [], 0
+        chunk.append(text)
+        size += len(text) + 1
+    if chunk:
+        yield f"[{','.join(chunk)}]"
+
+
+def read(text: str) -> Iterator[Difference]:
+    """Yield the differences of a text that `texts` has made."""
+    return map(parsed, json.loads(text))
+
+
+def parsed(record: Mapping[str, Any]) -> Difference:
+    """Return the difference that was made JSON by `Difference.record`."""
+    known = {field.name: record[field.name] for field in fields(Difference)}
+    paths = tuple(ChangedPath(tuple(path), one, other) for path, one, other in record["paths"])
+    return Difference(**{**known, "kind": Kind(record["kind"]), "paths": paths})

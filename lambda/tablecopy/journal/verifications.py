@@ -1,0 +1,238 @@
+"""Verifications: comparisons of both tables in the account, how far each segment is, and what differs.
+
+Differences are listed with their keys and never with values. They are recorded in the same transaction as the
+progress of their segment, so that a worker that is killed, or two at the same time, list nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tablecopy.clock import Machine
+from tablecopy.comparison.differences import Difference, read, texts
+from tablecopy.dynamodb.client import Json
+from tablecopy.journal.codec import decode, number, text
+from tablecopy.journal.store import MOST_KEYS, Store, Versioned
+
+KEEP_SECONDS = 30 * 86_400
+"""How long results are kept."""
+
+_PROGRESS = "progress"
+
+# An item holds 400 KB (DynamoDB limits), its other attributes included.
+_CHUNK_CHARACTERS = 90_000
+
+
+class State(StrEnum):
+    """States of a verification."""
+
+    REQUESTED = "requested"
+    SCANNING = "scanning"
+    RECHECKING = "rechecking"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Verification(Versioned):
+    """A comparison of both tables. Times are seconds since the epoch.
+
+    Attributes
+    ----------
+    verification_id
+        Names its execution.
+    total_segments, workers
+        ``TotalSegments`` of the scans, and how many segments are compared at the same time.
+    writes_stopped
+        Nothing writes, so what differs once is a difference.
+    request
+        Id of the request that began it, or continued it last.
+    execution
+        Number of its execution. Each one continues from the journal.
+    key_names, expiry, source_ceiling, destination_ceiling, identities
+        As `verifier.tables.Described`; not known while it is only requested.
+    generation
+        Number of times that open keys were read again.
+    reached, futile
+        Number of times that the segments were saved when the state machine asked last what is next, and how
+        often it was no more than the time before.
+    began, ended
+        When it was requested, and when it ended; 0 before.
+    reason
+        Why it has failed.
+    """
+
+    verification_id: str
+    total_segments: int
+    workers: int
+    began: float
+    writes_stopped: bool = False
+    state: State = State.REQUESTED
+    request: str = ""
+    execution: int = 1
+    key_names: tuple[str, ...] = ()
+    expiry: str | None = None
+    source_ceiling: float = 0.0
+    destination_ceiling: float = 0.0
+    identities: str = ""
+    generation: int = 0
+    reached: int = 0
+    futile: int = 0
+    ended: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Compared(Versioned):
+    """How far the comparison of one segment is, and its exact counts up to there.
+
+    Attributes
+    ----------
+    number
+        Number of the segment, from 0.
+    source_key, destination_key
+        Keys in DynamoDB JSON after which the scans continue; None at the beginning.
+    source_items, destination_items, source_units, destination_units
+        Items read and read units used.
+    equal, missing, changed, extra, expired
+        Keys by verdict.
+    open
+        Keys that differ, perhaps because of a change on its way, and are read again.
+    undecided
+        Such keys that are too many to be kept.
+    listed
+        Differences that are listed. If there are more, the others are only counted.
+    standing_chunks, open_chunks
+        Number of items of the journal that list differences, and open keys.
+    by_key
+        The scans do not meet, so every key is read at the other table.
+    scanned
+        Both scans are at their end.
+    generation
+        The generation of rechecks that is complete.
+    """
+
+    number: int
+    source_key: Json | None = None
+    destination_key: Json | None = None
+    source_items: int = 0
+    destination_items: int = 0
+    source_units: float = 0.0
+    destination_units: float = 0.0
+    equal: int = 0
+    missing: int = 0
+    changed: int = 0
+    extra: int = 0
+    expired: int = 0
+    open: int = 0
+    undecided: int = 0
+    listed: int = 0
+    standing_chunks: int = 0
+    open_chunks: int = 0
+    by_key: bool = False
+    scanned: bool = False
+    generation: int = 0
+
+
+class Verifications:
+    """The verifications in the journal. Only the latest one is read and written."""
+
+    _PK, _SK = "verification", "latest"
+
+    def __init__(self, store: Store, clock: Machine) -> None:
+        self._store = store
+        self._clock = clock
+
+    def read(self) -> Verification | None:
+        """Return the latest verification, or None."""
+        item = self._store.get(self._PK, self._SK)
+        return None if item is None else decode(Verification, item)
+
+    def save(self, verification: Verification, *, is_new: bool = False) -> Verification | None:
+        """Write the verification. Returns None if another writer was first."""
+        return self._store.save(self._PK, self._SK, verification, is_new=is_new)
+
+    def segment(self, verification_id: str, segment: int) -> Compared:
+        """Return how far a segment is; one that was never saved is at its beginning."""
+        item = self._store.get(_pk(verification_id, segment), _PROGRESS)
+        return Compared(segment) if item is None else decode(Compared, item, number=segment)
+
+    def segments(self, verification: Verification) -> list[Compared]:
+        """Return how far each segment is."""
+        names = [
+            (_pk(verification.verification_id, number), _PROGRESS)
+            for number in range(verification.total_segments)
+        ]
+        found: dict[str, Json] = {}
+        for start in range(0, len(names), MOST_KEYS):
+            for item in self._store.get_many(
+                names[start : start + MOST_KEYS], self._clock, self._clock.random()
+            ):
+                found[item["pk"]["S"]] = item
+        return [
+            decode(Compared, found[pk], number=number) if pk in found else Compared(number)
+            for number, (pk, _) in enumerate(names)
+        ]
+
+    def save_segment(
+        self,
+        verification_id: str,
+        compared: Compared,
+        standing: Sequence[Difference] = (),
+        still_open: Sequence[Difference] = (),
+    ) -> Compared | None:
+        """Write how far a segment is together with what was found since the last time: all or nothing.
+
+        Returns
+        -------
+        Compared or None
+            As written; None if another worker was first.
+        """
+        pk = _pk(verification_id, compared.number)
+        lists = []
+        first = compared.standing_chunks
+        for at, chunk in enumerate(texts(standing, _CHUNK_CHARACTERS), first):
+            lists.append((_standing_name(at), chunk))
+        compared = replace(compared, standing_chunks=first + len(lists))
+        first = compared.open_chunks
+        opened = list(enumerate(texts(still_open, _CHUNK_CHARACTERS), first))
+        lists += [(_open_name(compared.generation, at), chunk) for at, chunk in opened]
+        compared = replace(compared, open_chunks=first + len(opened))
+        expires = number(int(self._clock.now()) + KEEP_SECONDS)
+        return self._store.save_with(
+            (pk, _PROGRESS),
+            compared,
+            [(pk, name, {"listed": text(chunk), "expires_at": expires}) for name, chunk in lists],
+            without={"number"},
+            extra={"expires_at": expires},
+        )
+
+    def standing(self, verification_id: str, compared: Compared) -> Iterator[Difference]:
+        """Yield the listed differences of a segment."""
+        for at in range(compared.standing_chunks):
+            yield from self._listed(verification_id, compared, _standing_name(at))
+
+    def still_open(self, verification_id: str, compared: Compared) -> Iterator[Difference]:
+        """Yield the listed keys of a segment that are open."""
+        for at in range(compared.open_chunks):
+            yield from self._listed(verification_id, compared, _open_name(compared.generation, at))
+
+    def _listed(self, verification_id: str, compared: Compared, name: str) -> Iterator[Difference]:
+        item = self._store.get(_pk(verification_id, compared.number), name)
+        assert item is not None, f"{name} of segment {compared.number} is missing in the journal"
+        return read(item["listed"]["S"])
+
+
+def _pk(verification_id: str, segment: int) -> str:
+    # A partition for each segment: all workers write at the same time.
+    return f"verification#{verification_id}#{segment:07d}"
+
+
+def _standing_name(at: int) -> str:
+    return f"standing#{at:06d}"
+
+
+def _open_name(generation: int, at: int) -> str:
+    return f"open#{generation:03d}#{at:06d}"

@@ -1,0 +1,1 @@
+"""Compares both tables in the account: a segment at a time, and what differs again."""
