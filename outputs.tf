@@ -93,8 +93,28 @@ output "reconciler_function_arn" {
   value       = module.copy.reconciler_function_arn
 }
 
+output "verifier_function_name" {
+  description = "Name of the function that compares a segment. Null without `verification.enabled`."
+  value       = module.copy.verifier_function_name
+}
+
+output "verifier_function_arn" {
+  description = "ARN of the function that compares a segment. Null without `verification.enabled`."
+  value       = module.copy.verifier_function_arn
+}
+
+output "verification_state_machine_arn" {
+  description = "ARN of the state machine that runs a verification. Null without `verification.enabled`."
+  value       = module.copy.verification_state_machine_arn
+}
+
+output "reading_role_arn" {
+  description = "ARN of the role in the destination account with which the verifier reads the destination table. Null without `verification.enabled`."
+  value       = module.copy.reading_role_arn
+}
+
 output "function_role_arns" {
-  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`."
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`, and `verifier` with `verification.enabled`."
   value       = module.copy.function_role_arns
 }
 

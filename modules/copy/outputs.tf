@@ -106,14 +106,34 @@ output "reconciler_function_arn" {
   value       = one(module.control[*].reconciler_function.arn)
 }
 
+output "verifier_function_name" {
+  description = "Name of the function that compares a segment. Null without `verification.enabled`."
+  value       = one(module.verification[*].function.name)
+}
+
+output "verifier_function_arn" {
+  description = "ARN of the function that compares a segment. Null without `verification.enabled`."
+  value       = one(module.verification[*].function.arn)
+}
+
+output "verification_state_machine_arn" {
+  description = "ARN of the state machine that runs a verification. Null without `verification.enabled`."
+  value       = one(module.verification[*].state_machine.arn)
+}
+
+output "reading_role_arn" {
+  description = "ARN of the role in the destination account with which the verifier reads the destination table. Null without `verification.enabled`."
+  value       = module.destination.reading_role_arn
+}
+
 output "function_role_arns" {
-  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`."
-  value = {
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`, and `verifier` with `verification.enabled`."
+  value = merge({
     replicator = one(module.replicator[*].role_arn)
     backfill   = one(module.backfill[*].role_arn)
     reconciler = one(module.control[*].role_arns.reconciler)
     control    = one(module.control[*].role_arns.control)
-  }
+  }, { for arn in module.verification[*].role_arn : "verifier" => arn })
 }
 
 output "alarm_arns" {

@@ -7,3 +7,8 @@ output "role_arn" {
   description = "ARN of the role that the functions assume. Null while the copy is disabled."
   value       = one(aws_iam_role.this[*].arn)
 }
+
+output "reading_role_arn" {
+  description = "ARN of the role that only reads. Null if there is none."
+  value       = one(aws_iam_role.reader[*].arn)
+}

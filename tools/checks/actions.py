@@ -49,6 +49,9 @@ CALLED_BY_AWS = {
     ("state_machine", "InvokeTheWorker"): "Step Functions calls, not a function",
     ("state_machine", "StartTheMapsChildren"): "Step Functions calls, not a function",
     ("state_machine", "FollowTheMapsChildren"): "Step Functions calls, not a function",
+    ("verification", "InvokeTheWorker"): "Step Functions calls, not a function",
+    ("verification", "StartTheMapsChildren"): "Step Functions calls, not a function",
+    ("verification", "FollowTheMapsChildren"): "Step Functions calls, not a function",
     ("schedule", "InvokeTheReconciler"): "EventBridge Scheduler calls, not a function",
 }
 """Statements, each of a role, that are granted although no code of ours calls their actions."""

@@ -33,11 +33,13 @@ BATCH_SIZE = 500
 SEGMENTS = 10
 SLICE_SECONDS = 10
 DESTINATION_NAME = "cities-copy"
-FUNCTIONS = ("backfill", "replicator", "reconciler", "control")
+FUNCTIONS = ("backfill", "replicator", "reconciler", "control", "verifier")
+# Outputs that name the state machines.
+MACHINES = ("state_machine_arn", "verification_state_machine_arn")
 
 # A function writes nothing in the last 15 s before its deadline, and a killed one holds its lease until 5 s
 # after it. Terraform asks for 30 s at least; these give 5 s of writing and keep the wait for a lease short.
-TIMEOUT_SECONDS = {"backfill": 20, "replicator": 20, "reconciler": 70, "control": 30}
+TIMEOUT_SECONDS = {"backfill": 20, "replicator": 20, "reconciler": 70, "control": 30, "verifier": 60}
 DRAINED_AFTER_SECONDS = 2
 _PATIENCE_SECONDS = 300.0
 _LEASE_PATIENCE_SECONDS = 3.0
@@ -101,6 +103,14 @@ class Stand:
             functions.put_function_concurrency(
                 FunctionName=self.function_name(kind), ReservedConcurrentExecutions=0
             )
+
+    def stop_executions(self, machine: str) -> None:
+        """End all executions of a state machine, which an output of the copy names."""
+        states = self.client("stepfunctions")
+        arn = self.copy.outputs[machine]
+        for execution in states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]:
+            with suppress(states.exceptions.ExecutionDoesNotExist):
+                states.stop_execution(executionArn=execution["executionArn"])
 
     def start(self) -> None:
         """Start a run, as an operator would: again, if control was ended before it had begun one."""
@@ -218,22 +228,17 @@ class Stand:
     def reset(self) -> None:
         """Go back to before the first start.
 
-        Faults are lifted, the state machine's executions and the mapping stopped, the functions' processes
-        ended once no lease is left, or after a while. Run, segments, leases and letters leave the journal;
-        marks and shards stay, because the stream goes on and control keeps its place in it. The destination
-        is emptied.
+        Faults are lifted, the state machines' executions and the mapping stopped, the functions' processes
+        ended once no lease is left, or after a while. Run, segments, leases, letters and comparisons leave
+        the journal; marks and shards stay, because the stream goes on and control keeps its place in it. The
+        destination is emptied.
         """
         self.set_rules([])
         for kind in FUNCTIONS:
             self.let_run(kind, allowed=True)
         self._delete_items(self.journal, [{"pk": {"S": "run"}, "sk": {"S": "state"}}])
-        states = self.client("stepfunctions")
-        machine = self.copy.outputs["state_machine_arn"]
-        for execution in states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")[
-            "executions"
-        ]:
-            with suppress(states.exceptions.ExecutionDoesNotExist):
-                states.stop_execution(executionArn=execution["executionArn"])
+        for machine in MACHINES:
+            self.stop_executions(machine)
         functions = self.client("lambda")
         functions.update_event_source_mapping(
             UUID=self.copy.outputs["event_source_mapping_uuid"], Enabled=False
@@ -244,7 +249,7 @@ class Stand:
         # A run begins with new processes, which have to assume the destination's role.
         for kind in FUNCTIONS:
             kill_function(self.copy.aws, self.function_name(kind))
-        for partition in ("turn", "segment", "lease", "letter", "letter-image"):
+        for partition in ("turn", "segment", "lease", "letter", "letter-image", "verification"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
             )
@@ -325,6 +330,7 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
             },
             "replicator": {"timeout_seconds": 30, "batch_size": BATCH_SIZE},
             "control": {"drained_after_seconds": DRAINED_AFTER_SECONDS},
+            "verification": {"enabled": True, "segments": SEGMENTS, "concurrency": SEGMENTS},
             "start_on_apply": False,
         }
         terraform = root_module(aws, directory / "root", variables)

@@ -13,12 +13,19 @@ from botocore.exceptions import ClientError
 from tests.e2e.permissions.roles import Json, Role
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import batch, first_look, first_start, worker
+from tests.e2e.permissions.verification import comparison
 from tools.local.accounts import LocalAws
 
 _NAME = "stranger"
 
 # After these steps a process of the function is there.
-_INVOKED_BY = {"reconciler": first_look, "control": first_start, "backfill": worker, "replicator": batch}
+_INVOKED_BY = {
+    "reconciler": first_look,
+    "control": first_start,
+    "backfill": worker,
+    "replicator": batch,
+    "verifier": comparison,
+}
 
 
 def function_session(stage: Stage, role: Role) -> boto3.Session:
@@ -28,7 +35,7 @@ def function_session(stage: Stage, role: Role) -> boto3.Session:
 
 
 def destination_session(stage: Stage, function: Role, destination: Role, external_id: str) -> boto3.Session:
-    """A session of the destination's role, as a function assumes it."""
+    """A session of a role of the destination account, as a function assumes it."""
     sts = stage.client(function_session(stage, function), "sts")
     return _assumed(stage.stand.copy.aws, sts, destination.arn, ExternalId=external_id)
 

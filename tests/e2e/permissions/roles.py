@@ -8,12 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.faults.stand import Stand
+from tests.e2e.faults.stand import MACHINES, Stand
 from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
 Json = dict[str, Any]
 
-KINDS = ("reconciler", "control", "backfill", "replicator", "destination", "state_machine", "schedule")
+KINDS = (
+    "reconciler",
+    "control",
+    "backfill",
+    "replicator",
+    "verifier",
+    "destination",
+    "reading",
+    "state_machine",
+    "verification",
+    "schedule",
+)
 
 
 @dataclass(frozen=True)
@@ -99,15 +110,18 @@ class Role:
 def roles_of(stand: Stand) -> dict[str, Role]:
     """The roles of the copy by kind. Nothing else is in the stand's accounts, so these are all there are."""
     outputs = stand.copy.outputs
-    machine = stand.client("stepfunctions").describe_state_machine(
-        stateMachineArn=outputs["state_machine_arn"]
+    states = stand.client("stepfunctions")
+    machine, verification = (
+        states.describe_state_machine(stateMachineArn=outputs[name])["roleArn"] for name in MACHINES
     )
     [schedule] = stand.client("scheduler").list_schedules()["Schedules"]
     target = stand.client("scheduler").get_schedule(Name=schedule["Name"])["Target"]
     kinds = {
         **{arn: kind for kind, arn in outputs["function_role_arns"].items()},
         outputs["destination_role_arn"]: "destination",
-        machine["roleArn"]: "state_machine",
+        outputs["reading_role_arn"]: "reading",
+        machine: "state_machine",
+        verification: "verification",
         target["RoleArn"]: "schedule",
     }
     found = {}

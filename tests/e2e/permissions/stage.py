@@ -22,6 +22,7 @@ from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, Turn
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
+from tablecopy.journal.verifications import Verification, Verifications
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand
@@ -35,7 +36,7 @@ Json = dict[str, Any]
 _SEGMENTS = 10
 _SLICE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
-_LEFT_BY_A_STEP = ("run", "turn", "segment", "lease", "letter", "letter-image")
+_LEFT_BY_A_STEP = ("run", "turn", "segment", "lease", "letter", "letter-image", "verification")
 
 
 @dataclass
@@ -134,6 +135,18 @@ class Stage:
         finally:
             self.clear()
             self.stand.empty_destination()
+
+    @contextmanager
+    def verification(self, segments: int = _SEGMENTS) -> Iterator[str]:
+        """Id of a verification that was just requested, while the block runs. Nothing is left of it."""
+        self.clear()
+        now = self.clock.now()
+        requested = Verification(f"permissions-{int(now * 1000)}", segments, workers=1, began=now)
+        assert Verifications(self._store, self.clock).save(requested, is_new=True)
+        try:
+            yield requested.verification_id
+        finally:
+            self.clear()
 
     @contextmanager
     def held_in_pausing(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.run import Phase
 from tests.e2e.permissions.roles import Role
 from tests.e2e.permissions.stage import Stage
+from tests.e2e.permissions.verification import MACHINE, comparison, comparison_anew, request
 from tools.local.demo.cities import key_of
 from tools.local.mapping.function import STREAM_ACTIONS, Permissions
 
@@ -67,6 +68,11 @@ def starts(stage: Stage, role: Role) -> str:
         stage.take_turn()
         _, error = stage.invoke("control", {"action": "start"})
         return error
+
+
+def starts_and_compares(stage: Stage, role: Role) -> str:
+    """All that control reads and writes in the journal."""
+    return starts(stage, role) or request(stage, role)
 
 
 def first_look(stage: Stage, role: Role) -> str:
@@ -293,9 +299,10 @@ def own_log(stage: Stage, role: Role) -> str:
 
 
 def definition(stage: Stage, role: Role) -> str:
-    """Step Functions runs the definition of the state machine."""
+    """Step Functions runs the definition of the role's state machine."""
     states = stage.stand.client("stepfunctions")
-    machine = states.describe_state_machine(stateMachineArn=stage.outputs["state_machine_arn"])
+    arn = stage.outputs[MACHINE if role.kind == "verification" else "state_machine_arn"]
+    machine = states.describe_state_machine(stateMachineArn=arn)
     needs = list(needs_of(json.loads(machine["definition"]), machine["stateMachineArn"]))
     return "; ".join(role.denied(needs))
 
@@ -329,7 +336,7 @@ def needs_of(document: dict[str, Any], machine_arn: str) -> Iterator[tuple[str, 
                 execution = machine_arn.replace(":stateMachine:", ":execution:")
                 yield "states:StartExecution", machine_arn
                 # The map's own execution, and a child, which bears the map's label.
-                for name in (f"{execution}:run-slice-1", f"{execution}/Segments:0123"):
+                for name in (f"{execution}:run-slice-1", f"{execution}/{state['Label']}:0123"):
                     yield "states:DescribeExecution", name
                     yield "states:StopExecution", name
 
@@ -364,8 +371,10 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("reconciler", "CountFailedBatches"): Need(failed_batches),
     ("reconciler", "LookThroughTheDestinationRole"): Need(first_look_anew),
     ("reconciler", "WriteOwnLog"): Need(own_log, _LOG),
-    ("control", "AnswerFromTheJournal"): Need(starts),
+    ("control", "AnswerFromTheJournal"): Need(starts_and_compares),
     ("control", "CallTheReconciler"): Need(first_start),
+    ("control", "StartAVerification"): Need(request),
+    ("control", "FollowAVerification"): Need(request),
     ("control", "WriteOwnLog"): Need(own_log, _LOG),
     ("backfill", "ScanTheSource"): Need(worker),
     ("backfill", "ReadDeadLettersAgain"): Need(redrive),
@@ -378,12 +387,20 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("replicator", "WriteThroughTheDestinationRole"): Need(batch_anew),
     ("replicator", "ReportFailedBatches"): Need(report),
     ("replicator", "WriteOwnLog"): Need(own_log, _LOG),
+    ("verifier", "ReadTheSource"): Need(comparison),
+    ("verifier", "KeepProgressAndDifferences"): Need(comparison),
+    ("verifier", "ReadThroughTheDestinationRole"): Need(comparison_anew),
+    ("verifier", "WriteOwnLog"): Need(own_log, _LOG),
     ("destination", "WriteItems"): Need(worker),
     ("destination", "CheckTheTable"): Need(first_look),
     ("destination", "SeeWhetherTheTableIsEmpty"): Need(first_look),
+    ("reading", "ReadItems"): Need(comparison),
     ("state_machine", "InvokeTheWorker"): Need(definition, _MACHINE),
     ("state_machine", "StartTheMapsChildren"): Need(definition, _MACHINE),
     ("state_machine", "FollowTheMapsChildren"): Need(definition, _MACHINE),
+    ("verification", "InvokeTheWorker"): Need(definition, _MACHINE),
+    ("verification", "StartTheMapsChildren"): Need(definition, _MACHINE),
+    ("verification", "FollowTheMapsChildren"): Need(definition, _MACHINE),
     ("schedule", "InvokeTheReconciler"): Need(schedule, _SCHEDULE),
 }
 

@@ -11,12 +11,18 @@ from tests.e2e.permissions.principals import assume, destination_session, functi
 from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import worker_anew
+from tests.e2e.permissions.test_source import changing
 from tools.local.accounts import DESTINATION_ACCOUNT, SOURCE_ACCOUNT
 
 pytestmark = pytest.mark.terraform
 
-# Those that write to the destination, or look at it.
-FUNCTIONS = ("reconciler", "backfill", "replicator")
+# Which role of the destination account each function assumes. The others assume none.
+ASSUMED = {
+    "reconciler": "destination",
+    "backfill": "destination",
+    "replicator": "destination",
+    "verifier": "reading",
+}
 _ASSUME_ANYTHING: Json = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 
 
@@ -27,9 +33,9 @@ def external_id(stage: Stage) -> str:
     return identifier
 
 
-@pytest.mark.parametrize("kind", FUNCTIONS)
+@pytest.mark.parametrize("kind", ASSUMED)
 def test_a_function_needs_the_external_id(stage: Stage, roles: dict[str, Role], kind: str) -> None:
-    arn = roles["destination"].arn
+    arn = roles[ASSUMED[kind]].arn
     session = function_session(stage, roles[kind])
     assert not assume(stage, session, arn, ExternalId=external_id(stage))
     for given in ({}, {"ExternalId": "another"}, {"ExternalId": external_id(stage)[:-1] + "*"}):
@@ -63,25 +69,30 @@ def test_no_other_role_of_either_account_may_assume_any(
             )
 
 
-def test_no_role_of_the_copy_may_assume_another_but_the_functions_that_of_the_destination(
+def test_no_role_of_the_copy_may_assume_another_but_the_functions_theirs_of_the_destination(
     roles: dict[str, Role],
 ) -> None:
     everyone = [role.arn for role in roles.values()]
     for role in roles.values():
-        wanted = [roles["destination"].arn] if role.kind in FUNCTIONS else []
+        wanted = [roles[ASSUMED[role.kind]].arn] if role.kind in ASSUMED else []
         assert [arn for arn in everyone if not role.denied([("sts:AssumeRole", arn)])] == wanted, role.kind
 
 
 def test_each_role_trusts_whom_it_is_for_and_nobody_else(roles: dict[str, Role]) -> None:
-    services = {"state_machine": "states.amazonaws.com", "schedule": "scheduler.amazonaws.com"}
+    services = {
+        "state_machine": "states.amazonaws.com",
+        "verification": "states.amazonaws.com",
+        "schedule": "scheduler.amazonaws.com",
+    }
     for role in roles.values():
         trusted = []
         for statement in role.trust()["Statement"]:
             assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole"), role.kind
             for kind, names in statement["Principal"].items():
                 trusted += [(kind, name) for name in as_list(names)]
-        if role.kind == "destination":
-            assert sorted(trusted) == sorted(("AWS", roles[kind].arn) for kind in FUNCTIONS)
+        functions = [kind for kind, assumed in ASSUMED.items() if assumed == role.kind]
+        if functions:
+            assert sorted(trusted) == sorted(("AWS", roles[kind].arn) for kind in functions)
         else:
             assert trusted == [("Service", services.get(role.kind, "lambda.amazonaws.com"))]
 
@@ -97,6 +108,16 @@ def test_the_destinations_role_counts_items_and_reads_none(stage: Stage, roles: 
                 dynamodb.scan(TableName=DESTINATION_NAME, **selected)
     finally:
         stage.stand.empty_destination()
+
+
+def test_the_reading_role_reads_this_table_and_writes_nothing(stage: Stage, roles: dict[str, Role]) -> None:
+    session = destination_session(stage, roles["verifier"], roles["reading"], external_id(stage))
+    dynamodb = stage.client(session, "dynamodb")
+    assert dynamodb.scan(TableName=DESTINATION_NAME)["Items"] == []
+    with pytest.raises(ClientError, match="not authorized to perform: dynamodb:Scan"):
+        dynamodb.scan(TableName="another")
+    table = stage.stand.destination.describe_table(TableName=DESTINATION_NAME)["Table"]["TableArn"]
+    assert roles["reading"].allowed(changing(), table) == []
 
 
 def test_nobody_but_the_mapping_puts_a_message_into_the_failure_queue(

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from subprocess import CompletedProcess
+
 import pytest
 
 from tablecopy.control.status import Status
 from tablecopy_cli.app import main as tablecopy
+from tablecopy_cli.common.errors import UserError
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
-from tests.e2e.faults.stand import Stand, all_copied, is_ready
+from tests.e2e.faults.stand import DESTINATION_NAME, Stand, all_copied, is_ready
 from tests.e2e.permissions.roles import Role, as_list
 from tests.e2e.permissions.used import Recording, is_used, recording
 from tools.checks.actions import CALLED_BY_AWS
-from tools.local.demo.cities import TABLE_NAME, key_of
+from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 pytestmark = pytest.mark.terraform
 
 
 @pytest.fixture(scope="module")
 def whole_run(the_stand: Stand) -> Recording:
-    """Two slices, changes made meanwhile, a dead letter that is tried again, and the seal."""
+    """Two slices, changes made meanwhile, a dead letter that is tried again, comparisons, and the seal."""
     the_stand.reset()
     refused, changed, deleted = the_stand.source_items()[:3]
     late = {**changed, "note": {"S": "changed"}}
@@ -51,6 +54,7 @@ def whole_run(the_stand: Stand) -> Recording:
             ready = the_stand.wait_for("ready for cutover", is_ready)
             assert ready["slice"] >= 2
             the_stand.assert_equal()
+            different = _compare_in_the_account(the_stand, deleted, gone=changed)
             assert tablecopy(["seal", "--yes", "--from-terraform", directory]) == 0
             the_stand.wait_for("the seal", lambda status: status["phase"] == "sealed")
     finally:
@@ -58,7 +62,29 @@ def whole_run(the_stand: Stand) -> Recording:
         for item in (refused, changed, deleted):
             the_stand.source.put_item(TableName=TABLE_NAME, Item=item)
         the_stand.reset()
+    assert different.returncode == 1, different.stdout + different.stderr
+    assert "1 missing" in different.stdout
+    assert "1 extra" in different.stdout
     return made
+
+
+def _compare_in_the_account(stand: Stand, extra: Item, *, gone: Item) -> CompletedProcess[str]:
+    """Compare with two differences, which are removed again. A second request finds the first in progress."""
+    stand.destination.put_item(TableName=DESTINATION_NAME, Item=extra)
+    late = stand.destination.delete_item(
+        TableName=DESTINATION_NAME, Key=key_of(gone), ReturnValues="ALL_OLD"
+    )["Attributes"]
+    try:
+        stand.let_run("verifier", allowed=False)
+        stand.copy.function.verify(writes_stopped=True)
+        with pytest.raises(UserError, match="already in progress"):
+            stand.copy.function.verify(writes_stopped=True)
+        stand.let_run("verifier", allowed=True)
+        return stand.copy.verify("--in-account", "--report")
+    finally:
+        stand.let_run("verifier", allowed=True)
+        stand.destination.put_item(TableName=DESTINATION_NAME, Item=late)
+        stand.destination.delete_item(TableName=DESTINATION_NAME, Key=key_of(extra))
 
 
 def test_every_permission_is_used_or_explained(whole_run: Recording, roles: dict[str, Role]) -> None:

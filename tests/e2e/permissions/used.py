@@ -44,7 +44,7 @@ class Recording:
 
     def uses(self) -> set[Use]:
         """The calls as uses of the roles."""
-        # Control assumes no other role.
+        # Control assumes no other role. The functions that do are known by that call.
         own = {call.access_key for call in self.calls if call.service == "sts" or call.function == "control"}
         return {self._use(call, is_own=call.access_key in own) for call in self.calls}
 
@@ -55,7 +55,8 @@ class Recording:
             resource = f"arn:aws:dynamodb:{self.regions[account]}:{account}:table/{call.table}"
         for name in ("StreamArn", "stateMachineArn", "executionArn"):
             resource = str(call.body.get(name, resource))
-        return Use(call.function if is_own else "destination", action_of(call), resource)
+        assumed = "reading" if call.function == "verifier" else "destination"
+        return Use(call.function if is_own else assumed, action_of(call), resource)
 
 
 @contextmanager

@@ -23,7 +23,12 @@ DESTINATIONS = {
     "destination/this": ("replicator", "backfill", "reconciler"),
     "destination/reader": ("verifier",),
 }
-ROLES = {**FUNCTIONS, "state_machine": "machine/this", "schedule": "control/schedule"}
+ROLES = {
+    **FUNCTIONS,
+    "state_machine": "machine/this",
+    "verification": "machine/this",
+    "schedule": "control/schedule",
+}
 # Of every function, or of both roles in the destination account.
 SHARED = {"function/this", "function/vpc", "destination/key"}
 ASSUME_ROLE = "sts:AssumeRole"
