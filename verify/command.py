@@ -39,6 +39,7 @@ _ON_ONE_MACHINE = {
     "--ignore-attribute": "ignore_attribute",
     "--filter-expression": "filter_expression",
     "--sample": "sample",
+    "--segment": "segment",
     "--processes": "processes",
     "--source-read-capacity": "source_read_capacity",
     "--destination-read-capacity": "destination_read_capacity",
@@ -74,7 +75,7 @@ def compare_tables(given: CompareFlags) -> int:
         comparison = _compared(source, destination, options, targets, dead_letters, work)
         steps = _planned(given, base, comparison, targets, source, destination)
         _write_files(given, comparison, steps, command_line())
-        with _writing("the result"):
+        with _writing(given, "the result"):
             _print(given, comparison, steps)
             # What was read is kept until the result is delivered.
             sys.stdout.flush()
@@ -100,7 +101,7 @@ def _compare_in_account(given: CompareFlags) -> int:
             return EXIT_OK
     progress = Progress()
     try:
-        status = follow(control, progress.update, source.items + destination.items, Clock())
+        status = follow(control, progress.update, Clock())
     except KeyboardInterrupt:
         progress.clear()
         complain(f"the comparison continues in the account. To see its result: {_report_command()}")
@@ -110,7 +111,8 @@ def _compare_in_account(given: CompareFlags) -> int:
     dead_letters = read_dead_letters(targets.source, targets.control_function)
     if dead_letters.note:
         complain(dead_letters.note)
-    comparison = result(control, status, source, destination, dead_letters)
+    with _writing(given, "the differences"):
+        comparison = result(control, status, source, destination, dead_letters)
     steps = _planned(given, given.work_dir or default_directory(), comparison, targets, source, destination)
     _write_files(given, comparison, steps, command_line())
     _print(given, comparison, steps)
@@ -168,6 +170,8 @@ def options_of(given: CompareFlags) -> Options:
             raise UserError(
                 f"{flag} is for a comparison on this machine, so it excludes --in-account. Remove it"
             )
+    if given.sample is not None and given.segment:
+        raise UserError("--segment and --sample exclude each other. Remove one of them")
     restriction = None
     if given.filter_expression is not None:
         restriction = Filter(given.filter_expression, names, values)
@@ -183,8 +187,21 @@ def options_of(given: CompareFlags) -> Options:
         ignored=given.ignore_attribute,
         filter=restriction,
         sample=given.sample,
+        chosen=_chosen(given.segment),
         for_repair=given.repair_plan is not None,
     )
+
+
+def _chosen(given: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], int] | None:
+    if not given:
+        return None
+    totals = {of for _, of in given}
+    if len(totals) > 1:
+        raise UserError(
+            f"--segment names segments of {' and of '.join(str(of) for of in sorted(totals))}. All must have "
+            "the same total"
+        )
+    return tuple(sorted({segment for segment, _ in given})), totals.pop()
 
 
 def _connect(given: CompareFlags, options: Options) -> tuple[Targets, Table, Table, Options]:
@@ -257,10 +274,10 @@ def _write_files(
     given: CompareFlags, comparison: Comparison, steps: Sequence[Step], command: Sequence[str]
 ) -> None:
     if given.html:
-        with _writing(f"{given.html} (--html)"):
+        with _writing(given, f"{given.html} (--html)"):
             write_html(given.html, comparison, steps, command)
     if given.junit:
-        with _writing(f"{given.junit} (--junit)"):
+        with _writing(given, f"{given.junit} (--junit)"):
             write_junit(given.junit, comparison, steps)
 
 
@@ -274,19 +291,21 @@ def _planned(
 ) -> list[Step]:
     """Write the repair plan if a flag or a next step names it; returns the next steps."""
     if given.repair_plan is not None:
-        header = _write_plan(given.repair_plan, comparison, source, destination)
+        header = _write_plan(given, given.repair_plan, comparison, source, destination)
         return _next_steps(given, comparison, targets, given.repair_plan if header.total else None)
     plan = None if given.no_repair_plan else default_plan(base, comparison)
     steps = _next_steps(given, comparison, targets, plan)
     if plan is not None and any(str(plan) in shlex.split(step.command or "") for step in steps):
-        with _writing(f"{plan.parent} (--work-dir)"):
+        with _writing(given, f"{plan.parent} (--work-dir)"):
             plan.parent.mkdir(mode=0o700, exist_ok=True)
-        _write_plan(plan, comparison, source, destination)
+        _write_plan(given, plan, comparison, source, destination)
     return steps
 
 
-def _write_plan(path: Path, comparison: Comparison, source: Table, destination: Table) -> Header:
-    with _writing(f"{path} (--repair-plan)"):
+def _write_plan(
+    given: CompareFlags, path: Path, comparison: Comparison, source: Table, destination: Table
+) -> Header:
+    with _writing(given, f"{path} (--repair-plan)"):
         return write_plan(
             path,
             comparison,
@@ -296,8 +315,9 @@ def _write_plan(path: Path, comparison: Comparison, source: Table, destination: 
 
 
 @contextmanager
-def _writing(what: str) -> Iterator[None]:
-    hint = "Nothing has to be read again: fix it or name another file, and continue with --resume"
+def _writing(given: CompareFlags, what: str) -> Iterator[None]:
+    flag = "--report" if given.in_account else "--resume"
+    hint = f"Nothing has to be read again: fix it or name another file, and continue with {flag}"
     try:
         yield
     except BrokenPipeError:

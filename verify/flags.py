@@ -12,12 +12,16 @@ from typing import Any, TypeVar
 import click
 
 from tablecopy.settings import Prices
+from tablecopy_cli.common.items import quoted
 from tablecopy_cli.common.options import CopyOptions, Number, Value, copy_options, option, output_options
 from verify.comparison.options import DEFAULT_LAG_SECONDS, DEFAULT_SEGMENTS, PLAN_LIMIT
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MAX_SEGMENTS = 256
+
+# The highest TotalSegments of a scan (API reference, Scan).
+_ALL_SEGMENTS = 1_000_000
 _PATH = click.Path(path_type=Path)
 
 _comparison = functools.partial(option, group="Comparison")
@@ -40,6 +44,8 @@ class CompareFlags:
         Seconds.
     sample
         Fraction of the tables.
+    segment
+        Segments to compare, each with their total number.
     price_per_million
         Price of a million read request units.
     """
@@ -52,6 +58,7 @@ class CompareFlags:
     expression_attribute_names: dict[str, str] | None
     expression_attribute_values: dict[str, Any] | None
     sample: float | None
+    segment: tuple[tuple[int, int], ...]
     segments: int
     processes: int | None
     source_read_capacity: float | None
@@ -69,6 +76,13 @@ class CompareFlags:
     no_repair_plan: bool
     price_per_million: float
     format_: str
+
+
+def _segment(text: str) -> tuple[int, int]:
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal() and int(number) < int(of) <= _ALL_SEGMENTS):
+        raise ValueError(f"{quoted(text)} is not a segment such as 3/16, from 0/16 to 15/16")
+    return int(number), int(of)
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -133,6 +147,13 @@ _COMPARISON = [
         type=Number(0, 1, exclusive=True),
         metavar="FRACTION",
         help="Part of the tables to compare, such as 0.05. The result is then never equal.",
+    ),
+    _comparison(
+        "--segment",
+        type=Value(_segment),
+        multiple=True,
+        metavar="N/TOTAL",
+        help="Segment of the tables to compare, such as 3/16, counted from 0. May be given several times.",
     ),
 ]
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from tablecopy.clock import Clock
 from tablecopy.comparison.paths import ChangedPath
 from tablecopy.control.status import VerificationStatus
-from tablecopy.text import count_text, duration_text
-from tablecopy_cli.common.control_function import ControlFunction, Found
+from tablecopy_cli.common.control_function import ControlFunction, Found, FoundPage
 from tablecopy_cli.common.errors import UserError
+from tablecopy_cli.common.verification_text import items_per_second, items_read, progress_parts
 from verify.comparison.dead_letters import DeadLetters
 from verify.comparison.differences import Change, PathChange
-from verify.comparison.results import KINDS, Comparison, Difference, Kind, SideResult
+from verify.comparison.recheck import line_of
+from verify.comparison.results import KINDS, Comparison, Difference, InAccount, Kind, SideResult
+from verify.comparison.run import Differences
+from verify.comparison.sorting import sort_lines
 from verify.scan.table import Table
 from verify.settings.compare import compare_definitions
 from verify.settings.findings import Finding
@@ -26,25 +31,24 @@ _PATIENCE_SECONDS = 600.0
 # The time between two rechecks is at least this (tablecopy.verifier.progress).
 _LAG_SECONDS = 10.0
 
+_RATE_SECONDS = 60.0
 
-def follow(
-    control: ControlFunction, on_progress: Callable[[str], None], total: int, clock: Clock
-) -> VerificationStatus:
+
+def follow(control: ControlFunction, on_progress: Callable[[str], None], clock: Clock) -> VerificationStatus:
     """Wait for the end of the latest comparison in the account, and return its status.
 
     Parameters
     ----------
     on_progress
         Called with a line for people.
-    total
-        Items of both tables, as DynamoDB estimates them; 0 if unknown.
 
     Raises
     ------
     UserError
-        Control does not answer for ten minutes, or the comparison has failed.
+        Control does not answer for ten minutes, or the comparison has failed or was interrupted.
     """
     answered = clock.now()
+    rate = _Rate()
     while True:
         try:
             status = control.verification()
@@ -59,8 +63,30 @@ def follow(
                 raise UserError(f"the comparison in the account has failed: {status['reason']}")
             if status["state"] == "done":
                 return status
-            on_progress(", ".join(_progress(status, total)))
+            if not status["running"]:
+                raise UserError(
+                    "the execution of the comparison in the account has ended before the comparison. To "
+                    "continue it, run verify --in-account"
+                )
+            on_progress(", ".join(["in the account", *progress_parts(status, rate.update(status))]))
         clock.sleep(_POLL_SECONDS)
+
+
+class _Rate:
+    """Items of both tables per second, in the last minute."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def update(self, status: VerificationStatus) -> float | None:
+        self._samples.append((status["now"], items_read(status)))
+        while status["now"] - self._samples[0][0] > _RATE_SECONDS:
+            self._samples.popleft()
+        (began, before), (now, after) = self._samples[0], self._samples[-1]
+        # Workers record what they have read every ten seconds, so a shorter time says nothing.
+        return (
+            (after - before) / (now - began) if now - began > _RATE_SECONDS / 2 else items_per_second(status)
+        )
 
 
 def result(
@@ -70,89 +96,115 @@ def result(
     destination: Table,
     dead_letters: DeadLetters,
 ) -> Comparison:
-    """Return the result of a comparison that has ended, with the differences that it lists."""
-    differences = [_difference(record, dead_letters) for record in _listed(control)]
+    """Return the result of a comparison that has ended, with the differences that it lists.
+
+    Raises
+    ------
+    UserError
+        Control does not return the differences.
+    OSError
+        They do not fit on the disk.
+    """
     counts = Counter[Kind]({kind: status[kind] for kind in KINDS})
-    still_changing = [difference for difference in differences if not difference.standing]
-    counts.update(difference.kind for difference in still_changing)
+    differences, undecided, unlisted = _listed(control, source, dead_letters)
+    counts.update(undecided)
     # Keys that were too many to be kept: nothing is known but that they differed.
-    counts["changed"] += status["undecided"] - len(still_changing)
+    counts["changed"] += status["undecided"] - undecided.total()
+    if dead_letters.others():
+        # Iterating the differences finds the dead letters that belong to them.
+        deque(differences, maxlen=0)
     return Comparison(
         SideResult(source.arn, status["source_items"], status["source_units"]),
         SideResult(destination.arn, status["destination_items"], status["destination_units"]),
         differences,
         counts,
-        unsettled=status["undecided"],
-        unlisted=sum(counts.values()) - len(differences),
+        # Expired items do not count.
+        unsettled=status["undecided"] - undecided["expired"],
         findings=_findings(source, destination),
         dead_letters=dead_letters.others(),
         open_dead_letters=dead_letters.count,
         generations=status["generation"],
         lag_seconds=_LAG_SECONDS,
         writes_stopped=status["writes_stopped"],
-        in_account=True,
-        by_key=status["segments_by_key"] > 0,
+        in_account=InAccount(status["id"], status["segments"], status["segments_by_key"], unlisted),
         started=status["began"],
         seconds=status["ended"] - status["began"],
     )
 
 
-def _listed(control: ControlFunction) -> Iterator[Found]:
-    segment: int | None = 0
-    while segment is not None:
-        found, segment = control.differences(segment)
-        yield from found
+def _listed(
+    control: ControlFunction, source: Table, dead_letters: DeadLetters
+) -> tuple[Differences, Counter[Kind], dict[int, int]]:
+    """Save what the comparison lists, in the order of the keys; memory does not grow with it.
+
+    Returns the differences, those that are undecided by kind, and the unlisted ones by segment.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="verify-")
+    path = Path(folder.name) / "differences.rows"
+    undecided: Counter[Kind] = Counter()
+    unlisted: dict[int, int] = {}
+    count = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for page in _pages(control):
+            unlisted.update(page.unlisted)
+            for difference in map(_difference, page.found):
+                count += 1
+                undecided[difference.kind] += not difference.standing
+                yield line_of(source.keys.order(difference.key), difference)
+
+    sort_lines(lines(), path)
+    return Differences(path, count, dead_letters, folder), +undecided, unlisted
 
 
-def _difference(found: Found, dead_letters: DeadLetters) -> Difference:
+def _pages(control: ControlFunction) -> Iterator[FoundPage]:
+    page = control.differences()
+    yield page
+    while page.following is not None:
+        page = control.differences(page.following)
+        yield page
+
+
+def _difference(found: Found) -> Difference:
     difference, standing = found
     return Difference(
         difference.kind.value,
         difference.key,
-        tuple(_path(path) for path in difference.paths),
+        _paths(difference.paths),
         standing=standing,
         first_seen=difference.first_seen,
         last_seen=difference.last_seen,
         checks=difference.checks,
+        expires=difference.expires,
         source_digest=difference.source,
         destination_digest=difference.destination,
-        dead_letter=dead_letters.of(difference.key),
     )
 
 
-def _path(path: ChangedPath) -> PathChange:
+def _paths(paths: Sequence[ChangedPath]) -> tuple[PathChange, ...]:
+    return tuple(
+        PathChange(
+            path.path,
+            _change(path),
+            path.source_type,
+            path.destination_type,
+            elements_added=path.only_destination,
+            elements_removed=path.only_source,
+        )
+        for path in paths
+    )
+
+
+def _change(path: ChangedPath) -> Change:
     if path.destination_type is None:
-        change: Change = "removed"
-    elif path.source_type is None:
-        change = "added"
-    else:
-        change = "value_changed" if path.source_type == path.destination_type else "type_changed"
-    return PathChange(path.path, change, path.source_type, path.destination_type)
+        return "removed"
+    if path.source_type is None:
+        return "added"
+    return "value_changed" if path.source_type == path.destination_type else "type_changed"
 
 
 def _findings(source: Table, destination: Table) -> list[Finding]:
     if source.definition is None or destination.definition is None:
         return []
     return compare_definitions(source.definition, destination.definition)
-
-
-def _progress(status: VerificationStatus, total: int) -> Iterator[str]:
-    if status["state"] == "requested":
-        yield "starting in the account"
-        return
-    if status["state"] == "rechecking":
-        yield f"recheck {status['generation']}"
-        yield f"{count_text(status['undecided'], 'key')} may be changes in progress"
-        return
-    items = status["source_items"] + status["destination_items"]
-    seconds = max(1.0, status["now"] - status["began"])
-    rate = items / seconds
-    segments = count_text(status["segments"], "segment")
-    yield f"comparing in the account: {status['segments_done']} of {segments}"
-    if rate and total > items:
-        yield f"{duration_text((total - items) / rate)} left"
-    yield count_text(items, "item")
-    yield f"{rate:,.0f} items/s"
-    yield f"{status['source_units'] + status['destination_units']:,.0f} read units"
-    different = sum(status[kind] for kind in KINDS if kind != "expired") + status["undecided"]
-    yield f"{count_text(different, 'difference')} so far"

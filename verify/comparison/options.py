@@ -50,6 +50,8 @@ class Options:
         Compares only items that match it on at least one side.
     sample
         Compares only this fraction of the tables (more than 0, less than 1).
+    chosen
+        Compares only these segments, and of how many: ``((3, 7), 16)``. Excludes ``sample``.
     reread
         With writes stopped: up to this many candidates are all read again. Of more, those that only one side
         has are reported as the scan saw them, because single reads cost many times what a scan costs.
@@ -72,17 +74,22 @@ class Options:
     ignored: tuple[str, ...] = ()
     filter: Filter | None = None
     sample: float | None = None
+    chosen: tuple[tuple[int, ...], int] | None = None
     reread: int = 10_000
     for_repair: bool = False
 
     def __post_init__(self) -> None:
         if self.sample is not None and not 0 < self.sample < 1:
             raise UserError(f"The sample is {self.sample:g}. Use a fraction between 0 and 1, such as 0.05.")
+        if self.sample is not None and self.chosen is not None:
+            raise UserError("a sample and chosen segments exclude each other. Remove one of them")
         if not 1 <= self.segments <= _MAX_SEGMENTS:
             raise UserError(f"The number of segments is {self.segments}. A scan has 1 to {_MAX_SEGMENTS:,}.")
 
     def of_segments(self) -> tuple[int, int]:
         """Return how many segments are read, and of how many."""
+        if self.chosen is not None:
+            return len(self.chosen[0]), self.chosen[1]
         if self.sample is None:
             return self.segments, self.segments
         of = min(_MAX_SEGMENTS, math.ceil(self.segments / self.sample))

@@ -332,6 +332,11 @@ class Outcome:
     candidate: Candidate | None
 
 
+def line_of(position: bytes, difference: Difference) -> bytes:
+    """Return a line as `outcomes` yields it, of a difference that was found elsewhere."""
+    return position.hex().encode("ascii") + b"\t" + _encode(Outcome(difference, None))
+
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Outcome).decode
 

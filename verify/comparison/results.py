@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tablecopy.text import timestamp
-from tablecopy_cli.advice import Compared, Step, is_go_ahead
+from tablecopy_cli.advice import Compared, Step, Unlisted, is_go_ahead
 from tablecopy_cli.common.items import Item
 from verify.comparison.differences import PathChange
 from verify.settings.findings import Finding, unknown
@@ -156,12 +156,41 @@ class Sample:
         Number of segments that were read, and of how many.
     seed
         Seed of the random choice of segments.
+    chosen
+        The segments if they were given, from 0; otherwise empty.
     """
 
     fraction: float
     segments: int
     of: int
     seed: int
+    chosen: tuple[int, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """Return what is printed as JSON; see docs/reference.md."""
+        return {**asdict(self), "chosen": list(self.chosen)}
+
+
+@dataclass(frozen=True)
+class InAccount:
+    """How a comparison in the source account was done.
+
+    Parameters
+    ----------
+    verification_id
+        Id of the verification.
+    segments
+        Segments that the tables were read in.
+    segments_by_key
+        Segments whose scans did not meet, so that their keys were read at the other table.
+    unlisted
+        Differences that are counted and not listed, by segment.
+    """
+
+    verification_id: str
+    segments: int
+    segments_by_key: int = 0
+    unlisted: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,12 +223,8 @@ class Comparison:
         Whether the comparison ran with ``--writes-stopped``.
     sample, filter_expression, ignored
         Restrictions of the comparison.
-    unlisted
-        Differences that are counted and not among ``differences``.
     in_account
-        Whether the comparison ran in the source account.
-    by_key
-        There the scans of some segments did not meet, so that their keys were read at the other table.
+        How it was done in the source account; ``None`` if it ran on this machine.
     started, seconds
         When it began (seconds since the epoch), and how long it took.
     """
@@ -219,9 +244,7 @@ class Comparison:
     sample: Sample | None = None
     filter_expression: str | None = None
     ignored: tuple[str, ...] = ()
-    unlisted: int = 0
-    in_account: bool = False
-    by_key: bool = False
+    in_account: InAccount | None = None
     started: float = 0.0
     seconds: float = 0.0
 
@@ -245,6 +268,11 @@ class Comparison:
         return self.counts.get(kind, 0)
 
     @property
+    def unlisted(self) -> int:
+        """Number of differences that are counted and not among ``differences``."""
+        return sum(self.in_account.unlisted.values()) if self.in_account else 0
+
+    @property
     def differing(self) -> int:
         """Number of keys that differ. Expired items do not count."""
         return sum(self.count(kind) for kind in KINDS if kind != "expired")
@@ -262,7 +290,8 @@ class Comparison:
         return Compared(
             self.verdict,
             writes_stopped=self.writes_stopped,
-            sample=self.sample is not None,
+            sample=self.sample is not None and not self.sample.chosen,
+            segments=self.sample is not None and bool(self.sample.chosen),
             filter_expression=self.filter_expression is not None,
             ignored=tuple(self.ignored),
             differing=self.differing,
@@ -272,6 +301,16 @@ class Comparison:
             lag_seconds=self.lag_seconds,
             plan=plan,
             too_many=too_many,
+            in_account=self.in_account is not None,
+            unlisted=self._unlisted(),
+        )
+
+    def _unlisted(self) -> Unlisted | None:
+        if not self.in_account or not self.in_account.unlisted:
+            return None
+        counts = self.in_account.unlisted
+        return Unlisted(
+            self.unlisted, len(counts), max(counts, key=counts.__getitem__), self.in_account.segments
         )
 
     def records(self, steps: Sequence[Step] = ()) -> Iterator[dict[str, Any]]:
@@ -282,6 +321,10 @@ class Comparison:
             yield difference.record()
         for letter in self.dead_letters:
             yield {"type": "dead_letter", **letter}
+        if self.in_account:
+            for segment, count in sorted(self.in_account.unlisted.items()):
+                of = self.in_account.segments
+                yield {"type": "unlisted", "segment": segment, "of": of, "differences": count}
         yield self.summary(steps)
 
     def summary(self, steps: Sequence[Step] = ()) -> dict[str, Any]:
@@ -302,18 +345,12 @@ class Comparison:
             "generations": self.generations,
             "lag_seconds": self.lag_seconds,
             "writes_stopped": self.writes_stopped,
-            "sample": None
-            if self.sample is None
-            else {
-                "fraction": self.sample.fraction,
-                "segments": self.sample.segments,
-                "of": self.sample.of,
-                "seed": self.sample.seed,
-            },
+            "sample": None if self.sample is None else self.sample.record(),
             "filter_expression": self.filter_expression,
             "ignored_attributes": list(self.ignored),
             "unlisted": self.unlisted,
-            "in_account": self.in_account,
+            "in_account": self.in_account is not None,
+            "segments_by_key": self.in_account.segments_by_key if self.in_account else 0,
             "started": timestamp(self.started),
             "seconds": round(self.seconds, 3),
             "consumed_capacity": {"source": self.source.units, "destination": self.destination.units},

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,18 +229,21 @@ class _Run:
         )
 
     def _sampled(self) -> Sample | None:
+        segments, of = self._options.of_segments()
+        if self._options.chosen is not None:
+            return Sample(segments / of, segments, of, seed=0, chosen=self._options.chosen[0])
         if self._options.sample is None:
             return None
-        segments, of = self._options.of_segments()
         # The same segments again when the comparison is resumed, others the next time.
         return Sample(self._options.sample, segments, of, seed=int(self._work.started))
 
     def _planned(self) -> ScanPlan:
-        segments = range(self._options.segments)
+        segments: Sequence[int] = range(self._options.segments)
         of = self._options.segments
         if self._sample:
             of = self._sample.of
-            segments = sorted(random.Random(self._sample.seed).sample(range(of), self._sample.segments))  # type: ignore[assignment]
+            chance = random.Random(self._sample.seed)
+            segments = self._sample.chosen or sorted(chance.sample(range(of), self._sample.segments))
         return ScanPlan(
             tuple(segments),
             of,

@@ -28,10 +28,11 @@ from tablecopy_cli.common.items import Item
 from verify.comparison.options import PLAN_LIMIT
 from verify.comparison.results import Comparison, Difference, Kind, Verdict
 
-VERSION = 2
+VERSION = 3
 
 _WRITE_AGAIN = "Write the plan again with verify --repair-plan."
 
+_LeftOut: TypeAlias = Literal["expired", "not_standing", "unlisted"]
 ActionName: TypeAlias = Literal["put", "replace", "delete"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
 
@@ -103,8 +104,9 @@ class Header:
     actions
         How many there are of each.
     left_out
-        Differences without an action: ``"expired"`` (DynamoDB is about to delete them) and
-        ``"not_standing"`` (they may be changes in progress).
+        Differences without an action: ``"expired"`` (DynamoDB is about to delete them),
+        ``"not_standing"`` (they may be changes in progress) and ``"unlisted"`` (a comparison in the account
+        has only counted them).
     sample, filter_expression
         Restrictions of the comparison. The rest of the tables is not in the plan.
     """
@@ -121,7 +123,7 @@ class Header:
     severe: _Count
     unread: _Count
     actions: Annotated[dict[ActionName, _Count], Meta(min_length=3)]
-    left_out: Annotated[dict[Literal["expired", "not_standing"], _Count], Meta(min_length=2)]
+    left_out: Annotated[dict[_LeftOut, _Count], Meta(min_length=3)]
     sample: dict[str, Any] | None = None
     filter_expression: str | None = None
 
@@ -140,6 +142,7 @@ class Header:
             self.writes_stopped
             and not self.settled
             and not self.left_out["not_standing"]
+            and not self.left_out["unlisted"]
             and self.sample is None
             and self.filter_expression is None
         )
@@ -323,7 +326,7 @@ def _header_of(
     comparison: Comparison, source_table_id: str | None, destination_table_id: str | None, created: str
 ) -> Header:
     actions = dict.fromkeys(ACTIONS, 0)
-    left_out: dict[Literal["expired", "not_standing"], int] = {"expired": 0, "not_standing": 0}
+    left_out: dict[_LeftOut, int] = {"expired": 0, "not_standing": 0, "unlisted": comparison.unlisted}
     for difference in comparison.differences:
         action = _action_of(difference)
         if action is not None:

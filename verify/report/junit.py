@@ -18,7 +18,7 @@ from tablecopy_cli.advice import Step, is_go_ahead
 from tablecopy_cli.common.files import replacing
 from tablecopy_cli.common.items import key_text
 from tablecopy_cli.common.text import escaped
-from verify.comparison.results import Comparison, Difference, Kind
+from verify.comparison.results import Comparison, Difference, InAccount, Kind
 from verify.report.wording import (
     SEVERITIES,
     STILL_CHANGING,
@@ -26,9 +26,12 @@ from verify.report.wording import (
     dead_letter_text,
     headline,
     location,
+    pairing_text,
     path_text,
     restrictions,
     sample_text,
+    unlisted_rows,
+    unlisted_text,
 )
 
 # Readers hold a report in memory, and GitLab rejects one above 30 MB.
@@ -42,6 +45,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     "extra": ("no item is extra", "extra in the destination"),
 }
 _CHANGING = "no item is still changing"
+_ALL_LISTED = "every difference is listed"
 
 
 @dataclass
@@ -107,8 +111,11 @@ def junit_report(comparison: Comparison, steps: Sequence[Step] = ()) -> str:
         "errors": "0",
         "time": f"{comparison.seconds:.3f}",
     }
-    sample = f", sample of {sample_text(comparison.sample)}" if comparison.sample is not None else ""
-    name = f"verify {location(comparison.source.arn)[0]}{sample}"
+    part = ""
+    if comparison.sample is not None:
+        part = ", " if comparison.sample.chosen else ", sample of "
+        part += sample_text(comparison.sample)
+    name = f"verify {location(comparison.source.arn)[0]}{part}"
     root = Element("testsuites", {"name": "verify", **counts})
     suite = SubElement(
         root,
@@ -151,6 +158,8 @@ def _cases(comparison: Comparison, listed: dict[str, _Listed]) -> Iterator[_Case
         changed = count_text(comparison.settled, "item")
         changing = f"{changed} changed after you declared that writes had stopped"
     yield _Case(_CHANGING, changing, details=listed[_CHANGING].details())
+    if comparison.in_account:
+        yield _unlisted(comparison, comparison.in_account)
     left_out = dict(restrictions(comparison))
     ignored = left_out.pop("ignored", None)
     some = "; ".join(f"{label}: {text}" for label, text in left_out.items())
@@ -162,6 +171,20 @@ def _cases(comparison: Comparison, listed: dict[str, _Listed]) -> Iterator[_Case
             skipped=f"{SEVERITIES[finding.severity]}: {escaped(finding.text)}",
             details=[] if finding.fix is None else [f"fix: {escaped(finding.fix)}"],
         )
+
+
+def _unlisted(comparison: Comparison, found: InAccount) -> _Case:
+    if not comparison.unlisted:
+        return _Case(_ALL_LISTED)
+    rows = unlisted_rows(found)
+    details = [f"--segment {segment}: {count_text(count, 'difference')}" for segment, count in rows[:_LISTED]]
+    if len(rows) > _LISTED:
+        details.append(f"... and {count_text(len(rows) - _LISTED, 'more segment')}")
+    text = unlisted_text(comparison)
+    # Expired items do not count.
+    if not comparison.differing:
+        return _Case(_ALL_LISTED, skipped=text, details=details)
+    return _Case(_ALL_LISTED, text, details=details)
 
 
 def _add_case(suite: Element, case: _Case, classname: str) -> None:
@@ -178,6 +201,8 @@ def _add_case(suite: Element, case: _Case, classname: str) -> None:
 
 def _output(comparison: Comparison, steps: Sequence[Step]) -> Iterator[str]:
     yield str(headline(comparison))
+    if comparison.in_account:
+        yield pairing_text(comparison.in_account)
     for step in steps:
         command = "" if step.command is None else f" {step.command}"
         yield escaped(f"Next: {step.text}{command}")
@@ -194,4 +219,9 @@ def _properties(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "destination_items", str(comparison.destination.items)
     yield "expired", str(comparison.count("expired"))
     yield "writes_stopped", "true" if comparison.writes_stopped else "false"
+    if comparison.in_account:
+        yield "verification", comparison.in_account.verification_id
+        yield "segments", str(comparison.in_account.segments)
+        yield "segments_by_key", str(comparison.in_account.segments_by_key)
+        yield "unlisted", str(comparison.unlisted)
     yield from restrictions(comparison)

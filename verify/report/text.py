@@ -27,7 +27,8 @@ from verify.report.wording import (
     path_text,
     restrictions,
     seen_text,
-    unlisted,
+    unlisted_rows,
+    unlisted_text,
 )
 from verify.settings.findings import Finding, in_order
 
@@ -68,9 +69,7 @@ def text_report(
         for difference in group:
             yield from _difference(difference, style)
         yield from _more(comparison.count(kind), limit, style)
-    if comparison.unlisted:
-        yield ""
-        yield style.yellow(unlisted(comparison))
+    yield from _unlisted(comparison, style, limit)
     yield from _findings(comparison.findings, style, limit)
     yield from _letters(comparison.dead_letters, style, limit)
     yield ""
@@ -135,6 +134,18 @@ def _difference(difference: Difference, style: Style) -> Iterator[str]:
         yield f"      {name:<{width}}  {change}"
     if difference.dead_letter is not None:
         yield f"      {style.red('dead letter')}  {dead_letter_text(difference.dead_letter)}"
+
+
+def _unlisted(comparison: Comparison, style: Style, limit: int) -> Iterator[str]:
+    if not comparison.in_account or not comparison.unlisted:
+        return
+    rows = unlisted_rows(comparison.in_account)
+    yield ""
+    yield style.bold(f"Counted and not listed ({comparison.unlisted:,})")
+    yield f"  {style.yellow(unlisted_text(comparison))}"
+    for segment, count in rows[: limit or None]:
+        yield f"  --segment {segment}  {count_text(count, 'difference')}"
+    yield from _more(len(rows), limit, style)
 
 
 def _findings(findings: Sequence[Finding], style: Style, limit: int) -> Iterator[str]:

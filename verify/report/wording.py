@@ -9,7 +9,7 @@ from tablecopy.text import count_text, duration_text, list_text, times_text, tim
 from tablecopy_cli.common.items import is_plain, quoted, value_text
 from tablecopy_cli.common.text import escaped
 from verify.comparison.differences import PathChange
-from verify.comparison.results import Comparison, DeadLetter, Difference, Kind, Sample
+from verify.comparison.results import Comparison, DeadLetter, Difference, InAccount, Kind, Sample
 from verify.settings.findings import Severity
 
 TITLES: dict[Kind, str] = {
@@ -42,8 +42,8 @@ class Headline:
     Parameters
     ----------
     word
-        ``"Equal"``, ``"Different"``, ``"Still changing"`` or ``"Sample"``, with the restrictions of the
-        comparison: ``'Equal except "name"'``.
+        ``"Equal"``, ``"Different"``, ``"Still changing"``, ``"Sample"`` or ``"Part"``, with the restrictions
+        of the comparison: ``'Equal except "name"'``.
     text
         The sentence after the colon.
     """
@@ -59,13 +59,16 @@ def headline(comparison: Comparison) -> Headline:
     """Write the verdict as one sentence."""
     except_ = _except(comparison)
     if comparison.verdict == "sampled" and comparison.sample is not None:
-        read = f"{sample_text(comparison.sample)} was read and {_matching(comparison)}"
-        return Headline(f"Sample{except_}", f"{read}. The rest was not read.")
+        verb = "were" if len(comparison.sample.chosen) > 1 else "was"
+        read = f"{sample_text(comparison.sample)} {verb} read and {_matching(comparison)}"
+        word = "Part" if comparison.sample.chosen else "Sample"
+        return Headline(f"{word}{except_}", f"{read}. The rest was not read.")
     if comparison.verdict == "equal":
         return Headline(f"Equal{except_}", f"{_matching(comparison)}.{_expired(comparison)}")
     text = f"{_differing(comparison)}."
     if comparison.sample is not None:
-        text = f"in a sample of {sample_text(comparison.sample)}, {text}"
+        part = sample_text(comparison.sample)
+        text = f"in {part if comparison.sample.chosen else f'a sample of {part}'}, {text}"
     word = "Still changing" if comparison.verdict == "unsettled" else "Different"
     return Headline(f"{word}{except_}", text)
 
@@ -92,7 +95,9 @@ def share_text(comparison: Comparison) -> str:
 def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
     """List what restricted the comparison as pairs of a label and a text; empty if nothing did."""
     rows = []
-    if comparison.sample is not None:
+    if comparison.sample is not None and comparison.sample.chosen:
+        rows.append(("segments", sample_text(comparison.sample)))
+    elif comparison.sample is not None:
         rows.append(("sample", f"{sample_text(comparison.sample)}, seed {comparison.sample.seed}"))
     if comparison.filter_expression is not None:
         rows.append(("filter", escaped(comparison.filter_expression)))
@@ -102,7 +107,10 @@ def restrictions(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def sample_text(sample: Sample) -> str:
-    """Write which part of the tables was read: ``10% (51 of 512 segments)``."""
+    """Write which part of the tables was read: ``10% (51 of 512 segments)``, ``segments 3 and 7 of 16``."""
+    if sample.chosen:
+        word = "segment" if len(sample.chosen) == 1 else "segments"
+        return f"{word} {list_text([f'{segment:,}' for segment in sample.chosen])} of {sample.of:,}"
     return f"{100 * sample.fraction:g}% ({sample.segments:,} of {sample.of:,} segments)"
 
 
@@ -116,21 +124,40 @@ def how_read(comparison: Comparison) -> str:
     """Write when the tables were read, how long it took, and how often candidates were read again."""
     where = " in the account" if comparison.in_account else ""
     text = f"Started{where} {timestamp(comparison.started)}, took {duration_text(comparison.seconds)}."
-    if comparison.by_key:
-        text += " The scans are not in the same order, so items were read by their keys."
+    if comparison.in_account:
+        text += f" {pairing_text(comparison.in_account)}"
     if comparison.generations:
         text += f" Rechecked {rechecks_text(comparison)}."
     settled = settled_text(comparison)
     return f"{text} {settled}" if settled else text
 
 
-def unlisted(comparison: Comparison) -> str:
-    """Write how many differences are only counted, and how to see them."""
+def pairing_text(found: InAccount) -> str:
+    """Write how the items of both tables were paired in the account."""
+    segments = count_text(found.segments, "segment")
+    if not found.segments_by_key:
+        return f"Merged the scans of {segments}."
+    if found.segments_by_key == found.segments:
+        return f"Read {segments} by key, because the scans are not in the same order."
+    return (
+        f"Merged the scans of {found.segments - found.segments_by_key:,} of {segments}, and read the others "
+        "by key, because their scans are not in the same order."
+    )
+
+
+def unlisted_text(comparison: Comparison) -> str:
+    """Write how many differences are only counted, and how to list them."""
     verb = "is" if comparison.unlisted == 1 else "are"
     return (
-        f"{count_text(comparison.unlisted, 'difference')} {verb} counted and not listed. Repair what is "
-        "listed and verify again, or list all with verify without --in-account."
+        f"{count_text(comparison.unlisted, 'difference')} {verb} counted and not listed. verify --segment "
+        "lists those of a segment."
     )
+
+
+def unlisted_rows(found: InAccount) -> list[tuple[str, int]]:
+    """List the segments with such differences as ``--segment`` names them, those with most first."""
+    ranked = sorted(found.unlisted.items(), key=lambda each: (-each[1], each[0]))
+    return [(f"{segment}/{found.segments}", count) for segment, count in ranked]
 
 
 def rechecks_text(comparison: Comparison) -> str:

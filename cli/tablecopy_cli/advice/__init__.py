@@ -5,7 +5,7 @@ docs/cutover.md has the same steps in the same order; a test compares them.
 """
 
 from tablecopy_cli.advice.commands import Commands, Step, step_lines
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, phase_name, phase_text
+from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Unlisted, phase_name, phase_text
 from tablecopy_cli.advice.steps import (
     CUTOVER,
     before_apply,
@@ -23,6 +23,7 @@ __all__ = [
     "Repaired",
     "Situation",
     "Step",
+    "Unlisted",
     "before_apply",
     "cutover_steps",
     "fix_dead_letters",

@@ -50,6 +50,28 @@ def is_in_sync(run: Status | None) -> bool:
 
 
 @dataclass(frozen=True)
+class Unlisted:
+    """Differences that a comparison in the account has counted and not listed.
+
+    Parameters
+    ----------
+    differences
+        How many there are.
+    segments
+        In how many segments.
+    most
+        The segment with the most of them, from 0.
+    of
+        Segments of the comparison.
+    """
+
+    differences: int
+    segments: int
+    most: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Compared:
     """The result of a comparison of both tables.
 
@@ -59,7 +81,7 @@ class Compared:
         The verdict of `verify.comparison.results.Comparison`.
     writes_stopped
         Whether ``--writes-stopped`` was given.
-    sample, filter_expression, ignored
+    sample, segments, filter_expression, ignored
         Restrictions of the comparison; see `restricted`.
     differing
         Number of keys that differ, without expired items.
@@ -75,11 +97,16 @@ class Compared:
         Path of the repair plan that this comparison wrote; ``None`` if it wrote none.
     too_many
         Whether there are too many differences to write a plan without ``--repair-plan``.
+    in_account
+        Whether the comparison ran in the account.
+    unlisted
+        Its differences that are not listed; ``None`` if all of them are.
     """
 
     verdict: Verdict
     writes_stopped: bool = False
     sample: bool = False
+    segments: bool = False
     filter_expression: bool = False
     ignored: tuple[str, ...] = ()
     differing: int = 0
@@ -89,6 +116,8 @@ class Compared:
     lag_seconds: float = 15.0
     plan: str | None = None
     too_many: bool = False
+    in_account: bool = False
+    unlisted: Unlisted | None = None
 
     @property
     def restricted(self) -> list[str]:
@@ -96,7 +125,8 @@ class Compared:
         return [
             flag
             for flag, given in (
-                ("--sample", self.sample or self.verdict == "sampled"),
+                ("--segment", self.segments),
+                ("--sample", self.sample or (self.verdict == "sampled" and not self.segments)),
                 ("--filter-expression", self.filter_expression),
                 ("--ignore-attribute", bool(self.ignored)),
             )

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, get_args
 
-from tablecopy.control.status import RunPhase, Status
+from tablecopy.control.status import RunPhase, Status, VerificationStatus
 from tablecopy.journal.run import Phase
 from tablecopy.text import count_text
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
 from tablecopy_cli.advice.situation import Compared, Repaired, Situation, is_in_sync, phase_name, phase_text
+from tablecopy_cli.common.verification_text import is_active
 
 CutoverStep: TypeAlias = Literal["stop", "ready", "verify", "seal", "rollback", "ttl", "switch"]
 CUTOVER: tuple[CutoverStep, ...] = get_args(CutoverStep)
 """The steps of the cutover in their order."""
+_REPORT = ("--in-account", "--report")
 _COPYING = frozenset({Phase.PREFLIGHT, Phase.PAUSING, Phase.SLICE, Phase.RESUMING})
 
 
@@ -97,9 +99,33 @@ def proof_text(found: Repaired, run: Status | None) -> str:
 
 
 def _of_run(run: Status | None, commands: Commands) -> list[Step]:
-    phase = _phase(run)
-    if run is None or phase is None:
+    if run is None:
         return [tablecopy_step(commands, "Show the run.", "status")]
+    return [*_of_verification(run, commands), *_of_phase(run, commands)]
+
+
+def _of_verification(run: Status, commands: Commands) -> list[Step]:
+    """Return what to do about the latest comparison in the account; nothing if it needs nothing."""
+    found = run.get("verification", VerificationStatus())
+    if is_active(found):
+        if found["running"]:
+            return [verify_step(commands, "Follow the comparison in the account.", *_REPORT)]
+        text = "The execution of the comparison in the account has ended early. Continue the comparison."
+        return [verify_step(commands, text, "--in-account")]
+    if not found or run["phase"] not in {"none", Phase.DRAINING, Phase.READY}:
+        return []
+    if found["state"] == "failed":
+        stopped = ["--writes-stopped"] if found["writes_stopped"] else []
+        text = "The comparison in the account has failed. Fix the reason and compare again."
+        return [verify_step(commands, text, "--in-account", *stopped)]
+    if found["verdict"] == "equal":
+        return []
+    what = "differences" if found["verdict"] == "different" else "items that are still changing"
+    return [verify_step(commands, f"The latest comparison in the account found {what}. Show them.", *_REPORT)]
+
+
+def _of_phase(run: Status, commands: Commands) -> list[Step]:
+    phase = run["phase"]
     if phase == "none":
         return [tablecopy_step(commands, "Start the copy.", "start")]
     if phase == Phase.STOPPED:
@@ -118,8 +144,9 @@ def _of_run(run: Status | None, commands: Commands) -> list[Step]:
     if run["blocked"] and not run["redrive"]:
         return [Step("Fix the problem in the note."), _watch(commands)]
     if is_in_sync(run):
+        compare = verify_step(commands, "The copy is in sync. Compare both tables while it runs.")
         return [
-            verify_step(commands, "The copy is in sync. Compare both tables while it runs."),
+            *([] if is_active(run.get("verification", VerificationStatus())) else [compare]),
             Step("Stop the writers when you are ready to cut over."),
             tablecopy_step(commands, "Wait until the run is ready for cutover.", "watch", "--until", "ready"),
         ]
@@ -157,10 +184,9 @@ def _after_comparison(found: Compared, run: Status | None, commands: Commands) -
     if found.dead_letters and _phase(run) not in {Phase.SEALING, Phase.SEALED}:
         before += _dead_letters(found.dead_letters, run, commands)
     before += _settings(found.severe, found.unread)
-    if found.verdict == "different":
-        return [*before, *_different(found, run, commands)]
-    if found.verdict == "unsettled":
-        return [*before, *_unsettled(found, run, commands)]
+    if found.verdict in {"different", "unsettled"}:
+        following = _different if found.verdict == "different" else _unsettled
+        return [*before, *_unlisted(found, commands), *following(found, run, commands)]
     if found.restricted:
         flags = " and ".join(found.restricted)
         text = f"Compare everything before you cut over: run it without {flags}."
@@ -171,6 +197,19 @@ def _after_comparison(found: Compared, run: Status | None, commands: Commands) -
             return before
         return [*before, _again(found, run, commands)]
     return [*before, *_equal(found, run, commands)]
+
+
+def _unlisted(found: Compared, commands: Commands) -> list[Step]:
+    if found.unlisted is None:
+        return []
+    where = "one segment" if found.unlisted.segments == 1 else f"{found.unlisted.segments:,} segments"
+    text = (
+        f"{count_text(found.unlisted.differences, 'difference')} in {where} are counted and not listed. "
+        "To list those of a segment, compare it on this machine."
+    )
+    stopped = ["--writes-stopped"] if found.writes_stopped else []
+    segment = f"{found.unlisted.most}/{found.unlisted.of}"
+    return [verify_step(commands, text, "--segment", segment, *stopped)]
 
 
 def _settings(severe: int, unread: int) -> list[Step]:
@@ -271,9 +310,11 @@ def _repairs(found: Compared, run: Status | None, commands: Commands) -> list[St
     if found.too_many:
         text = (
             f"{found.differing:,} items differ, too many for a plan unless you request one. If the copy lost "
-            "them, start a new copy. To repair them, pass --repair-plan. This reads each of them again."
+            "them, start a new copy. To repair them, pass --repair-plan. "
         )
-        flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
+        text += "It has those that are listed." if found.in_account else "This reads each of them again."
+        report = ["--report"] if found.in_account else []
+        flags = (*_as_before(found), *report, "--repair-plan", "plan.jsonl")
         return [*steps, verify_step(commands, text, *flags)]
     # With --repair-plan a plan is written in any case.
     flags = (*_as_before(found), "--repair-plan", "plan.jsonl")
@@ -287,6 +328,8 @@ def repair_steps(plan: str, commands: Commands) -> list[Step]:
 
 def _unsettled(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
     if not found.writes_stopped:
+        if found.in_account:
+            return [verify_step(commands, "Compare again.", *_as_before(found))]
         lag = f"{2 * found.lag_seconds:g}"
         text = (
             "Compare again. Raise --lag if changes take longer than "
@@ -417,7 +460,8 @@ def _stopped(run: Status) -> str:
 
 
 def _as_before(found: Compared) -> list[str]:
-    return ["--writes-stopped"] if found.writes_stopped else []
+    where = ["--in-account"] if found.in_account else []
+    return [*where, "--writes-stopped"] if found.writes_stopped else where
 
 
 def _again(found: Compared, run: Status | None, commands: Commands) -> Step:

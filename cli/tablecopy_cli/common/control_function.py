@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,26 @@ from tablecopy_cli.common.errors import UserError
 
 Found: TypeAlias = tuple[Difference, bool]
 """A difference, and whether it stands: if not, it may be a change in progress."""
+
+
+@dataclass(frozen=True)
+class FoundPage:
+    """A part of what the latest comparison in the account has found.
+
+    Attributes
+    ----------
+    found
+        Differences that it lists.
+    unlisted
+        Segments with differences that are only counted, and how many.
+    following
+        What to ask for next; None after the last part.
+    """
+
+    found: list[Found]
+    unlisted: dict[int, int]
+    following: tuple[int, int] | None
+
 
 _PHASES = frozenset({"none", *Phase})
 
@@ -90,13 +111,15 @@ class ControlFunction:
         """The latest comparison in the account; empty before the first one."""
         return self._verification("verification")
 
-    def differences(self, segment: int) -> tuple[list[Found], int | None]:
-        """Differences that the latest comparison lists from a segment on, and the segment to ask for next."""
-        answer = self._ask("differences", segment=segment)
-        if "differences" not in answer:
+    def differences(self, begin: tuple[int, int] = (0, 0)) -> FoundPage:
+        """What the latest comparison has found. ``begin`` is `FoundPage.following` of the part before."""
+        segment, text = begin
+        answer = self._ask("differences", segment=segment, text=text)
+        if not {"differences", "unlisted"} <= answer.keys():
             raise self._is_another()
         found = [(parsed(record), not record.get("undecided", False)) for record in answer["differences"]]
-        return found, answer.get("next")
+        unlisted = dict(answer["unlisted"])
+        return FoundPage(found, unlisted, tuple(answer["next"]) if "next" in answer else None)
 
     def _verification(self, action: str, **details: object) -> VerificationStatus:
         status = self._ask(action, **details).get("verification")

@@ -24,6 +24,7 @@ from tablecopy.text import duration_text, timestamp
 from tablecopy_cli.advice import phase_name
 from tablecopy_cli.common.terminal import is_live, print_json
 from tablecopy_cli.common.text import escaped
+from tablecopy_cli.common.verification_text import is_active, state_text
 from tablecopy_cli.run.copies import Row, table_of
 from tablecopy_cli.run.status_text import (
     changes_text,
@@ -191,6 +192,10 @@ def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str, int, int]]:
     yield "rate", rate_text(status, snapshot.rates), 0, 0
     yield "left", left_text(snapshot.left), 0, 0
     yield "changes", changes_text(status), 0, 0
+    if "verification" in status:
+        found = status["verification"]
+        done, segments = (found["segments_done"], found["segments"]) if is_active(found) else (0, 0)
+        yield "verify", state_text(found), done, segments
 
 
 def _with_bar(text: str, done: int, total: int) -> Table:
@@ -214,7 +219,7 @@ class LogView:
     def show(self, copy: str | None, snapshot: Snapshot) -> None:
         """Write a line if there is something new."""
         status = snapshot.status
-        news = (_stage(status), *warnings(status))
+        news = (_stage(status), status.get("verification", {}).get("state"), *warnings(status))
         if self._is_new(copy, news):
             self._write(copy, f"{timestamp(status['now'])}  {'; '.join(_parts(snapshot))}")
 
@@ -289,5 +294,7 @@ def _parts(snapshot: Snapshot) -> Iterator[str]:
     yield f"rate: {rate_text(status, snapshot.rates)}"
     yield f"left: {left_text(snapshot.left)}"
     yield f"changes {changes_text(status)}"
+    if "verification" in status:
+        yield f"verify: {state_text(status['verification'])}"
     for label, text in warnings(status):
         yield f"{label}: {text}"

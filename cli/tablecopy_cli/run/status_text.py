@@ -14,6 +14,7 @@ from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, EXI
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
+from tablecopy_cli.common.verification_text import state_text
 from tablecopy_cli.run.progress import Rates, TimeLeft
 
 _MEANING: Mapping[RunPhase, str] = {
@@ -159,6 +160,8 @@ def _figures(status: Status) -> Iterator[str]:
         f"{count_text(status['deletes'], 'delete')}, "
         f"oldest unapplied {age_text(status['oldest_unapplied_age'])}"
     )
+    if "verification" in status:
+        yield f"  verify     {state_text(status['verification'])}"
 
 
 def _estimate(estimate: EstimateStatus, *, copied: bool) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""Differences between the tables: keys and paths, and no values."""
+"""Differences between the tables: keys and paths, and no values but the time at which items expired."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """A key whose items differ. It holds no values but the key's.
+    """A key whose items differ.
 
     Attributes
     ----------
@@ -44,6 +44,8 @@ class Difference:
         Seconds since the epoch.
     checks
         How often the key was read again.
+    expires
+        When an expired item has expired, in seconds since the epoch.
     """
 
     kind: Kind
@@ -54,18 +56,20 @@ class Difference:
     first_seen: float
     last_seen: float
     checks: int
+    expires: int | None = None
 
     def record(self) -> Json:
         """Return the difference as JSON."""
         return {
             "kind": self.kind.value,
             "key": self.key,
-            "paths": [[list(each.path), each.source_type, each.destination_type] for each in self.paths],
+            "paths": [[list(each.path), *astuple(each)[1:]] for each in self.paths],
             "source": self.source,
             "destination": self.destination,
             "first_seen": self.first_seen,
             "last_seen": self.last_seen,
             "checks": self.checks,
+            "expires": self.expires,
         }
 
 
@@ -92,5 +96,5 @@ def read(text: str) -> Iterator[Difference]:
 def parsed(record: Mapping[str, Any]) -> Difference:
     """Return the difference that was made JSON by `Difference.record`."""
     known = {field.name: record[field.name] for field in fields(Difference)}
-    paths = tuple(ChangedPath(tuple(path), one, other) for path, one, other in record["paths"])
+    paths = tuple(ChangedPath(tuple(path), *rest) for path, *rest in record["paths"])
     return Difference(**{**known, "kind": Kind(record["kind"]), "paths": paths})

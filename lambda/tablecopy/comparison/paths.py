@@ -10,6 +10,8 @@ from tablecopy.dynamodb.client import Json
 
 Path = tuple[str | int, ...]
 
+_SETS = frozenset({"SS", "NS", "BS"})
+
 
 @dataclass(frozen=True, slots=True)
 class ChangedPath:
@@ -21,11 +23,15 @@ class ChangedPath:
         Attribute name, then names of nested maps and positions in lists.
     source_type, destination_type
         Type as DynamoDB abbreviates it; None where there is no value.
+    only_source, only_destination
+        Of a set whose elements differ: how many only one of the tables has.
     """
 
     path: Path
     source_type: str | None
     destination_type: str | None
+    only_source: int = 0
+    only_destination: int = 0
 
 
 def changed_paths(source: Json, destination: Json) -> list[ChangedPath]:
@@ -52,7 +58,13 @@ def _in_values(path: Path, source: Json | None, destination: Json | None) -> Ite
         for position in range(max(len(before), len(after))):
             yield from _in_values((*path, position), _at(before, position), _at(after, position))
     elif source != destination and canonical(source) != canonical(destination):
-        yield ChangedPath(path, one, other)
+        mine, theirs = _elements(source), _elements(destination)
+        yield ChangedPath(path, one, other, len(mine - theirs), len(theirs - mine))
+
+
+def _elements(value: Json) -> set[str]:
+    ((kind, content),) = value.items()
+    return {canonical({kind[0]: element}) for element in content} if kind in _SETS else set()
 
 
 def _at(elements: list[Json], position: int) -> Json | None:

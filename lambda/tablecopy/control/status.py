@@ -11,6 +11,10 @@ RunPhase: TypeAlias = Phase | Literal["none"]
 """The phase of a run; ``none`` before the first start."""
 
 
+VerificationVerdict: TypeAlias = Literal["", "equal", "different", "unsettled"]
+"""The verdict of a verification; empty until it is done."""
+
+
 class RecommendationStatus(TypedDict):
     """The fields of `control.sizing.Recommendation`."""
 
@@ -91,6 +95,8 @@ class Status(TypedDict, total=False):
         Everything is copied and applied, but an operator must act on ``reason``.
     resumable
         ``start`` can continue the run if it is stopped.
+    verification
+        The latest verification in the account, if there is one.
     """
 
     phase: Required[RunPhase]
@@ -126,6 +132,7 @@ class Status(TypedDict, total=False):
     reason: str
     blocked: bool
     resumable: bool
+    verification: NotRequired[VerificationStatus]
 
 
 class DeadLetterStatus(TypedDict):
@@ -156,6 +163,10 @@ class VerificationStatus(TypedDict, total=False):
     ----------
     id, state, reason, writes_stopped, began, ended, generation
         See journal.verifications.Verification.
+    verdict
+        As of ``verify``; empty until it is done.
+    running
+        Its execution runs. If it does not, and the verification has not ended, ``begin`` continues it.
     now
         Time of the answer.
     segments, segments_done
@@ -170,10 +181,14 @@ class VerificationStatus(TypedDict, total=False):
         Differences that are listed.
     segments_by_key
         Segments whose scans do not meet, so that their keys are read at the other table.
+    estimated_items
+        Items of both tables, as DynamoDB counted them; 0 until the scans begin.
     """
 
     id: str
     state: str
+    verdict: VerificationVerdict
+    running: bool
     reason: str
     writes_stopped: bool
     began: float
@@ -194,3 +209,4 @@ class VerificationStatus(TypedDict, total=False):
     undecided: int
     listed: int
     segments_by_key: int
+    estimated_items: int

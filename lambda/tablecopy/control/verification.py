@@ -8,13 +8,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from tablecopy.clock import Machine
 from tablecopy.control.commands import NotPossible
-from tablecopy.control.status import VerificationStatus
+from tablecopy.control.status import VerificationStatus, VerificationVerdict
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.run import Phase, RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.journal.verifications import Compared, State, Verification, Verifications
+from tablecopy.journal.verifications import State, Verification, Verifications
+from tablecopy.metrics import log
 from tablecopy.settings import CommandSettings
 from tablecopy.text import compact_timestamp, timestamp
 
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
 _COPIED = frozenset({Phase.RESUMING, Phase.DRAINING, Phase.READY, Phase.SEALING, Phase.SEALED})
 """Phases in which nothing is copied by a scan."""
 
+_ENDED = frozenset({State.DONE, State.FAILED})
+
+# Lambda returns up to 6 MB (Lambda quotas). The last text may exceed this by its own length.
+_ANSWER_CHARACTERS = 2_000_000
+
+_SEGMENTS_AT_A_TIME = 100
 
 # DescribeExecution is eventually consistent (API reference).
 _CONSISTENT_SECONDS = 30.0
@@ -76,7 +85,7 @@ class VerificationCommands:
                 "verification in the account is not enabled. Set verification = { enabled = true } and apply"
             )
         latest = self._verifications.read()
-        if latest is not None and latest.state not in {State.DONE, State.FAILED}:
+        if latest is not None and latest.state not in _ENDED:
             return self._continued(latest, request)
         if latest is not None and request and latest.request == request:
             return self.status()
@@ -88,6 +97,7 @@ class VerificationCommands:
                 total_segments=self._settings.verification_segments,
                 workers=min(self._settings.verification_concurrency, self._settings.verification_segments),
                 began=now,
+                executed=now,
                 writes_stopped=writes_stopped,
                 request=request,
                 version=latest.version if latest else 0,
@@ -106,10 +116,16 @@ class VerificationCommands:
                 return self.status()
             raise NotPossible(
                 f"verification {latest.verification_id} is already in progress (since "
-                f"{timestamp(latest.began)}). Follow it with tablecopy verify --in-account --follow"
+                f"{timestamp(latest.began)}). Follow it with tablecopy verify --in-account --report"
             )
         following = self._verifications.save(
-            replace(latest, execution=latest.execution + 1, futile=0, request=request or latest.request)
+            replace(
+                latest,
+                execution=latest.execution + 1,
+                executed=self._clock.now(),
+                futile=0,
+                request=request or latest.request,
+            )
         )
         if following is not None:
             self._start(following)
@@ -120,10 +136,16 @@ class VerificationCommands:
         verification = self._verifications.read()
         if verification is None:
             return {}
+        running = verification.state not in _ENDED and self._may_run(verification)
+        if not running:
+            # It may have ended after it was read.
+            verification = self._verifications.read() or verification
         segments = self._verifications.segments(verification)
-        return VerificationStatus(
+        status = VerificationStatus(
             id=verification.verification_id,
             state=verification.state.value,
+            verdict="",
+            running=running,
             reason=verification.reason,
             writes_stopped=verification.writes_stopped,
             began=verification.began,
@@ -144,33 +166,49 @@ class VerificationCommands:
             undecided=sum(segment.open + segment.undecided for segment in segments),
             listed=sum(segment.listed for segment in segments),
             segments_by_key=sum(segment.by_key for segment in segments),
+            estimated_items=verification.estimated_items,
         )
+        if verification.state is State.DONE:
+            status["verdict"] = _verdict(status)
+        return status
 
-    def differences(self, first: int) -> Json:
-        """Return the differences of the first segment from ``first`` on that lists any.
+    def differences(self, segment: int, text: int) -> Json:
+        """Return differences that the latest verification lists.
+
+        Parameters
+        ----------
+        segment, text
+            Where to begin: a segment, and how many of its texts to skip; as ``next`` of the last answer.
 
         Returns
         -------
         dict
-            ``{"differences": [...], "next": n}``: see `comparison.differences.Difference.record`, and the
-            segment to ask for next; without ``next`` there are no more. Keys that are undecided come last,
-            with ``"undecided": true``.
+            ``{"differences": [...], "unlisted": [[segment, n], ...], "next": [segment, text]}``: as
+            `comparison.differences.Difference.record` returns them, with ``"undecided": true`` if they are
+            undecided; how many of a segment's differences are only counted; and where to begin next, which
+            is missing in the last answer.
         """
+        found: list[Json] = []
+        unlisted: list[list[int]] = []
+        answer: Json = {"differences": found, "unlisted": unlisted}
         verification = self._verifications.read()
         if verification is None:
-            return {"differences": []}
-        for segment in self._verifications.segments(verification)[first:]:
-            found = self._listed(verification.verification_id, segment)
-            if found:
-                return {"differences": found, "next": segment.number + 1}
-        return {"differences": []}
-
-    def _listed(self, verification_id: str, segment: Compared) -> list[Json]:
-        standing = self._verifications.standing(verification_id, segment)
-        still_open = self._verifications.still_open(verification_id, segment)
-        return [difference.record() for difference in standing] + [
-            {**difference.record(), "undecided": True} for difference in still_open
-        ]
+            return answer
+        characters = 0
+        for start in range(segment, verification.total_segments, _SEGMENTS_AT_A_TIME):
+            numbers = range(start, min(start + _SEGMENTS_AT_A_TIME, verification.total_segments))
+            for compared in self._verifications.some(verification, numbers):
+                first = text if compared.number == segment else 0
+                if compared.unlisted and not first:
+                    unlisted.append([compared.number, compared.unlisted])
+                for at in range(first, compared.standing_chunks + compared.open_chunks):
+                    if characters > _ANSWER_CHARACTERS:
+                        return {**answer, "next": [compared.number, at]}
+                    listed, is_open = self._verifications.listed(verification, compared, at)
+                    characters += len(listed)
+                    more = {"undecided": True} if is_open else {}
+                    found += [{**record, **more} for record in json.loads(listed)]
+        return answer
 
     def _check_copied(self) -> None:
         run = self._run.read()
@@ -198,6 +236,14 @@ class VerificationCommands:
                 ),
             )
 
+    def _may_run(self, verification: Verification) -> bool:
+        try:
+            return self._is_running(verification)
+        except (BotoCoreError, ClientError) as error:
+            # It is only shown, so nothing depends on it.
+            log.event("execution_unknown", error=str(error))
+            return True
+
     def _is_running(self, verification: Verification) -> bool:
         prefix = self._settings.verification_machine_arn.replace(":stateMachine:", ":execution:")
         states = self._states()
@@ -205,8 +251,17 @@ class VerificationCommands:
             arn = f"{prefix}:{_execution(verification)}"
             return states.describe_execution(executionArn=arn)["status"] == "RUNNING"
         # It was not started, or so lately that Step Functions does not know it yet.
-        return self._clock.now() - verification.began < _CONSISTENT_SECONDS
+        return self._clock.now() - verification.executed < _CONSISTENT_SECONDS
 
 
 def _execution(verification: Verification) -> str:
     return f"{verification.verification_id}-{verification.execution}"
+
+
+def _verdict(status: VerificationStatus) -> VerificationVerdict:
+    # Expired items do not count.
+    if status["missing"] or status["changed"] or status["extra"]:
+        return "different"
+    if status["undecided"]:
+        return "different" if status["writes_stopped"] else "unsettled"
+    return "equal"

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands, NotPossible
-from tablecopy.control.status import Status
+from tablecopy.control.status import Status, VerificationStatus
 from tablecopy.control.verification import VerificationCommands
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context
@@ -64,7 +64,7 @@ def build(
         Dead letters have their items' images only with ``"values": true``.
 
         verify begins a verification, ``"writes_stopped": true`` if nothing writes; verification returns how
-        far it is; differences returns what differs in the segments from ``"segment"`` on.
+        far it is; differences returns what differs, from ``"segment"`` and ``"text"`` on.
 
         Returns ``{"status": {...}}`` (see control.status.Status), for dead-letters a
         control.status.DeadLetterList, for verify and verification ``{"verification": {...}}`` (see
@@ -78,7 +78,7 @@ def build(
                 case "start":
                     return invoke_reconciler(commands.start(str(event.get("request", ""))))
                 case "status":
-                    return {"status": commands.status()}
+                    return {"status": _with_verification(commands.status(), verifications.status())}
                 case "seal":
                     return invoke_reconciler(commands.seal())
                 case "redrive":
@@ -92,12 +92,17 @@ def build(
                 case "verification":
                     return {"verification": verifications.status()}
                 case "differences":
-                    return verifications.differences(int(event.get("segment", 0)))
+                    begin = (int(event.get(name, 0)) for name in ("segment", "text"))
+                    return verifications.differences(*begin)
         except NotPossible as impossible:
             return {"error": str(impossible)}
         return {"error": f"unknown action {action!r}. Use {list_text(_ACTIONS, 'or')}"}
 
     return handle
+
+
+def _with_verification(status: Status, verification: VerificationStatus) -> Status:
+    return {**status, "verification": verification} if verification else status
 
 
 handle = build(os.environ, Machine())

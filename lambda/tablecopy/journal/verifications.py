@@ -51,7 +51,9 @@ class Verification(Versioned):
         Id of the request that began it, or continued it last.
     execution
         Number of its execution. Each one continues from the journal.
-    key_names, expiry, source_ceiling, destination_ceiling, identities
+    executed
+        When its execution was started.
+    key_names, expiry, source_ceiling, destination_ceiling, identities, estimated_items
         As `verifier.tables.Described`; not known while it is only requested.
     generation
         Number of times that open keys were read again.
@@ -72,11 +74,13 @@ class Verification(Versioned):
     state: State = State.REQUESTED
     request: str = ""
     execution: int = 1
+    executed: float = 0.0
     key_names: tuple[str, ...] = ()
     expiry: str | None = None
     source_ceiling: float = 0.0
     destination_ceiling: float = 0.0
     identities: str = ""
+    estimated_items: int = 0
     generation: int = 0
     reached: int = 0
     futile: int = 0
@@ -135,6 +139,12 @@ class Compared(Versioned):
     scanned: bool = False
     generation: int = 0
 
+    @property
+    def unlisted(self) -> int:
+        """Differences, undecided keys included, that are only counted."""
+        counted = self.missing + self.changed + self.extra + self.expired
+        return counted - self.listed + self.undecided
+
 
 class Verifications:
     """The verifications in the journal. Only the latest one is read and written."""
@@ -161,10 +171,11 @@ class Verifications:
 
     def segments(self, verification: Verification) -> list[Compared]:
         """Return how far each segment is."""
-        names = [
-            (_pk(verification.verification_id, number), _PROGRESS)
-            for number in range(verification.total_segments)
-        ]
+        return self.some(verification, range(verification.total_segments))
+
+    def some(self, verification: Verification, numbers: Sequence[int]) -> list[Compared]:
+        """Return how far some segments are, by their ``numbers``."""
+        names = [(_pk(verification.verification_id, number), _PROGRESS) for number in numbers]
         found: dict[str, Json] = {}
         for start in range(0, len(names), MOST_KEYS):
             for item in self._store.get_many(
@@ -173,7 +184,7 @@ class Verifications:
                 found[item["pk"]["S"]] = item
         return [
             decode(Compared, found[pk], number=number) if pk in found else Compared(number)
-            for number, (pk, _) in enumerate(names)
+            for number, (pk, _) in zip(numbers, names, strict=True)
         ]
 
     def save_segment(
@@ -212,17 +223,30 @@ class Verifications:
     def standing(self, verification_id: str, compared: Compared) -> Iterator[Difference]:
         """Yield the listed differences of a segment."""
         for at in range(compared.standing_chunks):
-            yield from self._listed(verification_id, compared, _standing_name(at))
+            yield from read(self._text(verification_id, compared, _standing_name(at)))
 
     def still_open(self, verification_id: str, compared: Compared) -> Iterator[Difference]:
         """Yield the listed keys of a segment that are open."""
         for at in range(compared.open_chunks):
-            yield from self._listed(verification_id, compared, _open_name(compared.generation, at))
+            yield from read(self._text(verification_id, compared, _open_name(compared.generation, at)))
 
-    def _listed(self, verification_id: str, compared: Compared, name: str) -> Iterator[Difference]:
+    def listed(self, verification: Verification, compared: Compared, at: int) -> tuple[str, bool]:
+        """Return a text that lists differences of a segment, and whether it lists open keys.
+
+        ``at`` counts the ``standing_chunks`` first and the ``open_chunks`` after them. See
+        `comparison.differences.texts`.
+        """
+        is_open = at >= compared.standing_chunks
+        name = (
+            _open_name(compared.generation, at - compared.standing_chunks) if is_open else _standing_name(at)
+        )
+        return self._text(verification.verification_id, compared, name), is_open
+
+    def _text(self, verification_id: str, compared: Compared, name: str) -> str:
         item = self._store.get(_pk(verification_id, compared.number), name)
         assert item is not None, f"{name} of segment {compared.number} is missing in the journal"
-        return read(item["listed"]["S"])
+        listed: str = item["listed"]["S"]
+        return listed
 
 
 def _pk(verification_id: str, segment: int) -> str:

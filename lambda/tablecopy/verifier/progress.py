@@ -131,6 +131,7 @@ class Progress:
             source_ceiling=described.source_ceiling,
             destination_ceiling=described.destination_ceiling,
             identities=described.identities,
+            estimated_items=described.estimated_items,
         )
 
     def _done(self, verification: Verification) -> Verification:

@@ -121,7 +121,8 @@ class Recheck:
                 continue
             found = self._difference(key, seen.after, seen.there, before)
             unmoved = (found.source, found.destination) == (before.source, before.destination)
-            if unmoved and _same(seen.before, seen.after):
+            # An expired one may be deleted on either side at any time, and does not count.
+            if found.kind is Kind.EXPIRED or (unmoved and _same(seen.before, seen.after)):
                 judged.standing.append(found)
             else:
                 judged.open.append(found)
@@ -166,8 +167,9 @@ class Recheck:
     ) -> Difference:
         now = self._clock.now()
         paths = () if source is None or destination is None else changed_paths(source, destination)
+        kind, expires = self._kind(source, destination)
         return Difference(
-            self._kind(source, destination),
+            kind,
             key,
             tuple(paths[:MOST_PATHS]),
             _digest(source),
@@ -175,23 +177,26 @@ class Recheck:
             first_seen=before.first_seen if before else now,
             last_seen=now,
             checks=before.checks + 1 if before else 1,
+            expires=expires,
         )
 
-    def _kind(self, source: Json | None, destination: Json | None) -> Kind:
+    def _kind(self, source: Json | None, destination: Json | None) -> tuple[Kind, int | None]:
         if source is not None and destination is not None:
-            return Kind.CHANGED
+            return Kind.CHANGED, None
         item = destination if source is None else source
         assert item is not None
-        if self._expiry and self._is_expired(item.get(self._expiry, {}).get("N", "")):
-            return Kind.EXPIRED
-        return Kind.EXTRA if source is None else Kind.MISSING
+        expires = self._expired(item.get(self._expiry, {}).get("N", "")) if self._expiry else None
+        if expires is not None:
+            return Kind.EXPIRED, expires
+        return (Kind.EXTRA if source is None else Kind.MISSING), None
 
-    def _is_expired(self, spelled: str) -> bool:
+    def _expired(self, spelled: str) -> int | None:
+        """Return when an item has expired, if it has and DynamoDB may still delete it."""
         try:
             moment = float(spelled)
         except ValueError:
-            return False
-        return 0 <= self._clock.now() - moment < _EXPIRY_SECONDS
+            return None
+        return int(moment) if 0 <= self._clock.now() - moment < _EXPIRY_SECONDS else None
 
 
 def _same(one: Json | None, other: Json | None) -> bool:

@@ -34,6 +34,8 @@ class Described:
         Read units a second that a provisioned table may be read with; 0 for an on-demand table.
     identities
         Which tables these are. Another text means that one was deleted and created again.
+    estimated_items
+        Items of both tables, as DynamoDB counts them about every six hours.
     """
 
     key_names: tuple[str, ...]
@@ -41,6 +43,7 @@ class Described:
     source_ceiling: float
     destination_ceiling: float
     identities: str
+    estimated_items: int
 
 
 class Tables:
@@ -83,6 +86,7 @@ class Tables:
             _ceiling(source),
             _ceiling(destination),
             f"{_text(here)} {_text(there)}",
+            sum(int(table.get("ItemCount", 0)) for table in (source, destination)),
         )
 
     def _expiry(self) -> str | None:

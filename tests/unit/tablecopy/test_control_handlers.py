@@ -16,6 +16,7 @@ from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import Turn
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
+from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.fakes import (
     STREAM_ARN,
@@ -146,6 +147,15 @@ class TestControl:
         assert scene.ask("start", request="one") == first
         assert "already in progress" in scene.ask("start", request="two")["error"]
         assert "already in progress" in scene.ask("start")["error"]
+
+    def test_the_status_has_the_latest_verification(self, scene: Scene) -> None:
+        scene.enter(Phase.READY)
+        assert "verification" not in scene.ask("status")["status"]
+        begun = Verification("v1", 2, 2, scene.clock.now(), state=State.DONE)
+        Verifications(scene.aws.store, scene.clock).save(begun, is_new=True)
+        status = scene.ask("status")["status"]
+        assert status["verification"] == scene.ask("verification")["verification"]
+        assert (status["verification"]["id"], status["verification"]["verdict"]) == ("v1", "equal")
 
     def test_commands_call_the_reconciler_and_questions_do_not(self, scene: Scene) -> None:
         scene.enter(Phase.READY)

@@ -451,6 +451,27 @@ def test_a_sample_exits_3_and_never_says_equal(
         assert not [each for each in said if "not" not in each], output
 
 
+def test_segments_that_were_chosen_are_a_part(world: World, capsys: Captured) -> None:
+    world.fill(same=40)
+    assert world.run("--segment", "1/4") == 3
+    assert capsys.readouterr().out.startswith("Part: segment 1 of 4 was read and all")
+    assert world.run("--segment", "2/4", "--segment", "1/4", "--format", "jsonl") == 3
+    summary = records(capsys.readouterr().out)[-1]
+    assert (summary["verdict"], summary["sample"]["chosen"]) == ("sampled", [1, 2])
+    assert 0 < summary["source_items"] < 40
+
+
+def test_all_segments_together_find_every_difference(world: World, capsys: Captured) -> None:
+    world.fill(same=20, missing=8, changed=9, extra=7)
+    found = []
+    for number in range(3):
+        world.run("--segment", f"{number}/3", "--format", "jsonl")
+        found.append(records(capsys.readouterr().out))
+    for kind, count in (("missing", 8), ("changed", 9), ("extra", 7)):
+        keys = [keys_of(each, kind) for each in found]
+        assert sum(map(len, keys)) == len(set().union(*keys)) == count
+
+
 def test_a_sample_with_a_difference_exits_1(world: World) -> None:
     world.fill(missing=300)
     assert world.run("--sample", "0.5", "--limit", "1") == 1
@@ -702,6 +723,12 @@ TABLES = ["--source", "a", "--destination", "b"]
         ([*TABLES, "--lag", "nan"], '"nan" is not a number'),
         ([*TABLES, "--lag", "inf"], '"inf" is not a number'),
         ([*TABLES, "--lag", "soon"], '"soon" is not a number'),
+        ([*TABLES, "--segment", "4/4"], '"4/4" is not a segment such as 3/16'),
+        ([*TABLES, "--segment", "-1/4"], '"-1/4" is not a segment such as 3/16'),
+        ([*TABLES, "--segment", "3"], '"3" is not a segment such as 3/16'),
+        ([*TABLES, "--segment", "0/4", "--segment", "0/5"], "segments of 4 and of 5"),
+        ([*TABLES, "--segment", "0/4", "--sample", "0.1"], "--segment and --sample exclude each other"),
+        ([*TABLES, "--segment", "0/4", "--in-account"], "--segment is for a comparison on this machine"),
         ([*TABLES, "--sample", "0"], '"0" is not a number above 0 and below 1'),
         ([*TABLES, "--sample", "1"], '"1" is not a number above 0 and below 1'),
         ([*TABLES, "--sample", "5%"], '"5%" is not a number'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,48 +11,33 @@ import pytest
 from tablecopy.comparison.differences import Difference, Kind
 from tablecopy.comparison.paths import ChangedPath
 from tablecopy.control.status import VerificationStatus
-from tablecopy_cli.common.control_function import ControlFunction, Found
+from tablecopy_cli.advice import Unlisted
+from tablecopy_cli.common.control_function import ControlFunction, Found, FoundPage
 from tablecopy_cli.common.errors import UserError
+from tests.unit.cli.run.control import verification
 from tests.unit.tablecopy.fakes import FakeClock
 from verify.comparison.dead_letters import DeadLetters
-from verify.comparison.results import Comparison
+from verify.comparison.results import Comparison, InAccount
 from verify.in_account import follow, result
-from verify.report.wording import how_read, unlisted
+from verify.scan.identity import KeySchema
 from verify.scan.table import Table
 
-SCANNING = VerificationStatus(
-    id="v1",
-    state="scanning",
-    reason="",
-    writes_stopped=True,
-    began=1000.0,
-    ended=0.0,
-    now=1100.0,
-    generation=0,
-    segments=16,
-    segments_done=4,
-    source_items=2_000,
-    destination_items=2_000,
-    source_units=300.0,
-    destination_units=200.0,
-    equal=1_990,
-    missing=0,
-    changed=0,
-    extra=0,
-    expired=0,
-    undecided=0,
-    listed=0,
-    segments_by_key=0,
-)
-DONE = cast(VerificationStatus, {**SCANNING, "state": "done", "ended": 1200.0})
+SCANNING = verification(writes_stopped=True)
+DONE = verification("done", writes_stopped=True)
 
 
 class Control:
     """Answers with these statuses, one after another, and with differences by segment."""
 
-    def __init__(self, *answers: VerificationStatus | UserError, found: dict[int, list[Found]] | None = None):
+    def __init__(
+        self,
+        *answers: VerificationStatus | UserError,
+        found: Sequence[list[Found]] = (),
+        unlisted: dict[int, int] | None = None,
+    ) -> None:
         self._answers = list(answers)
-        self._found = found or {}
+        self._found = found or [[]]
+        self._unlisted = unlisted or {}
 
     def verification(self) -> VerificationStatus:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -59,26 +45,35 @@ class Control:
             raise answer
         return answer
 
-    def differences(self, segment: int) -> tuple[list[Found], int | None]:
-        for number in sorted(self._found):
-            if number >= segment:
-                return self._found[number], number + 1
-        return [], None
+    def differences(self, begin: tuple[int, int] = (0, 0)) -> FoundPage:
+        at, text = begin
+        following = (at + 1, 7) if at + 1 < len(self._found) else None
+        assert text == (7 if at else 0)
+        return FoundPage(self._found[at], {} if at else self._unlisted, following)
 
 
-def following(control: Control, total: int = 0) -> tuple[VerificationStatus, list[str]]:
+def following(control: Control) -> tuple[VerificationStatus, list[str]]:
     lines: list[str] = []
-    status = follow(cast(ControlFunction, control), lines.append, total, FakeClock())
+    status = follow(cast(ControlFunction, control), lines.append, FakeClock())
     return status, lines
 
 
-def reported(status: VerificationStatus, found: dict[int, list[Found]] | None = None) -> Comparison:
+def reported(
+    status: VerificationStatus,
+    *found: list[Found],
+    unlisted: dict[int, int] | None = None,
+    dead_letters: DeadLetters | None = None,
+) -> Comparison:
+    keys = KeySchema((("pk", "S"),))
     tables = [
-        cast(Table, SimpleNamespace(arn=f"arn:aws:dynamodb:eu-west-1:{account}:table/t", definition=None))
+        cast(
+            Table,
+            SimpleNamespace(arn=f"arn:aws:dynamodb:eu-west-1:{account}:table/t", definition=None, keys=keys),
+        )
         for account in ("1" * 12, "2" * 12)
     ]
-    control = cast(ControlFunction, Control(status, found=found))
-    return result(control, status, *tables, DeadLetters())
+    control = cast(ControlFunction, Control(status, found=found, unlisted=unlisted))
+    return result(control, status, *tables, dead_letters or DeadLetters())
 
 
 def difference(kind: Kind, key: str, **changes: Any) -> Difference:
@@ -87,26 +82,38 @@ def difference(kind: Kind, key: str, **changes: Any) -> Difference:
 
 
 def test_it_is_followed_until_it_ends() -> None:
-    requested = cast(VerificationStatus, {**SCANNING, "state": "requested"})
-    rechecking = cast(
-        VerificationStatus, {**SCANNING, "state": "rechecking", "generation": 2, "undecided": 3}
-    )
-    status, lines = following(Control(requested, SCANNING, rechecking, DONE), total=8_000)
+    rechecking = verification("rechecking", generation=2, undecided=3, missing=1)
+    status, lines = following(Control(verification("requested"), SCANNING, rechecking, DONE))
     assert status == DONE
     assert lines == [
-        "starting in the account",
-        "comparing in the account: 4 of 16 segments, 1 min 40 s left, 4,000 items, 40 items/s, "
-        "500 read units, 0 differences so far",
-        "recheck 2, 3 keys may be changes in progress",
+        "in the account, starting",
+        "in the account, 4 of 16 segments, 1 min 40 s left, 0 differences so far, 40 items/s, "
+        "4,000 items read, 500 read units",
+        "in the account, recheck 2, 3 keys may be changes in progress, 1 difference so far",
     ]
 
 
+def test_the_rate_is_that_of_the_last_minute() -> None:
+    # It was slow, and continued after an hour.
+    began = verification(now=5_000.0)
+    later = [
+        verification(now=5_000.0 + seconds, source_items=2_000 + 100 * seconds) for seconds in (20, 40, 80)
+    ]
+    _, lines = following(Control(began, *later, DONE))
+    rates = [part for line in lines for part in line.split(", ") if part.endswith("items/s")]
+    assert rates == ["1 items/s", "1 items/s", "100 items/s", "100 items/s"]
+
+
 def test_a_failed_one_says_why() -> None:
-    failed = cast(VerificationStatus, {**SCANNING, "state": "failed", "reason": "table t does not exist"})
     with pytest.raises(UserError, match="has failed: table t does not exist"):
-        following(Control(failed))
+        following(Control(verification("failed", reason="table t does not exist")))
     with pytest.raises(UserError, match="no comparison was started"):
-        following(Control(cast(VerificationStatus, {})))
+        following(Control(VerificationStatus()))
+
+
+def test_an_interrupted_one_is_not_waited_for() -> None:
+    with pytest.raises(UserError, match="To continue it, run verify --in-account"):
+        following(Control(SCANNING, verification(running=False)))
 
 
 def test_control_may_be_silent_for_a_while() -> None:
@@ -122,7 +129,7 @@ def test_equal_tables() -> None:
     comparison = reported(DONE)
     assert (comparison.verdict, comparison.seconds, comparison.unlisted) == ("equal", 200.0, 0)
     assert (comparison.source.items, comparison.source.units) == (2_000, 300.0)
-    assert "in the account" in how_read(comparison)
+    assert comparison.in_account == InAccount("v1", 16)
 
 
 def test_differences_are_those_of_a_comparison() -> None:
@@ -131,33 +138,66 @@ def test_differences_are_those_of_a_comparison() -> None:
         ChangedPath(("b", 0), "S", "S"),
         ChangedPath(("c",), "S", None),
         ChangedPath(("d",), None, "S"),
+        ChangedPath(("e",), "SS", "SS", 2, 1),
     )
-    found = {
-        2: [(difference(Kind.CHANGED, "x", paths=paths), True)],
-        7: [(difference(Kind.EXTRA, "y", source=None), True)],
-    }
-    status = cast(VerificationStatus, {**DONE, "changed": 1, "extra": 1})
-    comparison = reported(status, found)
+    comparison = reported(
+        verification("done", changed=1, extra=1, expired=1),
+        [(difference(Kind.EXTRA, "y", source=None), True)],
+        [],
+        [
+            (difference(Kind.CHANGED, "x", paths=paths), True),
+            (difference(Kind.EXPIRED, "z", expires=77), True),
+        ],
+    )
     assert comparison.verdict == "different"
-    first, second = comparison.differences
-    assert [path.change for path in first.paths] == ["type_changed", "value_changed", "removed", "added"]
+    # Twice, and in the order of their keys.
+    for _ in range(2):
+        assert [each.key["pk"]["S"] for each in comparison.differences] == ["x", "y", "z"]
+    first, second, third = comparison.differences
+    assert [path.change for path in first.paths] == [
+        "type_changed",
+        "value_changed",
+        "removed",
+        "added",
+        "value_changed",
+    ]
+    assert (first.paths[4].elements_removed, first.paths[4].elements_added) == (2, 1)
     assert (second.kind, second.source_digest, second.destination_digest) == ("extra", None, "bb")
+    assert third.expires == 77
+
+
+def test_dead_letters_are_beside_their_items() -> None:
+    letters = [{"key": {"pk": {"S": key}}} for key in ("x", "other")]
+    comparison = reported(
+        verification("done", missing=1),
+        [(difference(Kind.MISSING, "x", destination=None), True)],
+        dead_letters=DeadLetters(letters, count=2),
+    )
+    assert [each.dead_letter for each in comparison.differences] == [letters[0]]
+    assert list(comparison.dead_letters) == [letters[1]]
 
 
 def test_keys_that_still_change_decide_nothing() -> None:
-    found = {0: [(difference(Kind.MISSING, "x", destination=None), False)]}
-    status = cast(VerificationStatus, {**DONE, "writes_stopped": False, "undecided": 1, "generation": 4})
-    comparison = reported(status, found)
+    comparison = reported(
+        verification("done", undecided=1, generation=4),
+        [(difference(Kind.MISSING, "x", destination=None), False)],
+    )
     assert (comparison.verdict, comparison.count("missing"), comparison.unsettled) == ("unsettled", 1, 1)
 
 
-def test_what_is_not_listed_is_counted_and_said() -> None:
-    found = {0: [(difference(Kind.MISSING, "x", destination=None), True)]}
-    comparison = reported(cast(VerificationStatus, {**DONE, "missing": 1_001}), found)
-    assert (comparison.count("missing"), comparison.unlisted) == (1_001, 1_000)
-    assert unlisted(comparison).startswith("1,000 differences are counted and not listed")
+def test_what_is_not_listed_is_counted_by_segment() -> None:
+    comparison = reported(
+        verification("done", missing=1_001, undecided=6),
+        [(difference(Kind.MISSING, "x", destination=None), True)],
+        [(difference(Kind.EXTRA, "y", source=None), False)],
+        unlisted={3: 1_000, 5: 5},
+    )
+    assert (comparison.count("missing"), comparison.count("extra"), comparison.unlisted) == (1_001, 1, 1_005)
+    assert sum(comparison.counts.values()) == len(comparison.differences) + comparison.unlisted
+    found = comparison.compared()
+    assert found.unlisted == Unlisted(1_005, 2, 3, 16)
+    assert found.in_account
 
 
-def test_reads_by_key_are_said() -> None:
-    comparison = reported(cast(VerificationStatus, {**DONE, "segments_by_key": 3}))
-    assert "read by their keys" in how_read(comparison)
+def test_reads_by_key_are_kept() -> None:
+    assert reported(verification("done", segments_by_key=3)).in_account == InAccount("v1", 16, 3)

@@ -21,6 +21,7 @@ from tests.unit.verify.report.comparisons import (
     VALUES,
     expired,
     hostile,
+    in_account,
     key,
     letter,
     with_differences,
@@ -63,7 +64,9 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("comparison", [EQUAL, EVERYTHING, *(hostile(evil) for evil in EVIL[:3])])
+@pytest.mark.parametrize(
+    "comparison", [EQUAL, EVERYTHING, in_account(), *(hostile(evil) for evil in EVIL[:3])]
+)
 def test_every_record_is_valid(comparison: Comparison) -> None:
     told = records(comparison)
     # The only place where a letter of a test is not as control tells it.

@@ -15,6 +15,7 @@ from tablecopy_cli.advice import (
     Repaired,
     Situation,
     Step,
+    Unlisted,
     before_apply,
     cutover_steps,
     fix_dead_letters,
@@ -22,7 +23,7 @@ from tablecopy_cli.advice import (
     next_steps,
 )
 from tablecopy_cli.advice.situation import Verdict
-from tests.unit.cli.run.control import NO_RUN, status
+from tests.unit.cli.run.control import NO_RUN, status, verification
 
 PHASES = (
     "none",
@@ -410,3 +411,70 @@ def test_the_checks_before_a_copy(
 ) -> None:
     steps = before_apply(problems=problems, unanswered=unanswered, applied=applied)
     assert [step.command for step in steps] == expected
+
+
+# A comparison in the account
+
+
+@pytest.mark.parametrize("phase", ["draining", "ready", "sealed", "stopped"])
+def test_one_that_runs_is_followed_before_anything_else(phase: str) -> None:
+    run = status(phase, segments_done=16, verification=verification())
+    assert commands(steps(run))[0] == "verify --in-account --report"
+    assert "verify" not in commands(steps(run))
+
+
+def test_one_that_was_interrupted_is_continued() -> None:
+    run = status("ready", verification=verification(running=False))
+    assert commands(steps(run))[0] == "verify --in-account"
+
+
+def test_one_that_failed_is_begun_again() -> None:
+    run = status("ready", verification=verification("failed", writes_stopped=True))
+    assert commands(steps(run))[0] == "verify --in-account --writes-stopped"
+
+
+@pytest.mark.parametrize("verdict", ["different", "unsettled"])
+def test_what_one_has_found_is_shown(verdict: str) -> None:
+    found = verification("done", verdict=verdict)
+    assert commands(steps(status("ready", verification=found)))[0] == "verify --in-account --report"
+    # A repair may have followed, and the application may write.
+    sealed = status("sealed", verification=found)
+    assert steps(sealed) == steps(status("sealed"))
+
+
+def test_one_that_found_nothing_needs_nothing() -> None:
+    run = status("ready", verification=verification("done"))
+    assert steps(run) == steps(status("ready"))
+
+
+@pytest.mark.parametrize("verdict", ["different", "unsettled"])
+@pytest.mark.parametrize("writes_stopped", [False, True])
+def test_after_one_everything_is_compared_in_the_account_again(verdict: Any, writes_stopped: bool) -> None:
+    compared = Compared(verdict, writes_stopped=writes_stopped, in_account=True, differing=1)
+    found = commands(steps(status("ready"), compared=compared))
+    stopped = " --writes-stopped" * writes_stopped
+    again = [one for one in found if one.startswith("verify --in-account")]
+    assert again
+    assert again[0].startswith(f"verify --in-account{stopped}")
+    assert "--lag" not in again[0]
+
+
+def test_too_many_differences_are_not_read_again_for_a_plan() -> None:
+    compared = Compared("different", writes_stopped=True, in_account=True, differing=20_000, too_many=True)
+    found = commands(steps(status("ready"), compared=compared))
+    assert found == ["verify --in-account --writes-stopped --report --repair-plan plan.jsonl"]
+
+
+def test_the_segment_with_most_unlisted_differences_is_compared_here() -> None:
+    unlisted = Unlisted(4_000, 2, 7, 16)
+    compared = Compared("different", writes_stopped=True, in_account=True, differing=1, unlisted=unlisted)
+    first = steps(status("ready"), compared=compared)[0]
+    assert commands([first]) == ["verify --segment 7/16 --writes-stopped"]
+    assert first.text.startswith("4,000 differences in 2 segments are counted and not listed.")
+
+
+def test_a_segment_is_not_everything() -> None:
+    compared = Compared("sampled", writes_stopped=True, segments=True)
+    assert compared.restricted == ["--segment"]
+    assert not is_go_ahead(compared)
+    assert commands(steps(status("ready"), compared=compared)) == ["verify --writes-stopped"]

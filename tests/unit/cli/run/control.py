@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from tablecopy.clock import Clock
-from tablecopy.control.status import Status
+from tablecopy.control.status import Status, VerificationStatus
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 
@@ -62,6 +62,40 @@ def status(phase: str = "slice", **changes: Any) -> Status:
         "now": BEGAN + 100,
         **changes,
     }
+
+
+def verification(state: str = "scanning", **changes: Any) -> VerificationStatus:
+    """A comparison in the account that has read 4,000 of 8,000 items in 100 s."""
+    active = state in {"requested", "scanning", "rechecking"}
+    status = {
+        "id": "v1",
+        "state": state,
+        "verdict": "equal" if state == "done" else "",
+        "running": active,
+        "reason": "",
+        "writes_stopped": False,
+        "began": 1_000.0,
+        "ended": 0.0 if active else 1_200.0,
+        "now": 1_100.0,
+        "generation": 0,
+        "segments": 16,
+        "segments_done": 4 if active else 16,
+        "source_items": 2_000,
+        "destination_items": 2_000,
+        "source_units": 300.0,
+        "destination_units": 200.0,
+        "equal": 1_990,
+        "missing": 0,
+        "changed": 0,
+        "extra": 0,
+        "expired": 0,
+        "undecided": 0,
+        "listed": 0,
+        "segments_by_key": 0,
+        "estimated_items": 8_000,
+        **changes,
+    }
+    return cast(VerificationStatus, status)
 
 
 NO_RUN: Status = {"phase": "none", "now": BEGAN}

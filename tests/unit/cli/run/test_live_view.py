@@ -15,7 +15,7 @@ from tablecopy.control.status import Status
 from tablecopy_cli.run.live_view import LiveTable, LiveView, LogView, RecordView
 from tablecopy_cli.run.progress import Rates, time_left
 from tablecopy_cli.run.watch import FailedPoll, Snapshot
-from tests.unit.cli.run.control import BEGAN, NO_RUN, HandClock, status
+from tests.unit.cli.run.control import BEGAN, NO_RUN, HandClock, status, verification
 
 EVIL = "\x1b[2J\u202e\n"
 
@@ -50,6 +50,13 @@ class TestLive:
         shown = Snapshot(seen, Rates(123.4, 1_500_000.0, 7.0), time_left(seen))
         LiveView(screen.live, screen.clock).show(None, shown)
         return screen.drawn()
+
+    @pytest.mark.parametrize("columns", [40, 80])
+    def test_a_comparison_in_the_account_has_a_row(self, columns: int) -> None:
+        seen = status("ready", verification=verification(missing=2))
+        row = self.row("verify", seen, columns=columns)
+        assert "4 of 16 segments, 1 min 40 s left, 2 differences so far" in row
+        assert not any(line.startswith("  verify") for line in self.draw(status("ready")))
 
     def row(self, label: str, *args: Any, **changes: Any) -> str:
         """What is shown beside a label, on one line however it was broken."""

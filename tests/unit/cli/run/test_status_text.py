@@ -18,7 +18,7 @@ from tablecopy_cli.run.status_text import (
     state_lines,
     warnings,
 )
-from tests.unit.cli.run.control import NO_RUN, status
+from tests.unit.cli.run.control import NO_RUN, status, verification
 
 EVIL = "\x1b[2J\u202e\n"
 REACHED, STOPPED, HELD = Outcome.REACHED, Outcome.STOPPED, Outcome.HELD
@@ -90,6 +90,12 @@ def test_the_exit_codes_are_distinct_and_the_worst_comes_first() -> None:
 def test_people_read_words_in_place_of_phases(seen: Status) -> None:
     words = headline(seen).replace(":", " ").split()
     assert not {"slice", "pausing", "resuming", "draining", "preflight", "none"} & set(words)
+
+
+def test_a_comparison_in_the_account_is_shown() -> None:
+    shown = list(state_lines(status("ready", verification=verification()), Style(io.StringIO())))
+    assert shown[-1].startswith("  verify     comparing in the account: 4 of 16 segments")
+    assert not any("  verify" in line for line in state_lines(status("ready"), Style(io.StringIO())))
 
 
 def test_how_much_is_copied_is_part_of_the_phase() -> None:

@@ -159,18 +159,95 @@ def test_the_status_adds_up_the_segments(account: Account, clock: FakeClock) -> 
 
 def test_differences_come_segment_by_segment(account: Account) -> None:
     commands = account.commands()
-    assert commands.differences(0) == {"differences": []}
+    assert commands.differences(0, 0) == {"differences": [], "unlisted": []}
     commands.begin(writes_stopped=False)
     name = account.latest.verification_id
     found = [
         Difference(Kind.MISSING, {"pk": {"S": key}}, (), "aa", None, NOON, NOON, 1) for key in ("a", "b", "c")
     ]
-    account.verifications.save_segment(name, Compared(0, open=1), [found[0]], [found[1]])
-    account.verifications.save_segment(name, Compared(2), [found[2]])
-    first = commands.differences(0)
-    assert first == {
-        "differences": [found[0].record(), {**found[1].record(), "undecided": True}],
-        "next": 1,
+    account.verifications.save_segment(name, Compared(0, missing=1, listed=1, open=1), [found[0]], [found[1]])
+    account.verifications.save_segment(name, Compared(1, undecided=2))
+    account.verifications.save_segment(name, Compared(2, missing=5, listed=1), [found[2]])
+    assert commands.differences(0, 0) == {
+        "differences": [found[0].record(), {**found[1].record(), "undecided": True}, found[2].record()],
+        "unlisted": [[1, 2], [2, 4]],
     }
-    assert commands.differences(1) == {"differences": [found[2].record()], "next": 3}
-    assert commands.differences(3) == {"differences": []}
+
+
+def test_an_answer_has_as_much_as_lambda_returns(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda returns 6 MB, and a segment may list more."""
+    commands = account.commands()
+    commands.begin(writes_stopped=False)
+    name = account.latest.verification_id
+    keys = [f"{number:04d}-{'x' * 1_500}" for number in range(2_500)]
+    found = [Difference(Kind.MISSING, {"pk": {"S": key}}, (), "aa", None, NOON, NOON, 1) for key in keys]
+    for segment in range(SEGMENTS):
+        account.verifications.save_segment(
+            name, Compared(segment, missing=2_500, listed=2_000), found[:2_000], found[2_000:]
+        )
+    listed: list[str] = []
+    unlisted: list[list[int]] = []
+    begin = [0, 0]
+    answers = 0
+    while begin:
+        answer = commands.differences(*begin)
+        assert len(json.dumps(answer)) < 3_000_000
+        listed += [record["key"]["pk"]["S"] for record in answer["differences"]]
+        unlisted += answer["unlisted"]
+        begin = answer.get("next", [])
+        answers += 1
+    assert listed == keys * SEGMENTS
+    assert unlisted == [[segment, 500] for segment in range(SEGMENTS)]
+    assert answers > SEGMENTS
+
+
+@pytest.mark.parametrize(
+    ("found", "writes_stopped", "verdict"),
+    [
+        ({"equal": 5, "expired": 2}, False, "equal"),
+        ({"equal": 5, "missing": 1}, False, "different"),
+        ({"changed": 1, "open": 1}, False, "different"),
+        ({"extra": 1}, True, "different"),
+        ({"open": 1}, False, "unsettled"),
+        ({"undecided": 1}, False, "unsettled"),
+        ({"undecided": 1}, True, "different"),
+    ],
+)
+def test_the_verdict_is_that_of_verify(
+    account: Account, found: dict[str, int], writes_stopped: bool, verdict: str
+) -> None:
+    account.commands().begin(writes_stopped=writes_stopped)
+    account.verifications.save_segment(account.latest.verification_id, Compared(0, **found))
+    assert account.commands().status()["verdict"] == ""
+    account.end(State.DONE)
+    status = account.commands().status()
+    assert (status["verdict"], status["running"]) == (verdict, False)
+
+
+def test_whether_it_runs_is_shown(account: Account, clock: FakeClock) -> None:
+    commands = account.commands()
+    commands.begin(writes_stopped=False)
+    assert commands.status()["running"]
+    account.states.throttled = True
+    assert commands.status()["running"]
+    account.states.throttled = False
+    account.states.end("ABORTED")
+    assert not commands.status()["running"]
+    commands.begin(writes_stopped=False)
+    account.states.lagging = True
+    assert commands.status()["running"]
+
+
+def test_one_that_ends_while_it_is_looked_at_was_not_interrupted(account: Account) -> None:
+    commands = account.commands()
+    commands.begin(writes_stopped=False)
+    describe = account.states.describe_execution
+
+    def ended(**request: str) -> dict[str, str]:
+        account.end(State.DONE)
+        account.states.end("SUCCEEDED")
+        return describe(**request)
+
+    account.states.describe_execution = ended  # type: ignore[method-assign]
+    status = commands.status()
+    assert (status["state"], status["verdict"]) == ("done", "equal")

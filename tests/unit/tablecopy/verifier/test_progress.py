@@ -30,7 +30,7 @@ class FakeTables(Tables):
 
     def __init__(self) -> None:
         self.problem = ""
-        self.described = Described(("pk",), "expires", 0.0, 50.0, "one two")
+        self.described = Described(("pk",), "expires", 0.0, 50.0, "one two", 12)
 
     def describe(self) -> Described:
         if self.problem:
@@ -85,6 +85,7 @@ def test_it_begins_with_what_the_tables_are(progress: Progress, verifications: V
         expiry="expires",
         destination_ceiling=50.0,
         identities="one two",
+        estimated_items=12,
         version=2,
     )
 

@@ -48,7 +48,9 @@ def describe(source: Client, destination: Client) -> Described:
 
 def test_what_a_verification_needs_is_read() -> None:
     provisioned = {"ProvisionedThroughput": {"ReadCapacityUnits": 100}}
-    described = describe(Client(table("orders"), "expires"), Client(table("copy", **provisioned)))
+    described = describe(
+        Client(table("orders", ItemCount=30), "expires"), Client(table("copy", ItemCount=10, **provisioned))
+    )
     assert described == Described(
         ("pk", "sk"),
         "expires",
@@ -56,6 +58,7 @@ def test_what_a_verification_needs_is_read() -> None:
         50.0,
         "arn:aws:dynamodb:eu-west-1:111111111111:table/orders#orders "
         "arn:aws:dynamodb:eu-west-1:111111111111:table/copy#copy",
+        40,
     )
 
 

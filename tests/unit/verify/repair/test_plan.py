@@ -15,7 +15,7 @@ import pytest
 
 from tablecopy_cli.common.errors import UserError
 from verify.comparison.options import PLAN_LIMIT
-from verify.comparison.results import Comparison, Difference, Sample, SideResult
+from verify.comparison.results import Comparison, Difference, InAccount, Sample, SideResult
 from verify.repair.plan import Action, default_plan, read_plan, write_plan
 
 SOURCE = "arn:aws:dynamodb:eu-west-1:111111111111:table/cities"
@@ -75,7 +75,7 @@ def test_what_a_plan_holds(path: Path) -> None:
     header, *actions, end = map(json.loads, text.splitlines())
     assert header == {
         "type": "plan",
-        "version": 2,
+        "version": 3,
         "source": SOURCE,
         "destination": DESTINATION,
         "source_table_id": "id-1",
@@ -88,7 +88,7 @@ def test_what_a_plan_holds(path: Path) -> None:
         "severe": 0,
         "unread": 0,
         "actions": {"put": 1, "replace": 1, "delete": 1},
-        "left_out": {"expired": 2, "not_standing": 1},
+        "left_out": {"expired": 2, "not_standing": 1, "unlisted": 0},
         "sample": None,
         "filter_expression": None,
     }
@@ -124,10 +124,28 @@ def test_a_plan_without_actions_is_a_plan(path: Path) -> None:
         assert list(plan.actions()) == []
 
 
+def test_differences_that_are_only_counted_are_not_proven_to_be_equal(path: Path) -> None:
+    found: dict[str, Any] = {"writes_stopped": True, "settled": 0}
+    written(path, [Difference("missing", key(1), source_digest=A)], **found)
+    with read_plan(path) as plan:
+        assert plan.header.rest_equal
+    unlisted = InAccount("v", 16, unlisted={3: 5})
+    written(path, [Difference("missing", key(1), source_digest=A)], in_account=unlisted, **found)
+    with read_plan(path) as plan:
+        assert plan.header.left_out["unlisted"] == 5
+        assert not plan.header.rest_equal
+
+
 def test_a_plan_of_a_sample_says_so(path: Path) -> None:
     written(path, sample=Sample(0.1, 2, 20, 7), filter_expression="pk = :x")
     with read_plan(path) as plan:
-        assert plan.header.sample == {"fraction": 0.1, "segments": 2, "of": 20, "seed": 7}
+        assert plan.header.sample == {
+            "fraction": 0.1,
+            "segments": 2,
+            "of": 20,
+            "seed": 7,
+            "chosen": [],
+        }
         assert plan.header.filter_expression == "pk = :x"
 
 
@@ -222,7 +240,7 @@ def edited(path: Path, line: int, edit: Callable[[dict[str, Any]], None]) -> Pat
 @pytest.mark.parametrize(
     ("line", "changes", "reason"),
     [
-        (1, {"version": 1}, "line 1: the plan has version 1, and this verify reads 2"),
+        (1, {"version": 1}, "line 1: the plan has version 1, and this verify reads 3"),
         (1, {"version": None}, "line 1: the plan has version null"),
         (1, {"type": "summary"}, "line 1: the first line is not the header of a plan"),
         (1, {"source": None}, "$.source"),

@@ -7,7 +7,15 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from verify.comparison.differences import PathChange
-from verify.comparison.results import KINDS, Comparison, DeadLetter, Difference, Sample, SideResult
+from verify.comparison.results import (
+    KINDS,
+    Comparison,
+    DeadLetter,
+    Difference,
+    InAccount,
+    Sample,
+    SideResult,
+)
 from verify.settings.findings import Finding
 
 NOON = 1_795_435_200.0
@@ -110,6 +118,17 @@ def with_differences(*differences: Difference, **changes: Any) -> Comparison:
     unsettled = sum(not difference.standing and difference.kind != "expired" for difference in differences)
     found = {"differences": differences, "counts": counts, "unsettled": unsettled, **changes}
     return dataclasses.replace(EQUAL, **found)
+
+
+def in_account(**changes: Any) -> Comparison:
+    """A comparison in the account that lists one of 4,001 missing items."""
+    listed = with_differences(Difference("missing", key(1)), writes_stopped=True)
+    found = {
+        "counts": {"missing": 4_001},
+        "in_account": InAccount("20261123T120000Z-1", 16, 3, {3: 1_000, 7: 3_000}),
+        **changes,
+    }
+    return dataclasses.replace(listed, **found)
 
 
 class Streamed(Collection[Difference]):

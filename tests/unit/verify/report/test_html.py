@@ -28,12 +28,13 @@ from tests.unit.verify.report.comparisons import (
     Streamed,
     expired,
     hostile,
+    in_account,
     key,
     letter,
     with_differences,
 )
 from verify.comparison.differences import PathChange
-from verify.comparison.results import Comparison, Difference, Kind
+from verify.comparison.results import Comparison, Difference, InAccount, Kind
 from verify.report.html import columns, row_shares, write_html
 
 VOID = {"meta", "input", "br", "rect"}
@@ -225,6 +226,25 @@ def test_the_statement_can_be_signed(written: Written) -> None:
     stopped = written(dataclasses.replace(EQUAL, writes_stopped=True, sample=SAMPLE)).text_of("statement")
     for part in ("Strongly consistent", "--writes-stopped", "51 of 512 segments", "Dead letters None known"):
         assert part in stopped
+
+
+def test_what_is_only_counted_has_a_section(written: Written) -> None:
+    page = written(in_account())
+    section = page.text_of("unlisted")
+    assert section.startswith("Counted and not listed 4,000")
+    assert "--segment 7/16 3,000 --segment 3/16 1,000" in section
+    assert not written(in_account(in_account=InAccount("v", 16))).text_of("unlisted")
+
+
+def test_the_statement_of_a_comparison_in_the_account(written: Written) -> None:
+    statement = written(in_account(writes_stopped=False)).text_of("statement")
+    for part in (
+        "Strongly consistent, while writes may continue.",
+        "Scan 16 segments of each table, by verification 20261123T120000Z-1 in the source account.",
+        "Merged the scans of 13 of 16 segments, and read the others by key",
+    ):
+        assert part in statement
+    assert "eventually consistent" not in statement
 
 
 def test_the_statement_counts_differences_that_were_not_read_again(written: Written) -> None:

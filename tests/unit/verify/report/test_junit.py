@@ -22,12 +22,13 @@ from tests.unit.verify.report.comparisons import (
     Streamed,
     expired,
     hostile,
+    in_account,
     key,
     letter,
     with_differences,
 )
 from verify.comparison.differences import PathChange
-from verify.comparison.results import Comparison, Difference
+from verify.comparison.results import Comparison, Difference, InAccount
 from verify.report.junit import junit_report, write_junit
 
 MISSING = Difference("missing", key(1))
@@ -79,6 +80,23 @@ def failures(suite: Element) -> dict[str, str]:
 
 def skipped(suite: Element) -> dict[str, str]:
     return {str(case.get("name")): str(found.text) for case in suite for found in case.findall("skipped")}
+
+
+def test_what_is_only_counted_has_a_case() -> None:
+    suite = parsed(in_account())
+    failed = failures(suite)["every difference is listed"].splitlines()
+    assert failed[0].startswith("4,000 differences are counted and not listed.")
+    assert failed[1:] == ["--segment 7/16: 3,000 differences", "--segment 3/16: 1,000 differences"]
+    properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert (properties["segments_by_key"], properties["unlisted"]) == ("3", "4000")
+    assert "read the others by key" in str(suite.findtext("system-out"))
+
+
+def test_expired_items_that_are_only_counted_fail_nothing() -> None:
+    only_expired = in_account(
+        differences=(expired(1),), counts={"expired": 3}, in_account=InAccount("v", 16, 0, {3: 2})
+    )
+    assert set(skipped(parsed(only_expired))) == {"every difference is listed"}
 
 
 def test_equal_tables_pass_every_case() -> None:

@@ -23,14 +23,16 @@ from tests.unit.verify.report.comparisons import (
     Streamed,
     expired,
     hostile,
+    in_account,
     key,
     letter,
     with_differences,
 )
-from verify.comparison.results import KINDS, Comparison, Difference, Progress
+from verify.comparison.results import KINDS, Comparison, Difference, InAccount, Progress, Sample
 from verify.report.text import progress_text, text_report
 
 STEPS = [Step("Stop the writers."), Step("Compare again.", "verify --writes-stopped")]
+ALL_LISTED = InAccount("v", 16)
 NEXT = ["Next:", "  1. Stop the writers.", "  2. Compare again.", "     verify --writes-stopped"]
 
 
@@ -170,6 +172,40 @@ def test_long_groups_are_cut_and_say_so(limit: int) -> None:
     assert f"  ... and {2_000 - limit:,} more (to list all, use --limit 0 or --format jsonl)" in lines
     assert sum(line.startswith("  country") for line in lines) == limit
     assert sum(line.startswith("  country") for line in report(many, limit=0)) == 2_000
+
+
+def test_what_is_only_counted_has_a_section() -> None:
+    lines = report(in_account())
+    at = lines.index("Counted and not listed (4,000)")
+    assert lines[at + 2 : at + 5] == [
+        "  --segment 7/16  3,000 differences",
+        "  --segment 3/16  1,000 differences",
+        "",
+    ]
+    assert "Missing from the destination (4,001)" in lines
+    assert not any("not listed" in line for line in report(in_account(in_account=ALL_LISTED)))
+
+
+@pytest.mark.parametrize(
+    ("by_key", "text"),
+    [
+        (0, "Merged the scans of 16 segments."),
+        (3, "Merged the scans of 13 of 16 segments, and read the others by key"),
+        (16, "Read 16 segments by key"),
+    ],
+)
+def test_a_report_from_the_account_says_how_it_was_read(by_key: int, text: str) -> None:
+    found = dataclasses.replace(ALL_LISTED, segments_by_key=by_key)
+    assert any(text in line for line in report(in_account(in_account=found)))
+
+
+def test_chosen_segments_are_a_part() -> None:
+    chosen = Sample(2 / 16, 2, 16, 0, chosen=(3, 7))
+    lines = report(dataclasses.replace(EQUAL, sample=chosen))
+    assert lines[0] == (
+        "Part: segments 3 and 7 of 16 were read and all 33,421 items match. The rest was not read."
+    )
+    assert "  segments     segments 3 and 7 of 16" in lines
 
 
 def test_differences_are_streamed() -> None:
