@@ -297,7 +297,7 @@ def _planned(
     steps = _next_steps(given, comparison, targets, plan)
     if plan is not None and any(str(plan) in shlex.split(step.command or "") for step in steps):
         with _writing(given, f"{plan.parent} (--work-dir)"):
-            plan.parent.mkdir(mode=0o700, exist_ok=True)
+            plan.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_plan(given, plan, comparison, source, destination)
     return steps
 

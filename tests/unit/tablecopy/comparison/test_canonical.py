@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tablecopy.comparison.canonical import canonical, digest, number
 from tests.unit.verify.items import items, meaning, numbers, respelled, texts, values
+from tests.unit.verify.pairs import EQUAL_BINARIES, NOT_EQUAL, NUMBERS
 from verify.comparison.differences import changed_paths
 
 
@@ -54,23 +55,7 @@ def test_numbers_are_equal_exactly_by_value(a: str, b: str) -> None:
     assert Decimal(number(a)) == Decimal(a)
 
 
-@pytest.mark.parametrize(
-    ("text", "plain"),
-    [
-        ("1", "1"),
-        ("1.0", "1"),
-        ("1E0", "1"),
-        ("-0", "0"),
-        ("0", "0"),
-        ("007", "7"),
-        ("100", "100"),
-        ("1E2", "100"),
-        ("-12.50", "-12.5"),
-        ("1E-3", "0.001"),
-        ("99999999999999999999999999999999999999", "99999999999999999999999999999999999999"),
-        ("9.9999999999999999999999999999999999999E+125", "99999999999999999999999999999999999999" + "0" * 88),
-    ],
-)
+@pytest.mark.parametrize(("text", "plain"), NUMBERS)
 def test_numbers_are_spelled_plainly(text: str, plain: str) -> None:
     assert number(text) == plain
 
@@ -81,38 +66,16 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         number(text)
 
 
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        ({"N": "1"}, {"S": "1"}),
-        ({"N": "12345678901234567890123456789012345678"}, {"N": "12345678901234567890123456789012345679"}),
-        ({"N": "0.1"}, {"N": "0.10000000000000000000000000000000000001"}),
-        ({"NULL": True}, {"S": ""}),
-        ({"NULL": True}, {"BOOL": False}),
-        ({"B": "MQ=="}, {"S": "1"}),
-        ({"B": "MQ=="}, {"S": "MQ=="}),
-        ({"SS": ["1"]}, {"NS": ["1"]}),
-        ({"SS": ["1"]}, {"L": [{"S": "1"}]}),
-        ({"L": [{"S": "a"}, {"S": "b"}]}, {"L": [{"S": "b"}, {"S": "a"}]}),
-        ({"L": []}, {"M": {}}),
-        ({"S": "é"}, {"S": "e\u0301"}),
-        # Parts that would run together without their lengths.
-        ({"SS": ["ab", "c"]}, {"SS": ["a", "bc"]}),
-        ({"L": [{"S": "aS1:b"}]}, {"L": [{"S": "a"}, {"S": "b"}]}),
-        ({"L": [{"S": "aS:b"}, {"S": "c"}]}, {"L": [{"S": "a"}, {"S": "bS:c"}]}),
-        ({"L": [{"S": "aSb"}, {"S": "c"}]}, {"L": [{"S": "a"}, {"S": "bSc"}]}),
-        ({"M": {"a": {"S": "x1:bS1:y"}}}, {"M": {"a": {"S": "x"}, "b": {"S": "y"}}}),
-    ],
-)
+@pytest.mark.parametrize(("a", "b"), NOT_EQUAL)
 def test_these_are_not_equal(a: dict[str, Any], b: dict[str, Any]) -> None:
     assert canonical(a) != canonical(b)
     assert digest({"x": a}) != digest({"x": b})
     assert changed_paths({"x": a}, {"x": b})
 
 
-def test_binary_values_are_their_bytes_whatever_their_base64() -> None:
-    assert canonical({"B": "QQ=="}) == canonical({"B": "QR=="})
-    assert canonical({"BS": ["QQ==", "Qg=="]}) == canonical({"BS": ["Qg==", "QR=="]})
+@pytest.mark.parametrize(("a", "b"), EQUAL_BINARIES)
+def test_binary_values_are_their_bytes_whatever_their_base64(a: dict[str, Any], b: dict[str, Any]) -> None:
+    assert canonical(a) == canonical(b)
 
 
 def test_missing_null_and_empty_are_three_things() -> None:

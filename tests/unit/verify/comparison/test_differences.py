@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import sys
-from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tablecopy.comparison.canonical import digest
+from tests.unit.verify.pairs import EVERY_CHANGE, NAMES, SHAPES, binaries, numbers
 from verify.comparison.differences import PathChange, changed_paths
 
-names = st.sampled_from(["a", "b", "__c", "d.e", "f'g", 'h"i', "root['x']", "*"])
+names = st.sampled_from(NAMES)
 leaves = st.one_of(
     st.sampled_from(["1", "2", "line\nbreak"]).map(lambda v: {"S": v}),
     st.sampled_from(["1", "2", "1.0"]).map(lambda v: {"N": v}),
@@ -66,25 +65,7 @@ def test_the_paths_are_the_whole_change(source: dict[str, Any], destination: dic
 
 
 def test_every_kind_of_change_has_its_word() -> None:
-    source = {
-        "same": {"N": "1"},
-        "gone": {"S": "x"},
-        "value": {"S": "x"},
-        "type": {"N": "1"},
-        "null": {"NULL": True},
-        "tags": {"SS": ["a", "b", "c"]},
-        "deep": {"M": {"list": {"L": [{"N": "1"}, {"M": {"x": {"B": "MQ=="}}}]}}},
-    }
-    destination = {
-        "same": {"N": "1.0"},
-        "new": {"S": "x"},
-        "value": {"S": "y"},
-        "type": {"S": "1"},
-        "null": {"S": ""},
-        "tags": {"SS": ["c", "d", "a"]},
-        "deep": {"M": {"list": {"L": [{"N": "1"}, {"M": {"x": {"B": "Mg=="}}}, {"BOOL": True}]}}},
-    }
-    assert [path.record() for path in changed_paths(source, destination)] == [
+    assert [path.record() for path in changed_paths(*EVERY_CHANGE)] == [
         {"path": ["deep", "list", 1, "x"], "change": "value_changed"},
         {"path": ["deep", "list", 2], "change": "added"},
         {"path": ["gone"], "change": "removed"},
@@ -109,30 +90,6 @@ def test_list_positions_sort_as_numbers() -> None:
     source = {"l": {"L": [{"N": str(n)} for n in range(12)]}}
     destination = {"l": {"L": [{"N": str(n + 1)} for n in range(12)]}}
     assert [path.path[1] for path in changed_paths(source, destination)] == list(range(12))
-
-
-def _numbers(first: int, count: int) -> list[str]:
-    return [str(n) for n in range(first, first + count)]
-
-
-def _binaries(first: int, count: int) -> list[str]:
-    return [b64encode(b"%d" % n).decode() for n in range(first, first + count)]
-
-
-# Makes a value of so many elements, none of them equal to one that starts elsewhere.
-SHAPES: dict[str, Callable[[int, int], dict[str, Any]]] = {
-    "number set": lambda first, count: {"NS": _numbers(first, count)},
-    "string set": lambda first, count: {"SS": _numbers(first, count)},
-    "binary set": lambda first, count: {"BS": _binaries(first, count)},
-    "list": lambda first, count: {"L": [{"N": n} for n in _numbers(first, count)]},
-    "map, other names": lambda first, count: {"M": {n: {"N": n} for n in _numbers(first, count)}},
-    "map, other values": lambda first, count: {"M": {str(n): {"N": str(first + n)} for n in range(count)}},
-    "list of sets": lambda first, count: {"L": [{"NS": [n]} for n in _numbers(first, count)]},
-    "list of maps": lambda first, count: {"L": [{"M": {"x": {"S": n}}} for n in _numbers(first, count)]},
-    "set in a map in a list": lambda first, count: {"L": [{"M": {"x": {"NS": _numbers(first, count)}}}]},
-    "text": lambda first, count: {"S": "".join(f"{n}\n" for n in _numbers(first, count))},
-    "types": lambda first, count: {"L": [{"S" if first else "N": n} for n in _numbers(first, count)]},
-}
 
 
 def _steps(source: dict[str, Any], destination: dict[str, Any]) -> int:
@@ -163,7 +120,7 @@ def test_twice_as_many_elements_take_twice_as_many_steps(shape: str) -> None:
 
 @pytest.mark.parametrize("kind", ["SS", "NS", "BS"])
 def test_a_set_of_a_hundred_thousand_elements_that_were_all_replaced(kind: str) -> None:
-    make = _binaries if kind == "BS" else _numbers
+    make = binaries if kind == "BS" else numbers
     (found,) = changed_paths({"x": {kind: make(0, 100_000)}}, {"x": {kind: make(100_000, 100_000)}})
     assert (found.path, found.elements_added, found.elements_removed) == (("x",), 100_000, 100_000)
 

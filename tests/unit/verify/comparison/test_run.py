@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tablecopy.clock import Clock
 from tablecopy_cli.common.errors import UserError
+from tests.unit.verify.pairs import TABLES, item
 from tests.unit.verify.service import FakeTable
 from verify import Comparison, Filter, Options, Progress, compare
 from verify.comparison.dead_letters import DeadLetters
@@ -31,10 +32,6 @@ class Ticking(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
-
-
-def item(pk: str, sk: int | str, **attributes: Any) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"N": str(sk)}, **attributes}
 
 
 def found(comparison: Comparison) -> list[tuple[str, str, str]]:
@@ -61,8 +58,7 @@ def test_equal_tables(make_table: Any) -> None:
 
 
 def test_missing_different_and_extra_in_the_order_of_their_keys(make_table: Any) -> None:
-    source = [item("a", 10), item("a", 9), item("b", 1, x={"N": "1"}), item("same", 1), item("a", "-1.5")]
-    destination = [item("same", 1), item("c", 5), item("b", 1, x={"S": "1"})]
+    source, destination = TABLES["missing, changed and extra"]
     result = compared(make_table(source), make_table(destination, "destination"))
     assert found(result) == [
         ("missing", "a", "-1.5"),
@@ -81,8 +77,7 @@ def test_missing_different_and_extra_in_the_order_of_their_keys(make_table: Any)
 
 def test_scans_that_diverge_report_nothing(make_table: Any) -> None:
     # Other diff tools walk both scans in step and report whatever comes after the first shift.
-    items = cities(50)
-    shuffled = list(reversed(items[25:])) + items[:25]
+    items, shuffled = TABLES["another order"]
     destination = make_table(shuffled, "destination")
     assert compared(make_table(items), destination).verdict == "equal"
     assert destination.count("BatchGetItem") == 0
@@ -98,23 +93,14 @@ def test_numeric_keys_are_numbers(make_table: Any, spelling: tuple[str, str, str
 
 
 def test_reordered_sets_maps_and_attributes_are_equal_at_any_depth_in_one_scan(make_table: Any) -> None:
-    source = item(
-        "a", 1, tags={"SS": ["x", "y"]}, deep={"L": [{"M": {"n": {"NS": ["1", "2.50"]}}}]}, b={"N": "1"}
-    )
-    destination = {
-        "b": {"N": "1.0"},
-        "deep": {"L": [{"M": {"n": {"NS": ["2.5", "1"]}}}]},
-        "tags": {"SS": ["y", "x"]},
-        **item("a", 1),
-    }
-    tables = make_table([source]), make_table([destination], "destination")
+    source, destination = TABLES["sets, maps and attributes in another order"]
+    tables = make_table(source), make_table(destination, "destination")
     assert compared(*tables).verdict == "equal"
     assert [table.count("BatchGetItem") for table in tables] == [0, 0]
 
 
 def test_tables_without_a_common_key_are_compared_like_any_other(make_table: Any) -> None:
-    source = [item("a", n) for n in range(250)]
-    destination = [item("b", n) for n in range(250)]
+    source, destination = TABLES["no common key"]
     result = compared(make_table(source, page_size=50), make_table(destination, "destination", page_size=50))
     assert dict(result.counts) == {"missing": 250, "extra": 250}
     assert found(result) == [("missing", "a", str(n)) for n in range(250)] + [
