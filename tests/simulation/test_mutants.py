@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tools.simulation.mutants import ROOT, DoesNotApply, Hunt, check
-from tools.simulation.mutations import ANSWERED, MUTATIONS
+from tools.simulation.mutants import ALL, ALL_ANSWERED, ROOT, DoesNotApply, Hunt, check
+from tools.simulation.mutations import MUTATIONS
 
 
 def named(name: str) -> int:
@@ -16,15 +16,21 @@ def named(name: str) -> int:
 
 
 def test_each_fits_the_product() -> None:
-    check(MUTATIONS)
-    assert set(ANSWERED) <= {mutation.name for mutation in MUTATIONS}
-    assert all((ROOT / tests).exists() for tests in ANSWERED.values())
+    check(ALL)
+    assert set(ALL_ANSWERED) <= {mutation.name for mutation in ALL}
+    assert all((ROOT / tests).exists() for tests in ALL_ANSWERED.values())
 
 
 def test_one_that_does_not_fit_is_named() -> None:
     [old, new] = MUTATIONS[0].changes[0]
     with pytest.raises(DoesNotApply, match=MUTATIONS[0].name):
         check([replace(MUTATIONS[0], changes=((f"{old} and more", new),))])
+
+
+def test_a_hunt_finds_a_mutant_of_the_comparison_in_the_account() -> None:
+    [mutation] = [each for each in ALL if each.name == "keys are read eventually consistently"]
+    outcome = Hunt([(seed, "verification") for seed in range(1, 9)]).run(mutation)
+    assert outcome.rule == "consistent"
 
 
 def test_a_hunt_ends_with_the_seed_that_finds_a_mutant() -> None:

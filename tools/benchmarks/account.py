@@ -32,7 +32,7 @@ def verify(options: ServerOptions, workers: int = 1) -> Measured:
     Raises
     ------
     SubjectFailed
-        One ended with an error, or the items were not read once each.
+        One ended with an error or wrote to disk, or the items were not read once each.
     """
     with loopback(options) as server, ThreadPoolExecutor(workers) as pool:
         start_verification(server, workers)
@@ -43,6 +43,9 @@ def verify(options: ServerOptions, workers: int = 1) -> Measured:
         raise SubjectFailed(f"{stats['served']['items']} of {2 * options.items} items were read")
     if stats["calls"].get("BatchGetItem", 0):
         raise SubjectFailed(f"{stats['calls']['BatchGetItem']} reads by key, although the order is the same")
+    written = sum(one.result["disk_bytes"] for one in measured)
+    if written:
+        raise SubjectFailed(f"{written} bytes were written to disk")
     return replace(
         measured[-1],
         items=sum(one.items for one in measured),

@@ -18,6 +18,9 @@ from pathlib import Path
 
 _MB = 1024 * 1024
 
+# Of ru_oublock (getrusage(2)).
+_BLOCK_BYTES = 512
+
 
 def measure(parts: Iterable[Callable[[], int]]) -> None:
     """Print ``ready``, wait for a line, do the ``parts`` of the work and print what they used.
@@ -25,25 +28,31 @@ def measure(parts: Iterable[Callable[[], int]]) -> None:
     Each part returns its number of items. Time between the parts, while the next one is made, does not count,
     and what the parts print is discarded.
 
-    The printed line is ``{"items", "cpu_s", "wall_s", "peak_rss_mb"}``: CPU seconds are user and system of
-    all threads.
+    The printed line is ``{"items", "cpu_s", "wall_s", "peak_rss_mb", "disk_bytes"}``: CPU seconds are user
+    and system of all threads, and disk bytes are what was written to file systems.
     """
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("ready", file=results, flush=True)
     sys.stdin.readline()
-    items, cpu, wall = 0, 0.0, 0.0
+    items, cpu, wall, blocks = 0, 0.0, 0.0, 0
     for part in parts:
-        cpu_before, before = time.process_time(), time.perf_counter()
+        cpu_before, before, blocks_before = time.process_time(), time.perf_counter(), _blocks_written()
         items += part()
+        blocks += _blocks_written() - blocks_before
         cpu, wall = cpu + time.process_time() - cpu_before, wall + time.perf_counter() - before
     measured = {
         "items": items,
         "cpu_s": cpu,
         "wall_s": wall,
         "peak_rss_mb": peak_rss_mb(),
+        "disk_bytes": blocks * _BLOCK_BYTES,
     }
     print(json.dumps(measured), file=results, flush=True)
+
+
+def _blocks_written() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_oublock
 
 
 def peak_rss_mb() -> float:

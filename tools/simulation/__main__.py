@@ -9,6 +9,7 @@ import click
 
 from tools.simulation.runner import Options, Result, Summary, run, run_many
 from tools.simulation.scenario import SCENARIOS
+from tools.simulation.verification.scenario import NAME as VERIFICATION
 
 
 @click.command()
@@ -20,7 +21,7 @@ from tools.simulation.scenario import SCENARIOS
 @click.option("--shards", type=int, help="Open shards of the stream at the beginning.")
 @click.option(
     "--scenario",
-    type=click.Choice(["", *SCENARIOS]),
+    type=click.Choice(["", *SCENARIOS, VERIFICATION]),
     default="",
     help="Scenario of all runs. Without it, the seed draws one.",
 )

@@ -24,7 +24,8 @@ _COMMON = {"Type", "Comment", "Next", "End"}
 _FIELDS = {
     "Task": {"Resource", "Parameters", "TimeoutSeconds", "ResultSelector", "ResultPath", "Retry", "Catch"},
     "Choice": {"Choices", "Default"},
-    "Wait": {"Seconds"},
+    "Wait": {"Seconds", "SecondsPath"},
+    "Succeed": set(),
     "Pass": {"Result", "ResultPath"},
     "Map": {
         "Label",
@@ -90,7 +91,7 @@ def _paths(value: Any, name: str = "") -> list[str]:
         return [path for key, inner in value.items() if key != "ItemProcessor" for path in _paths(inner, key)]
     if isinstance(value, list):
         return [path for inner in value for path in _paths(inner)]
-    is_path = name.endswith(".$") or name in {"Variable", "ItemsPath", "ResultPath"}
+    is_path = name.endswith(".$") or name in {"Variable", "ItemsPath", "ResultPath", "SecondsPath"}
     return [value] if is_path and value is not None else []
 
 
@@ -142,7 +143,8 @@ class Interpreter:
                 self._map(state, data)
                 data = _placed(state.get("ResultPath", "$"), data, [])
             case "Wait":
-                self._world.sleep(state["Seconds"])
+                path = state.get("SecondsPath")
+                self._world.sleep(_found(path, data, context) if path else state["Seconds"])
             case "Pass":
                 data = _placed(state.get("ResultPath", "$"), data, state.get("Result", data))
             case "Choice":

@@ -1,8 +1,8 @@
 """Breaks the product in many ways, one at a time, and shows which the simulation finds: ``make mutants``.
 
 The judge is judged by this: a rule that no mutant breaks, or a mutant that breaks no rule, shows what the
-simulation does not see. Each mutant is a copy of the package with one change (see `mutations`), and runs the
-seeds that ``make test`` runs until one of them breaks a rule.
+simulation does not see. Each mutant is a copy of the package with one change (see `mutations` and
+`verification.mutations`), and runs the seeds that ``make test`` runs until one of them breaks a rule.
 """
 
 from __future__ import annotations
@@ -21,10 +21,19 @@ from pathlib import Path
 import click
 
 from tools.simulation.mutations import ANSWERED, MUTATIONS, Mutation
-from tools.simulation.seeds import Seed, tested
+from tools.simulation.seeds import Seed, tested, verified
+from tools.simulation.verification.mutations import ANSWERED as VERIFICATION_ANSWERED
+from tools.simulation.verification.mutations import VERIFICATION
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambda" / "tablecopy"
+
+
+ALL = (*MUTATIONS, *VERIFICATION)
+"""The mutations of the copy and those of the comparison in the account."""
+
+ALL_ANSWERED = {**ANSWERED, **VERIFICATION_ANSWERED}
+"""Mutants that no seed finds, each with the tests that do."""
 
 
 class DoesNotApply(Exception):
@@ -48,7 +57,7 @@ class Outcome:
     def line(self) -> str:
         """Return the outcome as a line of text."""
         if self.seed is None:
-            answer = f", found by {ANSWERED[self.name]}" if self.name in ANSWERED else ""
+            answer = f", found by {ALL_ANSWERED[self.name]}" if self.name in ALL_ANSWERED else ""
             return f"{self.name}: SURVIVED {self.runs} runs{answer}"
         seed, scenario = self.seed
         return (
@@ -131,16 +140,18 @@ class Hunt:
 @click.option("--processes", type=int, help="Mutants at the same time. The default is the number of cores.")
 def main(only: str, processes: int | None) -> None:
     """Break the product in many ways, and show which of them the simulation finds."""
-    chosen = [mutation for mutation in MUTATIONS if only in mutation.name]
+    chosen = [mutation for mutation in ALL if only in mutation.name]
     check(chosen)
     survived = []
-    for outcome in Hunt(tested()).run_all(chosen, processes or os.cpu_count() or 1):
-        click.echo(outcome.line())
-        if not outcome.is_found:
-            survived.append(outcome.name)
+    for mutations, seeds in ((MUTATIONS, tested()), (VERIFICATION, verified())):
+        of_these = [mutation for mutation in mutations if mutation in chosen]
+        for outcome in Hunt(seeds).run_all(of_these, processes or os.cpu_count() or 1):
+            click.echo(outcome.line())
+            if not outcome.is_found:
+                survived.append(outcome.name)
     found = len(chosen) - len(survived)
     click.echo(json.dumps({"name": "mutants", "mutants": len(chosen), "found": found, "survived": survived}))
-    sys.exit(1 if set(survived) - set(ANSWERED) else 0)
+    sys.exit(1 if set(survived) - set(ALL_ANSWERED) else 0)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ JOURNAL_TABLE = "orders-journal"
 
 STREAM_ARN = f"arn:aws:dynamodb:{REGION}:{SOURCE_ACCOUNT}:table/{SOURCE_TABLE}/stream/2027-01-15T07:00:00.000"
 STATE_MACHINE_ARN = f"arn:aws:states:{REGION}:{SOURCE_ACCOUNT}:stateMachine:orders-backfill"
+VERIFICATION_ARN = f"arn:aws:states:{REGION}:{SOURCE_ACCOUNT}:stateMachine:orders-verification"
 MAPPING_UUID = "0a1b2c3d-0000-4000-8000-000000000001"
 QUEUE_URL = f"https://sqs.{REGION}.amazonaws.com/{SOURCE_ACCOUNT}/orders-failed"
 DESTINATION_ROLE = f"arn:aws:iam::{DESTINATION_ACCOUNT}:role/orders-writer"
@@ -23,6 +24,7 @@ REPLICATOR = "orders-replicator"
 BACKFILL = "orders-backfill"
 RECONCILER = "orders-reconciler"
 CONTROL = "orders-control"
+VERIFIER = "orders-verifier"
 
 
 def table_arn(account: str, table: str) -> str:

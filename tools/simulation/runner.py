@@ -20,8 +20,10 @@ from tablecopy.metrics.definitions import OLDEST_UNAPPLIED_CHANGE_AGE
 from tools.simulation.findings import Violation
 from tools.simulation.judge import Judge
 from tools.simulation.report import Report
-from tools.simulation.scenario import Scenario, plan
+from tools.simulation.scenario import plan
 from tools.simulation.stage import Stage
+from tools.simulation.verification import scenario as verification
+from tools.simulation.verification.stage import Stage as VerificationStage
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,11 @@ class Options:
     shards: int | None = None
     seconds: float | None = None
 
-    def plan(self, seed: int) -> Scenario:
-        """Return the scenario of a seed."""
-        return plan(seed, self.scenario, self.shards, self.seconds)
+    def stage(self, seed: int, report: Report | None) -> Stage | VerificationStage:
+        """Return the run of a seed, before anything has happened."""
+        if self.scenario == verification.NAME:
+            return VerificationStage(verification.plan(seed), report)
+        return Stage(plan(seed, self.scenario, self.shards, self.seconds), report)
 
 
 @dataclass(frozen=True)
@@ -93,28 +97,29 @@ def run(seed: int, options: Options = Options(), *, keys: Sequence[str] = (), te
     tells
         Whether a violation has its story.
     """
-    result = _run(options.plan(seed), Report(keys) if keys else None)
+    result = _run(seed, options, Report(keys) if keys else None)
     if result.violations and tells and not keys:
-        again = _run(options.plan(seed), Report(result.violations[0].keys))
+        again = _run(seed, options, Report(result.violations[0].keys))
         if again.digest != result.digest:
             raise AssertionError(f"seed {seed} gave two different runs")
         return again
     return result
 
 
-def _run(scenario: Scenario, report: Report | None) -> Result:
+def _run(seed: int, options: Options, report: Report | None) -> Result:
     log = _Log(report)
     with redirect_stdout(log):
-        stage = Stage(scenario, report)
-        log.judge = stage.judge
+        stage = options.stage(seed, report)
+        if isinstance(stage, Stage):
+            log.judge = stage.judge
         try:
             stage.play()
         except Exception as error:
             # What a service cannot carry out is a fault of the product, or of the simulation.
             stage.judge.violate("simulation", "".join(traceback.format_exception(error)[-3:]))
     return Result(
-        scenario.seed,
-        scenario.name,
+        seed,
+        stage.plan.name,
         stage.seconds,
         stage.world.digest,
         stage.judge.violations,

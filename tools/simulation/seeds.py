@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.simulation.verification.scenario import NAME as VERIFICATION
+
 Seed = tuple[int, str]
 """A seed and the name of its scenario, which is empty if the seed draws it."""
 
 SEEDS = range(1, 591)
 """Seeds of the mix of scenarios."""
+
+VERIFICATION_SEEDS = range(1, 1_001)
+"""Seeds of the scenario `verification`, which has a list of its own."""
 
 OPEN: dict[int, str] = {}
 """Seeds that break a rule today, with what is wrong."""
@@ -29,3 +34,8 @@ def corpus() -> Iterator[Seed]:
 def tested() -> list[Seed]:
     """Return all seeds that ``make test`` runs and that break no rule today."""
     return [*corpus(), *((seed, "") for seed in SEEDS if seed not in OPEN)]
+
+
+def verified() -> list[Seed]:
+    """Return the seeds of comparisons that ``make test`` runs."""
+    return [(seed, VERIFICATION) for seed in VERIFICATION_SEEDS]

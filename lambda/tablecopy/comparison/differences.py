@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,9 @@ from tablecopy.dynamodb.client import Json
 
 MOST_PATHS = 20
 """Paths of one item that are listed."""
+
+# The name of an attribute may have 64 KB (DynamoDB limits), and an item of the journal 400 KB.
+_MOST_PATH_CHARACTERS = 4_000
 
 
 class Kind(StrEnum):
@@ -73,12 +76,33 @@ class Difference:
         }
 
 
+def listed_paths(paths: Iterable[ChangedPath]) -> tuple[ChangedPath, ...]:
+    """Return the first paths: at most `MOST_PATHS`, and not more than a few KB."""
+    listed: list[ChangedPath] = []
+    left = _MOST_PATH_CHARACTERS
+    for each in paths:
+        left -= sum(len(str(step)) for step in each.path)
+        if left < 0 or len(listed) == MOST_PATHS:
+            break
+        listed.append(each)
+    return tuple(listed)
+
+
+def fitting(differences: Sequence[Difference], characters: int) -> int:
+    """Return how many of the differences, from the first on, `texts` spells with so many characters."""
+    for count, difference in enumerate(differences):
+        characters -= len(_text(difference)) + 1
+        if characters < 0:
+            return count
+    return len(differences)
+
+
 def texts(differences: Iterable[Difference], characters: int) -> Iterator[str]:
     """Yield JSON lists of differences, each of at most so many characters or of one difference."""
     chunk: list[str] = []
     size = 0
     for difference in differences:
-        text = json.dumps(difference.record(), separators=(",", ":"))
+        text = _text(difference)
         if chunk and size + len(text) > characters:
             yield f"[{','.join(chunk)}]"
             chunk, size = [], 0
@@ -86,6 +110,10 @@ def texts(differences: Iterable[Difference], characters: int) -> Iterator[str]:
         size += len(text) + 1
     if chunk:
         yield f"[{','.join(chunk)}]"
+
+
+def _text(difference: Difference) -> str:
+    return json.dumps(difference.record(), separators=(",", ":"))
 
 
 def read(text: str) -> Iterator[Difference]:

@@ -8,6 +8,7 @@ reads, and no verdict depends on it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -89,8 +90,8 @@ class _Scanned:
     ended: bool = False
 
     @property
-    def waits(self) -> bool:
-        return bool(self.raw or self.keyed)
+    def waiting(self) -> int:
+        return len(self.raw) + len(self.keyed)
 
     def settle(self, position: int, item: bytes | Json) -> None:
         if position >= self.settled:
@@ -121,9 +122,17 @@ class Window:
         self.spelled_alike = True
         self._keys = keys
         self._limit = limit
+        self._most_items: float = math.inf
         self._sides = (_Scanned(), _Scanned())
         self._candidates: list[Candidate] = []
         self._met = 0
+        self._left = 0
+
+    def bound(self, most_bytes: int, items: int) -> None:
+        """Let no more than these bytes and items of each table wait from now on, unless none may wait."""
+        if self._limit:
+            self._limit = max(1, most_bytes)
+            self._most_items = items
 
     def behind(self) -> Side | None:
         """Return the table to read next: the one that is less ahead of what has met. None at the end."""
@@ -138,19 +147,20 @@ class Window:
         return Side.SOURCE if ahead > 0 else Side.DESTINATION
 
     def add(self, side: Side, items: Sequence[bytes], *, last: bool) -> None:
-        """Add the next page of a table's scan. ``last`` says that it is the last one."""
+        """Add the next page of a table's scan. ``last`` says that it is the last one.
+
+        Then call `give_up` until nothing is left to give up.
+        """
         mine, other = self._sides[side], self._sides[side.other]
         mine.ended = last
         met = self._meet_as_bytes(mine, other, items)
-        if mine.raw and (other.waits or mine.keyed):
+        if mine.raw and (other.waiting or mine.keyed):
             everything = not met and bool(items)
             before = self.equal
             self._look_closer(side, everything=everything)
             self._look_closer(side.other, everything=everything)
             if everything and self.equal - before > len(items) / 2:
                 self.spelled_alike = False
-        self._give_up(side)
-        self._give_up(side.other)
 
     def add_decoded(self, side: Side, items: Sequence[Json], size: int, *, last: bool) -> None:
         """Add a page as `add` does, decoded. ``size`` is that of its items in bytes.
@@ -166,14 +176,31 @@ class Window:
         for position, item in enumerate(items, mine.count):
             self._meet_by_key(side, mine, other, position, each_size, item)
         mine.count += len(items)
-        self._give_up(side)
-        self._give_up(side.other)
 
     def check_alignment(self, part: float, items: int) -> None:
-        """Stop waiting for counterparts if fewer than this part of at least so many ``items`` has met."""
-        read = min(scanned.count for scanned in self._sides)
-        if read >= items and self._met < part * read:
+        """Stop waiting for counterparts if waiting is in vain.
+
+        That is so if ``items`` or more were given up because too many waited, and fewer than this part of
+        them have met. What fits into the window waits, because it costs nothing.
+        """
+        if self._left >= items and self._met < part * self._left:
             self._limit = 0
+
+    def give_up(self, most: int) -> bool:
+        """Make candidates of the oldest items that wait, if they are too many or nothing can come.
+
+        Parameters
+        ----------
+        most
+            Items of each table to give up at a time, so that they can be judged and saved in between.
+
+        Returns
+        -------
+        bool
+            Whether there is more to give up.
+        """
+        source, destination = (self._give_up(side, most) for side in Side)
+        return source or destination
 
     @property
     def by_key(self) -> bool:
@@ -273,17 +300,21 @@ class Window:
         else:
             self._note(there.item, item)
 
-    def _give_up(self, side: Side) -> None:
-        """Make candidates of the oldest items that wait, if they are too many or nothing can come."""
+    def _give_up(self, side: Side, most: int) -> bool:
         mine, other = self._sides[side], self._sides[side.other]
         # At the end nothing can come any more that any of them waits for.
-        limit = 0 if other.ended and (mine.ended or not other.waits) else self._limit
-        if mine.waiting_bytes <= limit:
-            return
+        ends = other.ended and (mine.ended or not other.waiting)
+        limit, items = (0, 0.0) if ends or not self._limit else (self._limit, self._most_items)
+        if mine.waiting_bytes <= limit and mine.waiting <= items:
+            return False
         self._look_closer(side, everything=True)
         self._look_closer(side.other, everything=True)
-        while mine.waiting_bytes > limit and mine.keyed:
+        for _ in range(most):
+            if not mine.keyed or (mine.waiting_bytes <= limit and mine.waiting <= items):
+                return False
             self._leave(side, next(iter(mine.keyed)))
+            self._left += not ends
+        return bool(mine.keyed) and (mine.waiting_bytes > limit or mine.waiting > items)
 
     def _leave_behind(self, side: Side) -> None:
         mine = self._sides[side]

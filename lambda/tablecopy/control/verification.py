@@ -113,6 +113,8 @@ class VerificationCommands:
     def _continued(self, latest: Verification, request: str) -> VerificationStatus:
         if self._is_running(latest):
             if request and latest.request == request:
+                # The request before may have ended between its record and its execution.
+                self._start(latest)
                 return self.status()
             raise NotPossible(
                 f"verification {latest.verification_id} is already in progress (since "

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from tablecopy.clock import Machine
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline
+from tablecopy.journal.run import RunRecord
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.settings import VerifierSettings
 from tablecopy.throughput.limits import read_limit, read_usage
+from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.progress import Progress
 from tablecopy.verifier.tables import Tables
 from tablecopy.verifier.worker import Table, Worker
@@ -35,8 +37,9 @@ def build(
         Table(client, name, read_limit(clock, budget), read_usage(metrics, name))
         for client, name, budget in zip(clients, names, budgets, strict=True)
     )
-    worker = Worker(verifications, (source, destination), budgets, clock)
-    progress = Progress(verifications, Tables(clients, names), Shards(store), clock)
+    lag = Lag(RunRecord(store), Shards(store), clock)
+    worker = Worker(verifications, (source, destination), budgets, lag, clock)
+    progress = Progress(verifications, Tables(clients, names), lag, clock)
 
     def handle(event: Json, context: Context) -> Json:
         """Do a step of the verification ``{"verification": id}``.

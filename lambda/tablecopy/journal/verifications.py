@@ -19,7 +19,7 @@ from tablecopy.journal.store import MOST_KEYS, Store, Versioned
 KEEP_SECONDS = 30 * 86_400
 """How long results are kept."""
 
-_PROGRESS = "progress"
+_PROGRESS, _PROBLEM = "progress", "problem"
 
 # An item holds 400 KB (DynamoDB limits), its other attributes included.
 _CHUNK_CHARACTERS = 90_000
@@ -108,8 +108,11 @@ class Compared(Versioned):
         Such keys that are too many to be kept.
     listed
         Differences that are listed. If there are more, the others are only counted.
-    standing_chunks, open_chunks
-        Number of items of the journal that list differences, and open keys.
+    standing_chunks, open_chunks, next_chunks
+        Number of items of the journal that list differences, open keys, and keys that the generation of
+        rechecks that is not complete yet has left open.
+    rechecked
+        Open keys, from the first one on, that this generation has read again.
     by_key
         The scans do not meet, so every key is read at the other table.
     scanned
@@ -135,6 +138,8 @@ class Compared(Versioned):
     listed: int = 0
     standing_chunks: int = 0
     open_chunks: int = 0
+    next_chunks: int = 0
+    rechecked: int = 0
     by_key: bool = False
     scanned: bool = False
     generation: int = 0
@@ -193,8 +198,17 @@ class Verifications:
         compared: Compared,
         standing: Sequence[Difference] = (),
         still_open: Sequence[Difference] = (),
+        *,
+        rechecking: bool = False,
     ) -> Compared | None:
         """Write how far a segment is together with what was found since the last time: all or nothing.
+
+        Parameters
+        ----------
+        still_open
+            Keys to read again, in the next generation of rechecks.
+        rechecking
+            A generation is being read.
 
         Returns
         -------
@@ -207,10 +221,14 @@ class Verifications:
         for at, chunk in enumerate(texts(standing, _CHUNK_CHARACTERS), first):
             lists.append((_standing_name(at), chunk))
         compared = replace(compared, standing_chunks=first + len(lists))
-        first = compared.open_chunks
+        generation = compared.generation + rechecking
+        first = compared.next_chunks if rechecking else compared.open_chunks
         opened = list(enumerate(texts(still_open, _CHUNK_CHARACTERS), first))
-        lists += [(_open_name(compared.generation, at), chunk) for at, chunk in opened]
-        compared = replace(compared, open_chunks=first + len(opened))
+        lists += [(_open_name(generation, at), chunk) for at, chunk in opened]
+        chunks = first + len(opened)
+        compared = (
+            replace(compared, next_chunks=chunks) if rechecking else replace(compared, open_chunks=chunks)
+        )
         expires = number(int(self._clock.now()) + KEEP_SECONDS)
         return self._store.save_with(
             (pk, _PROGRESS),
@@ -219,6 +237,30 @@ class Verifications:
             without={"number"},
             extra={"expires_at": expires},
         )
+
+    def end_generation(self, verification_id: str, compared: Compared) -> Compared | None:
+        """Write that all open keys of a segment were read again. Returns None if another worker was first."""
+        complete = replace(
+            compared,
+            generation=compared.generation + 1,
+            open_chunks=compared.next_chunks,
+            next_chunks=0,
+            rechecked=0,
+        )
+        return self.save_segment(verification_id, complete)
+
+    def note_problem(self, verification_id: str, segment: int, problem: str) -> None:
+        """Write what ended a segment's worker, for `problem`."""
+        expires = number(int(self._clock.now()) + KEEP_SECONDS)
+        self._store.put(
+            _pk(verification_id, segment), _PROBLEM, {"problem": text(problem), "expires_at": expires}
+        )
+
+    def problem(self, verification_id: str, segment: int) -> str:
+        """Return what has ended a segment's worker last; empty if nothing has."""
+        item = self._store.get(_pk(verification_id, segment), _PROBLEM)
+        found: str = "" if item is None else item["problem"]["S"]
+        return found
 
     def standing(self, verification_id: str, compared: Compared) -> Iterator[Difference]:
         """Yield the listed differences of a segment."""

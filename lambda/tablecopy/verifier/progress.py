@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tablecopy.clock import Clock
-from tablecopy.journal.shards import Shards
-from tablecopy.journal.verifications import State, Verification, Verifications
+from tablecopy.journal.verifications import Compared, State, Verification, Verifications
+from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.tables import NotComparable, Tables
 
 GENERATIONS = 4
 """How often open keys are read again at most. What still changes then is undecided."""
 
-# Between two generations a change must have the time to arrive. A copy that is further behind is stopped.
-_LEAST_WAIT_SECONDS = 10.0
+# Before the first generation a change must have the time to arrive. Before the others the reconciler must
+# have the time to prove that all changes have: it looks every minute, and notes what it saw within 90 s.
+_FIRST_WAIT_SECONDS = 10.0
+_WAIT_SECONDS = 150.0
 _LONGEST_WAIT_SECONDS = 600.0
 
 # So often the scans are begun again without any segment getting further.
@@ -57,14 +60,14 @@ class Progress:
     ----------
     tables
         Describes both tables.
-    shards
-        Of the journal: how far the copy is behind.
+    lag
+        How far the copy is behind.
     """
 
-    def __init__(self, verifications: Verifications, tables: Tables, shards: Shards, clock: Clock) -> None:
+    def __init__(self, verifications: Verifications, tables: Tables, lag: Lag, clock: Clock) -> None:
         self._verifications = verifications
         self._tables = tables
-        self._shards = shards
+        self._lag = lag
         self._clock = clock
 
     def advance(self, verification_id: str) -> Step:
@@ -91,31 +94,43 @@ class Progress:
         if verification.state is State.REQUESTED:
             return self._begun(verification)
         segments = self._verifications.segments(verification)
-        reached = sum(segment.version for segment in segments)
         if not all(segment.scanned for segment in segments):
-            return self._again(verification, Step(Next.SCAN), reached)
+            return self._again(verification, Step(Next.SCAN), segments)
         if any(segment.generation < verification.generation for segment in segments):
-            return self._again(verification, self._recheck(verification.generation), reached)
+            return self._again(verification, self._recheck(verification.generation), segments)
         is_last = verification.writes_stopped or verification.generation == GENERATIONS
         if is_last or not any(segment.open for segment in segments):
             return Step(Next.END), self._done(verification)
         following = replace(
-            verification, state=State.RECHECKING, generation=verification.generation + 1, reached=reached
+            verification,
+            state=State.RECHECKING,
+            generation=verification.generation + 1,
+            reached=_reached(segments),
         )
         return self._recheck(following.generation), following
 
-    def _again(self, verification: Verification, step: Step, reached: int) -> tuple[Step, Verification]:
+    def _again(
+        self, verification: Verification, step: Step, segments: Sequence[Compared]
+    ) -> tuple[Step, Verification]:
         """Return the same step again: some of its workers have failed."""
+        reached = _reached(segments)
         futile = 0 if reached > verification.reached else verification.futile + 1
         if futile > _FUTILE_ROUNDS:
-            reason = "its workers have failed again and again. See the log of the verifier's function"
-            return Step(Next.END), self._failed(verification, reason)
+            return Step(Next.END), self._failed(verification, self._problem(verification, segments))
         return step, replace(verification, futile=futile, reached=reached)
 
+    def _problem(self, verification: Verification, segments: Sequence[Compared]) -> str:
+        """Return what ends the workers of a step."""
+        for segment in segments:
+            if not segment.scanned or segment.generation < verification.generation:
+                problem = self._verifications.problem(verification.verification_id, segment.number)
+                if problem:
+                    return f"segment {segment.number} gets no further: {problem}"
+        return "its workers have failed again and again. See the log of the verifier's function"
+
     def _recheck(self, generation: int) -> Step:
-        since = self._shards.summary().unapplied_since
-        behind = self._clock.now() - since if since else 0.0
-        seconds = min(max(behind, _LEAST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+        least = _FIRST_WAIT_SECONDS if generation == 1 else _WAIT_SECONDS
+        seconds = min(max(self._lag.behind(), least), _LONGEST_WAIT_SECONDS)
         return Step(Next.RECHECK, math.ceil(seconds), generation)
 
     def _begun(self, verification: Verification) -> tuple[Step, Verification]:
@@ -147,3 +162,7 @@ class Progress:
 
     def _failed(self, verification: Verification, reason: str) -> Verification:
         return replace(verification, state=State.FAILED, reason=reason, ended=self._clock.now())
+
+
+def _reached(segments: Sequence[Compared]) -> int:
+    return sum(segment.version for segment in segments)

@@ -1,18 +1,20 @@
 """Decides which candidates are differences, by reading their keys again with consistent reads.
 
-Under writes a key is read from the source, from the destination, and from the source again. If the items are
-now equal, a change was on its way. Otherwise the key stays open: it is read again in a later generation,
-after more time than a change takes to arrive, and is a difference if both sides are then as they were.
+Under writes a key is read from the source, from the destination, and, if they differ, from the source again.
+If the items are equal then, a change was on its way. Otherwise the key stays open and is read again in a
+later generation. It is a difference if both sides are as they were, and the copy has by now applied every
+change that was made before they were first seen like that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tablecopy.clock import Clock
 from tablecopy.comparison.canonical import digest
-from tablecopy.comparison.differences import MOST_PATHS, Difference, Kind
+from tablecopy.comparison.differences import Difference, Kind, listed_paths
 from tablecopy.comparison.items import Key, KeySchema, Side, are_equal
 from tablecopy.comparison.paths import changed_paths
 from tablecopy.comparison.window import Candidate
@@ -21,6 +23,9 @@ from tablecopy.verifier.keys import KeyReader
 
 # DynamoDB does not delete items that have been expired for longer (developer guide, Time to Live).
 _EXPIRY_SECONDS = 5 * 365.25 * 86_400
+
+# Clocks differ, and the times of changes are whole seconds.
+_CLOCK_SECONDS = 5.0
 
 
 @dataclass
@@ -41,16 +46,11 @@ class Judged:
     standing: list[Difference] = field(default_factory=list)
     open: list[Difference] = field(default_factory=list)
 
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    before: Json | None
-    there: Json | None
-    after: Json | None
-
-    @property
-    def is_equal(self) -> bool:
-        return _same(self.before, self.there) or _same(self.after, self.there)
+    def add(self, other: Judged) -> None:
+        """Add what became of others."""
+        self.equal += other.equal
+        self.standing += other.standing
+        self.open += other.open
 
 
 class Recheck:
@@ -100,33 +100,66 @@ class Recheck:
         if self._writes_stopped:
             return self._judge_at_once(candidates, until)
         judged = Judged()
-        read = self._read([candidate.key for candidate in candidates], until)
-        for candidate, (key, seen) in zip(candidates, read, strict=True):
-            if candidate.source is None and seen.before is not None:
-                # The source's scan has the key as well, so it is counted there.
-                continue
-            if seen.is_equal:
-                judged.equal += seen.after is not None
-            else:
-                judged.open.append(self._difference(key, seen.after, seen.there))
+        here = self._missing_side(Side.SOURCE, candidates, until)
+        # A key that the source has is in its scan as well, so it is counted there.
+        befores = {
+            self._keys.of(each.key): (each.key, each.source)
+            for each in candidates
+            if each.source is not None or self._keys.of(each.key) not in here
+        }
+        for key, source, destination, _ in self._unequal(befores, judged, until):
+            judged.open.append(self._difference(key, source, destination))
         return judged
 
-    def judge_again(self, differences: Sequence[Difference], until: float) -> Judged:
-        """Judge what an earlier check has left open. Raises as `judge` does."""
+    def judge_again(
+        self, differences: Sequence[Difference], until: float, applied_to: float = math.inf
+    ) -> Judged:
+        """Judge what an earlier check has left open. Raises as `judge` does.
+
+        Parameters
+        ----------
+        applied_to
+            The copy has applied every change that was made before this moment, in seconds since the epoch.
+        """
         judged = Judged()
-        read = self._read([difference.key for difference in differences], until)
-        for before, (key, seen) in zip(differences, read, strict=True):
-            if seen.is_equal:
-                judged.equal += seen.after is not None
-                continue
-            found = self._difference(key, seen.after, seen.there, before)
-            unmoved = (found.source, found.destination) == (before.source, before.destination)
-            # An expired one may be deleted on either side at any time, and does not count.
-            if found.kind is Kind.EXPIRED or (unmoved and _same(seen.before, seen.after)):
+        known = {self._keys.of(difference.key): difference for difference in differences}
+        here = self._readers[Side.SOURCE].read([difference.key for difference in differences], until)
+        befores = {token: (difference.key, here.get(token)) for token, difference in known.items()}
+        for key, source, destination, is_calm in self._unequal(befores, judged, until):
+            before = known[self._keys.of(key)]
+            found = self._difference(key, source, destination, before)
+            unmoved = is_calm and (found.source, found.destination) == (before.source, before.destination)
+            if not unmoved:
+                judged.open.append(replace(found, first_seen=found.last_seen))
+            elif before.first_seen + _CLOCK_SECONDS < applied_to:
                 judged.standing.append(found)
             else:
                 judged.open.append(found)
         return judged
+
+    def _unequal(
+        self, befores: Mapping[Key, tuple[Json, Json | None]], judged: Judged, until: float
+    ) -> Iterator[tuple[Json, Json | None, Json | None, bool]]:
+        """Yield keys that differ, both items, and whether the source's was the same twice; count the others.
+
+        ``befores`` has each key with the source's item. What the source had before or has after a read of the
+        destination is what the destination may have by then.
+        """
+        source, destination = self._readers
+        there = destination.read([key for key, _ in befores.values()], until)
+        differ = {}
+        for token, (key, before) in befores.items():
+            if _same(before, there.get(token)):
+                judged.equal += before is not None
+            else:
+                differ[token] = key, before
+        after = source.read([key for key, _ in differ.values()], until)
+        for token, (key, before) in differ.items():
+            now, other = after.get(token), there.get(token)
+            if _same(now, other):
+                judged.equal += now is not None
+            else:
+                yield key, now, other, _same(before, now)
 
     def _judge_at_once(self, candidates: Sequence[Candidate], until: float) -> Judged:
         judged = Judged()
@@ -150,18 +183,6 @@ class Recheck:
         keys = [candidate.key for candidate, item in zip(candidates, seen, strict=True) if item is None]
         return self._readers[side].read(keys, until)
 
-    def _read(self, keys: Sequence[Json], until: float) -> list[tuple[Json, _Seen]]:
-        source, destination = self._readers
-        # In this order: what the source had before or after is what the destination may have by then.
-        before = source.read(keys, until)
-        there = destination.read(keys, until)
-        after = source.read(keys, until)
-        tokens = [self._keys.of(key) for key in keys]
-        return [
-            (key, _Seen(before.get(token), there.get(token), after.get(token)))
-            for key, token in zip(keys, tokens, strict=True)
-        ]
-
     def _difference(
         self, key: Json, source: Json | None, destination: Json | None, before: Difference | None = None
     ) -> Difference:
@@ -171,7 +192,7 @@ class Recheck:
         return Difference(
             kind,
             key,
-            tuple(paths[:MOST_PATHS]),
+            listed_paths(paths),
             _digest(source),
             _digest(destination),
             first_seen=before.first_seen if before else now,

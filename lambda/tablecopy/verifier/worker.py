@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+
+from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine, OutOfTime
+from tablecopy.comparison.differences import fitting
 from tablecopy.comparison.items import KeySchema, Side
 from tablecopy.comparison.window import WINDOW_BYTES, Candidate, Window
 from tablecopy.data.scan import Scan
@@ -18,6 +24,7 @@ from tablecopy.journal.verifications import Compared, State, Verification, Verif
 from tablecopy.throughput.limits import Usage
 from tablecopy.throughput.rate import TokenBucket
 from tablecopy.verifier.keys import MOST_KEYS, KeyReader
+from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.recheck import Judged, Recheck
 
 MOST_LISTED = 1_000
@@ -32,16 +39,28 @@ _JUDGE_MARGIN_SECONDS = 8.0
 
 _SAVE_SECONDS = 10.0
 
-# What is saved at a time must fit into one transaction: 100 items and 4 MB.
+# What is saved at a time must fit into one transaction: 100 items and 4 MB. What does not fit is counted.
 _MOST_UNSAVED = 200
+_LISTED_CHARACTERS = 1_000_000
+_OPEN_CHARACTERS = 2_000_000
 
 # A page of a scan is 1 MB at most, and a unit of a consistent read is 4 KB (API reference, Scan).
 _PAGE_BYTES = 1024 * 1024
 _UNIT_BYTES = 4096
 
-# Scans of which fewer than this part meets, once so many items were read, are not in the same order.
+# Scans of which fewer than this part meets, once so many items were given up, are not in the same order.
 _ALIGNED_PART = 0.1
 _ALIGNED_ITEMS = 2_000
+
+# So long the units of the keys that are read at a time last at most.
+_KEYS_SECONDS = 5.0
+
+# What waits is read by key before it can be saved. That must fit into this part of an invocation.
+_WAITING_PART = 0.25
+
+
+class NoProgress(Exception):
+    """An invocation has ended and could not compare anything."""
 
 
 class Result(StrEnum):
@@ -84,6 +103,8 @@ class Worker:
         Source and destination.
     budgets
         Read units a second of each table over all workers; None to adapt.
+    lag
+        How far the copy is behind.
     """
 
     def __init__(
@@ -91,11 +112,13 @@ class Worker:
         verifications: Verifications,
         tables: tuple[Table, Table],
         budgets: tuple[float | None, float | None],
+        lag: Lag,
         machine: Machine,
     ) -> None:
         self._verifications = verifications
         self._tables = tables
         self._budgets = budgets
+        self._lag = lag
         self._machine = machine
 
     def scan(self, verification_id: str, segment: int, deadline: float) -> Result:
@@ -114,9 +137,8 @@ class Worker:
         compared = self._verifications.segment(verification_id, segment)
         if compared.scanned:
             return Result.DONE
-        return _SegmentScan(self._verifications, verification, compared, self._tables, self._machine).run(
-            deadline
-        )
+        scan = _SegmentScan(self._verifications, verification, compared, self._tables, self._machine)
+        return self._noted(verification_id, segment, partial(scan.run, deadline))
 
     def recheck(self, verification_id: str, segment: int, generation: int, deadline: float) -> Result:
         """Read the open keys of a segment again, as the rechecks' ``generation``, from 1.
@@ -129,22 +151,16 @@ class Worker:
         compared = self._verifications.segment(verification_id, segment)
         if compared.generation >= generation:
             return Result.DONE
-        opened = list(self._verifications.still_open(verification_id, compared))
-        recheck = _recheck(verification, self._tables, self._machine)
-        found = Judged()
+        recheck = _SegmentRecheck(self._verifications, verification, compared, self._tables, self._machine)
+        return self._noted(verification_id, segment, partial(recheck.run, self._lag.applied_to(), deadline))
+
+    def _noted(self, verification_id: str, segment: int, work: Callable[[], Result]) -> Result:
+        """Do the work, and note what ends it: if it happens again and again, it ends the verification."""
         try:
-            for start in range(0, len(opened), MOST_KEYS):
-                judged = recheck.judge_again(
-                    opened[start : start + MOST_KEYS], deadline - _JUDGE_MARGIN_SECONDS
-                )
-                found.equal += judged.equal
-                found.standing += judged.standing
-                found.open += judged.open
-        except OutOfTime:
-            return Result.CONTINUE
-        fresh = replace(compared, generation=generation, open_chunks=0, open=compared.open - len(opened))
-        saved = _saved(self._verifications, verification_id, fresh, found)
-        return Result.CONTINUE if saved is None else Result.DONE
+            return work()
+        except (ClientError, NoProgress) as problem:
+            self._verifications.note_problem(verification_id, segment, str(problem))
+            raise
 
     def _enter(self, verification_id: str, state: State) -> Verification | None:
         """Return the verification if it is in this state, and take this worker's part of the budgets."""
@@ -156,8 +172,7 @@ class Worker:
         ceilings = (verification.source_ceiling, verification.destination_ceiling)
         for table, budget, ceiling in zip(self._tables, self._budgets, ceilings, strict=True):
             total = budget or ceiling
-            if total:
-                table.capacity.set_limit(total / verification.workers)
+            table.capacity.set_limit(total / verification.workers if total else math.inf)
         return verification
 
 
@@ -184,12 +199,15 @@ class _SegmentScan:
         self._counted = 0
         self._units = [compared.source_units, compared.destination_units]
         self._item_bytes = [0.0, 0.0]
+        self._most_waiting = 0
+        self._began = self._saved_at = machine.now()
 
     def run(self, deadline: float) -> Result:
+        """Compare until the segment's end, or until the time is up. Raises NoProgress if it was too short."""
         judge_until = deadline - _JUDGE_MARGIN_SECONDS
         scans = [self._scan_of(table, deadline - _SCAN_MARGIN_SECONDS) for table in self._tables]
-        saved_at = self._machine.now()
         is_scanned = False
+        self._bound_window(deadline)
         try:
             # In every case this waits for the pages on their way.
             with self._machine.pool(len(scans)) as pool:
@@ -200,23 +218,21 @@ class _SegmentScan:
                     if page.last_key is not None:
                         coming[side] = self._read(pool, side, scans[side], page.last_key)
                     self._add(side, page)
-                    if self._window.candidates >= MOST_KEYS:
-                        self._judge(judge_until)
-                    unsaved = len(self._found.standing) + len(self._found.open)
-                    if unsaved >= _MOST_UNSAVED or self._machine.now() - saved_at >= _SAVE_SECONDS:
-                        saved_at = self._machine.now()
-                        if not self._save(judge_until, is_scanned=False):
-                            return Result.CONTINUE
+                    self._bound_window(deadline)
+                    if not self._settle(judge_until):
+                        return Result.CONTINUE
             is_scanned = True
         except OutOfTime:
             pass
-        try:
+        # What was read since it was saved last is read again if the time is up.
+        with suppress(OutOfTime):
             if not self._save(judge_until, is_scanned=is_scanned):
                 return Result.CONTINUE
-        except OutOfTime:
-            # What was read since it was saved last is read again.
-            return Result.CONTINUE
-        return Result.DONE if is_scanned else Result.CONTINUE
+            if is_scanned:
+                return Result.DONE
+        if self._saved is self._base:
+            raise NoProgress(_no_progress(self._machine.now() - self._began))
+        return Result.CONTINUE
 
     def _scan_of(self, table: Table, until: float) -> Scan:
         return Scan(
@@ -237,12 +253,23 @@ class _SegmentScan:
         return pool.submit(scan.read_with, decode, start, limit)
 
     def _page_items(self, side: Side) -> int | None:
-        """Return how many items a page may have so that it costs a second's capacity at most."""
-        each = self._item_bytes[side]
-        if not each:
-            return None
+        """Return how many items a page may have.
+
+        It costs a second's capacity at most, and two pages may wait.
+        """
+        # Before the first page an item is taken to cost a unit.
+        each = self._item_bytes[side] or _UNIT_BYTES
         wanted = self._tables[side].capacity.rate * _UNIT_BYTES
-        return max(1, int(wanted / each)) if wanted < _PAGE_BYTES else None
+        if wanted >= _PAGE_BYTES:
+            return None
+        return max(1, min(int(wanted / each), self._most_waiting // 2))
+
+    def _bound_window(self, deadline: float) -> None:
+        """Let no more wait than can be read by key and saved in an invocation."""
+        seconds = deadline - _SCAN_MARGIN_SECONDS - self._began
+        units = max(1.0, _rate(self._tables) * seconds * _WAITING_PART)
+        self._most_waiting = int(units)
+        self._window.bound(int(min(WINDOW_BYTES, units * _UNIT_BYTES)), self._most_waiting)
 
     def _add(self, side: Side, page: Page | DecodedPage) -> None:
         self._units[side] += page.consumed
@@ -255,40 +282,151 @@ class _SegmentScan:
             self._window.add_decoded(side, page.items, size, last=last)
         if page.items:
             self._item_bytes[side] = size / len(page.items)
-        self._window.check_alignment(_ALIGNED_PART, _ALIGNED_ITEMS)
+
+    def _settle(self, until: float) -> bool:
+        """Judge what does not meet, and save now and then. Returns whether this worker may continue."""
+        more = True
+        while more:
+            most = self._keys_at_once()
+            more = self._window.give_up(most)
+            self._window.check_alignment(_ALIGNED_PART, _ALIGNED_ITEMS)
+            if self._window.candidates >= most:
+                self._judge(until)
+            unsaved = len(self._found.standing) + len(self._found.open)
+            is_due = self._machine.now() - self._saved_at >= _SAVE_SECONDS
+            if (unsaved >= _MOST_UNSAVED or is_due) and not self._save(until, is_scanned=False):
+                return False
+        return True
+
+    def _keys_at_once(self) -> int:
+        return _keys_at_once(self._tables, max(self._item_bytes))
 
     def _judge(self, until: float) -> None:
         # They stay until they are judged: nothing is saved before that.
         self._candidates += self._window.take()
-        judged = self._recheck.judge(self._candidates, until)
-        self._candidates = []
-        self._found.equal += judged.equal
-        self._found.standing += judged.standing
-        self._found.open += judged.open
+        while self._candidates:
+            most = self._keys_at_once()
+            self._found.add(self._recheck.judge(self._candidates[:most], until))
+            del self._candidates[:most]
 
     def _save(self, until: float, *, is_scanned: bool) -> bool:
         """Save how far both scans are settled. Returns whether this worker may continue."""
+        self._saved_at = self._machine.now()
         source, destination = self._window.cut()
         self._judge(until)
-        found, self._found = self._found, Judged()
-        found.equal += self._window.equal - self._counted
-        self._counted = self._window.equal
+        found = replace(self._found, equal=self._found.equal + self._window.equal - self._counted)
         reached = replace(
             self._saved,
             source_key=source.key or self._base.source_key,
             destination_key=destination.key or self._base.destination_key,
             source_items=self._base.source_items + source.items,
             destination_items=self._base.destination_items + destination.items,
-            source_units=self._units[Side.SOURCE] + self._recheck.units[Side.SOURCE],
-            destination_units=self._units[Side.DESTINATION] + self._recheck.units[Side.DESTINATION],
             by_key=self._window.by_key,
             scanned=is_scanned,
         )
-        saved = _saved(self._verifications, self._verification.verification_id, reached, found)
+        if reached == self._saved:
+            # Nothing is settled yet. A save would only look like progress.
+            return True
+        self._found = Judged()
+        self._counted = self._window.equal
+        saved = _saved(
+            self._verifications,
+            self._verification.verification_id,
+            replace(
+                reached,
+                source_units=self._units[Side.SOURCE] + self._recheck.units[Side.SOURCE],
+                destination_units=self._units[Side.DESTINATION] + self._recheck.units[Side.DESTINATION],
+            ),
+            found,
+        )
         if saved is None:
             return False
         self._saved = saved
         return True
+
+
+class _SegmentRecheck:
+    """One invocation's part of a generation of a segment's open keys."""
+
+    def __init__(
+        self,
+        verifications: Verifications,
+        verification: Verification,
+        compared: Compared,
+        tables: tuple[Table, Table],
+        machine: Machine,
+    ) -> None:
+        self._verifications = verifications
+        self._verification = verification
+        self._base = self._saved = compared
+        self._tables = tables
+        self._machine = machine
+        self._keys = KeySchema(verification.key_names)
+        self._recheck = _recheck(verification, tables, machine)
+
+    def run(self, applied_to: float, deadline: float) -> Result:
+        """Read the keys again that this generation has not read. Raises NoProgress if the time was too short.
+
+        ``applied_to`` is that of `Recheck.judge_again`.
+        """
+        began = saved_at = self._machine.now()
+        opened = list(self._verifications.still_open(self._verification.verification_id, self._base))
+        # A key that was written again between both scans may be open twice: it was extra, and then missing.
+        firsts = {self._keys.of(each.key): number for number, each in reversed(list(enumerate(opened)))}
+        found, at = Judged(), self._base.rechecked
+        with suppress(OutOfTime):
+            while at < len(opened):
+                end = min(len(opened), at + _keys_at_once(self._tables, _UNIT_BYTES))
+                keys = [opened[n] for n in range(at, end) if firsts[self._keys.of(opened[n].key)] == n]
+                found.add(self._recheck.judge_again(keys, deadline - _JUDGE_MARGIN_SECONDS, applied_to))
+                at = end
+                is_due = self._machine.now() - saved_at >= _SAVE_SECONDS
+                if is_due or len(found.standing) + len(found.open) >= _MOST_UNSAVED:
+                    saved_at = self._machine.now()
+                    if not self._save(found, at):
+                        return Result.CONTINUE
+                    found = Judged()
+        if at > self._saved.rechecked and not self._save(found, at):
+            return Result.CONTINUE
+        if at < len(opened):
+            if self._saved is self._base:
+                raise NoProgress(_no_progress(self._machine.now() - began))
+            return Result.CONTINUE
+        ended = self._verifications.end_generation(self._verification.verification_id, self._saved)
+        return Result.CONTINUE if ended is None else Result.DONE
+
+    def _save(self, found: Judged, at: int) -> bool:
+        reached = replace(
+            self._saved,
+            rechecked=at,
+            open=self._saved.open - (at - self._saved.rechecked),
+            source_units=self._base.source_units + self._recheck.units[Side.SOURCE],
+            destination_units=self._base.destination_units + self._recheck.units[Side.DESTINATION],
+        )
+        saved = _saved(
+            self._verifications, self._verification.verification_id, reached, found, rechecking=True
+        )
+        if saved is None:
+            return False
+        self._saved = saved
+        return True
+
+
+def _rate(tables: Sequence[Table]) -> float:
+    return min(table.capacity.rate for table in tables)
+
+
+def _keys_at_once(tables: Sequence[Table], item_bytes: float) -> int:
+    """Return how many keys may be read so that their units are there within a few seconds."""
+    units = _rate(tables) * _KEYS_SECONDS
+    return max(1, int(min(MOST_KEYS, units / max(1.0, item_bytes / _UNIT_BYTES))))
+
+
+def _no_progress(seconds: float) -> str:
+    return (
+        f"in {seconds:.0f} s nothing was compared. A table has no read capacity left, or the read budget is "
+        "too small. Raise the read capacity of both tables, or the budgets of the verification"
+    )
 
 
 def _recheck(verification: Verification, tables: Sequence[Table], machine: Machine) -> Recheck:
@@ -306,12 +444,19 @@ def _recheck(verification: Verification, tables: Sequence[Table], machine: Machi
 
 
 def _saved(
-    verifications: Verifications, verification_id: str, compared: Compared, found: Judged
+    verifications: Verifications,
+    verification_id: str,
+    compared: Compared,
+    found: Judged,
+    *,
+    rechecking: bool = False,
 ) -> Compared | None:
     """Save a segment with what was found; return it as saved, or None if another worker was first."""
     kinds = Counter(difference.kind.value for difference in found.standing)
     listed = found.standing[: max(0, MOST_LISTED - compared.listed)]
+    listed = listed[: fitting(listed, _LISTED_CHARACTERS)]
     kept = found.open[: max(0, MOST_OPEN - compared.open)]
+    kept = kept[: fitting(kept, _OPEN_CHARACTERS)]
     counted = replace(
         compared,
         equal=compared.equal + found.equal,
@@ -323,4 +468,4 @@ def _saved(
         open=compared.open + len(kept),
         undecided=compared.undecided + len(found.open) - len(kept),
     )
-    return verifications.save_segment(verification_id, counted, listed, kept)
+    return verifications.save_segment(verification_id, counted, listed, kept, rechecking=rechecking)

@@ -67,7 +67,10 @@ class Comparison:
                     window.add_decoded(
                         side, [json.loads(item) for item in raw], sum(map(len, raw)), last=last
                     )
-            killed = self._rng.random() < 0.3 and side is not None
+                if not self._give_up(window):
+                    break
+            is_over = side is None
+            killed = self._rng.random() < 0.3 and not is_over
             if killed:
                 # Nothing of it was saved.
                 continue
@@ -78,9 +81,16 @@ class Comparison:
                 settled = self._tables[each][places[each] : places[each] + cut[each].items]
                 assert cut[each].key == (KEYS.attributes(settled[-1]) if settled else None)
                 places[each] += cut[each].items
-            if side is None:
+            if is_over:
                 assert places == [len(table) for table in self._tables]
                 return self.result
+
+    def _give_up(self, window: Window) -> bool:
+        """Give up what the window has to; False if the worker's time was up in the middle of it."""
+        while window.give_up(self._rng.choice([1, 3, 100])):
+            if self._rng.random() > 0.9:
+                return False
+        return True
 
     def _spelled(self, item: Json, respells: bool) -> bytes:
         names = list(item)
@@ -163,7 +173,13 @@ def read_through(source: Table, destination: Table, page: int, other_page: int) 
         end = at[side] + (page, other_page)[side]
         window.add(side, [json.dumps(item).encode() for item in rows[at[side] : end]], last=end >= len(rows))
         at[side] = end
+        give_up(window)
     return window
+
+
+def give_up(window: Window) -> None:
+    while window.give_up(100):
+        pass
 
 
 def test_the_same_order_in_other_pages_reads_nothing_by_key() -> None:
@@ -195,26 +211,68 @@ def test_what_waits_is_bounded() -> None:
     for start in range(0, 2000, 50):
         page = [json.dumps(item).encode() for item in source[start : start + 50]]
         window.add(Side.SOURCE, page, last=False)
+        give_up(window)
         left += len(window.take())
     waiting = 2000 - left
     assert 0 < waiting * len(json.dumps(source[0])) < limit + 200
 
 
-def test_scans_that_do_not_meet_are_read_by_key_from_then_on() -> None:
+def test_what_waits_is_bounded_by_its_number() -> None:
     window = Window(KEYS)
-    for side, letter in ((Side.SOURCE, "a"), (Side.DESTINATION, "b")):
-        window.add(side, [b'{"pk":{"S":"%s%d"}}' % (letter.encode(), n) for n in range(100)], last=False)
+    window.bound(1_000_000, 30)
+    window.add(Side.SOURCE, [json.dumps(item).encode() for item in table(random.Random(1), 100)], last=False)
+    assert window.give_up(50)
+    assert window.candidates == 50
+    assert not window.give_up(50)
+    assert window.candidates == 70
+
+
+def test_items_are_given_up_a_few_at_a_time_and_can_be_saved_in_between() -> None:
+    source = table(random.Random(1), 100)
+    window = Window(KEYS)
+    window.add(Side.DESTINATION, [], last=True)
+    window.add(Side.SOURCE, [json.dumps(item).encode() for item in source], last=True)
+    for settled in range(10, 110, 10):
+        assert window.give_up(10) == (settled < 100)
+        place, _ = window.cut()
+        assert (place.items, place.key) == (settled, KEYS.attributes(source[settled - 1]))
+        assert len(window.take()) == 10
+
+
+def unmatched(count: int) -> Window:
+    """A window that holds as many items of both tables, none of which meet."""
+    window = Window(KEYS)
+    for side, letter in ((Side.SOURCE, b"a"), (Side.DESTINATION, b"b")):
+        window.add(side, [b'{"pk":{"S":"%s%d"}}' % (letter, n) for n in range(count)], last=False)
+    return window
+
+
+def test_scans_that_do_not_meet_are_read_by_key_from_then_on() -> None:
+    window = unmatched(200)
+    window.bound(1_000_000, 150)
+    give_up(window)
     window.check_alignment(0.1, 101)
     assert not window.by_key
     window.check_alignment(0.1, 100)
     assert window.by_key
     window.add(Side.SOURCE, [b'{"pk":{"S":"c"}}'], last=False)
-    assert len(window.take()) == 201
+    give_up(window)
+    assert len(window.take()) == 401
+
+
+def test_what_fits_into_the_window_waits_although_nothing_meets() -> None:
+    window = unmatched(200)
+    give_up(window)
+    window.check_alignment(0.1, 1)
+    assert not window.by_key
+    assert window.take() == []
 
 
 def test_scans_of_which_some_meet_go_on_waiting() -> None:
     window = Window(KEYS)
+    window.bound(1_000_000, 20)
     for side in Side:
         window.add(side, [b'{"pk":{"S":"%d"}}' % (n * (1 + side)) for n in range(100)], last=False)
-    window.check_alignment(0.1, 100)
+    give_up(window)
+    window.check_alignment(0.1, 10)
     assert not window.by_key

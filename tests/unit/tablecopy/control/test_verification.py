@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tablecopy.comparison.differences import Difference, Kind
 from tablecopy.control.commands import NotPossible
@@ -96,6 +97,16 @@ def test_one_that_runs_refuses_another(account: Account) -> None:
     with pytest.raises(NotPossible, match="already in progress"):
         commands.begin(writes_stopped=False)
     assert len(account.states.executions) == 1
+
+
+def test_the_same_request_again_starts_what_the_first_could_not(account: Account) -> None:
+    commands = account.commands()
+    account.states.throttled = True
+    with pytest.raises(ClientError):
+        commands.begin(writes_stopped=False, request="a")
+    account.states.throttled = False
+    status = commands.begin(writes_stopped=False, request="a")
+    assert [arn.rpartition(":")[2] for arn in account.states.executions] == [f"{status['id']}-1"]
 
 
 def test_the_same_request_again_changes_nothing(account: Account) -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from tablecopy.journal.run import RunRecord
 from tablecopy.journal.shards import Shards, StreamSummary
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
+from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.progress import GENERATIONS, Next, Progress, Step
 from tablecopy.verifier.tables import Described, NotComparable, Tables
 from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore
@@ -45,7 +47,7 @@ def tables() -> FakeTables:
 
 @pytest.fixture
 def progress(verifications: Verifications, tables: FakeTables, shards: Shards, clock: FakeClock) -> Progress:
-    return Progress(verifications, tables, shards, clock)
+    return Progress(verifications, tables, Lag(RunRecord(MemoryStore()), shards, clock), clock)
 
 
 def begin(verifications: Verifications, *, writes_stopped: bool = False) -> None:
@@ -142,7 +144,7 @@ def test_open_keys_are_read_again_until_they_are_too_often(
     begin(verifications)
     save(verifications, scanned=True, open=1)
     for generation in range(1, GENERATIONS + 1):
-        assert progress.advance(NAME) == Step(Next.RECHECK, 10, generation)
+        assert progress.advance(NAME) == Step(Next.RECHECK, 10 if generation == 1 else 150, generation)
         assert (read(verifications).state, read(verifications).generation) == (State.RECHECKING, generation)
         save(verifications, generation=generation)
     assert progress.advance(NAME) == Step(Next.END)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tablecopy.comparison.differences import Kind, read, texts
+from tablecopy.comparison.differences import Kind, fitting, read, texts
 from tablecopy.comparison.items import Key, KeySchema
 from tablecopy.comparison.window import Candidate
 from tablecopy.dynamodb.client import Json
@@ -47,14 +47,44 @@ SEEN = Candidate(KEY, item(1), None)
 
 
 @pytest.mark.parametrize(
-    ("before", "there", "after", "is_equal"),
-    [(1, 1, 2, True), (1, 2, 2, True), (None, None, 1, True), (1, 2, 3, False), (1, None, 1, False)],
+    ("before", "there", "after", "equal", "opened"),
+    [
+        (1, 1, 2, 1, 0),
+        (1, 2, 2, 1, 0),
+        (1, None, None, 0, 0),
+        (1, 2, 3, 0, 1),
+        (1, None, 1, 0, 1),
+    ],
 )
 def test_a_key_is_equal_if_the_source_was_so_before_or_after(
-    before: int | None, there: int | None, after: int | None, is_equal: bool
+    before: int, there: int | None, after: int | None, equal: int, opened: int
 ) -> None:
-    judged = recheck(Reads(before, after), Reads(there)).judge([SEEN], LATER)
-    assert (judged.equal, len(judged.open), judged.standing) == (is_equal, not is_equal, [])
+    seen = Candidate(KEY, item(before), None)
+    judged = recheck(Reads(after), Reads(there)).judge([seen], LATER)
+    assert (judged.equal, len(judged.open), judged.standing) == (equal, opened, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "there", "after", "equal", "opened"),
+    [
+        # The source's scan has it.
+        (1, 2, 2, 0, 0),
+        (None, 2, None, 0, 1),
+        (None, 2, 2, 1, 0),
+        (None, None, 1, 0, 0),
+    ],
+)
+def test_a_key_that_only_the_destination_has_shown_is_looked_for_in_the_source(
+    before: int | None, there: int | None, after: int | None, equal: int, opened: int
+) -> None:
+    seen = Candidate(KEY, None, item(2))
+    judged = recheck(Reads(before, after), Reads(there)).judge([seen], LATER)
+    assert (judged.equal, len(judged.open), judged.standing) == (equal, opened, [])
+
+
+def test_what_is_equal_by_one_read_is_read_once() -> None:
+    source, destination = Reads(), Reads(1)
+    assert recheck(source, destination).judge([SEEN], LATER).equal == 1
 
 
 @pytest.mark.parametrize(
@@ -70,7 +100,7 @@ def test_a_key_is_equal_if_the_source_was_so_before_or_after(
 def test_an_open_key_is_a_difference_once_both_sides_stay(
     before: int, there: int, after: int, stands: bool
 ) -> None:
-    first = recheck(Reads(1, 1), Reads(2)).judge([SEEN], LATER).open
+    first = recheck(Reads(1), Reads(2)).judge([SEEN], LATER).open
     again = recheck(Reads(before, after), Reads(there)).judge_again(first, LATER)
     assert (len(again.standing), len(again.open)) == (stands, not stands)
     [difference] = again.standing + again.open
@@ -101,8 +131,43 @@ def test_an_item_whose_time_to_live_is_over_may_be_gone(age: float, kind: Kind) 
     assert difference.kind is kind
 
 
+@pytest.mark.parametrize(("applied_to", "stands"), [(NOON, False), (NOON + 4, False), (NOON + 6, True)])
+def test_a_key_stays_open_until_the_copy_has_applied_what_was_on_its_way(
+    applied_to: float, stands: bool
+) -> None:
+    first = recheck(Reads(1), Reads(2)).judge([SEEN], LATER).open
+    again = recheck(Reads(1, 1), Reads(2)).judge_again(first, LATER, applied_to)
+    assert (len(again.standing), len(again.open)) == (stands, not stands)
+    [difference] = again.standing + again.open
+    assert difference.first_seen == NOON
+
+
+def test_a_key_that_has_moved_is_seen_anew() -> None:
+    clock = FakeClock()
+    first = recheck(Reads(1), Reads(2)).judge([SEEN], LATER).open
+    clock.tick(100)
+    later = Recheck((Reads(1, 1), Reads(3)), KEYS, clock)  # type: ignore[arg-type]
+    [difference] = later.judge_again(first, LATER).open
+    assert difference.first_seen == NOON + 100
+
+
+def test_long_names_of_attributes_do_not_fill_the_journal() -> None:
+    here = {**KEY, **{f"{n}{'x' * 1_000}": {"N": "1"} for n in range(30)}}
+    found = recheck(Reads(), Reads(1), writes_stopped=True).judge([Candidate(KEY, here, None)], LATER)
+    [difference] = found.standing
+    assert 0 < len(difference.paths) < 5
+
+
+@pytest.mark.parametrize("characters", [0, 300, 1_000_000])
+def test_what_fits_is_what_the_texts_take(characters: int) -> None:
+    many = recheck(Reads(1), Reads(2)).judge([SEEN], LATER).open * 10
+    count = fitting(many, characters)
+    assert sum(map(len, texts(many[:count], characters))) <= characters + 1
+    assert count == {0: 0, 300: 1, 1_000_000: 10}[characters]
+
+
 def test_differences_come_back_from_their_texts() -> None:
-    one = recheck(Reads(1, 1), Reads(2)).judge([SEEN], LATER).open
+    one = recheck(Reads(1), Reads(2)).judge([SEEN], LATER).open
     chunks = list(texts(one * 10, 500))
     assert len(chunks) > 1
     assert [difference for chunk in chunks for difference in read(chunk)] == one * 10

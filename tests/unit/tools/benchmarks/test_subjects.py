@@ -3,7 +3,8 @@
 import os
 import select
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,30 @@ def test_the_parts_are_added_up_and_what_they_print_goes_nowhere() -> None:
         "measure(parts())",
     )
     assert copy(Subject("noisy", noisy), MEDIUM).items == 70
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A directory that is on a disk, which a system's temporary directory may not be."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as directory:
+        yield Path(directory)
+
+
+def test_what_a_subject_writes_to_disk_is_measured(on_disk: Path) -> None:
+    writer = script(
+        "import os",
+        "from tools.benchmarks.meter import measure",
+        "def write(size):",
+        f"    with open({str(on_disk / 'file')!r}, 'wb') as file:",
+        "        file.write(bytes(size))",
+        "        file.flush()",
+        "        os.fsync(file.fileno())",
+        "    return 1",
+        "measure([lambda: write(3_000_000), lambda: write(3_000_000)])",
+    )
+    idle = script("from tools.benchmarks.meter import measure", "measure([lambda: 1])")
+    assert run(Subject("writer", writer), None, {}).result["disk_bytes"] > 5_000_000
+    assert run(Subject("idle", idle), None, {}).result["disk_bytes"] == 0
 
 
 def test_without_node_there_are_no_baselines_from_npm(monkeypatch: pytest.MonkeyPatch) -> None:
