@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from tests.unit.verify.service import KEYS, FakeTable, serving
 from tests.unit.verify.world import World
@@ -30,12 +27,6 @@ def make_table() -> MakeTable:
     return MakeTable()
 
 
-@pytest.fixture(autouse=True)
-def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read the descriptions of AWS's services once for all tests, which takes most of a second each time."""
-    monkeypatch.setattr(botocore.session, "create_loader", _loader)
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Two empty tables, served, and the command line that compares them."""
@@ -43,6 +34,3 @@ def world(tmp_path: Path) -> Iterator[World]:
     destination = FakeTable(name="cities-copy", account="222222222222", page_size=50)
     with serving(source, destination) as served:
         yield World(source, destination, served, tmp_path / "work")
-
-
-_loader = cache(create_loader)

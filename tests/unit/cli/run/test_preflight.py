@@ -7,14 +7,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from tablecopy.clock import Machine
 from tablecopy.control.estimate import estimate
@@ -24,6 +22,7 @@ from tablecopy.settings import CopySettings
 from tablecopy_cli.app import main
 from tests.unit.cli.run.aws import REGION, ROLE, Aws, served
 from tools.docs_tables.__main__ import REPOSITORY
+from verify import measure
 
 STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
 MAPPINGS = "GET /2015-03-31/event-source-mappings"
@@ -35,8 +34,9 @@ PIPES = "GET /v1/pipes"
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    # Reading the descriptions of AWS's services takes most of a second each time.
-    monkeypatch.setattr(botocore.session, "create_loader", _loader)
+    # The estimate samples this machine as long as an operator needs it to; one round says as much here.
+    monkeypatch.setattr(measure, "_DECODING_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "_PAIRED_ROWS", 500)
     with served() as aws:
         # Control's own calls, which have no flag for it.
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws.url)
@@ -58,9 +58,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             ),
         }
         yield aws
-
-
-_loader = cache(create_loader)
 
 
 def account(free: int) -> dict[str, Any]:
