@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tools.checks import values
 from tools.checks.rendered import documents
+from tools.local.terraform import PROVIDER
 
 from .conftest import REPOSITORY
 
@@ -29,6 +33,34 @@ def run(directory: Path, environment: dict[str, str], *command: str) -> str:
     return done.stdout
 
 
+@contextmanager
+def one_provider(directory: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The environment in which Terraform asks one process of the provider, instead of starting it for each run.
+
+    Only for tests that mock the provider: such a process is asked for its schema and to validate, and is
+    never configured. ``-debug`` and ``TF_REATTACH_PROVIDERS`` are described in HashiCorp's "Debugger Based
+    Debugging" of plugins.
+    """
+    [provider] = directory.glob(f".terraform/providers/{PROVIDER}/*/*/terraform-provider-aws*")
+    with subprocess.Popen(
+        [provider, "-debug"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            told = (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
+            address = next((found[1] for found in told if found), None)
+            assert address is not None, f"{provider} -debug ended with {process.wait()}"
+            yield {**environment, "TF_REATTACH_PROVIDERS": address}
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def are_mocked(path: Path) -> bool:
+    """Whether a file of tests configures no real provider."""
+    text = path.read_text()
+    return 'mock_provider "aws"' in text and not re.search(r'^provider "aws"', text, re.MULTILINE)
+
+
 def test_formatted(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     run(make_tree(), offline_environment, "fmt", "-check", "-recursive", "-diff")
 
@@ -38,19 +70,27 @@ def filters(names: Iterable[str]) -> list[str]:
 
 
 def test_native(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
-    """All but those of the next test, which run once."""
+    """All but those of `test_planned`, which run once."""
     tree = make_tree()
-    names = {path.name.removesuffix(".tftest.hcl") for path in REPOSITORY.glob("tests/*.tftest.hcl")}
     run(tree, offline_environment, "init", "-input=false", "-no-color")
     run(tree, offline_environment, "validate", "-no-color")
-    run(tree, offline_environment, "test", "-no-color", *filters(sorted(names - set(NATIVE))))
+    files = {path.name.removesuffix(".tftest.hcl"): path for path in tree.glob("tests/*.tftest.hcl")}
+    mocked = {name for name, path in files.items() if are_mocked(path)} - set(NATIVE)
+    with one_provider(tree, offline_environment) as environment:
+        run(tree, environment, "test", "-no-color", *filters(sorted(mocked)))
+    configured = files.keys() - mocked - set(NATIVE)
+    assert mocked
+    assert configured
+    run(tree, offline_environment, "test", "-no-color", *filters(sorted(configured)))
 
 
 def test_copy(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     """By itself: `validate` above checks no module that gets its providers from a caller."""
     tree = make_tree() / "modules" / "copy"
     run(tree, offline_environment, "init", "-input=false", "-no-color")
-    run(tree, offline_environment, "test", "-no-color")
+    assert all(map(are_mocked, tree.glob("tests/*.tftest.hcl")))
+    with one_provider(tree, offline_environment) as environment:
+        run(tree, environment, "test", "-no-color")
 
 
 def test_planned(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
