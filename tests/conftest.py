@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+    from xdist.workermanage import WorkerController
 
 # Tests of a lane run in one process, in their order: they share what takes long to make. Any other file is a
-# lane of its own, and each test of _APART. The lanes that take longest come first. They mostly wait.
+# lane of its own, and each test of _APART. These mostly wait: for Terraform, and for functions to run. The
+# longest come first.
 LANES = {
     "tests/e2e/faults/test_processes.py": "processes",
     "tests/e2e/faults/test_taken_away.py": "processes",
@@ -26,21 +29,40 @@ LANES = {
     "tests/terraform/test_examples.py": "plans",
     "tests/terraform/test_deferred.py": "deferred",
     "tests/e2e/test_verify_live.py": "verify",
-    "tests/unit/tablecopy/test_oldest_botocore.py": "oldest botocore",
-    "tests/unit/tablecopy/test_pace_simulated.py": "pace",
-    "tests/unit/cli/run/test_preflight.py": "preflight",
+    "tests/e2e/test_local_aws.py": "local",
+    "tests/terraform/test_metric_names.py": "metric names",
 }
-_APART = ("tests/terraform/test_native.py", "tests/simulation", "tests/model")
-_FIRST = tuple(dict.fromkeys(LANES.values()))
+_APART = ("tests/terraform/test_native.py", "tests/simulation")
+_BY_FUNCTION = "tests/model"
 
-# Terraform and its provider are written in Go. To collect garbage less often saves a sixth of their CPU time.
-_GO_GARBAGE_PERCENT = "300"
+# Of the others, which compute: those that take longest come first.
+_LONG = (
+    "tests/terraform/test_native.py",
+    "tests/model",
+    "tests/unit/tablecopy/test_pace_simulated.py",
+    "tests/unit/cli/run/test_preflight.py",
+    "tests/unit/tools/benchmarks",
+    "tests/simulation",
+)
+_WAITING = tuple(dict.fromkeys(LANES.values()))
+
+# One of the processes takes lanes that compute while there are any, and the others take those that wait. So
+# that functions are in time for their step, it gives way to the others.
+_COMPUTES = "gw0"
+_NICER = 5
+
+# Terraform and its provider are written in Go, and hold hundreds of megabytes of schema. To look for garbage
+# less often saves a third of their CPU time, and the limit keeps them as small as they are otherwise.
+_GO = {"GOGC": "1000", "GOMEMLIMIT": "700MiB"}
+
+# So many of the longest lanes are shown after a run.
+_SHOWN = 20
 
 
 def lane(nodeid: str) -> str:
     """The lane of a test, given its id: the path of its file, relative to the repository, and its name."""
     path = nodeid.partition("::")[0]
-    if path.startswith("tests/model"):
+    if path.startswith(_BY_FUNCTION):
         # What one parameter explores, the next one may need.
         return nodeid.partition("[")[0]
     if path.startswith(_APART):
@@ -48,19 +70,27 @@ def lane(nodeid: str) -> str:
     return next((name for start, name in LANES.items() if path.startswith(start)), path)
 
 
+def waits(name: str) -> bool:
+    """Whether a lane mostly waits."""
+    return name in _WAITING
+
+
 def place(nodeid: str) -> int:
-    """The place of a test's lane among all: long ones, then those apart, then the others."""
+    """The place of a test's lane among all: those that wait, then those that compute, long ones first."""
     name = lane(nodeid)
-    if name in _FIRST:
-        return _FIRST.index(name)
-    apart = [number for number, path in enumerate(_APART) if nodeid.startswith(path)]
-    return len(_FIRST) + (apart or [len(_APART)])[0]
+    if waits(name):
+        return _WAITING.index(name)
+    long = [number for number, path in enumerate(_LONG) if nodeid.startswith(path)]
+    return len(_WAITING) + (long or [len(_LONG)])[0]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment of all processes: the seed of the random faults, drawn once, among others."""
-    os.environ.setdefault("GOGC", _GO_GARBAGE_PERCENT)
+    for name, value in _GO.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("FAULTS_SEED", str(secrets.randbelow(10**6)))
+    if os.environ.get("PYTEST_XDIST_WORKER") == _COMPUTES:
+        os.nice(_NICER)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -79,13 +109,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long the longest lanes took."""
+    seconds: Counter[str] = Counter()
+    for outcome in ("passed", "failed", "skipped", "error", ""):
+        for report in terminalreporter.getreports(outcome):
+            if isinstance(report, pytest.TestReport):
+                seconds[lane(report.nodeid)] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.write_sep("-", "longest lanes")
+        for name, taken in seconds.most_common(_SHOWN):
+            terminalreporter.write_line(f"{taken:8.1f} s  {name}")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """Hand out lanes instead of single tests."""
+    """Hand out lanes instead of single tests, to each process of its kind while there are any."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Lanes(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return lane(nodeid)
+
+        def _assign_work_unit(self, node: WorkerController) -> None:
+            fitting = (name for name in self.workqueue if waits(name) != (node.gateway.id == _COMPUTES))
+            if name := next(fitting, ""):
+                self.workqueue.move_to_end(name, last=False)
+            super()._assign_work_unit(node)
 
     return Lanes(config, log)  # type: ignore[arg-type]
