@@ -32,10 +32,10 @@ _CAPACITY_SECONDS = 1.0
 _LARGER = 4.0
 
 # Long enough to show the share that a comparison gets of a busy machine: short work runs ahead of its turn.
-_DECODING_SECONDS = 0.5
+DECODING_SECONDS = 0.5
 
 # Enough rows for the time that each takes to show beside the time that opening files takes.
-_PAIRED_ROWS = 50_000
+PAIRED_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _decode(table: Table, reads: Sequence[_Read], clock: Callable[[], float]) ->
         # What a table's first page teaches the decoder is learned once.
         _reader(table).page(reads[0].pages[0])
         began, cpu, rounds = clock(), time.process_time(), 0
-        while not rounds or clock() - began < _DECODING_SECONDS:
+        while not rounds or clock() - began < DECODING_SECONDS:
             for read in reads:
                 reader = _reader(table)
                 read.decoded = [reader.page(page) for page in read.pages]
@@ -257,14 +257,14 @@ def _pairing(rows: Sequence[bytes], clock: Callable[[], float]) -> float:
     """Seconds that splitting and pairing takes for each row of a side."""
     if not rows:
         return 0.0
-    many = b"".join(_distinct(rows[number % len(rows)], number) for number in range(_PAIRED_ROWS))
+    many = b"".join(_distinct(rows[number % len(rows)], number) for number in range(PAIRED_ROWS))
     with tempfile.TemporaryDirectory(prefix="verify-estimate-") as directory:
         source, destination = (Path(directory) / side for side in SIDES)
         for path in (source, destination):
             path.write_bytes(many)
         began = clock()
         match.pair([source], [destination], Path(directory) / "pairs", seed=0, memory=len(many))
-        return (clock() - began) / _PAIRED_ROWS
+        return (clock() - began) / PAIRED_ROWS
 
 
 def _distinct(row: bytes, number: int) -> bytes:

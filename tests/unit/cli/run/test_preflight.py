@@ -35,8 +35,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     # The estimate samples this machine as long as an operator needs it to; one round says as much here.
-    monkeypatch.setattr(measure, "_DECODING_SECONDS", 0.0)
-    monkeypatch.setattr(measure, "_PAIRED_ROWS", 500)
+    monkeypatch.setattr(measure, "DECODING_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "PAIRED_ROWS", 500)
     with served() as aws:
         # Control's own calls, which have no flag for it.
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws.url)
