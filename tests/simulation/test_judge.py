@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.run import Phase
+from tools.simulation.findings import RunState
 from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT
-from tools.simulation.judge import Judge, RunState
+from tools.simulation.judge import Judge
 
 QUIET = 60.0
 T0 = 1_000_000.0
@@ -100,6 +101,14 @@ def changed_within_the_quiet_time(story: Story) -> None:
     story.enter(Phase.READY)
 
 
+def changed_in_a_shard_that_is_not_listed(story: Story) -> None:
+    story.copied()
+    story.judge.hidden_since = lambda: story.now - 100
+    story.change("a", "a2")
+    story.pass_time(95)
+    story.enter(Phase.READY)
+
+
 def open_letter_for_a_new_change(story: Story) -> None:
     story.copied()
     event = story.change("a", "a2")
@@ -172,6 +181,7 @@ def aws_error(code: str) -> ClientError:
 RIGHT: Iterable[Callable[[Story], None]] = (
     right,
     changed_within_the_quiet_time,
+    changed_in_a_shard_that_is_not_listed,
     open_letter_for_a_new_change,
     late_replicator_after_a_stop,
     late_change_that_the_seal_names,
@@ -235,6 +245,34 @@ def letter_removed_without_its_write(story: Story) -> None:
     story.judge.letter_removed("a")
     story.pass_time(QUIET + 1)
     story.enter(Phase.READY)
+
+
+def ready_without_a_change_before_an_unlisted_shard(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.pass_time(1)
+    begun = story.now
+    story.judge.hidden_since = lambda: begun
+    story.pass_time(QUIET + 1)
+    story.enter(Phase.READY)
+
+
+def ready_without_a_change_of_two_minutes_ago(story: Story) -> None:
+    story.copied()
+    story.judge.hidden_since = lambda: 0.0
+    story.change("a", "a2")
+    story.pass_time(126)
+    story.enter(Phase.READY)
+
+
+def sealed_without_a_change_right_before(story: Story) -> None:
+    story.copied()
+    story.enter(Phase.READY)
+    story.change("a", "a2")
+    story.pass_time(4)
+    story.run = replace(story.run, seal_requested=True)
+    story.judge.run_saved(story.run)
+    story.enter(Phase.SEALING)
 
 
 def sealed_without_a_change(story: Story) -> None:
@@ -509,6 +547,9 @@ BROKEN: dict[Callable[[Story], None], str] = {
     ready_with_an_old_letter: "lost",
     letter_removed_without_its_write: "lost",
     sealed_without_a_change: "lost",
+    sealed_without_a_change_right_before: "lost",
+    ready_without_a_change_before_an_unlisted_shard: "lost",
+    ready_without_a_change_of_two_minutes_ago: "lost",
     foreign_key: "invented",
     foreign_value: "invented",
     change_between_read_and_write: "window",

@@ -1,9 +1,11 @@
-"""What the judge has found, and the story that it tells of it."""
+"""What the judge reads of the run, what it has found, and the story that it tells of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from tablecopy.journal.run import Phase
 
 Tell = Callable[..., None]
 """Takes a text, and the keys that it is about."""
@@ -17,6 +19,19 @@ class Violation:
     at: float
     what: str
     keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What the judge reads of the run in the journal."""
+
+    phase: Phase
+    version: int = 0
+    slice: int = 0
+    scan_began: float = 0.0
+    seal_requested: bool = False
+    reason: str = ""
+    resumable: bool = True
 
 
 class Findings:

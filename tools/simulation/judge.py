@@ -23,8 +23,8 @@ exception   A handler raises only errors of AWS that it cannot do anything about
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -34,7 +34,7 @@ from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Phase
 from tools.simulation.budget import Budget
 from tools.simulation.changes import Changes
-from tools.simulation.findings import Findings, Tell
+from tools.simulation.findings import Findings, RunState, Tell
 from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT, Histories, History, Page
 
@@ -59,24 +59,14 @@ CLOCK_SECONDS = 3.0
 AGE_SECONDS = 135.0
 """How much older the oldest change may be than what is published: a shard may be listed two minutes late."""
 
+UNLISTED_SECONDS = 125.0
+"""How old a change may be that is missing because DynamoDB has listed its shard late, or not yet."""
+
 WRITES_TWICE = 25
 """What may be written again at the end of the few invocations that a run has."""
 
 LOOK_SECONDS = 30.0
 """How old what control knows of the stream may be when it names what came too late."""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What the judge reads of the run in the journal."""
-
-    phase: Phase
-    version: int = 0
-    slice: int = 0
-    scan_began: float = 0.0
-    seal_requested: bool = False
-    reason: str = ""
-    resumable: bool = True
 
 
 class Judge(Findings):
@@ -101,6 +91,8 @@ class Judge(Findings):
         How long the reconciler was gone. After a day it cannot know what was applied.
     counted_from
         Changes made before this moment may have left the stream before control could count them.
+    hidden_since
+        Returns since when changes may be in a shard that the reconciler need not know; infinity if none are.
     on_enter
         Called with each new phase of the run.
     """
@@ -121,6 +113,7 @@ class Judge(Findings):
         self.quiet = quiet
         self.denied_until = 0.0
         self.blind_seconds = self.counted_from = 0.0
+        self.hidden_since: Callable[[], float] = lambda: math.inf
         self.on_enter: list[Callable[[Phase], None]] = []
         self._hindered = hindered
         self._disaster = ""
@@ -128,7 +121,7 @@ class Judge(Findings):
         self._read: dict[tuple[str, str], tuple[float, str]] = {}
         self._checkpoints: dict[int, tuple[str, int, bool]] = {}
         self._seal_asked = False
-        self._sealing = 0.0
+        self._seal_asked_at = 0.0
         self._replicated = self._counted = 0
         self._stopped_replicating = 0.0
 
@@ -222,7 +215,7 @@ class Judge(Findings):
         if run.scan_began:
             self.changes.covered_to = run.scan_began - BEFORE_SECONDS
         if run.seal_requested and not (before and before.seal_requested):
-            self._seal_asked = True
+            self._seal_asked, self._seal_asked_at = True, self.now()
         if self.tell and before != run:
             self.tell(
                 f"run: {run.phase} {run.slice}{', seal requested' if run.seal_requested else ''} {run.reason}"
@@ -240,16 +233,15 @@ class Judge(Findings):
         match run.phase:
             case Phase.READY:
                 self._seal_asked = False
-                self._check_complete("ready", now - self.quiet)
+                self._check_ready()
             case Phase.SEALING:
-                self._sealing = now
                 if not self._seal_asked:
                     self.violate(
                         "sealed", "the run is sealed, but no operator asked for it since it is ready"
                     )
-                self._check_complete("sealing", now - self.quiet)
+                self._check_complete("sealing", self._seal_asked_at - CLOCK_SECONDS)
             case Phase.SEALED:
-                self._check_complete("sealed", self._sealing - self.quiet)
+                self._check_complete("sealed", self._seal_asked_at - CLOCK_SECONDS)
                 self._check_named(run)
             case Phase.STOPPED:
                 if before and before.phase in REPLICATOR_PHASES:
@@ -382,6 +374,17 @@ class Judge(Findings):
 
     # What the run says.
 
+    def _check_ready(self) -> None:
+        """Check that what was changed before the quiet time is at the destination, and nothing else.
+
+        Changes in a shard that DynamoDB has hardly listed may be missing, but none of two minutes ago.
+        """
+        quiet = self.now() - self.quiet
+        self._check_complete("ready", min(quiet, max(self.hidden_since(), self.now() - UNLISTED_SECONDS)))
+        old = [key for key, since in self.letters.items() if since < quiet]
+        if old:
+            self.violate("lost", "the run is ready with open dead letters", *old)
+
     def _check_complete(self, what: str, moment: float) -> None:
         """Check that what was changed before ``moment`` is at the destination, and nothing else."""
         wrong = []
@@ -392,9 +395,6 @@ class Judge(Findings):
                 wrong.append(key)
         if wrong:
             self.violate("lost", f"the run is {what}, and the copy lacks {self._described(wrong)}", *wrong)
-        old = [key for key, since in self.letters.items() if since < moment]
-        if old and what == "ready":
-            self.violate("lost", "the run is ready with open dead letters", *old)
 
     def _described(self, keys: Sequence[str]) -> str:
         key = keys[0]

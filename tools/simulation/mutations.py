@@ -38,6 +38,7 @@ _BACKFILL = "data/backfill.py"
 _SLICES = "data/slices.py"
 _REDRIVE = "data/dead_letters.py"
 _RECONCILER = "control/reconciler.py"
+_PROOF = "control/stream/proof.py"
 
 JOURNAL = (
     one(
@@ -350,13 +351,19 @@ CONTROL = (
     one(
         "a run is ready before all changes are applied",
         _RECONCILER,
-        "        if backlog.drained and not waits_for and not slices_left:\n",
-        "        if not waits_for and not slices_left:\n",
+        "        if backlog.quiet and not obstacle and not slices_left:\n",
+        "        if not obstacle and not slices_left:\n",
+    ),
+    one(
+        "the other child of a split is not waited for",
+        _PROOF,
+        "math.inf if self._has_no_other_child(row) else",
+        "math.inf if self.is_finished(row) else",
     ),
     one(
         "a request to seal outlives what was ready",
         _RECONCILER,
-        "reason=waits_for, seal_requested=False, **window)",
+        "reason=waits_for, seal_requested_at=0.0, **window)",
         "reason=waits_for, **window)",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -35,6 +36,10 @@ _BLACKOUT_SECONDS = 40.0
 
 # The outage is left out if the run has not come to its phase within this time after the writes.
 _OUTAGE_SECONDS = 200.0
+
+# A shard that is listed for longer is known. The children of a shard are asked for a minute after the first
+# one was seen, and the reconciler may just have been killed.
+_ASKED_SECONDS = 75.0
 
 # Longest time from an error of AWS to the end of the invocation that it ends.
 _ANSWER_SECONDS = 30.0
@@ -89,10 +94,18 @@ class Stage:
         copy.account.destination = self.destination
         self.writers = Writers(world, copy.source, plan.traffic, plan.seed)
         self.operator = Operator(world, copy, self.judge, plan.operators, plan.seed)
+        self.judge.hidden_since = self._hidden_since
         self.judge.on_enter.append(self._entered)
         self._count_calls()
         self._entered_before: set[Phase] = set()
         self._outage_ends = 0.0
+
+    def _hidden_since(self) -> float:
+        """Return when the first shard began of those that are not listed, or not for long."""
+        stream = self.copy.source.stream
+        assert stream is not None
+        latest = self.world.now - _ASKED_SECONDS
+        return min((shard.opened for shard in stream.shards if shard.listed > latest), default=math.inf)
 
     def _count_calls(self) -> None:
         """Show the judge the calls of Lambda's and Step Functions' control plane."""

@@ -12,8 +12,9 @@ from tablecopy.journal.run import Phase
 from tools.simulation import names
 from tools.simulation.attributes import Key
 from tools.simulation.errors import ServiceError
+from tools.simulation.findings import RunState
 from tools.simulation.history import ABSENT
-from tools.simulation.judge import Judge, RunState
+from tools.simulation.judge import Judge
 from tools.simulation.network import Caller, Service
 from tools.simulation.streams import Record, Shard
 from tools.simulation.table import Table
@@ -247,7 +248,7 @@ class JournalWatch:
                 version=int(item["version"]["N"]),
                 slice=int(item["slice"]["N"]),
                 scan_began=float(item["scan_began"]["N"]),
-                seal_requested=item["seal_requested"]["BOOL"],
+                seal_requested=float(item["seal_requested_at"]["N"]) > 0,
                 reason=item["reason"]["S"],
                 resumable=item["resumable"]["BOOL"],
             )

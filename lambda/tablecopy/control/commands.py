@@ -95,7 +95,7 @@ class Commands:
             failed_workers=0,
             slice_began=0.0,
             checked=0.0,
-            seal_requested=False,
+            seal_requested_at=0.0,
             arriving=0.0,
             applying=0.0,
             rate_measured_since=0.0,
@@ -133,8 +133,10 @@ class Commands:
         if run.phase not in {Phase.READY, Phase.SEALING, Phase.SEALED}:
             command = "status" if run.phase in {Phase.PREFLIGHT, Phase.STOPPED} else "watch"
             raise NotPossible(f"cannot seal yet: {self._waits_for(run)}. Run tablecopy {command}")
-        if run.phase is Phase.READY and not self._run.save(replace(run, seal_requested=True)):
-            return self.seal()
+        if run.phase is Phase.READY and not run.seal_requested_at:
+            requested = replace(run, seal_requested_at=self._clock.now())
+            if not self._run.save(requested):
+                return self.seal()
         return self.status()
 
     def _waits_for(self, run: Run) -> str:
@@ -250,7 +252,7 @@ class Commands:
             estimate=json.loads(run.estimate) if run.estimate else None,
             rate_measured_since=run.rate_measured_since,
             rate_measured_from=run.rate_measured_from,
-            seal_requested=run.seal_requested,
+            seal_requested=run.seal_requested_at > 0,
             checked=run.checked,
             problems=list(run.problems),
             reason=run.reason,

@@ -22,10 +22,11 @@ from tablecopy.control.stream.expiry import RecordsExpired
 from tablecopy.control.stream.listing import StreamGone
 from tablecopy.control.stream.progress import CLOCK_MARGIN_SECONDS, Stream
 from tablecopy.control.tables import NotProved, StopReason, TableChecks
-from tablecopy.journal.dead_letters import DEAD_LETTER_SEGMENT, DeadLetters
+from tablecopy.control.work import RemainingWork
+from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
-from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.segments import Segments
 from tablecopy.metrics import log
 from tablecopy.text import count_text
 
@@ -60,7 +61,7 @@ _LASTING_SECONDS = 10.0
 _EMPTY_SLICES = 3
 
 _CHANGES = "changes are still being applied. The run becomes ready for cutover when writes stop"
-_LOOKING = "the reconciler looks at every shard once more"
+_LOOKING = "the reconciler checks that DynamoDB lists no further shard"
 
 
 class Outcome(Enum):
@@ -102,54 +103,6 @@ class Dependencies:
     publish_age: Callable[[float], None]
 
 
-@dataclass(frozen=True)
-class RemainingWork:
-    """What is left for the workers of a slice.
-
-    Attributes
-    ----------
-    segments
-        Numbers of the segments that are not done, in the order in which workers take them.
-    dead_letters
-        Whether the slice also retries the dead letters.
-    copied
-        Items copied so far, in all segments.
-    """
-
-    segments: tuple[int, ...]
-    dead_letters: bool
-    copied: int
-
-    @classmethod
-    def of(cls, run: Run, segments: Sequence[Segment]) -> RemainingWork:
-        """Return what is left of ``segments``, with the dead letters if the latest slice retries them."""
-        left = [segment.number for segment in segments if not segment.done]
-        return cls(
-            segments=tuple(interleaved(left, run.total_segments)),
-            dead_letters=run.redrive and run.redrive_slice == run.slice,
-            copied=sum(segment.items for segment in segments),
-        )
-
-    @property
-    def parts(self) -> list[int | str]:
-        """Return the inputs of the state machine, one for each worker."""
-        return [*([DEAD_LETTER_SEGMENT] if self.dead_letters else []), *self.segments]
-
-    def workers(self, concurrency: int) -> int:
-        """Return how many workers run at the same time and share the capacity; at least 1."""
-        return max(1, min(concurrency, len(self.parts)))
-
-
-def interleaved(segments: Sequence[int], total: int) -> list[int]:
-    """Return ``segments`` in an order in which consecutive ones are far apart in the key space.
-
-    Segments divide the key space in their order. Workers that scan neighbours would write to few of the
-    destination's partitions. Counting with reversed bits distributes any number of workers.
-    """
-    bits = max(1, (total - 1).bit_length())
-    return sorted(segments, key=lambda segment: int(f"{segment:0{bits}b}"[::-1], 2))
-
-
 def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Callable[[], bool]) -> None:
     """Take steps until nothing moves by itself, or ``until`` (seconds since the epoch).
 
@@ -186,8 +139,8 @@ class Reconciler:
         # When the run was about to be read, and when the look ends at the latest.
         self._read_at = 0.0
         self._look_ends = math.inf
-        # Since when which phase wants to be left by a proof, and since when the run waits for what.
-        self._proving: tuple[Phase, float] | None = None
+        # Since when nothing is written by a run that is being sealed, and since when the run waits for what.
+        self._sealing_since: float | None = None
         self._waiting: tuple[str, float] | None = None
         self._steps: dict[Phase, Callable[[Run], Outcome]] = {
             Phase.PREFLIGHT: self._preflight,
@@ -366,7 +319,6 @@ class Reconciler:
         return self._enter(run, Phase.DRAINING, **begin_window(backlog, now, behind))
 
     def _draining(self, run: Run) -> Outcome:
-        began = self._clock.now()
         # Asked for first, so that changes are applied while control looks.
         enabled = self._deps.mapping.switch(on=True)
         backlog = self._observe(run)
@@ -379,15 +331,15 @@ class Reconciler:
             return self._wait(run, self._switching(on=True))
         if slices_left and _in_sync(backlog):
             return self._next_slice(run, backlog)
-        waits_for = self._obstacle() if backlog.drained else ""
-        if backlog.drained and not waits_for and not slices_left:
-            return self._finish(run, Phase.READY, backlog, began)
-        self._proving = None
+        obstacle = self._obstacle() if backlog.drained else ""
+        if backlog.quiet and not obstacle and not slices_left:
+            return self._finish(run, Phase.READY)
+        blocked, waits_for = bool(obstacle), obstacle
+        if not blocked and not slices_left:
+            # All known shards may be applied, before the lists of shards show that these are all.
+            waits_for = backlog.waits_for or _failure(backlog) or (_LOOKING if backlog.drained else _CHANGES)
         if not backlog.drained:
-            waits_for = self._deps.mapping.complaint() or (
-                "" if slices_left else backlog.waits_for or _failure(backlog) or _CHANGES
-            )
-        blocked = backlog.drained
+            waits_for = self._deps.mapping.complaint() or waits_for
         if (waits_for, blocked) != (run.reason, run.blocked):
             run = self._deps.run.save(replace(run, reason=waits_for, blocked=blocked)) or run
         if self._limits.is_measured(run, now):
@@ -407,20 +359,21 @@ class Reconciler:
         return self._stop(measured, problem) if problem else self._enter(measured, Phase.PAUSING)
 
     def _ready(self, run: Run) -> Outcome:
-        began = self._clock.now()
         self._deps.mapping.switch(on=True)
         backlog = self._observe(run)
         waits_for = _CHANGES if backlog.changed else self._obstacle()
         if waits_for:
             now = self._clock.now()
             window = begin_window(backlog, now, backlog.oldest_age)
-            return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested=False, **window)
+            return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested_at=0.0, **window)
         if not backlog.drained:
             # Nothing prevents it, but this step proves nothing: a shard has just ended.
-            self._proving = None
             return self._wait(run, backlog.waits_for or _failure(backlog))
-        if run.seal_requested:
-            return self._finish(run, Phase.SEALING, backlog, began)
+        if run.seal_requested_at:
+            # Operators stop the writers first. So nothing is left behind that was written before.
+            if backlog.proved_to < run.seal_requested_at:
+                return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
+            return self._finish(run, Phase.SEALING)
         if run.reason:
             self._deps.run.save(replace(run, reason=""))
         return Outcome.IDLE
@@ -431,7 +384,11 @@ class Reconciler:
         backlog = self._observe(run)
         if waits_for:
             return self._wait(run, waits_for)
-        if not self._is_proved(run, backlog, began):
+        # A run that is being sealed applies nothing that it may still find, so it only has to look.
+        if self._sealing_since is None:
+            self._sealing_since = began
+        since = self._sealing_since
+        if backlog.looked_since < since or not self._deps.stream.is_listed_since(since):
             return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
         late = "the source table was written to after the run was ready. These changes were not copied"
         return self._enter(run, Phase.SEALED, reason=late if backlog.unapplied else "")
@@ -467,28 +424,12 @@ class Reconciler:
     def _work(self, run: Run) -> RemainingWork:
         return RemainingWork.of(run, self._deps.segments.read_all(run.total_segments))
 
-    def _finish(self, run: Run, phase: Phase, backlog: Backlog, began: float) -> Outcome:
-        """Enter a phase that states that the copy is complete, if tables and shards show it now."""
-        if not self._is_proved(run, backlog, began):
-            return self._wait(run, _LOOKING)
+    def _finish(self, run: Run, phase: Phase) -> Outcome:
+        """Enter a phase that states that the copy is complete, if the tables are still the same."""
         stop = self._deps.tables.check_now(run)
         if stop:
             return self._stop(run, stop.reason, resumable=stop.resumable)
         return self._enter(run, phase)
-
-    def _is_proved(self, run: Run, backlog: Backlog, began: float) -> bool:
-        """Return whether the shards show this of the moment when the first of these steps began.
-
-        This step began at ``began``. A shard that was not read since may hold changes. One look may not reach
-        all shards of a large table.
-        """
-        if self._proving is None or self._proving[0] is not run.phase:
-            self._proving = run.phase, began
-        _, since = self._proving
-        # A run that is being sealed will not apply what it may still find, so it only has to look.
-        is_sealing = run.phase is Phase.SEALING
-        proved_to = backlog.looked_since if is_sealing else backlog.proved_to
-        return proved_to >= since and self._deps.stream.is_complete(since, patient=not is_sealing)
 
     def _wait(self, run: Run, reason: str) -> Outcome:
         """Wait, and note what for, once that has lasted for a while."""
@@ -500,10 +441,10 @@ class Reconciler:
         return Outcome.WAITING
 
     def _stop(self, run: Run, reason: str, *, resumable: bool = True) -> Outcome:
-        return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable, seal_requested=False)
+        return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable, seal_requested_at=0.0)
 
     def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
-        self._proving = self._waiting = None
+        self._sealing_since = self._waiting = None
         if self._deps.run.save(run.enter(phase, self._clock.now(), **changes)):
             log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED

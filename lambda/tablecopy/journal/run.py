@@ -70,8 +70,9 @@ class Run(Versioned):
     rate_measured_since, rate_measured_from
         When the measurement of the copy rate began, pauses included, and how many items were copied by then.
         0 before the first slice, and from the restart of a stopped run until its next slice.
-    seal_requested
-        An operator has requested the seal. The run is sealed if the next step finds it still ready.
+    seal_requested_at
+        When an operator has requested the seal; 0 if none has. A run that is still ready is sealed when all
+        changes made before this moment are applied.
     confirmed
         An operator has started the run. A run that an apply has begun only writes to an empty destination.
     request
@@ -123,7 +124,7 @@ class Run(Versioned):
     empty_slices: int = stored_as("empty_slices", 0)
     failed_workers: int = 0
     copied_before_slice: int = 0
-    seal_requested: bool = False
+    seal_requested_at: float = 0.0
     confirmed: bool = False
     request: str = ""
     checked: float = 0.0

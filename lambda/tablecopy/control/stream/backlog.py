@@ -15,11 +15,14 @@ class Backlog:
     oldest_age
         Age in seconds of the oldest change that is not known to be applied; 0 when there is none.
     drained
-        Every shard is applied to its closed end and its children are known, or it was empty for long enough
-        when it was last looked at. A shard that was empty to its recent end stands for its children until
-        these are known to be empty.
+        Every shard is applied to its closed end, or it was empty for long enough when it was last looked at.
+        A shard that was empty to its end stands for children that are not known to be empty yet.
     proved_to
-        If drained: every change made before this moment, in seconds since the epoch, is applied.
+        Every change made before this moment, in seconds since the epoch, is applied. Minus infinity unless
+        ``drained``.
+    quiet
+        ``proved_to`` is recent, and later than the newest known change: the source has become quiet, and all
+        changes are applied that were made until then.
     looked_since
         Every shard was looked at since this moment, in seconds since the epoch. A permanent decision needs a
         look at every shard.
@@ -48,6 +51,7 @@ class Backlog:
     oldest_age: float = 0.0
     drained: bool = False
     proved_to: float = -math.inf
+    quiet: bool = False
     looked_since: float = -math.inf
     records: int = 0
     puts: int = 0

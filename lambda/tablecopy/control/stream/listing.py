@@ -6,6 +6,7 @@ may list a child later than its parent's end, and the second child of a split la
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -25,10 +26,6 @@ _LONGEST_INTERVAL_SECONDS = 30.0
 # within a minute of the first. Other consumers of streams wait as long.
 _CHILD_SECONDS = 61.0
 FINAL_SECONDS = 120.0
-
-# If the source was quiet for so long when a shard ended, no decision waits for a second child. Of a thousand
-# shards, one ends every few seconds.
-_QUIET_SECONDS = 60.0
 
 
 class StreamGone(Exception):
@@ -66,6 +63,8 @@ class Listing:
         self._began = 0.0
         self._after = ""
         self._children: dict[str, set[str]] = {}
+        # When the first child of a shard was listed at the latest.
+        self._first_child_at: dict[str, float] = {}
         self._whole_due = clock.now()
         self._next_call = clock.now()
         self.shards: dict[str, ListedShard] = {}
@@ -120,6 +119,14 @@ class Listing:
         parent = self._parents.get(shard_id)
         return parent is not None and parent.asked_at >= parent.ended_at + FINAL_SECONDS
 
+    def is_whole(self, shard_id: str) -> bool:
+        """Return whether all children of a shard that has ended are listed, as far as DynamoDB is known.
+
+        It lists the other one within a minute of the first. See also `is_final`.
+        """
+        parent = self._parents.get(shard_id)
+        return parent is not None and parent.asked_at >= self._whole_at(shard_id, parent)
+
     def has_left(self, shard_id: str) -> bool:
         """Return whether a shard that has ended has left the stream. Its children are known then."""
         parent = self._parents.get(shard_id)
@@ -134,26 +141,28 @@ class Listing:
         """
         return not noted_at or (self.listed_at is not None and self.listed_at >= noted_at + _CHILD_SECONDS)
 
-    def is_fresh(self, since: float, noted_at: float, changed_at: float) -> bool:
+    def list_siblings(self, noted_at: float) -> None:
+        """Request the whole list for the time from which it has all siblings; see `has_siblings`."""
+        self._whole_due = min(self._whole_due, max(self._clock.now(), noted_at + _CHILD_SECONDS))
+
+    def is_fresh(self, since: float) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
 
-        The whole list must have the siblings of a shard that was noted at ``noted_at`` (see `has_siblings`).
-
-        Shards whose list of children is final do not count. The list must be final if the shard ended before
-        the source was quiet: ``changed_at`` is when its newest change was made.
+        Shards whose children are all listed do not count.
         """
         now = self._clock.now()
-        if not self.has_siblings(noted_at):
-            self._whole_due = min(self._whole_due, max(now, noted_at + _CHILD_SECONDS))
-            return False
         is_fresh = True
-        for parent in self._parents.values():
-            final = parent.ended_at + FINAL_SECONDS
-            wanted = final if parent.ended_at < changed_at + _QUIET_SECONDS else min(since, final)
+        for shard_id, parent in self._parents.items():
+            wanted = min(since, self._whole_at(shard_id, parent))
             if parent.asked_at < wanted:
                 is_fresh = False
                 parent.due = min(parent.due, max(now, wanted))
         return is_fresh
+
+    def _whole_at(self, shard_id: str, parent: _Parent) -> float:
+        """Return from when on a list has all children of a shard, in seconds since the epoch."""
+        first_at = self._first_child_at.get(shard_id, math.inf)
+        return min(parent.ended_at + FINAL_SECONDS, first_at + _CHILD_SECONDS)
 
     def _list_children(self, shard_id: str) -> None:
         parent = self._parents[shard_id]
@@ -171,8 +180,8 @@ class Listing:
             for shard in page.shards:
                 self._add(shard)
         if self.children(shard_id):
-            final = parent.ended_at + FINAL_SECONDS
-            parent.due = final if now < final else float("inf")
+            times = self._whole_at(shard_id, parent), parent.ended_at + FINAL_SECONDS
+            parent.due = min((moment for moment in times if now < moment), default=math.inf)
         else:
             parent.due = now + min(_LONGEST_INTERVAL_SECONDS, 2.0 ** (parent.asked - 1))
 
@@ -202,12 +211,14 @@ class Listing:
         for shard_id in [id_ for id_ in self.shards if id_ not in self._parts]:
             shard = self.shards.pop(shard_id)
             self._children.get(shard.parent, set()).discard(shard_id)
+            self._first_child_at.pop(shard_id, None)
         self._parts = {}
 
     def _add(self, shard: ListedShard) -> None:
         self.shards[shard.shard_id] = self._parts[shard.shard_id] = shard
         if shard.parent:
             self._children.setdefault(shard.parent, set()).add(shard.shard_id)
+            self._first_child_at.setdefault(shard.parent, self._clock.now())
 
 
 def leaves(listed: Mapping[str, ListedShard]) -> list[ListedShard]:

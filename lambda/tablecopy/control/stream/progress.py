@@ -24,6 +24,7 @@ from tablecopy.control.stream.backlog import Backlog
 from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.listing import Listing, leaves, unknown
+from tablecopy.control.stream.proof import Proof, ended_after
 from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
 from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
 from tablecopy.control.stream.work import Workers
@@ -40,14 +41,6 @@ _FEWEST_KEPT, _MOST_KEPT = 25, 1_000
 
 RECORDS_KEPT_PER_MB = 400
 """Records that all readers together keep for each MB of the function's memory. One takes about 250 bytes."""
-
-# Changes from before a shard began are in its parent. If the parent was empty to its end, the child counts as
-# empty once it has been read for this long.
-_CHILD_EMPTY_SECONDS = 5.0
-
-# Until so long after its end, a shard that was empty stands for its children. Of a thousand shards one ends
-# every few seconds, so that children of one are always unlisted, unread, or empty for too short a time.
-_YOUNG_SECONDS = 30.0
 
 # Longer than this after a look, a shard may hold changes that nobody has seen.
 _STALE_SECONDS = 60.0
@@ -159,22 +152,25 @@ class Stream:
             workers.work_off(self._rows.due(), self._save, until)
         if not noting and self._machine.now() < until:
             self._retire()
-        backlog = self._backlog(began if noting else covered_to, changed=changed)
+        backlog = self._backlog(began if noting else covered_to, noting=noting, changed=changed)
         self._summarize(backlog)
         return backlog
 
-    def is_complete(self, since: float, *, patient: bool = True) -> bool:
-        """Return whether all shards that DynamoDB lists are known, as of ``since`` (seconds since the epoch).
+    def is_listed_since(self, since: float) -> bool:
+        """Return whether all shards that DynamoDB listed at ``since`` (seconds since the epoch) are known.
 
         The second child of a split may be listed after the first. If a shard has ended within the last two
-        minutes, its children are requested again by the next looks, and the answer is False until then. If
-        ``patient`` and the source was not quiet when the shard ended, it stays False for two minutes after
-        the end, so that the child is listed.
+        minutes, its children are requested again by the next looks, and the answer is False until then.
         """
-        rows = self._rows.current.values()
-        noted_at = max((row.noted_at for row in rows), default=0.0)
-        changed_at = max([self._covered_to, *(row.changed_at for row in rows)]) if patient else 0.0
-        return self._listing.is_fresh(since, noted_at, changed_at)
+        return self._has_siblings() and self._listing.is_fresh(since)
+
+    def _has_siblings(self) -> bool:
+        """Return whether the siblings of the shards at which control has begun are known; else list them."""
+        noted_at = max((row.noted_at for row in self._rows.current.values()), default=0.0)
+        if self._listing.has_siblings(noted_at):
+            return True
+        self._listing.list_siblings(noted_at)
+        return False
 
     def _load(self) -> None:
         for shard_id in self._rows.load():
@@ -364,29 +360,25 @@ class Stream:
             applied_to = max(row.applied_to, reader.newest) if reader.at_end else reader.newest
             row = replace(row, applied_to=applied_to, empty_since=None)
         if reader.at_closed_end or reader.gone_at:
-            known = self._rows.current[row.shard_id]
-            return replace(
-                row, finished=True, ended_at=self._machine.now(), open_at=known.looked_at, iterator=""
-            )
+            return self._ended(row)
         if brought or not reader.is_new:
             return row
-        empty_since = self._empty_since(row, reopened=reader.is_reopened)
+        empty_since = row.empty_since
+        if empty_since is None:
+            empty_since = self._proof.empty_since(row)
+        elif reader.is_reopened:
+            # Far back in the shard, a new iterator may show nothing for a while, even if there are records.
+            empty_since = row.looked_at
         # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
         empty = row.looked_at - empty_since >= self._drained_after
         return replace(row, applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
 
-    def _empty_since(self, row: Shard, *, reopened: bool) -> float:
-        """Return since when an empty shard counts as empty.
-
-        A reader that has just been ``reopened`` far back in the shard may see nothing for a while, even if
-        there are records.
-        """
-        if row.empty_since is not None:
-            return row.looked_at if reopened else row.empty_since
-        now, parent = row.looked_at, self._rows.current.get(row.parent)
-        if row.version or parent is None or not parent.finished or parent.empty_since is None:
-            return now
-        return min(now, max(parent.empty_since, now - self._drained_after + _CHILD_EMPTY_SECONDS))
+    def _ended(self, row: Shard) -> Shard:
+        """Return the row of a shard that is read to its end and applied."""
+        open_at = self._rows.current[row.shard_id].looked_at
+        row = replace(row, finished=True, ended_at=self._machine.now(), open_at=open_at, iterator="")
+        # The children have no older changes.
+        return replace(row, applied_to=max(row.applied_to, ended_after(row)))
 
     def _has_left(self, reader: Reader, shard_id: str) -> bool:
         """Return whether a shard has left the stream, and not the stream. A list of all shards shows it."""
@@ -396,52 +388,9 @@ class Stream:
             return False
         return shard_id not in self._listing.shards
 
-    def _is_finished(self, row: Shard) -> bool:
-        """Return whether everything that follows from a shard is known: its end, and its children."""
-        if not row.finished:
-            return False
-        if self._listing.children(row.shard_id) or self._listing.has_left(row.shard_id):
-            return True
-        # A shard that had ended and held nothing when it was found may have ended a day ago, and its children
-        # may have left the list before it.
-        was_empty = row.found_closed and not row.position and not row.records
-        return (was_empty and self._listing.is_final(row.shard_id)) or not self._listing.enabled
-
-    def _is_drained(self, row: Shard) -> bool:
-        if row.skipped_to > self._covered_to:
-            return False
-        if row.finished:
-            return self._is_finished(row) or self._stands_for_children(row)
-        if row.empty_since is not None and row.looked_at - row.empty_since >= self._drained_after:
-            return True
-        return self._parent_standing_for(row) is not None
-
-    def _stands_for_children(self, row: Shard) -> bool:
-        """Return whether a shard has just ended, and was empty for long enough when last read before that."""
-        return (
-            row.finished
-            and row.empty_since is not None
-            and row.open_at - row.empty_since >= self._drained_after
-            and self._machine.now() - row.ended_at < _YOUNG_SECONDS
-        )
-
-    def _parent_standing_for(self, row: Shard) -> Shard | None:
-        """Return the parent that stands for a shard in which nothing was found so far; None without one."""
-        parent = self._rows.current.get(row.parent)
-        found = row.position or (row.looked_at and row.empty_since is None)
-        return parent if parent is not None and self._stands_for_children(parent) and not found else None
-
-    def _proved_to(self, row: Shard) -> float:
-        """Return up to when every change of a shard and its children is applied, if all is drained."""
-        if row.finished:
-            return math.inf if self._is_finished(row) else row.open_at
-        # What was made since the parent was read for the last time before its end may be in the child.
-        parent = self._parent_standing_for(row)
-        if parent is not None and (
-            row.empty_since is None or row.looked_at - row.empty_since < self._drained_after
-        ):
-            return parent.open_at
-        return row.looked_at
+    @property
+    def _proof(self) -> Proof:
+        return Proof(self._rows.current, self._listing, self._drained_after, self._covered_to)
 
     # What is kept
 
@@ -460,7 +409,7 @@ class Stream:
             if row.finished
             and self._rows.is_saved(row.shard_id)
             and (listing.is_final(row.shard_id) or listing.has_left(row.shard_id))
-            and self._is_finished(row)
+            and self._proof.is_finished(row)
             and listing.has_siblings(row.noted_at)
             and all(map(self._rows.is_known, listing.children(row.shard_id)))
         ]
@@ -473,16 +422,20 @@ class Stream:
 
     # What follows
 
-    def _backlog(self, covered_to: float, *, changed: bool) -> Backlog:
+    def _backlog(self, covered_to: float, *, noting: bool, changed: bool) -> Backlog:
         now = self._machine.now()
         rows, totals = self._rows.current.values(), self._rows.totals
         following = [row for row in rows if not row.finished]
         readers = [self._readers.get(row.shard_id) for row in following]
-        unlisted = next((row.shard_id for row in rows if row.finished and not self._is_finished(row)), "")
+        proof = self._proof
+        unlisted = next((row.shard_id for row in rows if row.finished and not proof.is_finished(row)), "")
+        is_known = not noting and self._has_siblings() and self._rows.is_loaded
+        proved_to = min(now, proof.proved_to()) if is_known else -math.inf
         return Backlog(
             oldest_age=max([0.0, *(self._age(row, now, covered_to) for row in following)]),
-            drained=bool(rows) and self._rows.is_loaded and all(map(self._is_drained, rows)),
-            proved_to=min([now, *map(self._proved_to, rows)]) if rows else -math.inf,
+            drained=proved_to > -math.inf,
+            proved_to=proved_to,
+            quiet=proof.is_quiet(proved_to, now),
             looked_since=min((row.looked_at for row in following), default=now) if rows else -math.inf,
             records=totals.records + sum(row.records for row in rows),
             puts=totals.puts + sum(row.puts for row in rows),
@@ -501,15 +454,25 @@ class Stream:
         )
 
     def _age(self, row: Shard, now: float, covered_to: float) -> float:
-        """Return the age of the oldest change of a shard that may be unapplied; 0 if there is none."""
-        reader = self._readers.get(row.shard_id)
+        """Return the age of the oldest change of a shard that may be unapplied; 0 if there is none.
+
+        Where nothing unapplied was found when it was looked for, changes since are assumed after a minute.
+        """
+        reader, applied_to = self._readers.get(row.shard_id), max(row.applied_to, covered_to)
+        parent = self._rows.current.get(row.parent)
+        follows = parent is not None and parent.finished
         if reader is None or reader.read_at < 0:
-            return now - max(row.applied_to, covered_to)
-        if reader.ahead:
-            return now - reader.ahead[0].created
-        if reader.beyond or not reader.at_end:
-            return row.looked_at - max(row.applied_to, covered_to)
-        return now - row.looked_at if now - row.looked_at > _STALE_SECONDS else 0.0
+            is_known = row.empty_since is not None or (follows and not row.looked_at)
+            behind, empty_at = not is_known and now - applied_to, row.looked_at
+        elif reader.ahead:
+            behind, empty_at = now - reader.ahead[0].created, 0.0
+        else:
+            # The first pages of a new iterator may be empty, even if there are records.
+            is_known = row.empty_since is not None and (follows or reader.end_read_at > 0)
+            is_behind = reader.beyond or not (reader.at_end or is_known)
+            behind, empty_at = is_behind and row.looked_at - applied_to, reader.end_read_at
+        unseen = now - max(applied_to, empty_at)
+        return behind or (unseen if unseen > _STALE_SECONDS else 0.0)
 
     def _summarize(self, backlog: Backlog) -> None:
         """Write what the commands show to the journal."""

@@ -29,9 +29,9 @@ _EMPTY_PAGES_AT_FIRST = 3
 _PAGES_OF_HISTORY = 3
 _HISTORY_SECONDS = 600.0
 
-# An iterator at the end of a shard misses changes that cannot be read yet, and clocks differ. So much later,
-# a change was made after the iterator.
 UNREADABLE_SECONDS = 5.0
+"""How old a change may be that a read of its shard does not show: a record takes a moment to become readable,
+a shard's end takes a moment to show, and clocks differ."""
 
 # The end of a page that is not full and has records this new is the shard's end.
 _RECENT_SECONDS = 60.0
@@ -64,6 +64,8 @@ class Reader:
         first one.
     at_end
         Whether the latest page reached the shard's end: nothing is known to follow.
+    end_read_at
+        When the shard's end was last read, by this or another reader that found nothing there; 0 before that.
     at_closed_end
         Whether the shard is closed, and read to its end.
     from_horizon
@@ -103,6 +105,7 @@ class Reader:
         self.brought = False
         self.newest = 0.0
         self.at_end = False
+        self.end_read_at = shard.looked_at if shard.empty_since is not None else 0.0
         self.from_horizon = False
         self.begun_at_end_at = 0.0
         self.skipped_to = shard.skipped_to
@@ -252,6 +255,8 @@ class Reader:
         else:
             self._patience -= 1
             self.at_end = self._patience <= 0
+        if self.at_end:
+            self.end_read_at = requested
 
     def _open(self, until: float) -> str:
         """Return an iterator at the place where the reader continues."""

@@ -148,7 +148,7 @@ class TestStart:
         assert scene.now().phase is Phase.PREFLIGHT
 
     def test_a_seal_that_was_pending_when_it_stopped_is_not(self, scene: Scene) -> None:
-        scene.at(Phase.STOPPED, seal_requested=True, scan_began=NOON)
+        scene.at(Phase.STOPPED, seal_requested_at=NOON, scan_began=NOON)
         assert not scene.commands.start()["seal_requested"]
 
     def test_a_stopped_one_is_judged_by_what_is_measured_from_then_on(self, scene: Scene) -> None:
@@ -180,7 +180,7 @@ class TestSeal:
         scene.at(phase, reason="the reason")
         with pytest.raises(NotPossible, match="the reason"):
             scene.commands.seal()
-        assert not scene.now().seal_requested
+        assert not scene.now().seal_requested_at
 
     def test_the_wish_is_written_down(self, scene: Scene) -> None:
         scene.at(Phase.READY)
@@ -207,7 +207,7 @@ class TestSeal:
         commands = scene.another(Overtaken(store))
         with pytest.raises(NotPossible, match="still copying"):
             commands.seal()
-        assert not scene.now().seal_requested
+        assert not scene.now().seal_requested_at
 
 
 class TestRedrive:

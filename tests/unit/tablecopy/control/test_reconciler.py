@@ -469,7 +469,7 @@ class TestWatch:
         """A slice, ready, and the seal need the tables to be what they were."""
         if phase is not Phase.PAUSING:
             scene.finish_segments()
-        scene.at(phase, seal_requested=phase is Phase.READY)
+        scene.at(phase, seal_requested_at=NOON - 1 if phase is Phase.READY else 0.0)
         scene.lost_error = error
         scene.step_for(DRAINED_AFTER + 15)
         assert scene.now().phase is phase
@@ -952,6 +952,13 @@ class TestDraining:
         assert not scene.now().resumable
 
 
+def seal(ready: Scene) -> None:
+    """Request the seal, and wait until everything made before the request is known to be applied."""
+    ready.commands.seal()
+    ready.step_for(5)
+    assert ready.now().phase is Phase.SEALING
+
+
 class TestReadyAndSealing:
     @pytest.fixture
     def ready(self, scene: Scene) -> Scene:
@@ -967,7 +974,7 @@ class TestReadyAndSealing:
         ready.end_shard("a", "b")
         # What the one that follows holds is not known yet: there is no sealing on such a look.
         assert ready.step() is Outcome.WAITING
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.READY, True)
         ready.step_for(65)
         assert ready.now().phase is Phase.SEALING
 
@@ -995,12 +1002,12 @@ class TestReadyAndSealing:
         ready.step()
         ready.commands.seal()
         ready.step_for(60)
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.READY, True)
         assert ready.now().reason == "shard a has ended, and DynamoDB has not listed its successor"
         ready.list_child("a", "b")
         ready.write(1, shard="b")
         ready.step_for(40)
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.DRAINING, False)
 
     def test_nor_before_the_child_of_a_quiet_shard_was_read(self, ready: Scene) -> None:
         def refuse(shard_id: str) -> None:
@@ -1012,11 +1019,11 @@ class TestReadyAndSealing:
         ready.write(1, shard="b")
         ready.clock.tick(1)
         ready.commands.seal()
-        ready.step_for(25)
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        ready.step_for(90)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.READY, True)
         ready.streams.on_read = lambda shard_id: None
         ready.step_for(5)
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.DRAINING, False)
 
     def test_ready_comes_although_a_shard_ends_every_few_seconds(self, scene: Scene) -> None:
         for number in range(30):
@@ -1029,21 +1036,40 @@ class TestReadyAndSealing:
             scene.step_for(4)
         assert scene.now().phase is Phase.READY
 
+    def test_a_change_right_before_the_seal_is_looked_for(self, ready: Scene) -> None:
+        """It takes seconds for a record to be readable."""
+        ready.commands.seal()
+        ready.step_for(3)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.READY, True)
+        ready.write(1, age=4)
+        ready.step_for(1)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.DRAINING, False)
+
     def test_the_second_child_of_a_split_is_looked_for_before_the_seal(self, ready: Scene) -> None:
         ready.clock.tick(1)
         ready.end_shard("a", "b")
         ready.step_for(20)
+        ready.commands.seal()
+        ready.step_for(35)
         assert ready.now().phase is Phase.READY
         ready.list_child("a", "c")
         ready.write(1, shard="c")
+        ready.step_for(10)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.DRAINING, False)
+
+    def test_a_seal_outlives_the_invocations_of_the_reconciler(self, ready: Scene) -> None:
+        """What it waits for may take longer than one."""
+        ready.clock.tick(1)
+        ready.end_shard("a", "b")
+        ready.step_for(5)
         ready.commands.seal()
-        ready.step_for(65)
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.DRAINING, False)
+        for _ in range(7):
+            ready.reconciler = ready.another()
+            ready.step_for(20)
+        assert ready.now().phase is Phase.SEALING
 
     def test_what_was_written_too_late_to_a_new_shard_is_told(self, ready: Scene) -> None:
-        ready.commands.seal()
-        ready.clock.tick(1)
-        ready.step()
+        seal(ready)
         assert ready.step() is Outcome.WAITING
         ready.end_shard("a", "b")
         ready.write(1, shard="b")
@@ -1055,8 +1081,9 @@ class TestReadyAndSealing:
 
     def test_it_is_not_sealed_once_a_table_is_gone(self, ready: Scene) -> None:
         ready.commands.seal()
+        ready.step_for(4)
         ready.lost = ["gone"]
-        ready.step()
+        ready.step_for(1)
         assert ready.now().phase is Phase.STOPPED
 
     def test_it_stays_ready_while_nothing_changes(self, ready: Scene) -> None:
@@ -1069,13 +1096,14 @@ class TestReadyAndSealing:
         ready.clock.tick(1)
         ready.step()
         assert ready.now().phase is Phase.DRAINING
-        assert not ready.now().seal_requested
+        assert not ready.now().seal_requested_at
 
     def test_a_stop_takes_a_seal_back(self, ready: Scene) -> None:
         ready.commands.seal()
+        ready.step_for(4)
         ready.lost = ["gone for now"]
-        ready.step()
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.STOPPED, False)
+        ready.step_for(1)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.STOPPED, False)
 
     def test_a_shard_that_was_not_looked_at_puts_the_seal_off(self, ready: Scene) -> None:
         ready.commands.seal()
@@ -1088,15 +1116,13 @@ class TestReadyAndSealing:
         for _ in range(3):
             assert ready.step() is Outcome.WAITING
             ready.clock.tick(1)
-        assert (ready.now().phase, ready.now().seal_requested) == (Phase.READY, True)
+        assert (ready.now().phase, bool(ready.now().seal_requested_at)) == (Phase.READY, True)
         ready.streams.on_send = lambda operation, request: None
         ready.step()
         assert ready.now().phase is Phase.SEALING
 
     def test_sealing_waits_for_the_mapping_and_every_replicator(self, ready: Scene) -> None:
-        ready.commands.seal()
-        ready.step()
-        assert ready.now().phase is Phase.SEALING
+        seal(ready)
         with hold(ready, REPLICATOR):
             assert ready.step() is Outcome.WAITING
             ready.settle_mapping()
@@ -1106,8 +1132,7 @@ class TestReadyAndSealing:
         assert ready.now().reason == ""
 
     def test_what_was_written_too_late_is_told(self, ready: Scene) -> None:
-        ready.commands.seal()
-        ready.step()
+        seal(ready)
         ready.write(1)
         ready.clock.time += 1
         ready.step()

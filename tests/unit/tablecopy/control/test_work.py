@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from tablecopy.control.reconciler import RemainingWork, interleaved
+from tablecopy.control.work import RemainingWork, interleaved
 from tablecopy.journal.run import Phase, Run
 from tablecopy.journal.segments import Segment
 from tests.unit.tablecopy.fakes import NOON

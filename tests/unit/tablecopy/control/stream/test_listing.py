@@ -9,7 +9,7 @@ import pytest
 from tablecopy.control.stream.listing import leaves, unknown
 from tablecopy.dynamodb.streams import ListedShard
 from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, HOUR, Scene
-from tests.unit.tablecopy.fakes import FakeShard, client_error
+from tests.unit.tablecopy.fakes import NOON, FakeShard, client_error
 
 
 def lists(scene: Scene) -> list[str]:
@@ -95,28 +95,29 @@ class TestTree:
         scene.add("a")
         scene.look_for(DRAINED_AFTER)
         scene.streams.shards["a"].closed = True
+        scene.again()
         for _ in range(100):
             scene.clock.tick(30)
             backlog = scene.look()
-            assert not backlog.drained or backlog.proved_to < scene.clock.time
-        assert not backlog.drained
+            assert not backlog.quiet
+            assert backlog.proved_to == NOON + DRAINED_AFTER - 5
         assert backlog.waits_for == "shard a has ended, and DynamoDB has not listed its successor"
 
     def test_it_is_once_the_child_is_listed_and_quiet(self, scene: Scene) -> None:
         scene.add("a")
         scene.look_for(DRAINED_AFTER)
         scene.streams.shards["a"].closed = True
-        assert not scene.look_for(90).drained
+        assert not scene.look_for(90).quiet
         scene.add("b", parent="a")
         backlog = scene.look_for(40)
-        assert (backlog.drained, backlog.waits_for) == (True, "")
+        assert (backlog.quiet, backlog.waits_for) == (True, "")
 
     def test_a_change_in_a_child_that_is_listed_late_is_found(self, scene: Scene) -> None:
         scene.add("a", 1)
         scene.apply(1)
         scene.look_for(DRAINED_AFTER)
         scene.streams.shards["a"].closed = True
-        assert not scene.look_for(DRAINED_AFTER).drained
+        assert not scene.look_for(DRAINED_AFTER).quiet
         scene.add("b", 2, parent="a")
         assert not scene.look_for(3 * DRAINED_AFTER).drained
         assert scene.look().unapplied
@@ -139,46 +140,59 @@ class TestTree:
         scene.streams.enabled = False
         assert scene.look_for(3).drained
 
-    def test_the_second_child_of_a_split_may_be_listed_later(self, scene: Scene) -> None:
+    def test_the_second_child_of_a_split_may_be_listed_a_minute_after_the_first(self, scene: Scene) -> None:
         scene.add("a", 1)
         scene.apply(1)
-        scene.look_for(DRAINED_AFTER - 5)
+        scene.look_for(DRAINED_AFTER)
         scene.follow_up("a", "b")
-        assert scene.look_for(110).drained
-        assert not scene.stream.is_complete(scene.clock.time)
-        # Two minutes after the shard's end it is asked for again, and DynamoDB knows of it.
+        ended = scene.clock.time
+        # Nothing is known of what was made after the shard's end until then, although the first is empty.
+        assert scene.look_for(60).proved_to < ended
         scene.add("c", 2, parent="a")
-        for _ in range(15):
-            assert scene.again().drained != scene.stream.is_complete(scene.clock.time)
+        assert scene.look_for(5).waiting == 1
         assert not scene.look().drained
 
-    @pytest.mark.parametrize("restarts", [False, True])
-    def test_three_minutes_of_quiet_are_enough_however_many_shards_end(
-        self, scene: Scene, restarts: bool
-    ) -> None:
+    def test_without_one_everything_is_proved_then(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.follow_up("a", "b")
+        assert scene.look_for(65).proved_to == scene.clock.time - 5
+
+    def test_another_environment_waits_for_the_second_child_as_long(self, scene: Scene) -> None:
+        """It does not know since when the first one is listed."""
+        scene.add("a")
+        scene.look_for(DRAINED_AFTER)
+        scene.follow_up("a", "b")
+        scene.look_for(30)
+        before = scene.look_for(0).proved_to
+        scene.stream = scene.environment()
+        assert scene.look_for(59).proved_to == before
+        assert scene.look_for(5).proved_to == scene.clock.time - 5
+
+    def test_a_minute_and_a_half_is_enough_however_many_shards_end(self, scene: Scene) -> None:
         """Of a thousand shards one ends every few seconds."""
         scene.add("0", 0)
         scene.apply(0)
         scene.look()
-        quiet = scene.clock.time
+        quiet = 0.0
         for index in range(1, 27):
             scene.follow_up(f"{index - 1}", f"{index}")
-            if restarts and index < 22:
-                scene.stream = scene.environment()
-            scene.look_for(7)
-            if scene.clock.time < quiet + 175:
-                assert not scene.stream.is_complete(quiet + 60)
-        assert scene.stream.is_complete(quiet + 60)
+            backlog = scene.look_for(7)
+            quiet = quiet or (backlog.quiet and scene.clock.time)
+            # What is proved follows, as far behind as children are listed.
+            assert not backlog.quiet or backlog.proved_to >= scene.clock.time - 80
+        assert NOON + 60 <= quiet <= NOON + 125
 
-    def test_nothing_waits_for_it_while_the_run_is_sealed(self, scene: Scene) -> None:
+    def test_all_children_are_asked_for_before_the_run_is_sealed(self, scene: Scene) -> None:
         scene.add("a", 1)
         scene.apply(1)
         scene.look()
         scene.follow_up("a", "b")
-        since = scene.clock.time
         scene.look_for(3)
-        assert not scene.stream.is_complete(since)
-        assert scene.stream.is_complete(since, patient=False)
+        since = scene.clock.time + 1
+        assert not scene.stream.is_listed_since(since)
+        scene.look_for(2)
+        assert scene.stream.is_listed_since(since)
 
     def test_one_of_a_shard_that_ended_before_the_copy_may_be_as_well(self, scene: Scene) -> None:
         """Such shards are not followed, so the whole list must show it."""
@@ -188,9 +202,9 @@ class TestTree:
         noted = scene.clock.time
         scene.covered_to = noted + 5
         scene.look_for(30)
-        assert not scene.stream.is_complete(noted)
+        assert not scene.stream.is_listed_since(noted)
         scene.add("c", 1, parent="a")
-        while not scene.stream.is_complete(noted):
+        while not scene.stream.is_listed_since(noted):
             scene.again()
         assert scene.clock.time < noted + 65
         assert scene.again().waiting == 1
@@ -205,7 +219,7 @@ class TestTree:
         scene.add("c", 1, parent="a")
         # The other children of b could be listed for two minutes, and the whole list is ten minutes old.
         scene.look_for(300)
-        while not scene.stream.is_complete(scene.clock.time):
+        while not scene.stream.is_listed_since(scene.clock.time):
             scene.again()
         assert scene.again().waiting == 1
 
@@ -215,12 +229,12 @@ class TestTree:
         scene.follow_up("a", "b")
         scene.look_for(130)
         asked = len(lists(scene))
-        assert scene.stream.is_complete(scene.clock.time)
+        assert scene.stream.is_listed_since(scene.clock.time)
         scene.again()
         assert len(lists(scene)) == asked
         assert "c" not in scene.stream._rows.current
-        # Once when it was found, and once when no further child can be listed.
-        assert lists(scene).count("a") == 2
+        # When it was found, a minute after its child was listed, and two minutes after its end.
+        assert lists(scene).count("a") == 3
 
     def test_a_child_that_the_last_call_finds_is_followed(self, scene: Scene) -> None:
         scene.add("a")
