@@ -35,7 +35,7 @@ def run(directory: Path, environment: dict[str, str], *command: str) -> str:
 
 @contextmanager
 def one_provider(directory: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The environment in which Terraform asks one process of the provider, instead of starting it for each run.
+    """The environment in which Terraform asks one process of the provider instead of starting many.
 
     Only for tests that mock the provider: such a process is asked for its schema and to validate, and is
     never configured. ``-debug`` and ``TF_REATTACH_PROVIDERS`` are described in HashiCorp's "Debugger Based
