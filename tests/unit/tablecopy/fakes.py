@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -348,8 +349,9 @@ class FakeStreams(DynamoDB):
         if kind == "LATEST":
             index = len(shard.records)
         if kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}:
-            numbers = [number for number, _ in shard.records]
-            index = numbers.index(request["SequenceNumber"])
+            number = request["SequenceNumber"]
+            index = bisect_left(shard.records, int(number), key=lambda record: int(record[0]))
+            assert shard.records[index][0] == number
             if index < shard.trimmed:
                 raise client_error("TrimmedDataAccessException")
             index += kind == "AFTER_SEQUENCE_NUMBER"
@@ -407,6 +409,7 @@ def sequence_number(index: int) -> str:
     return str(999_999_999_999_999_999_995 + index)
 
 
+@functools.cache
 def event_id(number: str) -> str:
     """The event ID of the record with this sequence number."""
     return hashlib.md5(number.encode(), usedforsecurity=False).hexdigest()

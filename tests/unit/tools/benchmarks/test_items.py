@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -125,12 +126,16 @@ def numbers(page: Page) -> list[int]:
     return [int(one["pk"]["S"][1:]) for one in items(page)]
 
 
+pages_of = cache(Pages)
+"""Makes the pages of a table, once for all tests: reading leaves them as they are."""
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("total", [1, 3])
 @pytest.mark.parametrize("limit", [None, 700])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_each_item_is_served_once(shape: str, total: int, limit: int | None, mirrored: bool) -> None:
-    pages = Pages(shape, 20_000 if shape == "small" else 7_000, seed=7, mirrored=mirrored)
+    pages = pages_of(shape, 20_000 if shape == "small" else 7_000, seed=7, mirrored=mirrored)
     served = [page for segment in range(total) for page in scan(pages, segment, total, limit)]
     seen = [number for page in served for number in numbers(page)]
     assert len(seen) == len(set(seen)) == sum(page.count for page in served)
@@ -147,13 +152,13 @@ def test_a_page_counts_from_its_first_number() -> None:
 
 
 def test_a_page_ends_after_one_megabyte() -> None:
-    first = next(scan(Pages("medium", 7_000, seed=7), 0, 1))
+    first = next(scan(pages_of("medium", 7_000, seed=7), 0, 1))
     assert first.count == PAGE_BYTES // SIZES["medium"]
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_scan_goes_on_behind_any_key(mirrored: bool) -> None:
-    pages = Pages("medium", 7_000, seed=7, mirrored=mirrored)
+    pages = pages_of("medium", 7_000, seed=7, mirrored=mirrored)
     whole = [number for page in scan(pages, 0, 1) for number in numbers(page)]
     anywhere = items(next(scan(pages, 0, 1)))[1000]
     following = pages.scan(0, 1, {name: anywhere[name] for name in KEY_NAMES})
@@ -162,7 +167,7 @@ def test_a_scan_goes_on_behind_any_key(mirrored: bool) -> None:
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_the_last_key_is_that_of_the_last_item(mirrored: bool) -> None:
-    page = next(scan(Pages("medium", 7_000, seed=7, mirrored=mirrored), 0, 1))
+    page = next(scan(pages_of("medium", 7_000, seed=7, mirrored=mirrored), 0, 1))
     last = items(page)[-1]
     assert page.last_key == {name: last[name] for name in KEY_NAMES}
 
@@ -179,8 +184,8 @@ def whole(pages: Pages, total: int) -> list[Item]:
 
 @pytest.mark.parametrize("total", [1, 3])
 def test_a_mirrored_table_has_equal_items_and_serves_all_of_them_backwards(total: int) -> None:
-    table = whole(Pages("medium", 7_000, seed=7), total)
-    mirror = whole(Pages("medium", 7_000, seed=7, mirrored=True, respelled=True), total)
+    table = whole(pages_of("medium", 7_000, seed=7), total)
+    mirror = whole(pages_of("medium", 7_000, seed=7, mirrored=True, respelled=True), total)
     assert [item["pk"] for item in mirror] == [item["pk"] for item in table][::-1]
     for one, other in zip(table, mirror[::-1], strict=True):
         assert json.dumps(one) != json.dumps(other)
@@ -197,13 +202,13 @@ def test_tables_with_other_letters_have_no_key_in_common() -> None:
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_an_item_is_found_by_its_key(mirrored: bool) -> None:
-    pages = Pages("medium", 7_000, seed=7, mirrored=mirrored)
+    pages = pages_of("medium", 7_000, seed=7, mirrored=mirrored)
     for one in whole(pages, 2)[::999]:
         assert json.loads(pages.get({name: one[name] for name in KEY_NAMES}) or b"") == one
 
 
 def test_a_key_of_another_table_is_not_found() -> None:
-    pages = Pages("medium", 7_000, seed=7)
+    pages = pages_of("medium", 7_000, seed=7)
     found = {"pk": {"S": "k000000000000005"}, "sk": {"N": "5"}}
     assert pages.get(found) is not None
     assert pages.get({**found, "pk": {"S": "x000000000000005"}}) is None
