@@ -33,8 +33,9 @@ demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m tools.local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
 test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_modules/ready
-# Four lanes at a time (tests/conftest.py): the long ones mostly wait.
-	@$(BIN)/python -m pytest $(or $(ONLY),--numprocesses 4 --no-loadscope-reorder tests)
+# Four lanes at a time (tests/conftest.py): three that mostly wait, and one that computes.
+	@$(BIN)/python -m pytest --durations 20 --durations-min 10 \
+		$(or $(ONLY),--numprocesses 4 --no-loadscope-reorder tests)
 
 simulate: .venv/ready
 	@$(BIN)/python -m tools.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),1) \

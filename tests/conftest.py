@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tools.simulation.seeds import SEEDS
+
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
     from xdist.workermanage import WorkerController
@@ -93,9 +95,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.nice(_NICER)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Show the seed that repeats this run."""
-    return f"random faults: FAULTS_SEED={os.environ['FAULTS_SEED']}"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Show the seeds that repeat this run."""
+    return [
+        f"random faults: FAULTS_SEED={os.environ['FAULTS_SEED']}",
+        f"simulation: seeds {SEEDS.start} to {SEEDS.stop - 1}, and the corpus",
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
