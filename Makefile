@@ -25,14 +25,15 @@ help:
 	@echo "make build        build the Lambda zip"
 	@echo "make clean        remove what the other targets have made"
 
-# Where there is no node, the tests do without asl-validator.
-tools/checks/node/node_modules/ready: tools/checks/node/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tools/checks/node && touch $@; fi
+# Where there is no node, the tests do without asl-validator and dynalite.
+NODE := tools/checks/node tests/engines/node
+$(NODE:%=%/node_modules/ready): %/node_modules/ready: %/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $* && touch $@; fi
 
 demo: .venv/ready .venv-local/ready
 	@$(BIN)/python -m tools.local.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
-test: .venv/ready .venv-local/ready .venv-botocore/ready tools/checks/node/node_modules/ready
+test: .venv/ready .venv-local/ready .venv-botocore/ready $(NODE:%=%/node_modules/ready)
 # Four lanes at a time (tests/conftest.py): three that mostly wait, and one that computes.
 	@$(BIN)/python -m pytest --durations 20 --durations-min 10 \
 		$(or $(ONLY),--numprocesses 4 --no-loadscope-reorder tests)
@@ -71,7 +72,7 @@ build: .venv/ready
 	@$(BIN)/python lambda/build.py
 
 clean:
-	rm -rf build .venv .venv-local .venv-checkov .venv-botocore .demo tools/checks/node/node_modules tools/benchmarks/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build .venv .venv-local .venv-checkov .venv-botocore .demo $(NODE:%=%/node_modules) tools/benchmarks/npm/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements-dev.txt pyproject.toml
 	@$(call need_python)

@@ -165,7 +165,7 @@ TABLES: dict[str, tuple[list[Item], list[Item]]] = {
     ),
     "other numbers": (
         [item("a", n, x={"N": plain}) for n, (_, plain) in enumerate(NUMBERS)],
-        [item("a", n, x={"N": f"{plain[:-1]}5"}) for n, (_, plain) in enumerate(NUMBERS)],
+        [item("a", n, x={"N": "5"}) for n in range(len(NUMBERS))],
     ),
     "spellings of binary values": (
         [item("a", n, x=one) for n, (one, _) in enumerate(EQUAL_BINARIES)],
