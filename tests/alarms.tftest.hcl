@@ -19,6 +19,7 @@ variables {
     backfill      = "b"
     reconciler    = "k"
     control       = "c"
+    verifier      = "v"
   }
   location                     = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
   unapplied_change_age_seconds = 21600
@@ -68,6 +69,38 @@ run "alarms" {
   assert {
     condition     = length(aws_sns_topic.this) == 0 && output.topic_arn == null
     error_message = "A topic exists although it was not requested."
+  }
+}
+
+run "with_verification" {
+  command = plan
+
+  module {
+    source = "./modules/alarms"
+  }
+
+  variables {
+    verification = true
+  }
+
+  assert {
+    condition = jsonencode({
+      for key, alarm in aws_cloudwatch_metric_alarm.this : trimprefix(alarm.alarm_name, "move-orders-0123abcd-") => [
+        alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.comparison_operator, alarm.threshold,
+        "${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods} x ${alarm.period}", alarm.treat_missing_data
+      ] if startswith(key, "verif") || startswith(key, "differences")
+      }) == jsonencode({
+      differences-found    = ["DynamoDBAccountCopy", "DifferencesFound", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
+      verification-failed  = ["DynamoDBAccountCopy", "VerificationFailed", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
+      verification-stalled = ["DynamoDBAccountCopy", "VerificationIdle", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 1800, "1 of 1 x 300", "ignore"]
+      verifier-errors      = ["AWS/Lambda", "Errors", { FunctionName = "v" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
+    })
+    error_message = "An alarm of the verification looks at something else."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 16
+    error_message = "The other alarms are those without a verification."
   }
 }
 

@@ -19,6 +19,7 @@ variables {
     backfill      = "b"
     reconciler    = "k"
     control       = "c"
+    verifier      = "v"
   }
   source_table                 = { table_name = "orders", account_id = "111111111111", region = "eu-central-1", partition = "aws" }
   destination_table            = { table_name = "orders-new", account_id = "222222222222", region = "eu-west-1" }
@@ -71,11 +72,38 @@ run "with_alarms" {
   }
 }
 
+run "with_verification" {
+  command = plan
+
+  module {
+    source = "./modules/dashboard"
+  }
+
+  variables {
+    verification = true
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"DifferencesFound\"") && strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"FunctionName\",\"v\"")
+    error_message = "The verification and its function are not shown."
+  }
+
+  assert {
+    condition     = sum([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.width]) % 24 == 0
+    error_message = "A row of the grid of 24 columns is not filled."
+  }
+}
+
 run "without_alarms" {
   command = plan
 
   module {
     source = "./modules/dashboard"
+  }
+
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "Verification") && !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"v\"")
+    error_message = "A verification is shown although there is none."
   }
 
   assert {

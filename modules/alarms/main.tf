@@ -2,7 +2,8 @@
 # do about each alarm.
 
 locals {
-  function_names = { for function in ["replicator", "backfill", "reconciler", "control"] : function => var.names[function] }
+  functions      = concat(["replicator", "backfill", "reconciler", "control"], var.verification ? ["verifier"] : [])
+  function_names = { for function in local.functions : function => var.names[function] }
 
   own   = { namespace = "DynamoDBAccountCopy", dimensions = { Copy = var.names.copy } }
   once  = { period = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }
@@ -69,7 +70,7 @@ locals {
       metric_name = "ExecutionsTimedOut"
       dimensions  = { StateMachineArn = "arn:${var.location.partition}:states:${var.location.region}:${var.location.account_id}:stateMachine:${var.names.state_machine}" }
     })
-    }, {
+    }, { for key, alarm in local.verification_alarms : key => alarm if var.verification }, {
     for key, name in local.function_names : "${key}-errors" => merge(local.count, local.repeated, {
       description = "The function ${name} keeps failing: errors in two of three periods of five minutes. See its log group."
       namespace   = "AWS/Lambda"
@@ -77,6 +78,25 @@ locals {
       dimensions  = { FunctionName = name }
     })
   })
+
+  verification_alarms = {
+    differences-found = merge(local.level, local.once, {
+      description = "The latest verification in the account has found differences between the tables. `verify --in-account --report` shows them."
+      metric_name = "DifferencesFound"
+    })
+
+    verification-failed = merge(local.level, local.once, {
+      description = "The latest verification in the account has failed. `verify --in-account --report` shows the reason."
+      metric_name = "VerificationFailed"
+    })
+
+    # Between two rechecks it waits for ten minutes at most.
+    verification-stalled = merge(local.level, local.once, {
+      description = "The verification in the account has made no progress for half an hour. See the verifier's log group, and the executions of its state machine. `verify --in-account` continues one that has ended early."
+      metric_name = "VerificationIdle"
+      threshold   = 1800
+    })
+  }
 
   topic_arns = concat(var.settings.topic_arns, aws_sns_topic.this[*].arn)
 }

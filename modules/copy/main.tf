@@ -208,6 +208,7 @@ module "alarms" {
   count  = var.enabled && var.alarms.enabled ? 1 : 0
 
   names                        = local.names
+  verification                 = var.verification.enabled
   location                     = local.record.source
   unapplied_change_age_seconds = local.unapplied_change_age_seconds
   settings                     = var.alarms
@@ -222,6 +223,7 @@ module "dashboard" {
   count  = var.enabled && var.dashboard ? 1 : 0
 
   names                        = local.names
+  verification                 = var.verification.enabled
   source_table                 = local.record.source
   destination_table            = local.record.destination
   status_command               = local.commands.status

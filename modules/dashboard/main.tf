@@ -5,7 +5,8 @@
 # shows one of them as a line: a table's value includes its indexes.
 
 locals {
-  function_names = { for function in ["replicator", "backfill", "reconciler", "control"] : function => var.names[function] }
+  functions      = concat(["replicator", "backfill", "reconciler", "control"], var.verification ? ["verifier"] : [])
+  function_names = { for function in local.functions : function => var.names[function] }
 
   namespace         = "DynamoDBAccountCopy"
   state_machine_arn = "arn:${var.source_table.partition}:states:${var.source_table.region}:${var.source_table.account_id}:stateMachine:${var.names.state_machine}"
@@ -140,6 +141,40 @@ locals {
     ]
   }
 
+  verification = {
+    title = "Verification in the account"
+    metrics = [
+      [local.namespace, "ItemsCompared", "Copy", var.names.copy, { label = "items compared, of both tables" }],
+      [local.namespace, "VerificationRunning", "Copy", var.names.copy, { label = "running", yAxis = "right" }],
+    ]
+    yAxis = { left = { min = 0 }, right = { min = 0 } }
+  }
+
+  found = {
+    title = "Found by the verification"
+    metrics = [
+      [local.namespace, "DifferencesFound", "Copy", var.names.copy, { label = "differences" }],
+      [local.namespace, "FailedVerifiers", "Copy", var.names.copy, { label = "workers that gave up" }],
+      [local.namespace, "VerificationFailed", "Copy", var.names.copy, { label = "failed" }],
+      [local.namespace, "VerificationIdle", "Copy", var.names.copy, { label = "seconds without progress", yAxis = "right" }],
+    ]
+    yAxis = { left = { min = 0 }, right = { min = 0 } }
+  }
+
+  compared = {
+    title = "Reads of the destination by the verification, a minute"
+    metrics = [
+      [local.namespace, "DestinationReadUnits", "Copy", var.names.copy, "Table", var.destination_table.table_name, { label = "read units" }],
+      [local.namespace, "DestinationReadThrottles", "Copy", var.names.copy, "Table", var.destination_table.table_name, { label = "throttled calls", yAxis = "right" }],
+    ]
+  }
+
+  verification_widgets = [
+    { type = "metric", width = 8, height = 6, properties = merge(local.level, local.verification) },
+    { type = "metric", width = 8, height = 6, properties = merge(local.level, local.found) },
+    { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.compared) },
+  ]
+
   body = {
     widgets = concat([local.header], local.alarms, [
       { type = "metric", width = 12, height = 6, properties = merge(local.level, local.phase) },
@@ -153,7 +188,7 @@ locals {
       { type = "metric", width = 8, height = 6, properties = merge(local.level, local.dead_letters) },
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.errors) },
       { type = "metric", width = 8, height = 6, properties = merge(local.level, local.reconciler) },
-    ])
+    ], [for widget in local.verification_widgets : widget if var.verification])
   }
 }
 

@@ -9,8 +9,16 @@ variable "names" {
     backfill      = string
     reconciler    = string
     control       = string
+    verifier      = string
   })
   nullable = false
+}
+
+variable "verification" {
+  description = "Whether there is a verifier to show."
+  type        = bool
+  nullable    = false
+  default     = false
 }
 
 variable "source_table" {

@@ -24,9 +24,11 @@ NAMES = {
     "backfill": "b",
     "reconciler": "k",
     "control": "c",
+    "verifier": "v",
 }
 DASHBOARD = {
     "names": {**NAMES, "dashboard": "dashboard"},
+    "verification": True,
     "source_table": {**LOCATION, "table_name": "orders"},
     "destination_table": {**LOCATION, "table_name": "copied"},
     "status_command": "tablecopy status",
@@ -34,6 +36,7 @@ DASHBOARD = {
 }
 ALARMS = {
     "names": {**NAMES, "alarm_topic": "topic"},
+    "verification": True,
     "location": LOCATION,
     "unapplied_change_age_seconds": 21600,
 }
@@ -83,7 +86,7 @@ def test_alarms_look_at_metrics_that_there_are(evaluate: Callable[..., Any]) -> 
     assert {alarm["dimensions"]["Copy"] for alarm in own.values()} == {"move"}
     looked_at = {(alarm["metric_name"], tuple(alarm["dimensions"])) for alarm in own.values()}
     assert looked_at <= EMITTED
-    assert len(looked_at) == len(own) == 6
+    assert len(looked_at) == len(own) == 9
     assert _documented("## Alarms") == set(alarms)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands
 from tablecopy.control.estimate import inspect_tables
-from tablecopy.control.metrics import RunMetrics
+from tablecopy.control.metrics import RunMetrics, VerificationMetrics
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
@@ -26,6 +26,7 @@ from tablecopy.journal.leases import Leases, Turn
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
+from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics import log
 from tablecopy.settings import ReconcilerSettings
 
@@ -71,6 +72,7 @@ def build(
     )
     stream_problems = partial(source_problems, source, source_table, stream_arn)
     metrics = RunMetrics(clock, settings.copy_name)
+    verification_metrics = VerificationMetrics(Verifications(store, clock), clock, settings.copy_name)
     commands = Commands(
         run,
         segments,
@@ -136,6 +138,7 @@ def build(
             turn.give_back()
         status = commands.status()
         metrics.publish(status)
+        verification_metrics.publish()
         return {"status": status}
 
     return handle

@@ -14,7 +14,7 @@ from tablecopy.journal.shards import Shards
 from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.settings import VerifierSettings
-from tablecopy.throughput.limits import read_limit, read_usage
+from tablecopy.throughput.limits import destination_read_usage, read_limit, read_usage
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.progress import Progress
 from tablecopy.verifier.tables import Tables
@@ -33,9 +33,10 @@ def build(
     budgets = (settings.read_capacity, settings.destination_read_capacity)
     clients = (aws.source(), aws.destination(settings, "verifier"))
     names = (settings.source_table, settings.destination_table)
+    usages = (read_usage(metrics, names[0]), destination_read_usage(metrics, names[1]))
     source, destination = (
-        Table(client, name, read_limit(clock, budget), read_usage(metrics, name))
-        for client, name, budget in zip(clients, names, budgets, strict=True)
+        Table(client, name, read_limit(clock, budget), usage)
+        for client, name, budget, usage in zip(clients, names, budgets, usages, strict=True)
     )
     lag = Lag(RunRecord(store), Shards(store), clock)
     worker = Worker(verifications, (source, destination), budgets, lag, clock)

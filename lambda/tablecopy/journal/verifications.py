@@ -60,8 +60,10 @@ class Verification(Versioned):
     reached, futile
         Number of times that the segments were saved when the state machine asked last what is next, and how
         often it was no more than the time before.
-    began, ended
-        When it was requested, and when it ended; 0 before.
+    failed_workers
+        Segments that the workers of the latest round left before their end.
+    began, stepped, ended
+        When it was requested, when the state machine asked last what is next, and when it ended; 0 before.
     reason
         Why it has failed.
     """
@@ -84,8 +86,15 @@ class Verification(Versioned):
     generation: int = 0
     reached: int = 0
     futile: int = 0
+    failed_workers: int = 0
+    stepped: float = 0.0
     ended: float = 0.0
     reason: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is done or has failed."""
+        return self.state in {State.DONE, State.FAILED}
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,8 @@ class Compared(Versioned):
         Both scans are at their end.
     generation
         The generation of rechecks that is complete.
+    saved
+        When it was saved last, in seconds since the epoch; 0 before.
     """
 
     number: int
@@ -143,6 +154,7 @@ class Compared(Versioned):
     by_key: bool = False
     scanned: bool = False
     generation: int = 0
+    saved: float = 0.0
 
     @property
     def unlisted(self) -> int:
@@ -229,10 +241,11 @@ class Verifications:
         compared = (
             replace(compared, next_chunks=chunks) if rechecking else replace(compared, open_chunks=chunks)
         )
-        expires = number(int(self._clock.now()) + KEEP_SECONDS)
+        now = self._clock.now()
+        expires = number(int(now) + KEEP_SECONDS)
         return self._store.save_with(
             (pk, _PROGRESS),
-            compared,
+            replace(compared, saved=now),
             [(pk, name, {"listed": text(chunk), "expires_at": expires}) for name, chunk in lists],
             without={"number"},
             extra={"expires_at": expires},

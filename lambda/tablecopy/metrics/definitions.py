@@ -56,6 +56,10 @@ WRITES_REFUSED = Metric("WritesRefused")
 CONSUMED_WRITE_UNITS = Metric("ConsumedWriteUnits", dimensions=_BY_TABLE_AND_INDEX)
 WRITE_THROTTLES = Metric("WriteThrottles", dimensions=_BY_TABLE_AND_INDEX)
 
+# The verifier, whose reads of the source count as those of the backfill.
+DESTINATION_READ_UNITS = Metric("DestinationReadUnits", dimensions=((COPY, TABLE),))
+DESTINATION_READ_THROTTLES = Metric("DestinationReadThrottles", dimensions=((COPY, TABLE),))
+
 # Control.
 OLDEST_UNAPPLIED_CHANGE_AGE = Metric("OldestUnappliedChangeAge", Unit.SECONDS)
 DEAD_LETTERS = Metric("DeadLetters")
@@ -64,5 +68,13 @@ RUN_STOPPED = Metric("RunStopped")
 EMPTY_SLICES = Metric("EmptySlices")
 FAILED_WORKERS = Metric("FailedWorkers")
 RUN_PHASE = Metric("RunPhase", dimensions=((COPY, PHASE),))
+
+# The latest verification, also by control.
+VERIFICATION_RUNNING = Metric("VerificationRunning")
+VERIFICATION_FAILED = Metric("VerificationFailed")
+VERIFICATION_IDLE = Metric("VerificationIdle", Unit.SECONDS)
+FAILED_VERIFIERS = Metric("FailedVerifiers")
+ITEMS_COMPARED = Metric("ItemsCompared")
+DIFFERENCES_FOUND = Metric("DifferencesFound")
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

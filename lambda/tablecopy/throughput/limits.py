@@ -11,6 +11,8 @@ from tablecopy.clock import Clock
 from tablecopy.metrics.definitions import (
     CONSUMED_READ_UNITS,
     CONSUMED_WRITE_UNITS,
+    DESTINATION_READ_THROTTLES,
+    DESTINATION_READ_UNITS,
     READ_THROTTLES,
     WRITE_THROTTLES,
     WRITES_REFUSED,
@@ -84,6 +86,10 @@ class Usage:
         for index in _throttled_indexes(error):
             self._metrics.add(self._throttles, 1, self._table, index)
 
+    def publish_if_due(self) -> None:
+        """Publish what was counted unless that was done recently. For work that takes minutes."""
+        self._metrics.publish_if_due()
+
     def rejected(self) -> None:
         """Count a write that the destination permanently rejects. One that is tried again counts again."""
         self._metrics.add(WRITES_REFUSED, 1)
@@ -95,8 +101,13 @@ def read_limit(clock: Clock, total: float | None) -> TokenBucket:
 
 
 def read_usage(metrics: MetricsBuffer, table: str) -> Usage:
-    """Return the usage of a table that is read."""
+    """Return the usage of the source, which is read."""
     return Usage(metrics, table, CONSUMED_READ_UNITS, READ_THROTTLES)
+
+
+def destination_read_usage(metrics: MetricsBuffer, table: str) -> Usage:
+    """Return the usage of the destination if it is read. Both tables may have the same name."""
+    return Usage(metrics, table, DESTINATION_READ_UNITS, DESTINATION_READ_THROTTLES)
 
 
 def write_usage(metrics: MetricsBuffer, table: str) -> Usage:

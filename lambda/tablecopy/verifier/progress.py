@@ -85,19 +85,21 @@ class Progress:
             if verification is None or verification.verification_id != verification_id:
                 return Step(Next.END)
             step, following = self._following(verification)
-            if following is None or self._verifications.save(following) is not None:
+            if following is None:
+                return step
+            if self._verifications.save(replace(following, stepped=self._clock.now())) is not None:
                 return step
 
     def _following(self, verification: Verification) -> tuple[Step, Verification | None]:
-        if verification.state in {State.DONE, State.FAILED}:
+        if verification.has_ended:
             return Step(Next.END), None
         if verification.state is State.REQUESTED:
             return self._begun(verification)
         segments = self._verifications.segments(verification)
-        if not all(segment.scanned for segment in segments):
-            return self._again(verification, Step(Next.SCAN), segments)
-        if any(segment.generation < verification.generation for segment in segments):
-            return self._again(verification, self._recheck(verification.generation), segments)
+        if left := sum(not segment.scanned for segment in segments):
+            return self._again(verification, Step(Next.SCAN), segments, left)
+        if left := sum(segment.generation < verification.generation for segment in segments):
+            return self._again(verification, self._recheck(verification.generation), segments, left)
         is_last = verification.writes_stopped or verification.generation == GENERATIONS
         if is_last or not any(segment.open for segment in segments):
             return Step(Next.END), self._done(verification)
@@ -106,18 +108,19 @@ class Progress:
             state=State.RECHECKING,
             generation=verification.generation + 1,
             reached=_reached(segments),
+            failed_workers=0,
         )
         return self._recheck(following.generation), following
 
     def _again(
-        self, verification: Verification, step: Step, segments: Sequence[Compared]
+        self, verification: Verification, step: Step, segments: Sequence[Compared], left: int
     ) -> tuple[Step, Verification]:
-        """Return the same step again: some of its workers have failed."""
+        """Return the same step again: the workers of so many segments have failed."""
         reached = _reached(segments)
         futile = 0 if reached > verification.reached else verification.futile + 1
         if futile > _FUTILE_ROUNDS:
             return Step(Next.END), self._failed(verification, self._problem(verification, segments))
-        return step, replace(verification, futile=futile, reached=reached)
+        return step, replace(verification, futile=futile, reached=reached, failed_workers=left)
 
     def _problem(self, verification: Verification, segments: Sequence[Compared]) -> str:
         """Return what ends the workers of a step."""
@@ -158,7 +161,7 @@ class Progress:
             return self._failed(
                 verification, "a table was deleted and created again while it was read. Verify again"
             )
-        return replace(verification, state=State.DONE, ended=self._clock.now())
+        return replace(verification, state=State.DONE, failed_workers=0, ended=self._clock.now())
 
     def _failed(self, verification: Verification, reason: str) -> Verification:
         return replace(verification, state=State.FAILED, reason=reason, ended=self._clock.now())

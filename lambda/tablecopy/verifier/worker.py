@@ -221,6 +221,8 @@ class _SegmentScan:
                     self._bound_window(deadline)
                     if not self._settle(judge_until):
                         return Result.CONTINUE
+                    for table in self._tables:
+                        table.usage.publish_if_due()
             is_scanned = True
         except OutOfTime:
             pass

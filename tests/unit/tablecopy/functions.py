@@ -35,6 +35,7 @@ OWN = {
     "replicator": [],
     "backfill": [],
     "control": ["STREAM_ARN", "TOTAL_SEGMENTS", "DRAINED_AFTER_SECONDS", "RECONCILER_FUNCTION"],
+    "verifier": [],
     "reconciler": [name for name in ENVIRONMENT if name not in {*COMMON, "RECONCILER_FUNCTION"}],
 }
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tablecopy.control.metrics import RunMetrics
-from tablecopy.dynamodb.client import Json
+from tablecopy.control.metrics import RunMetrics, VerificationMetrics
+from tablecopy.dynamodb.client import DynamoDB, Json
 from tablecopy.journal.run import Phase
+from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.metrics.definitions import METRICS
 from tests.unit.tablecopy import functions
 from tests.unit.tablecopy.data import test_backfill, test_redrive, test_replicator
@@ -28,6 +30,7 @@ from tests.unit.tablecopy.fakes import (
 )
 from tests.unit.tablecopy.functions import ENVIRONMENT, Context
 from tests.unit.tablecopy.published import published, total
+from tests.unit.tablecopy.verifier.tables import HostileTable
 
 Log = Callable[[], str]
 Handler = Callable[[Json, Context], Json]
@@ -190,6 +193,31 @@ def test_a_redrive_reads_and_is_refused_again(log: Log) -> None:
     }
 
 
+class TestVerifier:
+    def test_what_both_tables_were_read_with_is_told_apart(self, log: Log) -> None:
+        handle, tables, _ = _verifier()
+        assert handle({"verification": "v1", "segment": 0}, Context()) == {"next": "done"}
+        source, destination = tables
+        assert published(log()) == {
+            "ConsumedReadUnits": {"source": [source.units]},
+            "DestinationReadUnits": {"copy": [destination.units]},
+        }
+
+    def test_throttled_reads(self, log: Log) -> None:
+        handle, _, _ = _verifier(faults=0.5)
+        assert handle({"verification": "v1", "segment": 0}, Context()) == {"next": "done"}
+        told = total(log())
+        assert told["ReadThrottles"]["source"] > 0
+        assert told["DestinationReadThrottles"]["copy"] > 0
+
+    def test_long_work_tells_as_it_goes(self, log: Log) -> None:
+        handle, tables, clock = _verifier(items=200)
+        for table in tables:
+            table.before_call = lambda: clock.tick(5)
+        handle({"verification": "v1", "segment": 0}, Context())
+        assert len(published(log())["ConsumedReadUnits"]["source"]) > 1
+
+
 def test_every_metric_is_told_by_somebody(log: Log) -> None:
     throttled = client_error("ThrottlingException")
     handle, scene = _backfill()
@@ -203,6 +231,9 @@ def test_every_metric_is_told_by_somebody(log: Log) -> None:
     metrics = RunMetrics(applying.clock, "move")
     metrics.publish_age(1.0)
     metrics.publish({"phase": "draining", "dead_letters": 0})
+    handle, _, _ = _verifier(faults=0.5)
+    handle({"verification": "v1", "segment": 0}, Context())
+    VerificationMetrics(_verifications(applying.clock), applying.clock, "move").publish()
     assert set(published(log())) == {metric.name for metric in METRICS}
 
 
@@ -248,3 +279,42 @@ def _replicator() -> Replicator:
     scene = test_replicator.Scene(store)
     aws = FakeAws(store, scene.destination)
     return functions.replicator.build(ENVIRONMENT, scene.clock, aws, writers=1), scene
+
+
+class TwoTables(FakeAws):
+    """A source and a destination that are scanned."""
+
+    def __init__(self, store: MemoryStore, tables: tuple[HostileTable, HostileTable]) -> None:
+        self._journal = store
+        self.tables = tables
+
+    def journal(self, table: str) -> MemoryStore:
+        return self._journal
+
+    def source(self) -> DynamoDB:  # type: ignore[override]
+        return self.tables[0]
+
+    def destination(self, settings: Any, function: str) -> DynamoDB:  # type: ignore[override]
+        return self.tables[1]
+
+
+def _verifications(clock: FakeClock, store: MemoryStore | None = None) -> Verifications:
+    verifications = Verifications(store or MemoryStore(), clock)
+    verification = Verification("v1", 1, 1, began=clock.now(), state=State.SCANNING, key_names=("pk",))
+    assert verifications.save(verification, is_new=True)
+    return verifications
+
+
+def _verifier(
+    items: int = 20, faults: float = 0.0
+) -> tuple[Handler, tuple[HostileTable, HostileTable], FakeClock]:
+    """The function, and a segment whose items are the same on both sides."""
+    clock, store = FakeClock(), MemoryStore()
+    source, destination = (
+        HostileTable(name, random.Random(7), faults=faults, clock=clock) for name in ("source", "copy")
+    )
+    source.items = {str(key): {"pk": {"S": str(key)}, "text": {"S": "x" * 500}} for key in range(items)}
+    destination.items = dict(source.items)
+    _verifications(clock, store)
+    tables = (source, destination)
+    return functions.verifier.build(ENVIRONMENT, clock, TwoTables(store, tables)), tables, clock

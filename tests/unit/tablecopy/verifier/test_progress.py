@@ -88,6 +88,7 @@ def test_it_begins_with_what_the_tables_are(progress: Progress, verifications: V
         destination_ceiling=50.0,
         identities="one two",
         estimated_items=12,
+        stepped=NOON,
         version=2,
     )
 
@@ -125,6 +126,10 @@ def test_segments_that_are_not_at_their_end_are_scanned_again(
     save(verifications, scanned=True)
     verifications.save_segment(NAME, replace(verifications.segment(NAME, 1), scanned=False))
     assert progress.advance(NAME) == Step(Next.SCAN)
+    assert read(verifications).failed_workers == 1
+    verifications.save_segment(NAME, replace(verifications.segment(NAME, 1), scanned=True, open=1))
+    assert progress.advance(NAME).next is Next.RECHECK
+    assert read(verifications).failed_workers == 0
 
 
 @pytest.mark.parametrize(("writes_stopped", "opened"), [(True, 0), (False, 0)])
