@@ -394,6 +394,46 @@ run "control" {
   }
 }
 
+run "control_with_verification" {
+  command = plan
+
+  module {
+    source = "./modules/control"
+  }
+
+  variables {
+    verification = {
+      state_machine = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:verification", executions = "arn:aws:states:eu-central-1:111111111111:execution:verification" }
+      segments      = 32
+      concurrency   = 16
+    }
+    settings = { start_on_apply = true, segments = 16, concurrency = 8, slice_seconds = 3600, drained_after_seconds = 60, record_age_fraction = 0.25, allow_items = false, memory_mb = 256, unreserved_concurrency = 18, prices = { currency = "EUR", read_per_million = 0.15, write_per_million = 0.75 } }
+    replicator = {
+      event_source_mapping = { uuid = "00000000-0000-0000-0000-000000000000", arn = "arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000" }
+      failure_queue        = { url = "https://sqs.eu-central-1.amazonaws.com/111111111111/failures", arn = "arn:aws:sqs:eu-central-1:111111111111:failures" }
+    }
+    backfill = { state_machine = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine", executions = "arn:aws:states:eu-central-1:111111111111:execution:machine" } }
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.control.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if contains(["StartAVerification", "FollowAVerification"], statement.Sid)
+      }) == jsonencode({
+      StartAVerification  = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:verification"] }
+      FollowAVerification = { actions = ["states:DescribeExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:verification:*"] }
+    })
+    error_message = "Control starts and follows verifications, and nothing else: ${data.aws_iam_policy_document.control.json}"
+  }
+
+  assert {
+    condition     = length(jsondecode(data.aws_iam_policy_document.control.json).Statement) == 4 && !strcontains(data.aws_iam_policy_document.reconciler.json, "verification")
+    error_message = "Nobody but control starts a verification."
+  }
+}
+
 run "function" {
   command = plan
 
@@ -568,5 +608,85 @@ run "destination" {
   assert {
     condition     = aws_iam_role.this[0].path == "/copies/" && aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
     error_message = "The destination role must have the path and the boundary asked for."
+  }
+
+  assert {
+    condition     = length(aws_iam_role.reader) == 0 && length(aws_iam_role_policy.reader) == 0 && output.reading_role_arn == null
+    error_message = "Without a verification nothing reads the destination's items."
+  }
+}
+
+run "reading_role" {
+  command = plan
+
+  module {
+    source = "./modules/destination"
+  }
+
+  variables {
+    enabled           = true
+    copy              = "a-copy"
+    location          = { partition = "aws", account_id = "222222222222", region = "eu-central-1" }
+    table_name        = "orders"
+    create            = true
+    role              = merge(var.role, { name = "destination", external_id = "an-external-id", trusted_account_id = "111111111111" })
+    trusted_role_arns = ["arn:aws:iam::111111111111:role/replicator"]
+    definition = {
+      hash_key   = "id"
+      attributes = { id = "S" }
+      encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-central-1:222222222222:key/own" }
+    }
+    reader = { name = "reader", trusted_role_arn = "arn:aws:iam::111111111111:role/verifier" }
+    tags   = { Copied = "yes" }
+  }
+
+  override_data {
+    target = data.aws_dynamodb_tables.here
+    values = { names = [] }
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.reader[0].json).Statement : statement.Sid => {
+        effect    = statement.Effect
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+        condition = try(statement.Condition, null)
+      }
+      }) == jsonencode({
+      ReadItems = {
+        effect    = "Allow"
+        actions   = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Scan"]
+        resources = ["arn:aws:dynamodb:eu-central-1:222222222222:table/orders"]
+        condition = null
+      }
+      OpenTheTableUnderItsKey = {
+        effect    = "Allow"
+        actions   = ["kms:Decrypt"]
+        resources = ["arn:aws:kms:eu-central-1:222222222222:key/own"]
+        condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+      }
+    })
+    error_message = "The reading role may do something else: ${data.aws_iam_policy_document.reader[0].json}"
+  }
+
+  assert {
+    condition = one(jsondecode(data.aws_iam_policy_document.reader_trust[0].json).Statement) == {
+      Sid       = "TheVerifierOfThisCopy"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { AWS = "arn:aws:iam::111111111111:role/verifier" }
+      Condition = { StringEquals = { "sts:ExternalId" = "an-external-id", "aws:PrincipalAccount" = "111111111111" } }
+    }
+    error_message = "Only the verifier is trusted, and only with the external id: ${data.aws_iam_policy_document.reader_trust[0].json}"
+  }
+
+  assert {
+    condition = (
+      aws_iam_role.reader[0].name == "reader" && aws_iam_role.reader[0].path == "/copies/"
+      && aws_iam_role.reader[0].permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+      && aws_iam_role.reader[0].tags == tomap({ Copied = "yes" })
+    )
+    error_message = "The reading role must have the path, the boundary and the tags asked for."
   }
 }

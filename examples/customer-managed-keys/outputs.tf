@@ -20,7 +20,7 @@ output "roles_for_the_source_key" {
   value       = values(module.copy.function_role_arns)
 }
 
-output "role_for_the_destination_key" {
-  description = "Role that the key policy of the destination table must allow to do the same, if it names its users."
-  value       = module.copy.destination_role_arn
+output "roles_for_the_destination_key" {
+  description = "Roles that the key policy of the destination table must allow to do the same, if it names its users. The second one exists with `verification.enabled`."
+  value       = compact([module.copy.destination_role_arn, module.copy.reading_role_arn])
 }

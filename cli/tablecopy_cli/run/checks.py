@@ -317,12 +317,14 @@ class Checks:
             yield Result("encryption", "problem", f"{side.name}: key {arn} is {key['KeyState']}. Enable it")
         elif key["KeyManager"] == "CUSTOMER":
             allow = "Set source_table.customer_managed_key = true, and allow" if source else "Allow"
-            roles = "function_role_arns" if source else "destination_role_arn"
+            roles = (
+                "output function_role_arns" if source else "outputs destination_role_arn and reading_role_arn"
+            )
             yield Result(
                 "encryption",
                 "warning",
                 f"{side.name}: encrypted with the customer managed key {arn}. {allow} kms:Decrypt for the "
-                f"output {roles} in the key policy",
+                f"{roles} in the key policy",
             )
         else:
             yield Result("encryption", "pass", f"{side.name}: encrypted with the key that AWS manages")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _COPIED = frozenset({Phase.RESUMING, Phase.DRAINING, Phase.READY, Phase.SEALING, Phase.SEALED})
 """Phases in which nothing is copied by a scan."""
-
-_ENDED = frozenset({State.DONE, State.FAILED})
 
 # Lambda returns up to 6 MB (Lambda quotas). The last text may exceed this by its own length.
 _ANSWER_CHARACTERS = 2_000_000
@@ -85,7 +84,7 @@ class VerificationCommands:
                 "verification in the account is not enabled. Set verification = { enabled = true } and apply"
             )
         latest = self._verifications.read()
-        if latest is not None and latest.state not in _ENDED:
+        if latest is not None and not latest.has_ended:
             return self._continued(latest, request)
         if latest is not None and request and latest.request == request:
             return self.status()
@@ -138,7 +137,7 @@ class VerificationCommands:
         verification = self._verifications.read()
         if verification is None:
             return {}
-        running = verification.state not in _ENDED and self._may_run(verification)
+        running = not verification.has_ended and self._may_run(verification)
         if not running:
             # It may have ended after it was read.
             verification = self._verifications.read() or verification
@@ -233,7 +232,7 @@ class VerificationCommands:
                 input=json.dumps(
                     {
                         "verification": verification.verification_id,
-                        "segments": list(range(verification.total_segments)),
+                        "segments": _spread(verification.total_segments, verification.workers),
                     }
                 ),
             )
@@ -254,6 +253,15 @@ class VerificationCommands:
             return states.describe_execution(executionArn=arn)["status"] == "RUNNING"
         # It was not started, or so lately that Step Functions does not know it yet.
         return self._clock.now() - verification.executed < _CONSISTENT_SECONDS
+
+
+def _spread(segments: int, workers: int) -> list[int]:
+    """Return all segments so that those compared at the same time are far apart.
+
+    A Map begins its children in this order, and neighboring segments read the same partition.
+    """
+    rounds = math.ceil(segments / workers)
+    return [segment for first in range(rounds) for segment in range(first, segments, rounds)]
 
 
 def _execution(verification: Verification) -> str:

@@ -52,6 +52,15 @@ run "applied" {
     condition     = local.start_on_apply
     error_message = "The first journal's run starts by itself."
   }
+
+  assert {
+    condition = (
+      output.verifier_function_name == null && output.verifier_function_arn == null
+      && output.verification_state_machine_arn == null && output.reading_role_arn == null
+      && !contains(keys(output.function_role_arns), "verifier")
+    )
+    error_message = "A verification is opt-in: without it, nothing of it exists."
+  }
 }
 
 # Another definition, and another order of things, make no difference to a copy that exists.
@@ -196,6 +205,10 @@ run "disabled" {
       output.control_function_arn,
       output.reconciler_function_name,
       output.reconciler_function_arn,
+      output.verifier_function_name,
+      output.verifier_function_arn,
+      output.verification_state_machine_arn,
+      output.reading_role_arn,
     ] : value == null])
     error_message = "A disabled copy must leave nothing but the table."
   }
@@ -247,5 +260,35 @@ run "everything_is_given" {
   assert {
     condition     = output.settings.backfill.segments == 4 && output.settings.replicator.batching_window_seconds == 1
     error_message = "The estimate of an applied copy calculates with its settings."
+  }
+}
+
+run "with_verification" {
+  variables {
+    verification = { enabled = true }
+  }
+
+  assert {
+    condition = (
+      endswith(output.verifier_function_name, "-verifier") && output.verifier_function_arn != null
+      && output.verification_state_machine_arn != null && output.reading_role_arn != null
+      && contains(keys(output.function_role_arns), "verifier")
+    )
+    error_message = "The verifier, its state machine and the reading role have outputs: ${jsonencode(output.function_role_arns)}"
+  }
+}
+
+run "disabled_with_verification" {
+  variables {
+    enabled      = false
+    verification = { enabled = true }
+  }
+
+  assert {
+    condition = (
+      output.verifier_function_name == null && output.verification_state_machine_arn == null
+      && output.reading_role_arn == null && !contains(keys(output.function_role_arns), "verifier")
+    )
+    error_message = "A disabled copy must leave nothing but the table."
   }
 }

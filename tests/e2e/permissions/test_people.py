@@ -110,6 +110,15 @@ def test_verify_needs_to_read_both_tables(stage: Stage) -> None:
         assert "not allowed" not in done.stdout
 
 
+def test_verify_in_the_account_needs_to_describe_both_tables(stage: Stage) -> None:
+    """The items are read with the verifier's roles. Here no comparison was started, which control tells."""
+    describing = [{"Effect": "Allow", "Action": "dynamodb:DescribeTable", "Resource": "*"}]
+    with people(stage, [*describing, *operator(stage)], describing) as flags:
+        done = run(stage, "verify", "--in-account", "--report", *flags)
+        assert "not allowed" not in done.stdout + done.stderr
+        assert "no comparison was started" in done.stderr
+
+
 def test_verify_says_which_permission_it_lacks(stage: Stage) -> None:
     """Each of those that the document gives, at the destination."""
     stage.stand.empty_destination()

@@ -326,11 +326,11 @@ class TestStatus:
 
     def test_its_fields_are_the_documented_ones(self, scene: Scene) -> None:
         page = (Path(__file__).parents[4] / "docs" / "reference.md").read_text()
-        rows = page.partition("### status")[2].partition("### watch")[0].splitlines()
+        rows = page.partition("\n### status\n")[2].partition("\n### ")[0].splitlines()
         names = [name for row in rows for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])]
         scene.at(Phase.DRAINING)
-        # The command adds the next steps.
-        assert {*scene.commands.status(), "next"} == set(names[names.index("phase") :])
+        # Control adds the verification, and the command the next steps.
+        assert {*scene.commands.status(), "verification", "next"} == set(names[names.index("phase") :])
 
     @pytest.mark.parametrize(("empty_since", "quiet_for"), [(None, None), (NOON - 22, 22.0), (NOON + 1, 0.0)])
     def test_it_tells_for_how_long_no_shard_has_held_a_change(

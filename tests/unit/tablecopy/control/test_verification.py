@@ -42,7 +42,9 @@ class Account:
             Segments(store).save(Segment(number, done=True))
         self._store = store
 
-    def commands(self, machine: str = MACHINE_ARN) -> VerificationCommands:
+    def commands(
+        self, machine: str = MACHINE_ARN, segments: int = SEGMENTS, concurrency: int = 16
+    ) -> VerificationCommands:
         settings = CommandSettings(
             journal_table="journal",
             stream_arn=STREAM_ARN,
@@ -50,8 +52,8 @@ class Account:
             drained_after_seconds=60,
             reconciler_function="reconciler",
             verification_machine_arn=machine,
-            verification_segments=SEGMENTS,
-            verification_concurrency=16,
+            verification_segments=segments,
+            verification_concurrency=concurrency,
         )
         return VerificationCommands(
             RunRecord(self._store),
@@ -89,6 +91,12 @@ def test_a_verification_is_recorded_and_started(account: Account, clock: FakeClo
     [(arn, given)] = account.states.executions.items()
     assert arn.endswith(f":{latest.verification_id}-1")
     assert json.loads(given) == {"verification": latest.verification_id, "segments": [0, 1, 2]}
+
+
+def test_segments_that_are_compared_at_the_same_time_are_far_apart(account: Account) -> None:
+    account.commands(segments=10, concurrency=4).begin(writes_stopped=True)
+    [given] = account.states.executions.values()
+    assert json.loads(given)["segments"] == [0, 3, 6, 9, 1, 4, 7, 2, 5, 8]
 
 
 def test_one_that_runs_refuses_another(account: Account) -> None:
