@@ -9,7 +9,7 @@ output "commands" {
 }
 
 output "settings" {
-  description = "Settings of the copy, from which `preflight` and `estimate` calculate with `--from-terraform`: `backfill`, `replicator`, `control` and `destination_table`."
+  description = "Settings of the copy, from which `preflight` and `estimate` calculate with `--from-terraform`: `backfill`, `replicator`, `control`, `verification` and `destination_table`."
   value       = module.copy.settings
 }
 

@@ -17,11 +17,12 @@ output "commands" {
 }
 
 output "settings" {
-  description = "Settings of the copy, from which `preflight` and `estimate` calculate with `--from-terraform`: `backfill`, `replicator`, `control` and `destination_table`."
+  description = "Settings of the copy, from which `preflight` and `estimate` calculate with `--from-terraform`: `backfill`, `replicator`, `control`, `verification` and `destination_table`."
   value = {
     backfill          = var.backfill
     replicator        = var.replicator
     control           = var.control
+    verification      = var.verification
     destination_table = { allow_items = var.destination_table.allow_items }
   }
 }

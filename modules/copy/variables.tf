@@ -254,8 +254,8 @@ locals {
       memory_mb               = { min = 128, max = 10240, advice = "Use 512." }
     }
     verification = {
-      segments        = { min = 1, max = 10000, advice = "Use 16, or one for each 20 GB of a larger table." }
-      concurrency     = { min = 1, max = 10000, advice = "Use 16." }
+      segments        = { min = 1, max = 10000, advice = "Use 16, or one for each 20 GB of a larger table. tablecopy estimate prints a number." }
+      concurrency     = { min = 1, max = 10000, advice = "Use 16, which read more than the default quota of a table allows." }
       timeout_seconds = { min = 60, max = 900, advice = "The last 20 seconds stay free to save the progress. Use 900." }
       memory_mb       = { min = 256, max = 10240, advice = "Use 1769, a whole processor." }
     }
@@ -393,10 +393,11 @@ variable "verification" {
     Comparison of both tables in the source account, which `tablecopy verify --in-account` starts. If it is not enabled, its function, state machine and roles do not exist.
 
     * `enabled`: whether you can start it.
-    * `segments`, `concurrency`: number of segments of the parallel scans, and how many to compare at the same time, each by a worker.
+    * `segments`: number of segments of the parallel scans. Use at least one for each 20 GB of the table, and a multiple of `concurrency`. `tablecopy estimate` prints the number for your table.
+    * `concurrency`: number of segments to compare at the same time, each by a worker. 16 workers read up to 48,000 units per second of each table, more than a table's default quota. Use more only for items below 200 bytes or with a higher quota.
     * `read_capacity`, `destination_read_capacity`: budgets in read units per second over all workers, of the source and of the destination table. By default the workers adapt to the throughput that the tables allow, and use at most half of a provisioned table's capacity.
-    * `timeout_seconds`, `memory_mb`: timeout and memory of the function.
-    * `reserved_concurrency`: concurrent executions to reserve for the function, as for the backfill.
+    * `timeout_seconds`, `memory_mb`: timeout and memory of the function. 1769 MB, a whole processor, suffice for tables of any size.
+    * `reserved_concurrency`: concurrent executions to reserve for the function, as for the backfill. The replicator keeps running during a verification.
   EOT
   type = object({
     enabled                   = optional(bool, false)

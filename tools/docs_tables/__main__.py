@@ -16,7 +16,11 @@ COPY = REPOSITORY / "modules" / "copy"
 CALCULATED = {
     "README.md": {"sizes": sizes.table},
     "docs/cost.md": {"example": cost.example, "daily": cost.daily},
-    "docs/sizes.md": {"settings": sizes.settings, "calls": cost.per_second},
+    "docs/sizes.md": {
+        "settings": sizes.settings,
+        "verification": sizes.verification,
+        "calls": cost.per_second,
+    },
 }
 """Tables that are calculated, by page and by the name between its markers."""
 

@@ -13,6 +13,12 @@ from typing import Any
 from tablecopy.control.bounds import PARTITION_READ_UNITS, partitions
 from tablecopy.control.cost import Circumstances, costs
 from tablecopy.control.estimate import estimate
+from tablecopy.control.verification_estimate import (
+    VerificationEstimate,
+    VerificationPlan,
+    estimate_verification,
+    fitting,
+)
 from tablecopy.settings import CopySettings
 from tablecopy.text import duration_text
 from verify.estimate import Estimate, Plan
@@ -22,6 +28,7 @@ from verify.measure import Rates, SideSample
 GIGABYTES = (1, 10, 100, 500)
 SETTINGS_GIGABYTES = (1, 100, 1_000, 10_000)
 SETTINGS_ITEM_BYTES = (400, 4_000)
+VERIFICATION_ITEM_BYTES = (100, 1_000)
 ITEM_BYTES = 1_000
 CORES = 16
 SEGMENTS = 64
@@ -57,6 +64,40 @@ def settings() -> str:
         ),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def verification() -> str:
+    """Return what a comparison in the account takes for each size, as a Markdown table for docs/sizes.md."""
+    header = ("table", "items", "segments", "concurrency", "time", "USD", "of which Lambda", "limit")
+    lines = [
+        header,
+        (*("---:" for _ in header[:-1]), "---"),
+        *(
+            tuple(_verification_row(size * 10**9, item))
+            for size in SETTINGS_GIGABYTES
+            for item in VERIFICATION_ITEM_BYTES
+        ),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def verification_of(size: int, item: int) -> VerificationEstimate:
+    """Return the estimate for a table of so many bytes, with the settings that fit."""
+    source = {"ItemCount": size // item, "TableSizeBytes": size}
+    plan = fitting(source, source, VerificationPlan())
+    return estimate_verification(source, {}, plan, CopySettings().prices)
+
+
+def _verification_row(size: int, item: int) -> Iterator[str]:
+    found = verification_of(size, item)
+    yield f"{size / 1e9:,.0f} GB"
+    yield f"{item / 1000:g} KB"
+    yield f"{found.segments}"
+    yield f"{found.concurrency}"
+    yield duration_text(found.seconds)
+    yield f"{found.total_cost:,.2f}"
+    yield f"{sum(cost.cost for cost in found.costs if 'function' in cost.what):,.2f}"
+    yield f"`{found.limit}`"
 
 
 def _settings_row(size: int, item: int) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tablecopy.control.cost import Circumstances
+from tablecopy.control.verification_estimate import VerificationPlan
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings
 
 # Field of CopySettings or Circumstances, by variable of the module and the variable's field.
@@ -34,10 +35,11 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class Planned:
-    """What decides time and cost of a copy."""
+    """What decides time and cost of a copy, and of a comparison in the account."""
 
     settings: CopySettings
     circumstances: Circumstances
+    verification: VerificationPlan
 
     @classmethod
     def of(cls, flags: Mapping[str, Any], outputs: Mapping[str, Any]) -> Planned:
@@ -64,7 +66,13 @@ class Planned:
         return cls(
             settings,
             Circumstances(**{name: value for name, value in found.items() if name not in in_settings}),
+            _verification(applied.get("verification") or {}),
         )
+
+
+def _verification(applied: Mapping[str, Any]) -> VerificationPlan:
+    names = (field.name for field in fields(VerificationPlan))
+    return VerificationPlan(**{name: applied[name] for name in names if applied.get(name) is not None})
 
 
 def _unreserved(found: Mapping[str, Any], applied: Mapping[str, Any]) -> int:

@@ -13,6 +13,7 @@ from tablecopy.control.cost import Cost, costs, window_advice
 from tablecopy.control.estimate import Estimate
 from tablecopy.control.estimate import estimate as estimate_copy
 from tablecopy.control.tables import described
+from tablecopy.control.verification_estimate import VerificationEstimate, estimate_verification
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings
 from tablecopy.text import duration_text, size_text
@@ -207,6 +208,13 @@ def _show_estimate(
     written = _destination_if_any(source, destination)
     expected = estimate_copy(description, written or _like(description), settings)
     bill = costs(expected, settings, planned.circumstances)
+    in_account = estimate_verification(
+        description,
+        written or _like(description),
+        planned.verification,
+        settings.prices,
+        nat=planned.circumstances.nat,
+    )
     advice = [text for _, text in _advice(expected, planned)]
     try:
         stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
@@ -222,11 +230,16 @@ def _show_estimate(
                 "total_cost": round(sum(cost.cost for cost in bill), 4),
                 "advice": advice,
                 "cutover": asdict(stop) if stop else None,
+                "verification": in_account.as_json(),
             }
         )
         return
     last = _stop_text(stop) if stop else f"not estimated: {escaped(unknown)}"
-    shown = [*_lines(expected, bill, settings, advice), f"  cutover    {last}"]
+    shown = [
+        *_lines(expected, bill, settings, advice),
+        f"  cutover    {last}",
+        *_verification_lines(in_account, settings),
+    ]
     print(*wrapped(shown, sys.stdout), sep="\n")
 
 
@@ -268,6 +281,15 @@ def _stop_text(stop: Cutover) -> str:
         f"{duration_text(stop.verify_seconds)} of verify "
         f"(the limit is {escaped(stop.verify_limit)}), {duration_text(_SEAL_SECONDS)} for the seal"
     )
+
+
+def _verification_lines(found: VerificationEstimate, settings: CopySettings) -> Iterator[str]:
+    yield (
+        f"  in account {duration_text(found.seconds)} and {_money(found.total_cost, settings)} for each "
+        f"verify --in-account; the limit is {escaped(found.limit_reason)}"
+    )
+    if found.advice:
+        yield f"  advice     {escaped(found.advice)}"
 
 
 def _money(amount: float, settings: CopySettings) -> str:

@@ -1,4 +1,4 @@
-"""What limits the speed of a backfill: the tables, AWS's quotas, the settings, and the workers.
+"""What limits the speed of a backfill or a verification: the tables, AWS's quotas, the settings, the workers.
 
 Sources: Developer Guide, "Quotas in Amazon DynamoDB", "DynamoDB on-demand capacity mode", "Partitions and
 data distribution" and "Designing partition keys".
@@ -67,7 +67,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Bound:
-    """A limit: the ``seconds`` that the backfill takes at least, its name, and the same for people."""
+    """A limit: the ``seconds`` that the work takes at least, its name, and the same for people."""
 
     seconds: float
     limit: str
@@ -112,6 +112,34 @@ def read_ceiling(source: Json, settings: CopySettings) -> float:
     return 0.0 if settings.read_capacity else provisioned(source, "ReadCapacityUnits") / 2
 
 
+def read_bounds(table: Json, side: str, units: int, *, has_budget: bool) -> Iterator[Bound]:
+    """Yield what limits ``units`` of consistent reads of a table, apart from a budget.
+
+    Parameters
+    ----------
+    table
+        ``Table`` of DescribeTable.
+    side
+        ``"source"`` or ``"destination"``.
+    has_budget
+        A budget is set. Otherwise half of a provisioned table's capacity is used.
+    """
+    has = provisioned(table, "ReadCapacityUnits")
+    if has and not has_budget:
+        reason = f"half of the {side}'s provisioned capacity, {has / 2:g} read units per second"
+        yield Bound(units / (has / 2), f"{side}_provisioned", reason)
+    count = partitions(table)
+    reason = (
+        f"{count_text(count, 'partition')} of the {side} table with {PARTITION_READ_UNITS:,} read units per "
+        "second each"
+    )
+    yield Bound(units / (PARTITION_READ_UNITS * count), f"{side}_partitions", reason)
+    if has:
+        return
+    yield from _maximum(table, "Read", units, side)
+    yield _quota(table, "Read", units, f"the {side} table")
+
+
 def workers(settings: CopySettings) -> int:
     """Return how many workers run at the same time."""
     return min(settings.concurrency, settings.total_segments)
@@ -137,7 +165,7 @@ def _steady(source: Json, destination: Json, work: Work, settings: CopySettings)
 
 def _bounds(source: Json, destination: Json, work: Work, settings: CopySettings) -> Iterator[Bound]:
     yield from _budgets(work, settings)
-    yield from _read_bounds(source, work, settings)
+    yield from read_bounds(source, "source", work.read_units, has_budget=bool(settings.read_capacity))
     if provisioned(destination, "WriteCapacityUnits"):
         yield from _provisioned_bounds(destination, work)
     else:
@@ -151,24 +179,6 @@ def _budgets(work: Work, settings: CopySettings) -> Iterator[Bound]:
     ):
         if rate:
             yield Bound(units / rate, name, f"backfill.{name}, {rate:g} units per second")
-
-
-def _read_bounds(source: Json, work: Work, settings: CopySettings) -> Iterator[Bound]:
-    ceiling = read_ceiling(source, settings)
-    if ceiling:
-        reason = f"half of the source's provisioned capacity, {ceiling:g} read units per second"
-        yield Bound(work.read_units / ceiling, "source_provisioned", reason)
-    count = partitions(source)
-    rate = PARTITION_READ_UNITS * count
-    reason = (
-        f"{count_text(count, 'partition')} of the source table with {PARTITION_READ_UNITS:,} read units per "
-        "second each"
-    )
-    yield Bound(work.read_units / rate, "source_partitions", reason)
-    if provisioned(source, "ReadCapacityUnits"):
-        return
-    yield from _maximum(source, "Read", work.read_units, "source")
-    yield _quota(source, "Read", work.read_units, "the source table")
 
 
 def _provisioned_bounds(destination: Json, work: Work) -> Iterator[Bound]:

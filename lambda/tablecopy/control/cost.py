@@ -53,7 +53,7 @@ _BATCH_RECORDS = 1_000
 _POLL_SECONDS = 0.25
 
 # Lambda's own START, END and REPORT lines, and one or two of the function.
-_LOG_BYTES_PER_INVOCATION = 1_000
+LOG_BYTES_PER_INVOCATION = 1_000
 
 RECONCILER_SECONDS = 55
 """Seconds of each minute for which the reconciler looks at the shards."""
@@ -82,7 +82,7 @@ _JOURNAL_READS_PER_LOOK = 2
 _MINUTES_PER_DAY = 1_440
 
 # JSON spells out types and names of attributes, and HTTP adds headers.
-_WIRE_FACTOR = 1.3
+WIRE_FACTOR = 1.3
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Use:
     @property
     def log_gb(self) -> float:
         """GB of logs."""
-        return self.requests * _LOG_BYTES_PER_INVOCATION / 1e9
+        return self.requests * LOG_BYTES_PER_INVOCATION / 1e9
 
     def price(self, prices: Prices) -> float:
         """Return the cost in the currency of ``prices``."""
@@ -259,7 +259,7 @@ def _costs(expected: Estimate, settings: CopySettings, given: Circumstances) -> 
     yield priced("Step Functions", transitions, "transitions", prices.states_per_million_transitions / 1e6)
     yield priced("logs", sum(use.log_gb for use in uses), "GB", prices.logs_per_gb)
     if given.nat:
-        moved = 2 * expected.bytes * _WIRE_FACTOR / 1e9
+        moved = 2 * expected.bytes * WIRE_FACTOR / 1e9
         yield priced("NAT gateway", moved, "GB", prices.nat_per_gb)
 
 

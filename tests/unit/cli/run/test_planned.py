@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tablecopy.control.cost import Circumstances
+from tablecopy.control.verification_estimate import VerificationPlan
 from tablecopy.settings import CopySettings
 from tablecopy_cli.run.planned import Planned
 from tools.docs_tables.__main__ import REPOSITORY
@@ -34,7 +35,7 @@ APPLIED: dict[str, Any] = {
 
 @pytest.mark.parametrize("outputs", [{}, {"settings": None}, {"tables": {}}], ids=str)
 def test_without_flags_and_outputs_the_defaults_count(outputs: dict[str, Any]) -> None:
-    assert Planned.of({}, outputs) == Planned(CopySettings(), Circumstances())
+    assert Planned.of({}, outputs) == Planned(CopySettings(), Circumstances(), VerificationPlan())
 
 
 def test_the_defaults_are_those_of_the_module() -> None:
@@ -51,7 +52,9 @@ def test_the_defaults_are_those_of_the_module() -> None:
         if variable != "destination_table"
     }
     applied = {**outputs, "destination_table": {"allow_items": False}}
-    assert Planned.of({}, {"settings": applied}) == Planned(CopySettings(), Circumstances())
+    assert Planned.of({}, {"settings": applied}) == Planned(
+        CopySettings(), Circumstances(), VerificationPlan()
+    )
 
 
 def test_what_is_applied_counts() -> None:

@@ -327,6 +327,28 @@ def test_an_applied_copy_is_estimated_with_its_own_settings(
     assert (quiet(), quiet("--quiet-seconds", "5")) == (600, 5)
 
 
+def test_a_comparison_in_the_account_is_estimated_with_the_settings_of_its_copy(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(aws.source, **STREAM)
+    for number in range(30):
+        aws.source.put_item(TableName="orders", Item={"pk": {"S": str(number)}})
+    plain = estimated(aws, capsys)["verification"]
+    assert (plain["segments"], plain["limit"]) == (16, "source_partitions")
+    assert plain["total_cost"] == pytest.approx(sum(row["cost"] for row in plain["costs"]), abs=1e-4)
+    side = {"region": REGION, "endpoint_url": aws.url, "table_name": "orders"}
+    slow = {"segments": 3, "read_capacity": 80, "destination_read_capacity": None, "enabled": True}
+    tables = {"source": side, "destination": {**side, "role_arn": ROLE}}
+    applied(tmp_path, monkeypatch, {"tables": tables, "settings": {"verification": slow}})
+    assert main(["estimate", "--from-terraform", str(tmp_path), "--format", "jsonl"]) == 0
+    found = json.loads(capsys.readouterr().out)["verification"]
+    assert (found["segments"], found["limit"]) == (3, "read_capacity")
+    assert main(["estimate", "--from-terraform", str(tmp_path)]) == 0
+    assert "for each verify --in-account; the limit is verification.read_capacity, 80 units" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 def applied(directory: Path, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any]) -> None:
     """Let a stand-in for Terraform print these outputs."""
     (directory / "outputs.json").write_text(
