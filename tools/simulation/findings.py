@@ -43,15 +43,22 @@ class Findings:
         Returns the moment, in seconds since the epoch.
     tell
         Called with what happens and the keys concerned, for a readable trace; None to save the time.
+
+    Attributes
+    ----------
+    news
+        Counts what may end a wait: each violation, and what the judge adds.
     """
 
     def __init__(self, now: Callable[[], float], tell: Tell | None = None) -> None:
         self.violations: list[Violation] = []
+        self.news = 0
         self.now = now
         self.tell = tell
 
     def violate(self, rule: str, what: str, *keys: str) -> None:
         """Record that a rule is broken."""
+        self.news += 1
         self.violations.append(Violation(rule, self.now(), what, keys))
         if self.tell:
             self.tell(f"VIOLATION {rule}: {what}")

@@ -212,6 +212,7 @@ class Judge(Findings):
     def run_saved(self, run: RunState) -> None:
         """The run's state was written."""
         before, self.run = self.run, run
+        self.news += 1
         if run.scan_began:
             self.changes.covered_to = run.scan_began - BEFORE_SECONDS
         if run.seal_requested and not (before and before.seal_requested):
@@ -272,6 +273,7 @@ class Judge(Findings):
     def replaced(self, what: str) -> None:
         """Someone has replaced a part of the copy: "mapping", "journal", "stream" or "destination"."""
         self._disaster = what
+        self.news += 1
         if self.tell:
             self.tell(f"the {what} was replaced")
         if what == "destination":
@@ -421,6 +423,7 @@ class Judge(Findings):
 
     def answered(self, status: Mapping[str, Any]) -> None:
         """Control has answered an operator with the run's status (control.status.Status)."""
+        self.news += 1
         if status.get("blocked") and not status["reason"]:
             self.violate("reason", "the status says that an operator must act, but not on what")
         if status["phase"] != Phase.READY:

@@ -148,21 +148,22 @@ class Network:
         task = world.current
         assert task is not None, "only a task can call"
         turn = task.turn
-        served: list[T] = []
-        refused: list[ServiceError] = []
+        refused: ServiceError | None = None
+        served: T | None = None
 
         def arrive() -> None:
+            nonlocal served, refused
             try:
-                served.append(serve())
+                served = serve()
             except ServiceError as error:
-                refused.append(error)
+                refused = error
             world.call_later(one_way, task.resume, turn)
 
         world.call_later(one_way, arrive)
         world.switch()
-        if refused:
-            raise refused[0]
-        return served[0]
+        if refused is not None:
+            raise refused
+        return served  # type: ignore[return-value]
 
     def _fault(self, chance: float) -> str:
         for kind in ("lost_request", "lost_answer", "late_request", "server_error"):

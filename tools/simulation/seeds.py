@@ -10,7 +10,7 @@ from tools.simulation.verification.scenario import NAME as VERIFICATION
 Seed = tuple[int, str]
 """A seed and the name of its scenario, which is empty if the seed draws it."""
 
-SEEDS = range(1, 591)
+SEEDS = range(1, 2001)
 """Seeds of the mix of scenarios."""
 
 VERIFICATION_SEEDS = range(1, 1_001)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -255,8 +256,8 @@ class Stage:
 
         After a disaster it must stop instead.
         """
-        judge, world, plan = self.judge, self.world, self.plan
-        world.run(world.now + plan.bound_seconds, lambda: self._is_settled or bool(judge.violations))
+        judge, plan = self.judge, self.plan
+        self._run_until(plan.bound_seconds, lambda: self._is_settled or bool(judge.violations))
         if not self._is_settled and not judge.violations:
             judge.late(plan.bound_seconds)
         return self._is_in(Phase.READY)
@@ -271,15 +272,29 @@ class Stage:
 
     def _is_sealed(self) -> None:
         """Let an operator seal the run, while someone may still write."""
-        judge, world, traffic = self.judge, self.world, self.plan.traffic
+        judge, traffic = self.judge, self.plan.traffic
         self.writers.begin(traffic.late, _LATE_SECONDS)
-        world.run(world.now + _SEAL_SECONDS, lambda: self._has_ended or bool(judge.violations))
+        self._run_until(_SEAL_SECONDS, lambda: self._has_ended or bool(judge.violations))
         if not self._has_ended and not judge.violations:
             judge.late(_SEAL_SECONDS)
 
     @property
     def _has_ended(self) -> bool:
         return self.judge.has_stopped_for_good or self._is_in(Phase.SEALED)
+
+    def _run_until(self, seconds: float, stop: Callable[[], bool]) -> None:
+        """Let time pass, at most ``seconds``, until ``stop``. Only the judge's news can change its answer."""
+        judge, world = self.judge, self.world
+        seen = -1
+
+        def has_stopped() -> bool:
+            nonlocal seen
+            if seen == judge.news:
+                return False
+            seen = judge.news
+            return stop()
+
+        world.run(world.now + seconds, has_stopped)
 
     def _is_in(self, *phases: Phase) -> bool:
         return self.judge.run is not None and self.judge.run.phase in phases

@@ -205,8 +205,11 @@ def encode(document: Mapping[str, Any]) -> bytes:
     UTF-8 has no lone surrogates, but JSON text, such as a stream's event, can hold them as escapes. They stay
     escapes.
     """
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace")
+    return _to_json(document).encode("utf-8", "backslashreplace")
+
+
+# json.dumps would make a new encoder for each call.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def document(body: bytes) -> Json:

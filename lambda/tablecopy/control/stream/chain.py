@@ -53,24 +53,25 @@ class Chain:
     clock: Clock
     covered_to: float
 
-    def follow(self, readers: Iterable[Reader], until: float) -> dict[Reader, Progress]:
+    def follow(self, readers: Iterable[Reader], until: float, found: dict[Reader, Progress]) -> None:
         """Follow the applied batches over the records ahead of ``readers``, and drop these records.
 
         All shards take a step at a time, so that a hundred of them share a call to the journal. The last step
         begins before ``until``, in seconds since the epoch, but one step is always taken.
 
-        Returns
-        -------
-        dict
-            What was found, for each reader that had records ahead.
+        Parameters
+        ----------
+        found
+            Receives what was found, for each reader that had records ahead. It also has what the steps before
+            an error have found, because the readers have dropped these records.
 
         Raises
         ------
         botocore.exceptions.ClientError
             The journal cannot be read.
         """
-        found = {reader: Progress() for reader in readers if self._has_head(reader)}
-        waiting = list(found)
+        waiting = [reader for reader in readers if self._has_head(reader)]
+        found.update((reader, Progress()) for reader in waiting)
         while waiting:
             heads = [reader.head for reader in waiting]
             known = self.batches.find(heads, self.pool)
@@ -90,7 +91,6 @@ class Chain:
             waiting = following
             if self.clock.now() >= until:
                 break
-        return found
 
     def _has_head(self, reader: Reader) -> bool:
         reader.pass_covered(self.covered_to)

@@ -62,7 +62,8 @@ class Listing:
         self._parts: dict[str, ListedShard] = {}
         self._began = 0.0
         self._after = ""
-        self._children: dict[str, set[str]] = {}
+        # Dictionaries as sets that keep the order of the list: the order of calls must not depend on hashes.
+        self._children: dict[str, dict[str, None]] = {}
         # When the first child of a shard was listed at the latest.
         self._first_child_at: dict[str, float] = {}
         self._whole_due = clock.now()
@@ -210,14 +211,14 @@ class Listing:
         """Forget the shards that the whole list no longer has."""
         for shard_id in [id_ for id_ in self.shards if id_ not in self._parts]:
             shard = self.shards.pop(shard_id)
-            self._children.get(shard.parent, set()).discard(shard_id)
+            self._children.get(shard.parent, {}).pop(shard_id, None)
             self._first_child_at.pop(shard_id, None)
         self._parts = {}
 
     def _add(self, shard: ListedShard) -> None:
         self.shards[shard.shard_id] = self._parts[shard.shard_id] = shard
         if shard.parent:
-            self._children.setdefault(shard.parent, set()).add(shard.shard_id)
+            self._children.setdefault(shard.parent, {})[shard.shard_id] = None
             self._first_child_at.setdefault(shard.parent, self._clock.now())
 
 

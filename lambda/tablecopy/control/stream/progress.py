@@ -312,11 +312,12 @@ class Stream:
 
     def _follow(self, workers: Workers, look: _Look, until: float) -> dict[Reader, Progress]:
         chain = Chain(self._batches, workers.executor, self._machine, look.covered_to)
+        found: dict[Reader, Progress] = {}
         try:
-            return chain.follow(self._readers.values(), until)
+            chain.follow(self._readers.values(), until, found)
         except (ClientError, *NO_ANSWER) as error:
             self._error = error
-            return {}
+        return found
 
     def _update(self, found: Mapping[Reader, Progress], look: _Look) -> bool:
         """Take over what the readers have found. Returns whether a shard was not empty."""

@@ -55,6 +55,15 @@ class TestCalls:
         assert lists(scene)[listed:] == ["0", "1", "2"]
         assert scene.again().waiting == 3
 
+    def test_children_keep_the_order_of_the_list(self, scene: Scene) -> None:
+        # The order of what is called next must be the same in each process, so that a run can be repeated.
+        scene.add("a")
+        scene.look_for(2)
+        children = [f"{(7 * index) % 20}" for index in range(20)]
+        scene.follow_up("a", *children)
+        scene.look_for(5)
+        assert list(scene.stream._listing.children("a")) == children
+
     def test_a_throttled_call_is_made_again_a_second_later(self, scene: Scene) -> None:
         asked = []
 

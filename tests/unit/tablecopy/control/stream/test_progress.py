@@ -122,6 +122,25 @@ class TestPositions:
         store.fails = False
         assert scene.again().records == 2
 
+    def test_batches_found_before_the_journal_fails_are_counted(self, clock: FakeClock) -> None:
+        class Failing(MemoryStore):
+            reads = 0
+
+            def get_many(self, *arguments: object) -> list[dict[str, object]]:  # type: ignore[override]
+                self.reads += 1
+                if self.reads == 3:
+                    raise client_error("ProvisionedThroughputExceededException")
+                return super().get_many(*arguments)  # type: ignore[arg-type]
+
+        scene = Scene(clock, Failing())
+        scene.add("a", 1, 2, 3, 4)
+        for each in (1, 2, 3, 4):
+            scene.apply(each)
+        backlog = scene.look()
+        assert backlog.error is not None
+        assert (scene.row().position, backlog.records) == (number(2), 2)
+        assert scene.again().records == 4
+
 
 class TestBeforeTheCopy:
     """Changes from before the first slice are in the scan. Nobody has to follow them."""
