@@ -353,7 +353,8 @@ class Lambda:
         function.scaling.take(1)
         function.made += 1
         environment = Environment(self.world, function.settings, function.made, self.faults)
-        environment.host.cpu_factor = self._cpu * _CORE_MB / function.settings.memory_mb
+        # Threads of Python share one core, however many there are.
+        environment.host.cpu_factor = self._cpu * max(1.0, _CORE_MB / function.settings.memory_mb)
         return environment
 
     def _end(self, environment: Environment, answer: Answer) -> None:

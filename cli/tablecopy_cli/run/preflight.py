@@ -35,7 +35,7 @@ from verify.estimate import estimate as comparison_of
 from verify.measure import measure
 from verify.scan.table import Table
 
-_SEAL_SECONDS = 10.0
+_SEAL_SECONDS = 15.0
 """Time for control to see the stream empty once more and for the replicator's last lease to end."""
 
 _LABELS: dict[Verdict, str] = {

@@ -120,10 +120,12 @@ class SliceLimits:
         The run stops shortly before a change reaches the maximum age, if the oldest change is older than at
         the beginning of the window. A run that was started again with older changes has one window to catch
         up. If another slice waits for the drain, the drain itself must not exceed the maximum age.
+
+        Changes that the reconciler has not read do not count, because the replicator may have applied them.
         """
         near = self.max_change_age - self._window / 4
-        age = backlog.oldest_age
-        if age < run.window_age:
+        age = backlog.unapplied_age
+        if not age or age < run.window_age:
             return ""
         too_old = age >= near and (run.window_age < near or self.is_measured(run, now))
         too_long = slices_left and now - run.phase_since >= self.max_change_age and self.is_measured(run, now)

@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tablecopy.control.stream.reader import Reader
+from tablecopy.journal.shards import Shard
+
+# Longer than this after a look, a shard may hold changes that nobody has seen.
+_STALE_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class Backlog:
@@ -14,6 +20,9 @@ class Backlog:
     ----------
     oldest_age
         Age in seconds of the oldest change that is not known to be applied; 0 when there is none.
+    unapplied_age
+        Age in seconds of the oldest change that was found not to be applied; 0 when none was. It is smaller
+        than ``oldest_age`` while there are changes that were not read.
     drained
         Every shard is applied to its closed end, or it was empty for long enough when it was last looked at.
         A shard that was empty to its end stands for children that are not known to be empty yet.
@@ -49,6 +58,7 @@ class Backlog:
     """
 
     oldest_age: float = 0.0
+    unapplied_age: float = 0.0
     drained: bool = False
     proved_to: float = -math.inf
     quiet: bool = False
@@ -65,3 +75,32 @@ class Backlog:
     open_shards: int = 0
     waits_for: str = ""
     error: Exception | None = None
+
+
+def age_of(row: Shard, reader: Reader | None, parent: Shard | None, now: float, covered_to: float) -> float:
+    """Return the age of the oldest change of a shard that may be unapplied; 0 if there is none.
+
+    Where nothing unapplied was found when it was looked for, changes since are assumed after a minute.
+
+    Parameters
+    ----------
+    reader, parent
+        What reads the shard, and the row of its parent, if they are known.
+    covered_to
+        Changes made before this moment, in seconds since the epoch, are from before the copy.
+    """
+    applied_to = max(row.applied_to, covered_to)
+    follows = parent is not None and parent.finished
+    if reader is None or reader.read_at < 0:
+        # Another environment has found changes, or no shard shows since when there may be some.
+        is_known = row.empty_since is not None or (follows and not row.looked_at)
+        behind, empty_at = not is_known and now - applied_to, row.looked_at
+    elif reader.ahead:
+        behind, empty_at = now - reader.ahead[0].created, 0.0
+    else:
+        # The first pages of a new iterator may be empty, even if there are records.
+        is_known = row.empty_since is not None and (follows or reader.end_read_at > 0)
+        is_behind = reader.beyond or not (reader.at_end or is_known)
+        behind, empty_at = is_behind and row.looked_at - applied_to, reader.end_read_at
+    unseen = now - max(applied_to, empty_at)
+    return behind or (unseen if unseen > _STALE_SECONDS else 0.0)

@@ -20,7 +20,7 @@ from operator import itemgetter
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
-from tablecopy.control.stream.backlog import Backlog
+from tablecopy.control.stream.backlog import Backlog, age_of
 from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.listing import Listing, leaves, unknown
@@ -41,9 +41,6 @@ _FEWEST_KEPT, _MOST_KEPT = 25, 1_000
 
 RECORDS_KEPT_PER_MB = 400
 """Records that all readers together keep for each MB of the function's memory. One takes about 250 bytes."""
-
-# Longer than this after a look, a shard may hold changes that nobody has seen.
-_STALE_SECONDS = 60.0
 
 # Finished shards that are retired in one look.
 _RETIRED_AT_A_TIME = 5
@@ -98,6 +95,8 @@ class Stream:
         # What the latest look covers: nothing is known of changes before the copy.
         self._covered_to = 0.0
         self._lock = threading.Lock()
+        # When the first change was made that the latest look found not to be applied.
+        self._unapplied_from = 0.0
         self._summary = StreamSummary()
         self._error: Exception | None = None
 
@@ -322,7 +321,7 @@ class Stream:
     def _update(self, found: Mapping[Reader, Progress], look: _Look) -> bool:
         """Take over what the readers have found. Returns whether a shard was not empty."""
         now = self._machine.now()
-        changed = False
+        changed, self._unapplied_from = False, now
         for shard_id, reader in list(self._readers.items()):
             row = self._rows.current[shard_id]
             if reader.gone_at and not self._has_left(reader, shard_id):
@@ -335,6 +334,7 @@ class Stream:
             progress = found.get(reader)
             if reader.ahead and progress is not None and progress.is_known:
                 check_not_lost(shard_id, reader.ahead[0].created, now)
+                self._unapplied_from = min(self._unapplied_from, reader.ahead[0].created)
             changed = changed or bool(reader.ahead or reader.beyond or (reader.is_new and reader.brought))
             if reader.read_at > 0 or reader.gone_at:
                 moved = row.position != reader.position
@@ -429,11 +429,17 @@ class Stream:
         following = [row for row in rows if not row.finished]
         readers = [self._readers.get(row.shard_id) for row in following]
         proof = self._proof
+
+        def age(row: Shard) -> float:
+            parent = self._rows.current.get(row.parent)
+            return age_of(row, self._readers.get(row.shard_id), parent, now, covered_to)
+
         unlisted = next((row.shard_id for row in rows if row.finished and not proof.is_finished(row)), "")
         is_known = not noting and self._has_siblings() and self._rows.is_loaded
         proved_to = min(now, proof.proved_to()) if is_known else -math.inf
         return Backlog(
-            oldest_age=max([0.0, *(self._age(row, now, covered_to) for row in following)]),
+            oldest_age=max([0.0, *map(age, following)]),
+            unapplied_age=max(0.0, now - self._unapplied_from),
             drained=proved_to > -math.inf,
             proved_to=proved_to,
             quiet=proof.is_quiet(proved_to, now),
@@ -453,27 +459,6 @@ class Stream:
             waits_for=unlisted and f"shard {unlisted} has ended, and DynamoDB has not listed its successor",
             error=self._error,
         )
-
-    def _age(self, row: Shard, now: float, covered_to: float) -> float:
-        """Return the age of the oldest change of a shard that may be unapplied; 0 if there is none.
-
-        Where nothing unapplied was found when it was looked for, changes since are assumed after a minute.
-        """
-        reader, applied_to = self._readers.get(row.shard_id), max(row.applied_to, covered_to)
-        parent = self._rows.current.get(row.parent)
-        follows = parent is not None and parent.finished
-        if reader is None or reader.read_at < 0:
-            is_known = row.empty_since is not None or (follows and not row.looked_at)
-            behind, empty_at = not is_known and now - applied_to, row.looked_at
-        elif reader.ahead:
-            behind, empty_at = now - reader.ahead[0].created, 0.0
-        else:
-            # The first pages of a new iterator may be empty, even if there are records.
-            is_known = row.empty_since is not None and (follows or reader.end_read_at > 0)
-            is_behind = reader.beyond or not (reader.at_end or is_known)
-            behind, empty_at = is_behind and row.looked_at - applied_to, reader.end_read_at
-        unseen = now - max(applied_to, empty_at)
-        return behind or (unseen if unseen > _STALE_SECONDS else 0.0)
 
     def _summarize(self, backlog: Backlog) -> None:
         """Write what the commands show to the journal."""

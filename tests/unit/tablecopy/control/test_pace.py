@@ -17,7 +17,7 @@ RUN = Run("run", "arn", 4, NOON, Phase.DRAINING, NOON, slice=1, scan_began=NOON 
 
 
 def backlog(age: float = 0.0, records: int = 0, waiting: int = 0) -> Backlog:
-    return Backlog(oldest_age=age, drained=age == 0, records=records, waiting=waiting)
+    return Backlog(oldest_age=age, unapplied_age=age, drained=age == 0, records=records, waiting=waiting)
 
 
 def judged(age: float, records: int = 0, since: float = NOON) -> Run:

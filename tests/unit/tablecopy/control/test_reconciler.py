@@ -919,6 +919,32 @@ class TestDraining:
         scene.step()
         assert (scene.now().phase, scene.now().blocked) == (Phase.READY, False)
 
+    def test_a_reader_a_day_behind_stops_nothing(self, scene: Scene) -> None:
+        """All changes are applied, but the reconciler was away and has not read them."""
+        scene.finish_segments()
+        scene.streams.page_size = 100
+        scene.at(Phase.DRAINING, window_since=NOON, scan_began=NOON - 15 * 3600)
+        for value in range(2_000):
+            scene.write(value, age=14 * 3600 - value)
+        for value in range(0, 2_000, 50):
+            _apply(scene, value, value + 49)
+        scene.clock.time += 700
+        scene.step()
+        assert scene.told_ages[-1] > 13 * 3600
+        scene.step_for(2 * DRAINED_AFTER)
+        assert scene.now().phase is Phase.READY
+
+    def test_a_replicator_a_day_behind_does(self, scene: Scene) -> None:
+        scene.finish_segments()
+        scene.at(Phase.DRAINING, window_since=NOON, scan_began=NOON - 15 * 3600)
+        for value in range(20):
+            scene.write(value, age=14 * 3600 - value)
+        _apply(scene, 0, 9)
+        scene.clock.time += 700
+        scene.step_for(2)
+        assert scene.now().phase is Phase.STOPPED
+        assert "the replicator cannot catch up" in scene.now().reason
+
     @pytest.mark.parametrize("segments_left", [True, False])
     def test_it_says_why_lambda_hands_no_changes_over(self, scene: Scene, segments_left: bool) -> None:
         if not segments_left:
