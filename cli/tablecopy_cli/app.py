@@ -89,6 +89,10 @@ def _estimate_options(function: F) -> F:
             help="control.drained_after_seconds.", group=settings,
         ),
         option(
+            "--control-memory-mb", "reconciler_memory_mb", type=Number(128, whole=True), metavar="MB",
+            help="control.memory_mb.", group=settings,
+        ),
+        option(
             "--batching-window-seconds", type=Number(), metavar="SECONDS",
             help="replicator.batching_window_seconds.", group=settings,
         ),

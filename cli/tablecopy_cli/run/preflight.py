@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tablecopy.control.cost import Cost, costs, window_advice
+from tablecopy.control.cost import Cost, costs, memory_advice, window_advice
 from tablecopy.control.estimate import Estimate
 from tablecopy.control.estimate import estimate as estimate_copy
 from tablecopy.control.tables import described
@@ -250,6 +250,9 @@ def _advice(expected: Estimate, planned: Planned) -> Iterator[tuple[str, str]]:
     window = window_advice(expected, planned.settings, planned.circumstances)
     if window:
         yield "cost", window
+    memory = memory_advice(expected, planned.circumstances)
+    if memory:
+        yield "time", memory
 
 
 def _lines(

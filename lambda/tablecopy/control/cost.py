@@ -81,6 +81,9 @@ _JOURNAL_READS_PER_LOOK = 2
 
 _MINUTES_PER_DAY = 1_440
 
+# MB of memory that the reconciler needs with more than so many open shards (docs/sizes.md).
+_RECONCILER_MEMORY = ((1_000, 1_769), (100, 512))
+
 # JSON spells out types and names of attributes, and HTTP adds headers.
 WIRE_FACTOR = 1.3
 
@@ -191,6 +194,18 @@ def window_advice(expected: Estimate, settings: CopySettings, given: Circumstanc
         f"set replicator.batching_window_seconds = {LONG_WINDOW_SECONDS}. The replicator then costs about "
         f"{then:,.0f} {settings.prices.currency} a day instead of {now:,.0f}, and changes arrive up to "
         f"{LONG_WINDOW_SECONDS} seconds later"
+    )
+
+
+def memory_advice(expected: Estimate, given: Circumstances) -> str:
+    """Return which memory to set for the reconciler; empty if the present one fits. See docs/sizes.md."""
+    shards = given.shards or expected.shards
+    memory_mb = next((memory_mb for above, memory_mb in _RECONCILER_MEMORY if shards > above), 0)
+    if given.reconciler_memory_mb >= memory_mb:
+        return ""
+    return (
+        f"set control.memory_mb = {memory_mb}. With {shards:,} open shards, the reconciler otherwise shows "
+        "the age of changes late, and the run is ready for cutover later"
     )
 
 

@@ -670,7 +670,18 @@ def test_many_active_shards_come_with_a_longer_window(
     assert found[0].startswith(advice)
     assert main(["estimate", *flags(aws, *more)]) == 0
     assert f"\n  advice     {advice}" in capsys.readouterr().out
-    assert estimated(aws, capsys, *more, "--batching-window-seconds", "5")["advice"] == []
+    fits = ("--batching-window-seconds", "5", "--control-memory-mb", "512")
+    assert estimated(aws, capsys, *more, *fits)["advice"] == []
+
+
+def test_many_shards_come_with_more_memory_for_the_reconciler(
+    aws: Aws, look: Look, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(aws.source, **STREAM)
+    more = ("--shards", "1000")
+    advice = "set control.memory_mb = 512. "
+    assert [message for check, message in of(look(*more)[1], "warning") if message.startswith(advice)]
+    assert estimated(aws, capsys, *more, "--control-memory-mb", "512")["advice"] == []
 
 
 def test_a_new_index_has_not_grown_with_the_sources_traffic(

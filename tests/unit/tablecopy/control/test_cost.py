@@ -25,6 +25,7 @@ from tablecopy.control.cost import (
     Cost,
     costs,
     look_seconds,
+    memory_advice,
     reconciler_use,
     replicator_use,
     window_advice,
@@ -177,6 +178,26 @@ def test_the_window_is_advised_by_the_shards_to_expect() -> None:
     small, large = (estimate(source(10**6, size), destination(), SETTINGS) for size in (10**9, 10**13))
     given = Circumstances(changes_per_second=5_000)
     assert [bool(window_advice(each, SETTINGS, given)) for each in (small, large)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("shards", "memory_mb", "advised"),
+    [
+        (100, 256, 0),
+        (101, 256, 512),
+        (1_000, 511, 512),
+        (1_000, 512, 0),
+        (1_001, 512, 1_769),
+        (4_000, 1_769, 0),
+    ],
+)
+def test_memory_for_the_reconciler_is_advised_by_the_shards(
+    shards: int, memory_mb: int, advised: int
+) -> None:
+    given = Circumstances(shards=shards, reconciler_memory_mb=memory_mb)
+    text = memory_advice(estimate(source(), destination(), SETTINGS), given)
+    assert text.startswith(f"set control.memory_mb = {advised}. ") == bool(advised)
+    assert bool(text) == bool(advised)
 
 
 def test_without_a_window_lambda_polls_four_times_a_second() -> None:
