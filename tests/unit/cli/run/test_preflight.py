@@ -597,7 +597,7 @@ def test_the_estimate_needs_no_stream_and_no_destination(
     found = estimated(aws, capsys)
     assert (found["type"], found["items"], found["limit"]) == ("estimate", 30, "destination_on_demand")
     assert found["total_cost"] == pytest.approx(sum(row["cost"] for row in found["costs"]), abs=1e-4)
-    assert found["cutover"]["seconds"] == pytest.approx(60 + found["cutover"]["verify_seconds"] + 10, abs=0.1)
+    assert found["cutover"]["seconds"] == pytest.approx(60 + found["cutover"]["verify_seconds"] + 15, abs=0.1)
     assert "DescribeStream" not in "".join(aws.asked)
 
 
