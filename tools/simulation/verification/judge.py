@@ -139,6 +139,7 @@ class Judge(Findings):
         self.state = ""
         self.verification = ""
         self.reason = ""
+        self.on_scanned: Callable[[float], None] = lambda seconds: None
         self._histories = histories
         self._is_hindered = is_hindered
         self._is_small = is_small
@@ -165,6 +166,8 @@ class Judge(Findings):
         self.verification, self.state = item["verification_id"]["S"], item["state"]["S"]
         self.reason = item["reason"]["S"]
         self._began.setdefault(self.verification, self.now())
+        if self.state not in {"requested", "scanning"}:
+            self.on_scanned(self.now() - self._began[self.verification])
         if self.has_ended:
             self._ended.setdefault(self.verification, self.now())
         if self.state == "failed":

@@ -89,7 +89,7 @@ PAIRING = (
         "value == other[name] for name, value in one.items()",
     ),
     one(
-        "another type of an attribute is none",
+        "an attribute that one item lacks is no difference",
         _ITEMS,
         "    if one.keys() != other.keys():\n        return False\n",
         "    if not one.keys() & other.keys():\n        return False\n",

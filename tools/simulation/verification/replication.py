@@ -66,6 +66,20 @@ class Content:
         turned["tags"] = {"SS": list(reversed(item["tags"]["SS"]))}
         return {**turned, "n": {"N": f"{item['n']['N']}.0"}}
 
+    def changed(self, item: Json) -> Json:
+        """Return an item that differs in one of the ways in which items differ."""
+        draw = self._random.randrange(6)
+        if draw == 0:
+            return {name: value for name, value in item.items() if name != "n"}
+        changes: tuple[Json, ...] = (
+            {"more": {"NULL": True}},
+            {"n": {"S": item["n"]["N"]}},
+            {"n": {"N": f"{item['n']['N']}.0000000000000000000000000000000001"}},
+            {"tags": {"SS": [f"{PRIVATE}x"]}},
+            {"a": {"S": f"{PRIVATE} "}},
+        )
+        return {**item, **changes[draw - 1]}
+
     def fill(self, source: Table, destination: Table) -> None:
         """Put the items of both tables, with the differences that are planned."""
         tables, draw = self._tables, self._random
@@ -78,7 +92,7 @@ class Content:
                 continue
             kind = draw.choice(["missing", "changed", "extra", "expired here", "expired there"])
             if kind == "changed":
-                there = self.item(number)
+                there = self.changed(item)
             if kind.startswith("expired"):
                 item = there = self.item(number, START - 3600.0)
             if kind in {"missing", "changed", "expired here"}:

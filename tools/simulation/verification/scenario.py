@@ -249,7 +249,7 @@ def _small(draw: random.Random, drawn: Scenario) -> Scenario:
         source_capacity=small if kind in {"source", "both"} else Capacity(),
         destination_capacity=small if kind in {"destination", "both"} else Capacity(),
         budget=units if kind == "budget" else None,
-        tables=replace(drawn.tables, items=min(drawn.tables.items, 30), bytes=5_000),
+        tables=replace(drawn.tables, bytes=5_000, large=draw.choice([0.2, 1.0])),
         bound_seconds=7_200.0,
     )
 

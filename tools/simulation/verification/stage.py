@@ -39,9 +39,9 @@ from tools.simulation.verification.scenario import Faults, Scenario
 _CONTROL_SECONDS = 30.0
 
 # What a comparison may use at once of a table with few units: the first page of each worker's environment has
-# an unknown cost, and of a second that was not used the units are kept.
-_SLACK_SECONDS = 5.0
-_UNITS_OF_LARGE_ITEM = 2
+# an unknown cost, keys of a few seconds are read at a time, and the units of a second are kept.
+_SLACK_SECONDS = 12.0
+_SLACK_UNITS = 4.0
 
 
 class _Watched:
@@ -130,6 +130,7 @@ class Stage:
             lags=plan.traffic.lag[1] > 20.0 or plan.traffic.stalls > 0,
         )
         self._deploy()
+        self.judge.on_scanned = self._judge_units
         self._content = Content(plan.tables, plan.seed)
         self._writers = Writers(world, self.source, self._content, plan.tables, plan.traffic)
         self._host = Host("operator")
@@ -235,7 +236,6 @@ class Stage:
         world.run(world.now + plan.bound_seconds, self._is_over)
         if not self._is_over():
             self.judge.late(plan.bound_seconds)
-        self._judge_units()
         world.end()
 
     def _is_over(self) -> bool:
@@ -332,17 +332,19 @@ class Stage:
         same = plan.tables.same_order and not plan.tables.differences and not plan.tables.hole
         return same and not plan.traffic.changes and not plan.is_hindered
 
-    def _judge_units(self) -> None:
+    def _judge_units(self, seconds: float) -> None:
+        """Judge what the scans have used, in so many seconds."""
         plan = self.plan
+        self.judge.on_scanned = lambda seconds: None
         if plan.is_hindered:
             # Requests without an answer use units that no one learns of.
             return
-        workers = min(plan.concurrency, plan.segments)
         for table, capacity in (
             (self.source, plan.source_capacity),
             (self.destination, plan.destination_capacity),
         ):
             rate = plan.budget or capacity.read / 2
             if rate:
-                most = rate * (self.seconds + _SLACK_SECONDS) + 100 * workers * _UNITS_OF_LARGE_ITEM
+                workers = min(plan.concurrency, plan.segments)
+                most = rate * (seconds + _SLACK_SECONDS) + _SLACK_UNITS * workers
                 self.judge.used(table.name, table.throughput.consumed_read, most)
