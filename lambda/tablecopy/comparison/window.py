@@ -18,6 +18,9 @@ from tablecopy.dynamodb.client import Json
 WINDOW_BYTES = 4 * 1024 * 1024
 """Bytes of items of one table that wait for their counterparts: four pages of a scan."""
 
+# Fewer items are no stretch that a table lacks.
+_STRETCH = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -127,6 +130,24 @@ class Window:
         self._candidates: list[Candidate] = []
         self._met = 0
         self._left = 0
+        self._held: Side | None = None
+        self._shown = 0
+        self._alone = [0, 0]
+
+    def judged(self, side: Side, *, absent: int, found: int) -> None:
+        """Note how many items that a scan had not shown when they were given up its table lacks, or has.
+
+        If it has few of them, it lacks a stretch. Then only the other table is read until something meets,
+        because what both have after the stretch would never meet otherwise. Until then the other table shows
+        what was given up of this one: if it shows more, this one has not lacked a stretch.
+        """
+        if absent + found >= _STRETCH and absent > found:
+            self._held = side
+            self._shown = 0
+        elif self._held is side:
+            self._shown += found
+            if self._shown > self._alone[side] + _STRETCH:
+                self._held = None
 
     def bound(self, most_bytes: int, items: int) -> None:
         """Let no more than these bytes and items of each table wait from now on, unless none may wait."""
@@ -141,6 +162,8 @@ class Window:
             if source.ended and destination.ended:
                 return None
             return Side.DESTINATION if source.ended else Side.SOURCE
+        if self._held is not None:
+            return self._held.other
         ahead = destination.count - destination.settled - (source.count - source.settled)
         if ahead == 0:
             return Side.SOURCE if source.count <= destination.count else Side.DESTINATION
@@ -252,6 +275,7 @@ class Window:
         mine.count = position
         mine.waiting_bytes += size
         if met:
+            self._has_met()
             self.equal += met
             self._met += met
             other.waiting_bytes -= met_bytes
@@ -289,6 +313,7 @@ class Window:
             mine.keyed[key] = _Waiting(position, size, item)
             return
         self._met += 1
+        self._has_met()
         mine.waiting_bytes -= size
         other.waiting_bytes -= there.size
         mine.settle(position, item)
@@ -314,7 +339,12 @@ class Window:
                 return False
             self._leave(side, next(iter(mine.keyed)))
             self._left += not ends
+            self._alone[side] += not ends
         return bool(mine.keyed) and (mine.waiting_bytes > limit or mine.waiting > items)
+
+    def _has_met(self) -> None:
+        self._held = None
+        self._alone = [0, 0]
 
     def _leave_behind(self, side: Side) -> None:
         mine = self._sides[side]

@@ -308,8 +308,18 @@ class _SegmentScan:
         self._candidates += self._window.take()
         while self._candidates:
             most = self._keys_at_once()
-            self._found.add(self._recheck.judge(self._candidates[:most], until))
+            judged = self._recheck.judge(self._candidates[:most], until)
+            self._note_stretches(self._candidates[:most], judged)
+            self._found.add(judged)
             del self._candidates[:most]
+
+    def _note_stretches(self, candidates: Sequence[Candidate], judged: Judged) -> None:
+        """Let the scan of a table wait that lacks most of what did not meet."""
+        differences = judged.standing + judged.open
+        for side in Side:
+            alone = sum((each.source, each.destination)[side] is None for each in candidates)
+            absent = sum((each.source, each.destination)[side] is None for each in differences)
+            self._window.judged(side, absent=absent, found=alone - absent)
 
     def _save(self, until: float, *, is_scanned: bool) -> bool:
         """Save how far both scans are settled. Returns whether this worker may continue."""

@@ -83,6 +83,11 @@ class HostileTable(DynamoDB):
                 raise no_answer()
             return answer[: len(answer) // 2] if draw < 1.0 else answer
 
+    def keys_of(self, segment: int, segments: int) -> list[str]:
+        """The keys of a segment, in the order of its scan."""
+        mine = [key for key in self.items if self._hash(key) % segments == segment]
+        return sorted(mine, key=lambda key: (self._hash(key), key))
+
     def _hash(self, key: str) -> int:
         return zlib.crc32(f"{self._salt}{key}".encode())
 

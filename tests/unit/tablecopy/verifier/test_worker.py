@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -19,6 +22,7 @@ from tablecopy.journal.verifications import Compared, State, Verification, Verif
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import read_usage
 from tablecopy.throughput.rate import AdaptiveRate
+from tablecopy.verifier import worker
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.worker import NoProgress, Result, Table, Worker
 from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
@@ -32,17 +36,44 @@ class Killed(BaseException):
     """The invocation ends here, without any handler of errors."""
 
 
+class AtOnce(Executor):
+    """Makes each call when it is submitted."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class OneThread(FakeClock):
+    """A machine on which nothing happens at the same time, so that a seed always reads the same."""
+
+    def pool(self, size: int) -> Executor:
+        return AtOnce()
+
+
 class Account:
     """Both tables, the journal, and a state machine that invokes workers until they are done."""
 
     def __init__(
-        self, seed: int, *, faults: float = 0.0, writes_stopped: bool = True, salt: str = ""
+        self,
+        seed: int,
+        *,
+        faults: float = 0.0,
+        writes_stopped: bool = True,
+        salt: str = "",
+        clock: FakeClock | None = None,
     ) -> None:
         self.rng = random.Random(seed)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         respells = seed % 3 == 0
-        self.source = HostileTable("source", self.rng, faults=faults)
-        self.destination = HostileTable("copy", self.rng, faults=faults, salt=salt, respells=respells)
+        # Two threads read them at the same time, so each has its own chance.
+        here, there = random.Random(f"source {seed}"), random.Random(f"copy {seed}")
+        self.source = HostileTable("source", here, faults=faults)
+        self.destination = HostileTable("copy", there, faults=faults, salt=salt, respells=respells)
         self.store = MemoryStore()
         self.while_called: Callable[[], None] = lambda: None
         self.verifications = Verifications(self.store, self.clock)
@@ -312,6 +343,27 @@ def test_rechecks_go_on_where_the_invocation_before_has_ended() -> None:
     assert account.listed().keys() == keys
 
 
+def test_behind_a_stretch_that_one_table_lacks_the_scans_meet_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The window holds about fifty items, and the stretch has a hundred and fifty in each segment.
+    monkeypatch.setattr(worker, "WINDOW_BYTES", 50 * 80)
+    reads = 0
+    for lacking, writes_stopped in itertools.product(["source", "destination"], [True, False]):
+        account = Account(1, writes_stopped=writes_stopped, clock=OneThread())
+        account.fill(3_000, 0.0)
+        table: HostileTable = getattr(account, lacking)
+        for segment in range(SEGMENTS):
+            for key in table.keys_of(segment, SEGMENTS)[350:500]:
+                del table.items[key]
+        account.scan()
+        different = account.total("missing") + account.total("extra") + account.total("open")
+        assert different == 150 * SEGMENTS
+        assert account.total("equal") == 3_000 - different
+        reads += account.source.gets + account.destination.gets
+    # A key that differs is read once with writes stopped, and two or three times under writes. If the scans
+    # did not meet again, it would be half as many again.
+    assert reads < 6_500
+
+
 def test_with_few_units_a_segment_gets_to_its_end() -> None:
     account = Account(1)
     account.source.items = {f"k{n}": {"pk": {"S": f"k{n}"}} for n in range(200)}
@@ -340,16 +392,16 @@ def test_what_ends_a_worker_is_noted() -> None:
 
 def test_a_limit_of_an_earlier_verification_is_forgotten() -> None:
     account = Account(1)
-    worker = account.worker()
+    environment = account.worker()
     verification = account.verifications.read()
     assert verification is not None
     limited = account.verifications.save(replace(verification, source_ceiling=3.0))
     assert limited is not None
-    worker.scan(NAME, 0, account.clock.time + 900)
+    environment.scan(NAME, 0, account.clock.time + 900)
     account.verifications.save(replace(limited, source_ceiling=0.0))
     account.fill(500, 0.0)
     began = account.clock.time
-    worker.scan(NAME, 1, account.clock.time + 900)
+    environment.scan(NAME, 1, account.clock.time + 900)
     assert account.clock.time - began < 60
 
 
