@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.run import Phase
+from tools.simulation import judge as judge_module
 from tools.simulation.findings import RunState
 from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT
 from tools.simulation.judge import Judge
 
+SOURCE = inspect.getsource(judge_module)
 QUIET = 60.0
 T0 = 1_000_000.0
 
@@ -22,15 +27,16 @@ T0 = 1_000_000.0
 class Story:
     """A history made by hand: the judge, its clock, and the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: type[Judge] = Judge) -> None:
         self.now = T0
-        self.judge = Judge(lambda: self.now, QUIET)
+        self._kind = judge
+        self.judge = judge(lambda: self.now, QUIET)
         self.run = RunState(Phase.PREFLIGHT)
         self.records = 0
 
     def hinder(self, hindered: bool) -> None:
         """Begin again, in a scenario in which something or nothing may go wrong."""
-        self.judge = Judge(lambda: self.now, QUIET, hindered=hindered)
+        self.judge = self._kind(lambda: self.now, QUIET, hindered=hindered)
 
     def change(self, key: str, value: str) -> str:
         """Change the source, with a stream record. Returns the record's number."""
@@ -75,6 +81,11 @@ class Story:
         self.judge.acknowledged("shard-1", "", "e2")
         self.pass_time(QUIET)
 
+    def reject(self, key: str) -> None:
+        """Let the destination reject an item, of which a dead letter is recorded."""
+        self.judge.rejected.add(key)
+        self.judge.letter_put(key)
+
     def answer(self, changes: int, items: int, **more: object) -> None:
         """Let control answer with a status."""
         status = {"phase": self.run.phase, "phase_since": self.now, "blocked": False, "reason": ""}
@@ -112,7 +123,7 @@ def changed_in_a_shard_that_is_not_listed(story: Story) -> None:
 def open_letter_for_a_new_change(story: Story) -> None:
     story.copied()
     event = story.change("a", "a2")
-    story.judge.letter_put("a")
+    story.reject("a")
     story.judge.batch_recorded(event, event, (1, 1, 0))
     story.enter(Phase.READY)
 
@@ -233,7 +244,7 @@ def ready_with_a_deleted_item(story: Story) -> None:
 def ready_with_an_old_letter(story: Story) -> None:
     story.copied()
     story.change("a", "a2")
-    story.judge.letter_put("a")
+    story.reject("a")
     story.pass_time(QUIET + 1)
     story.enter(Phase.READY)
 
@@ -241,7 +252,7 @@ def ready_with_an_old_letter(story: Story) -> None:
 def letter_removed_without_its_write(story: Story) -> None:
     story.copied()
     story.change("a", "a2")
-    story.judge.letter_put("a")
+    story.reject("a")
     story.judge.letter_removed("a")
     story.pass_time(QUIET + 1)
     story.enter(Phase.READY)
@@ -273,6 +284,12 @@ def sealed_without_a_change_right_before(story: Story) -> None:
     story.run = replace(story.run, seal_requested=True)
     story.judge.run_saved(story.run)
     story.enter(Phase.SEALING)
+
+
+def letter_of_an_item_that_was_not_rejected(story: Story) -> None:
+    story.copied()
+    story.change("a", "a2")
+    story.judge.letter_put("a")
 
 
 def sealed_without_a_change(story: Story) -> None:
@@ -546,6 +563,7 @@ BROKEN: dict[Callable[[Story], None], str] = {
     ready_with_a_deleted_item: "lost",
     ready_with_an_old_letter: "lost",
     letter_removed_without_its_write: "lost",
+    letter_of_an_item_that_was_not_rejected: "letters",
     sealed_without_a_change: "lost",
     sealed_without_a_change_right_before: "lost",
     ready_without_a_change_before_an_unlisted_shard: "lost",
@@ -597,6 +615,39 @@ def test_a_broken_history_breaks_its_rule(tell: Callable[[Story], None]) -> None
     story = Story()
     tell(story)
     assert story.rules() == [BROKEN[tell]]
+
+
+def checks() -> list[int]:
+    """Return the lines of the judge's source in which it records that a rule is broken."""
+    return [node.lineno for node in ast.walk(ast.parse(SOURCE)) if is_check(node)]
+
+
+def is_check(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and ast.unparse(node).startswith("self.violate(")
+
+
+class Without(ast.NodeTransformer):
+    """Removes the check of one line."""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node) if is_check(node) and node.lineno == self._line else node
+
+
+@pytest.mark.parametrize("line", checks())
+def test_each_check_finds_a_history_that_no_other_finds(line: int) -> None:
+    tree = Without(line).visit(ast.parse(SOURCE))
+    module: dict[str, Any] = {"__name__": judge_module.__name__}
+    exec(compile(tree, "judge", "exec"), module)
+    missed = []
+    for tell, rule in BROKEN.items():
+        story = Story(module["Judge"])
+        tell(story)
+        if story.rules() != [rule]:
+            missed.append(tell)
+    assert missed, SOURCE.splitlines()[line - 1]
 
 
 def test_violation_names_the_keys() -> None:

@@ -293,6 +293,8 @@ class Judge(Findings):
         """A dead letter was recorded."""
         if self.tell:
             self.tell("dead letter", key)
+        if key not in self.rejected:
+            self.violate("letters", "a dead letter has an item that was never rejected", key)
         self.letters.setdefault(key, self.now())
         self.changes.reject(self.now(), key)
 
