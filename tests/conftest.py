@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,6 +103,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"random faults: FAULTS_SEED={os.environ['FAULTS_SEED']}",
         f"simulation: seeds {SEEDS.start} to {SEEDS.stop - 1}, and the corpus",
     ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage among modules and tests, which all stay: a third less time to collect them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

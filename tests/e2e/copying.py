@@ -41,7 +41,7 @@ class Copy:
         while not is_reached(status := self.function.status()):
             assert status["phase"] != "stopped", f"the run has stopped: {status['reason']}"
             assert time.monotonic() < give_up, f"{what} was not reached: {status}"
-            time.sleep(0.2)
+            time.sleep(0.5)
         return status
 
     def kill_while_writing(self, kind: str) -> set[str]:

@@ -162,7 +162,7 @@ class Stand:
             assert may_stop or status["phase"] != "stopped", f"the run has stopped: {status['reason']}"
             assert time.monotonic() < give_up, f"{what} was not reached: {status}"
             # Control's answer takes a good part of a processor if it is asked all the time.
-            time.sleep(0.3)
+            time.sleep(0.6)
         return status
 
     def wait_until(self, what: str, is_reached: Callable[[], bool], seconds: float = 90.0) -> None:
