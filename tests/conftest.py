@@ -29,6 +29,7 @@ LANES = {
     "tests/e2e/permissions": "permissions",
     "tests/e2e/test_run.py": "run",
     "tests/e2e/test_examples.py": "examples",
+    "tests/e2e/test_verify_only.py": "verify only",
     "tests/terraform/test_root.py": "root",
     "tests/terraform/test_examples.py": "plans",
     "tests/terraform/test_deferred.py": "deferred",

@@ -611,7 +611,7 @@ run "destination" {
   }
 
   assert {
-    condition     = length(aws_iam_role.reader) == 0 && length(aws_iam_role_policy.reader) == 0 && output.reading_role_arn == null
+    condition     = length(module.reader) == 0 && output.reading_role_arn == null
     error_message = "Without a verification nothing reads the destination's items."
   }
 }
@@ -646,8 +646,49 @@ run "reading_role" {
   }
 
   assert {
+    condition     = length(module.reader) == 1
+    error_message = "There must be a role that reads."
+  }
+
+  # Which the role gets.
+  assert {
+    condition = one(jsondecode(data.aws_iam_policy_document.key[0].json).Statement) == {
+      Sid       = "OpenTheTableUnderItsKey"
+      Effect    = "Allow"
+      Action    = "kms:Decrypt"
+      Resource  = "arn:aws:kms:eu-central-1:222222222222:key/own"
+      Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+    }
+    error_message = "The key is opened for this table only: ${data.aws_iam_policy_document.key[0].json}"
+  }
+}
+
+run "reader" {
+  command = plan
+
+  module {
+    source = "./modules/reader"
+  }
+
+  variables {
+    name             = "reader"
+    role             = merge(var.role, { external_id = "an-external-id", trusted_account_id = "111111111111" })
+    trusted_role_arn = "arn:aws:iam::111111111111:role/verifier"
+    table_name       = "orders"
+    table_arn        = "arn:aws:dynamodb:eu-central-1:222222222222:table/orders"
+    key_policy_json = jsonencode({ Version = "2012-10-17", Statement = [{
+      Sid       = "OpenTheTableUnderItsKey"
+      Effect    = "Allow"
+      Action    = "kms:Decrypt"
+      Resource  = "arn:aws:kms:eu-central-1:222222222222:key/own"
+      Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+    }] })
+    tags = { Copied = "yes" }
+  }
+
+  assert {
     condition = jsonencode({
-      for statement in jsondecode(data.aws_iam_policy_document.reader[0].json).Statement : statement.Sid => {
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
         effect    = statement.Effect
         actions   = sort(flatten([statement.Action]))
         resources = sort(flatten([statement.Resource]))
@@ -667,25 +708,25 @@ run "reading_role" {
         condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
       }
     })
-    error_message = "The reading role may do something else: ${data.aws_iam_policy_document.reader[0].json}"
+    error_message = "The reading role may do something else: ${data.aws_iam_policy_document.this.json}"
   }
 
   assert {
-    condition = one(jsondecode(data.aws_iam_policy_document.reader_trust[0].json).Statement) == {
+    condition = one(jsondecode(data.aws_iam_policy_document.trust.json).Statement) == {
       Sid       = "TheVerifierOfThisCopy"
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { AWS = "arn:aws:iam::111111111111:role/verifier" }
       Condition = { StringEquals = { "sts:ExternalId" = "an-external-id", "aws:PrincipalAccount" = "111111111111" } }
     }
-    error_message = "Only the verifier is trusted, and only with the external id: ${data.aws_iam_policy_document.reader_trust[0].json}"
+    error_message = "Only the verifier is trusted, and only with the external id: ${data.aws_iam_policy_document.trust.json}"
   }
 
   assert {
     condition = (
-      aws_iam_role.reader[0].name == "reader" && aws_iam_role.reader[0].path == "/copies/"
-      && aws_iam_role.reader[0].permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
-      && aws_iam_role.reader[0].tags == tomap({ Copied = "yes" })
+      aws_iam_role.this.name == "reader" && aws_iam_role.this.path == "/copies/"
+      && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111111111111:policy/boundary"
+      && aws_iam_role.this.tags == tomap({ Copied = "yes" })
     )
     error_message = "The reading role must have the path, the boundary and the tags asked for."
   }

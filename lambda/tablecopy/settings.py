@@ -113,13 +113,14 @@ class VerifierSettings(DestinationSettings):
 class CommandSettings(Settings):
     """Settings of control, which answers operators.
 
-    ``verification_machine_arn`` is the verifier's state machine, or empty if there is none.
+    Without a copy, ``stream_arn`` is empty: the tables are only compared. ``verification_machine_arn`` is the
+    verifier's state machine, or empty if there is none.
     """
 
-    stream_arn: str
-    total_segments: int
-    drained_after_seconds: int
-    reconciler_function: str
+    stream_arn: str = ""
+    total_segments: int = 0
+    drained_after_seconds: int = 0
+    reconciler_function: str = ""
     verification_machine_arn: str = ""
     verification_segments: int = 16
     verification_concurrency: int = 16

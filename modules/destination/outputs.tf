@@ -10,5 +10,5 @@ output "role_arn" {
 
 output "reading_role_arn" {
   description = "ARN of the role that only reads. Null if there is none."
-  value       = one(aws_iam_role.reader[*].arn)
+  value       = one(module.reader[*].role_arn)
 }

@@ -5,9 +5,9 @@ variable "name" {
 }
 
 variable "stream_arn" {
-  description = "ARN of the stream that the run follows. Another stream needs another journal."
+  description = "ARN of the stream that the run follows. Another stream needs another journal. Null if there is no run."
   type        = string
-  nullable    = false
+  default     = null
 }
 
 variable "kms" {

@@ -84,9 +84,10 @@ def test_native(make_tree: Callable[[], Path], offline_environment: dict[str, st
     run(tree, offline_environment, "test", "-no-color", *filters(sorted(configured)))
 
 
-def test_copy(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
-    """By itself: `validate` above checks no module that gets its providers from a caller."""
-    tree = make_tree() / "modules" / "copy"
+@pytest.mark.parametrize("module", ["copy", "verify"])
+def test_modules(module: str, make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
+    """By themselves: `validate` above checks no module that gets its providers from a caller."""
+    tree = make_tree() / "modules" / module
     run(tree, offline_environment, "init", "-input=false", "-no-color")
     assert all(map(are_mocked, tree.glob("tests/*.tftest.hcl")))
     with one_provider(tree, offline_environment) as environment:

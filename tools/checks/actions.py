@@ -40,6 +40,7 @@ _MAPPING = "the event source mapping reads the stream with the function's role; 
 CALLED_BY_AWS = {
     ("reconciler", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("control", "WriteOwnLog"): "Lambda writes the log with the function's role",
+    ("comparison", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("backfill", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("replicator", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("verifier", "WriteOwnLog"): "Lambda writes the log with the function's role",

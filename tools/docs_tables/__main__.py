@@ -11,6 +11,7 @@ from tools.docs_tables.module import Module, described_by, read_module
 
 REPOSITORY = Path(__file__).parents[2]
 COPY = REPOSITORY / "modules" / "copy"
+COMPARISON = REPOSITORY / "modules" / "verify"
 
 
 CALCULATED = {
@@ -28,7 +29,7 @@ CALCULATED = {
 def modules() -> list[Path]:
     """Directories of the modules that people call."""
     examples = sorted(path.parent for path in REPOSITORY.glob("examples/*/main.tf"))
-    return [REPOSITORY, COPY, *examples]
+    return [REPOSITORY, COPY, COMPARISON, *examples]
 
 
 def documented(directory: Path) -> Module:

@@ -5,7 +5,15 @@ docs/cutover.md has the same steps in the same order; a test compares them.
 """
 
 from tablecopy_cli.advice.commands import Commands, Step, step_lines
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, Unlisted, phase_name, phase_text
+from tablecopy_cli.advice.situation import (
+    Compared,
+    Repaired,
+    Situation,
+    Unlisted,
+    is_only_compared,
+    phase_name,
+    phase_text,
+)
 from tablecopy_cli.advice.steps import (
     CUTOVER,
     before_apply,
@@ -28,6 +36,7 @@ __all__ = [
     "cutover_steps",
     "fix_dead_letters",
     "is_go_ahead",
+    "is_only_compared",
     "next_steps",
     "phase_name",
     "phase_text",

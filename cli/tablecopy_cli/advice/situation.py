@@ -27,8 +27,15 @@ _NAMES: Mapping[RunPhase, str] = {
 }
 
 
+def is_only_compared(run: Status | None) -> bool:
+    """Whether there is no copy, and so never a run."""
+    return run is not None and run.get("comparison_only", False)
+
+
 def phase_name(run: Status) -> str:
     """Return the phase as people read it: ``copying``, ``in sync``, ``ready for cutover``."""
+    if is_only_compared(run):
+        return "no copy, only a comparison"
     return "in sync" if run["phase"] == Phase.DRAINING and is_in_sync(run) else _NAMES[run["phase"]]
 
 

@@ -9,7 +9,15 @@ from tablecopy.control.status import RunPhase, Status, VerificationStatus
 from tablecopy.journal.run import Phase
 from tablecopy.text import count_text
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
-from tablecopy_cli.advice.situation import Compared, Repaired, Situation, is_in_sync, phase_name, phase_text
+from tablecopy_cli.advice.situation import (
+    Compared,
+    Repaired,
+    Situation,
+    is_in_sync,
+    is_only_compared,
+    phase_name,
+    phase_text,
+)
 from tablecopy_cli.common.verification_text import is_active
 
 CutoverStep: TypeAlias = Literal["stop", "ready", "verify", "seal", "rollback", "ttl", "switch"]
@@ -126,6 +134,9 @@ def _of_verification(run: Status, commands: Commands) -> list[Step]:
 
 def _of_phase(run: Status, commands: Commands) -> list[Step]:
     phase = run["phase"]
+    if is_only_compared(run):
+        active = is_active(run.get("verification", VerificationStatus()))
+        return [] if active else [verify_step(commands, "Compare both tables.", "--in-account")]
     if phase == "none":
         return [tablecopy_step(commands, "Start the copy.", "start")]
     if phase == Phase.STOPPED:
@@ -226,6 +237,9 @@ def _settings(severe: int, unread: int) -> list[Step]:
 
 
 def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    if is_only_compared(run):
+        switch = Step("Switch the writers to the destination table.")
+        return [switch] if found.writes_stopped else [*_while_nothing_writes(found, commands), switch]
     phase = _phase(run)
     if phase == "none":
         text = "No run keeps the tables in sync. Start one if the source is still in use."
@@ -260,7 +274,19 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
     return cutover_steps(commands, begin="seal")
 
 
+def _while_nothing_writes(found: Compared, commands: Commands) -> list[Step]:
+    where = ["--in-account"] if found.in_account else []
+    text = "Compare both tables while nothing writes."
+    return [Step("Stop the writers."), verify_step(commands, text, *where, "--writes-stopped")]
+
+
 def _different(found: Compared, run: Status | None, commands: Commands) -> list[Step]:
+    if is_only_compared(run) and found.writes_stopped:
+        return _repairs(found, run, commands)
+    if is_only_compared(run):
+        text = "Compare again in a minute. A difference that remains is not lag."
+        again = verify_step(commands, text, *_as_before(found))
+        return [again, *_while_nothing_writes(found, commands)]
     phase = _phase(run)
     if phase == "none":
         return [tablecopy_step(commands, "No run has copied the table yet. Start the copy.", "start")]

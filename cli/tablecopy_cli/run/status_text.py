@@ -9,7 +9,7 @@ from typing import Any
 from tablecopy.control.status import DeadLetterStatus, EstimateStatus, RunPhase, Status
 from tablecopy.journal.run import Phase
 from tablecopy.text import count_text, duration_text, size_text, times_text, timestamp
-from tablecopy_cli.advice import Step, phase_text, step_lines
+from tablecopy_cli.advice import Step, is_only_compared, phase_text, step_lines
 from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, EXIT_UNSETTLED
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
@@ -46,6 +46,8 @@ def state_lines(status: Status, style: Style) -> Iterator[str]:
     yield paint(headline(status))
     if status["phase"] != "none":
         yield from _figures(status)
+    if "verification" in status:
+        yield f"  verify     {state_text(status['verification'])}"
     for label, text in warnings(status):
         yield style.yellow(f"  {label:<11}") + text
 
@@ -160,8 +162,6 @@ def _figures(status: Status) -> Iterator[str]:
         f"{count_text(status['deletes'], 'delete')}, "
         f"oldest unapplied {age_text(status['oldest_unapplied_age'])}"
     )
-    if "verification" in status:
-        yield f"  verify     {state_text(status['verification'])}"
 
 
 def _estimate(estimate: EstimateStatus, *, copied: bool) -> Iterator[str]:
@@ -270,7 +270,8 @@ def outcome_of(status: Status, until: str) -> Outcome | None:
         One of `UNTIL`; a later phase counts as well.
     """
     if status["phase"] == "none":
-        return None
+        # Without a copy there is nothing to wait for.
+        return Outcome.FAILED if is_only_compared(status) else None
     if status["phase"] == Phase.STOPPED:
         return Outcome.STOPPED
     if lacks_changes(status):

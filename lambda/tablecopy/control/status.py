@@ -97,6 +97,8 @@ class Status(TypedDict, total=False):
         ``start`` can continue the run if it is stopped.
     verification
         The latest verification in the account, if there is one.
+    comparison_only
+        There is no copy, and so never a run: the tables are only compared.
     """
 
     phase: Required[RunPhase]
@@ -133,6 +135,7 @@ class Status(TypedDict, total=False):
     blocked: bool
     resumable: bool
     verification: NotRequired[VerificationStatus]
+    comparison_only: NotRequired[bool]
 
 
 class DeadLetterStatus(TypedDict):

@@ -212,6 +212,8 @@ class VerificationCommands:
         return answer
 
     def _check_copied(self) -> None:
+        if not self._settings.stream_arn:
+            return
         run = self._run.read()
         if run is None:
             raise NotPossible("cannot verify: no run has been started. Run tablecopy start")

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands, NotPossible
-from tablecopy.control.status import Status, VerificationStatus
+from tablecopy.control.status import Status
 from tablecopy.control.verification import VerificationCommands
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context
@@ -23,6 +23,8 @@ from tablecopy.settings import CommandSettings
 from tablecopy.text import list_text
 
 _ACTIONS = ("start", "status", "seal", "redrive", "dead-letters", "verify", "verification", "differences")
+
+_OF_A_RUN = frozenset({"start", "seal", "redrive"})
 
 
 def build(
@@ -74,11 +76,21 @@ def build(
         """
         action = event.get("action")
         try:
+            if not settings.stream_arn and action in _OF_A_RUN:
+                raise NotPossible(
+                    "these tables are only compared: there is no copy, so there is no run. Run "
+                    "verify --in-account"
+                )
             match action:
                 case "start":
                     return invoke_reconciler(commands.start(str(event.get("request", ""))))
                 case "status":
-                    return {"status": _with_verification(commands.status(), verifications.status())}
+                    status = commands.status()
+                    if not settings.stream_arn:
+                        status["comparison_only"] = True
+                    if verification := verifications.status():
+                        status["verification"] = verification
+                    return {"status": status}
                 case "seal":
                     return invoke_reconciler(commands.seal())
                 case "redrive":
@@ -99,10 +111,6 @@ def build(
         return {"error": f"unknown action {action!r}. Use {list_text(_ACTIONS, 'or')}"}
 
     return handle
-
-
-def _with_verification(status: Status, verification: VerificationStatus) -> Status:
-    return {**status, "verification": verification} if verification else status
 
 
 handle = build(os.environ, Machine())

@@ -34,10 +34,11 @@ class Lag:
     def applied_to(self) -> float:
         """Return a moment, in seconds since the epoch: every change made before it is applied.
 
-        A sealed copy applies nothing any more, so nothing is on its way.
+        A sealed copy applies nothing any more, so nothing is on its way. Without a copy nothing is known of
+        what is: a key that stays different from one recheck to the next counts.
         """
         run = self._run.read()
-        if run is not None and run.phase is Phase.SEALED:
+        if run is None or run.phase is Phase.SEALED:
             return math.inf
         summary = self._shards.summary()
         seen = summary.looked_at - _LOOK_SECONDS

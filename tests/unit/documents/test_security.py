@@ -21,7 +21,8 @@ SECTIONS = {
     "state machine": "machine/main.tf",
     "schedule": "control/schedule.tf",
     "destination": "destination/role.tf",
-    "reading": "destination/reader.tf",
+    "reading": "reader/main.tf",
+    "comparison without a copy": "verify/main.tf",
     "alarms": "alarms/topic.tf",
 }
 

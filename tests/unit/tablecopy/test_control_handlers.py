@@ -19,6 +19,7 @@ from tablecopy.journal.store import Store
 from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.fakes import (
+    MACHINE_ARN,
     STREAM_ARN,
     FakeClock,
     FakeLambda,
@@ -147,6 +148,23 @@ class TestControl:
         assert scene.ask("start", request="one") == first
         assert "already in progress" in scene.ask("start", request="two")["error"]
         assert "already in progress" in scene.ask("start")["error"]
+
+    def test_without_a_copy_tables_are_only_compared(self, clock: FakeClock) -> None:
+        aws = Account()
+        environ = {"JOURNAL_TABLE": "journal", "VERIFICATION_MACHINE_ARN": MACHINE_ARN}
+        handle = control.build(environ, clock, aws)
+
+        def ask(action: str) -> Json:
+            return handle({"action": action}, Context())
+
+        assert ask("status")["status"] == {"phase": "none", "now": clock.now(), "comparison_only": True}
+        for action in ("start", "seal", "redrive"):
+            assert "there is no copy" in ask(action)["error"]
+        assert ask("dead-letters") == {"count": 0, "dead_letters": []}
+        begun = ask("verify")["verification"]
+        assert (begun["state"], begun["segments"]) == ("requested", 16)
+        assert ask("status")["status"]["verification"]["id"] == begun["id"]
+        assert aws.function.invoked == []
 
     def test_the_status_has_the_latest_verification(self, scene: Scene) -> None:
         scene.enter(Phase.READY)

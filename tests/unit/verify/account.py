@@ -59,10 +59,19 @@ class Account(Aws):
         Of the functions. Waiting moves it.
     tables
         Source and destination.
+    has_copy
+        Otherwise the tables are only compared.
     """
 
     def __init__(
-        self, clock: FakeClock, source: DynamoDB, destination: DynamoDB, names: tuple[str, str], segments: int
+        self,
+        clock: FakeClock,
+        source: DynamoDB,
+        destination: DynamoDB,
+        names: tuple[str, str],
+        segments: int,
+        *,
+        has_copy: bool = True,
     ) -> None:
         self.clock = clock
         self._source = source
@@ -78,21 +87,32 @@ class Account(Aws):
             "VERIFICATION_SEGMENTS": str(segments),
             "VERIFICATION_CONCURRENCY": str(segments),
         }
-        RunRecord(self._store).create(
-            Run("r", environ["STREAM_ARN"], 1, clock.now(), Phase.READY, phase_since=clock.now())
-        )
-        Segments(self._store).save(Segment(0, done=True))
-        # The copy is known to have applied everything, whenever a recheck asks.
-        Shards(self._store).save_summary(StreamSummary(looked_at=math.inf))
+        if has_copy:
+            RunRecord(self._store).create(
+                Run("r", environ["STREAM_ARN"], 1, clock.now(), Phase.READY, phase_since=clock.now())
+            )
+            Segments(self._store).save(Segment(0, done=True))
+            # The copy is known to have applied everything, whenever a recheck asks.
+            Shards(self._store).save_summary(StreamSummary(looked_at=math.inf))
+        else:
+            del environ["STREAM_ARN"]
         self._verify = verifier.build(environ, cast(Machine, clock), self)
         self._control = control.build(environ, cast(Machine, clock), self)
         self._lock = threading.Lock()
 
     @classmethod
-    def of(cls, clock: FakeClock, source: FakeTable, destination: FakeTable, segments: int = 3) -> Account:
+    def of(
+        cls,
+        clock: FakeClock,
+        source: FakeTable,
+        destination: FakeTable,
+        segments: int = 3,
+        *,
+        has_copy: bool = True,
+    ) -> Account:
         """Return the account of two tables in memory."""
         names = (source.name, destination.name)
-        return cls(clock, Client(source), Client(destination), names, segments)
+        return cls(clock, Client(source), Client(destination), names, segments, has_copy=has_copy)
 
     def invoke_control(self, event: Json) -> Json:
         """Invoke control, as ``lambda:Invoke`` does."""

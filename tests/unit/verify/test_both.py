@@ -58,10 +58,12 @@ def compared(world: World, capsys: Captured, *flags: str) -> tuple[int, list[Any
     return code, differences, {name: found[-1][name] for name in SUMMARY}
 
 
-def both_agree(world: World, capsys: Captured, *flags: str) -> tuple[int, list[Any], dict[str, Any]]:
+def both_agree(
+    world: World, capsys: Captured, *flags: str, has_copy: bool = True
+) -> tuple[int, list[Any], dict[str, Any]]:
     """Compare both ways, and return what both have found."""
     here = compared(world, capsys, *flags)
-    account = Account.of(FakeClock(time.time()), world.source, world.destination)
+    account = Account.of(FakeClock(time.time()), world.source, world.destination, has_copy=has_copy)
     world.served.functions["control"] = account.invoke_control
     there = compared(world, capsys, *flags, "--in-account", "--control-function", "control")
     assert there == here
@@ -76,6 +78,15 @@ def test_both_agree(world: World, capsys: Captured, tables: str, flags: tuple[st
     world.destination.replace_all(destination)
     code, differences, summary = both_agree(world, capsys, *flags)
     assert code == (summary["verdict"] == "different") == bool(differences)
+
+
+@pytest.mark.parametrize("flags", [("--writes-stopped",), ("--lag", "0.01")], ids=["stopped", "under writes"])
+def test_without_a_copy(world: World, capsys: Captured, flags: tuple[str, ...]) -> None:
+    source, destination = TABLES["missing, changed and extra"]
+    world.source.replace_all(source)
+    world.destination.replace_all(destination)
+    code, differences, summary = both_agree(world, capsys, *flags, has_copy=False)
+    assert (code, len(differences), summary["verdict"], summary["unsettled"]) == (1, 5, "different", 0)
 
 
 @pytest.mark.parametrize(("kind", "content"), [("B", "AP8="), ("N", "-12.5"), ("S", "Z\u00fcrich")])

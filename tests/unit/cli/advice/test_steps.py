@@ -478,3 +478,29 @@ def test_a_segment_is_not_everything() -> None:
     assert compared.restricted == ["--segment"]
     assert not is_go_ahead(compared)
     assert commands(steps(status("ready"), compared=compared)) == ["verify --writes-stopped"]
+
+
+# Without a copy
+
+ONLY_COMPARED: Any = {**NO_RUN, "comparison_only": True}
+
+
+def test_without_a_copy_nothing_is_started_or_sealed() -> None:
+    assert commands(steps(ONLY_COMPARED)) == ["verify --in-account"]
+    following = {**ONLY_COMPARED, "verification": verification()}
+    assert commands(steps(following)) == ["verify --in-account --report"]
+    for verdict, writes_stopped, in_account in itertools.product(VERDICTS, (False, True), (False, True)):
+        compared = Compared(verdict, writes_stopped=writes_stopped, in_account=in_account, differing=1)
+        found = steps(ONLY_COMPARED, compared=compared)
+        assert found
+        assert not any(command.startswith("tablecopy") for command in commands(found))
+        assert switches(found) == (verdict == "equal")
+        stops = [step.text for step in found if step.text == "Stop the writers."]
+        assert bool(stops) == (not writes_stopped and verdict in {"equal", "different"})
+
+
+def test_without_a_copy_a_plan_repairs() -> None:
+    compared = Compared("different", writes_stopped=True, differing=1, plan="plan.jsonl")
+    assert commands(steps(ONLY_COMPARED, compared=compared))[-1] == (
+        "verify repair plan.jsonl --writes-stopped --apply"
+    )

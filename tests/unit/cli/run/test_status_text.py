@@ -98,6 +98,14 @@ def test_a_comparison_in_the_account_is_shown() -> None:
     assert not any("  verify" in line for line in state_lines(status("ready"), Style(io.StringIO())))
 
 
+def test_without_a_copy_there_is_only_a_comparison() -> None:
+    seen: Status = {**NO_RUN, "comparison_only": True, "verification": verification("done")}
+    first, second = state_lines(seen, Style(io.StringIO()))
+    assert first == "no copy, only a comparison"
+    assert second.startswith("  verify     equal: 1,990 items match")
+    assert outcome_of(seen, "ready") is Outcome.FAILED
+
+
 def test_how_much_is_copied_is_part_of_the_phase() -> None:
     assert "4 of 16 segments" in headline(status("slice"))
     assert "4 of 16 segments" in headline(status("draining"))

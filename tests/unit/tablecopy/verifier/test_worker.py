@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tablecopy.comparison.differences import Kind
 from tablecopy.comparison.items import are_equal
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.run import RunRecord
+from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
 from tablecopy.metrics.log import MetricsBuffer
@@ -25,7 +25,7 @@ from tablecopy.throughput.rate import AdaptiveRate
 from tablecopy.verifier import worker
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.worker import NoProgress, Result, Table, Worker
-from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
+from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore, client_error
 from tests.unit.tablecopy.verifier.tables import HostileTable
 
 SEGMENTS = 3
@@ -75,6 +75,7 @@ class Account:
         self.source = HostileTable("source", here, faults=faults)
         self.destination = HostileTable("copy", there, faults=faults, salt=salt, respells=respells)
         self.store = MemoryStore()
+        RunRecord(self.store).create(Run("r", STREAM_ARN, 1, NOON, Phase.READY, phase_since=NOON))
         self.while_called: Callable[[], None] = lambda: None
         self.verifications = Verifications(self.store, self.clock)
         self.verifications.save(
