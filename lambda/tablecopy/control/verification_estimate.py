@@ -26,7 +26,7 @@ CORE_MB = 1_769
 """Memory of a function with one whole processor (Lambda, Configuring memory). A worker uses one at most."""
 
 # CPU seconds of an item of one table, and of each of its bytes, if both tables return the same bytes: a line
-# above the figures of three shapes (docs/benchmarks.md, figure verify_account), and a quarter more for TLS.
+# above the figures of three shapes (make bench ONLY=verify_account), and a quarter more for TLS.
 _ITEM_CORE_SECONDS = 1.25 * 4e-6
 _BYTE_CORE_SECONDS = 1.25 * 12.5e-9
 
