@@ -66,11 +66,7 @@ class Proof:
 
     def proved_to(self) -> float:
         """Return the moment before which every change is applied; minus infinity without a proof."""
-        if not self.rows:
-            return -math.inf
-        if not self.listing.has_siblings(max(row.noted_at for row in self.rows.values())):
-            return -math.inf
-        return min(map(self._proved_by, self.rows.values()))
+        return min(map(self._proved_by, self.rows.values()), default=-math.inf)
 
     def is_quiet(self, proved_to: float, now: float) -> bool:
         """Return whether a proof up to ``proved_to`` shows that all changes before a pause are applied.
