@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tablecopy.clock import Clock, OutOfTime
+from tablecopy.throughput.recovery import Recovery
 
 # Unused capacity is kept for this long. A short pause is made up for, and a long one is not.
 _SAVED_SECONDS = 1.0
@@ -19,14 +20,18 @@ _CHECK_AGAIN_SECONDS = 1.0
 # A call should not cost more than the rate gives in this time: a table with few units accepts only a part.
 _CALL_SECONDS = 0.25
 
-# AdaptiveRate doubles each second until the first throttle, then grows by a tenth each second. A throttle
-# sets it to a part of what was really used, at most once a second, because calls under way meet the same one.
+# AdaptiveRate doubles each second until the first throttle, and then recovers from each (see `Recovery`). It
+# is lowered at most once a second, because calls under way meet the same throttle.
 _START_UNITS = 500.0
 _FLOOR_UNITS = 0.5
 _RISE_PER_SECOND = 2.0
-_RECOVER_PER_SECOND = 1.1
-_BACK_OFF = 0.7
 _ONE_CUT_SECONDS = 1.0
+
+# After a throttle, nothing is sent for this long.
+_PAUSE_SECONDS = 0.5
+
+# Usage within this part of the rate, in both directions, is the rate: what a second holds varies by a call.
+_NEARLY = 0.75
 
 # Positions in a bucket's state.
 _LEVEL, _FILLED, _GUESS = range(3)
@@ -194,7 +199,7 @@ class FixedRate(TokenBucket):
 
 
 class AdaptiveRate(TokenBucket):
-    """A rate that rises until DynamoDB throttles, backs off, and recovers.
+    """A rate that rises until DynamoDB throttles, backs off, and recovers (see `Recovery`).
 
     Parameters
     ----------
@@ -205,8 +210,8 @@ class AdaptiveRate(TokenBucket):
     def __init__(self, clock: Clock, guess: float, ceiling: float = math.inf) -> None:
         super().__init__(clock, min(_START_UNITS, ceiling), guess)
         self._ceiling = ceiling
-        self._rising = True
-        self._grown = clock.now()
+        self._recovery: Recovery | None = None
+        self._began = self._grown = clock.now()
         self._cut = -math.inf
         self._window = UsageWindow(clock.now())
 
@@ -221,27 +226,36 @@ class AdaptiveRate(TokenBucket):
         """Back off to a part of what was used until now."""
         with self._lock:
             now = self._clock.now()
+            self._fill(now)
+            # What was saved belongs to a rate that is too high. What was rejected used nothing, so without a
+            # pause it would be sent again immediately.
+            self._state[_LEVEL] = min(self._state[_LEVEL], -_PAUSE_SECONDS * self._rate)
             if now - self._cut < _ONE_CUT_SECONDS:
                 return
-            self._fill(now)
+            # Right after a start or a pause, usage says little. A rate grows to at most twice the usage. If
+            # the table throttles for longer, usage is what it accepts.
+            part = 1 / 2 if now - self._cut > 2 * _ONE_CUT_SECONDS else 1 / 8
             self._cut = self._grown = now
-            self._rising = False
-            # Right after a start or a pause, usage says little. A rate grows to at most twice the usage.
-            used = max(self._window.rate(now), self._rate / 2)
-            lower = max(_FLOOR_UNITS, _BACK_OFF * min(self._rate, used))
+            used = max(self._window.rate(now), part * self._rate)
+            level = self._rate if _NEARLY * self._rate <= used <= self._rate / _NEARLY else used
+            last = self._recovery
+            self._recovery = last.after(level, now - self._began) if last else Recovery(level)
             # A rate below the floor comes from the ceiling: this worker's part of a small one.
-            self._rate = min(self._rate, lower)
-            # What was saved belongs to the rate that was too high.
-            self._state[_LEVEL] = min(self._state[_LEVEL], 0.0)
+            self._rate = min(self._rate, max(_FLOOR_UNITS, self._recovery.rate))
 
     def _used(self, consumed: float, now: float) -> None:
         self._window.add(consumed, now)
-        grown, self._grown = self._grown, now
+        # No longer than twice the time in which the rate gives this much: the rest was a pause.
+        seconds = min(now - self._grown, 2 * consumed / self._rate)
+        self._grown = now
         # A rate that is not used up would grow without being tested.
         if self._window.rate(now) < self._rate / 2:
             return
-        factor = _RISE_PER_SECOND if self._rising else _RECOVER_PER_SECOND
-        self._rate = min(self._rate * factor ** (now - grown), self._ceiling)
+        if self._recovery is None:
+            rate = self._rate * _RISE_PER_SECOND**seconds
+        else:
+            rate = max(self._rate, self._recovery.grow(seconds))
+        self._rate = min(rate, self._ceiling)
 
 
 class UsageWindow:
