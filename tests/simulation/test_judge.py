@@ -22,6 +22,7 @@ from tools.simulation.judge import Judge
 SOURCE = inspect.getsource(judge_module)
 QUIET = 60.0
 T0 = 1_000_000.0
+SLOW = "the source makes 1.3 changes per second and the replicator applies at most 1.3"
 
 
 class Story:
@@ -34,9 +35,9 @@ class Story:
         self.run = RunState(Phase.PREFLIGHT)
         self.records = 0
 
-    def hinder(self, hindered: bool) -> None:
+    def hinder(self, hindered: bool, *, outrun: bool = False) -> None:
         """Begin again, in a scenario in which something or nothing may go wrong."""
-        self.judge = self._kind(lambda: self.now, QUIET, hindered=hindered)
+        self.judge = self._kind(lambda: self.now, QUIET, hindered=hindered, outrun=outrun)
 
     def change(self, key: str, value: str) -> str:
         """Change the source, with a stream record. Returns the record's number."""
@@ -170,6 +171,12 @@ def change_lost_to_expiry(story: Story) -> None:
     story.enter(Phase.STOPPED, reason="changes have left the stream", resumable=False)
 
 
+def stop_of_a_replicator_that_cannot_catch_up(story: Story) -> None:
+    story.hinder(False, outrun=True)
+    story.copied()
+    story.enter(Phase.STOPPED, reason=SLOW)
+
+
 def journal_replaced_with_its_mapping(story: Story) -> None:
     story.copied()
     story.judge.replaced("journal")
@@ -198,6 +205,7 @@ RIGHT: Iterable[Callable[[Story], None]] = (
     late_change_that_the_seal_names,
     calls_within_the_budget,
     change_lost_to_expiry,
+    stop_of_a_replicator_that_cannot_catch_up,
     journal_replaced_with_its_mapping,
     errors_of_aws,
     open_write,
@@ -517,6 +525,18 @@ def stop_that_nothing_causes(story: Story) -> None:
     story.enter(Phase.STOPPED, reason="no reason at all")
 
 
+def stop_that_the_rates_do_not_cause(story: Story) -> None:
+    story.hinder(False)
+    story.copied()
+    story.enter(Phase.STOPPED, reason=SLOW)
+
+
+def other_stop_of_a_replicator_that_cannot_catch_up(story: Story) -> None:
+    story.hinder(False, outrun=True)
+    story.copied()
+    story.enter(Phase.STOPPED, reason="3 slices in a row copied nothing")
+
+
 def stop_for_ever_that_nothing_causes(story: Story) -> None:
     story.copied()
     story.enter(Phase.STOPPED, reason="changes have left the stream", resumable=False)
@@ -600,6 +620,8 @@ BROKEN: dict[Callable[[Story], None], str] = {
     age_that_is_too_small: "age",
     writes_that_are_repeated: "progress",
     stop_that_nothing_causes: "progress",
+    stop_that_the_rates_do_not_cause: "progress",
+    other_stop_of_a_replicator_that_cannot_catch_up: "progress",
     stop_for_ever_that_nothing_causes: "progress",
     ready_after_the_destination_was_replaced: "lost",
     stop_that_names_another_cause: "reason",

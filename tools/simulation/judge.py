@@ -80,6 +80,8 @@ class Judge(Findings):
         Seconds for which nothing may be unapplied before the run is ready (``drained_after_seconds``).
     hindered
         Whether anything may make the run stop.
+    outrun
+        Whether the source may make more changes than the destination takes. The run may stop and say so.
 
     Attributes
     ----------
@@ -98,7 +100,13 @@ class Judge(Findings):
     """
 
     def __init__(
-        self, now: Callable[[], float], quiet: float, tell: Tell | None = None, *, hindered: bool = True
+        self,
+        now: Callable[[], float],
+        quiet: float,
+        tell: Tell | None = None,
+        *,
+        hindered: bool = True,
+        outrun: bool = False,
     ) -> None:
         super().__init__(now, tell)
         self.changes = Changes()
@@ -116,6 +124,7 @@ class Judge(Findings):
         self.hidden_since: Callable[[], float] = lambda: math.inf
         self.on_enter: list[Callable[[Phase], None]] = []
         self._hindered = hindered
+        self._outrun = outrun
         self._disaster = ""
         self._pages: dict[tuple[int, str, str], list[Page]] = {}
         self._read: dict[tuple[str, str], tuple[float, str]] = {}
@@ -254,7 +263,7 @@ class Judge(Findings):
     def _check_stop(self, run: RunState) -> None:
         if not run.reason:
             self.violate("reason", "the run is stopped without a reason")
-        if not self._hindered:
+        if not self._hindered and not (self._outrun and "changes per second" in run.reason):
             self.violate("progress", f"the run has stopped, and nothing hinders it: {run.reason}")
         if run.resumable:
             return

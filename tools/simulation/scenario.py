@@ -139,6 +139,13 @@ class Scenario:
     bound_seconds: float = 600.0
     is_hindered: bool = False
 
+    @property
+    def is_outrun(self) -> bool:
+        """Whether writers may change more than the destination takes, so that nothing can catch up."""
+        traffic, most = self.traffic, self.capacity.write
+        units = 1 + traffic.large * traffic.large_bytes / 2 / 1024
+        return 0 < 0.8 * most < traffic.changes * units / self.busy_seconds
+
 
 Change = Callable[[random.Random, Scenario], Scenario]
 

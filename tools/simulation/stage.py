@@ -75,6 +75,7 @@ class Stage:
             plan.settings.drained_after_seconds,
             report.happened if report is not None else None,
             hindered=plan.is_hindered,
+            outrun=plan.is_outrun,
         )
         self.copy = copy = Deployment(
             world,
