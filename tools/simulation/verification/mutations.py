@@ -226,8 +226,8 @@ DECIDING = (
     one(
         "it ends before all segments are read",
         _PROGRESS,
-        "        if not all(segment.scanned for segment in segments):",
-        "        if not any(segment.scanned for segment in segments):",
+        "        if left := sum(not segment.scanned for segment in segments):",
+        "        if left := 0:",
     ),
     one(
         "workers that get nowhere are started for ever",
@@ -267,6 +267,10 @@ VERIFICATION: tuple[Mutation, ...] = READING + PAIRING + SAVING + RECHECKING + D
 _UNIT = "tests/unit/tablecopy"
 
 ANSWERED = {
+    "a generation begins again in each invocation": f"{_UNIT}/verifier/test_worker.py",
+    "a failure has no reason": f"{_UNIT}/verifier/test_progress.py",
+    "what waits does not fit into an invocation": f"{_UNIT}/verifier/test_worker.py",
+    "workers that get nowhere are started for ever": f"{_UNIT}/verifier/test_progress.py",
     "a key that still moves is a difference": f"{_UNIT}/verifier/test_recheck.py",
     "what the copy has not applied is not asked for": f"{_UNIT}/verifier/test_lag.py",
 }

@@ -115,6 +115,8 @@ class Scenario:
         The operator says that nothing writes, which is true then.
     starts
         How often the comparison is requested at about the same time.
+    aborts
+        How often someone stops what is executed in the busy time.
     again
         After the end, another comparison is begun.
     look_seconds
@@ -141,6 +143,7 @@ class Scenario:
     budget: float | None = None
     writes_stopped: bool = False
     starts: int = 1
+    aborts: int = 0
     again: bool = False
     look_seconds: float = 7.0
     busy_seconds: float = 30.0
@@ -244,11 +247,20 @@ def _small(draw: random.Random, drawn: Scenario) -> Scenario:
     units = draw.choice([5.0, 20.0, 100.0])
     small = Capacity(read=units, write=units, behavior=CapacityBehavior(saved_seconds=0.0))
     kind = draw.choice(["source", "destination", "both", "budget"])
+    if kind == "budget":
+        # So many items that workers who do not share it would be noticed.
+        return replace(
+            drawn,
+            budget=draw.choice([5.0, 20.0]),
+            tables=replace(drawn.tables, items=150, bytes=5_000, large=1.0),
+            segments=4,
+            concurrency=draw.choice([2, 4]),
+            bound_seconds=7_200.0,
+        )
     return replace(
         drawn,
         source_capacity=small if kind in {"source", "both"} else Capacity(),
         destination_capacity=small if kind in {"destination", "both"} else Capacity(),
-        budget=units if kind == "budget" else None,
         tables=replace(drawn.tables, bytes=5_000, large=draw.choice([0.2, 1.0])),
         bound_seconds=7_200.0,
     )
@@ -287,11 +299,12 @@ def _hindered(draw: random.Random, drawn: Scenario) -> Scenario:
                 server_error=some(0.1),
                 slow=some(0.2),
             ),
-            states=StatesFaults(aborted=some(0.8), unseen=draw.choice([1.0, 10.0])),
+            states=StatesFaults(unseen=draw.choice([1.0, 10.0])),
         ),
         source=table(drawn.source),
         destination=table(drawn.destination),
         journal=replace(table(drawn.journal), short_page=0.0),
+        aborts=draw.choice([0, 0, 1, 3]),
         busy_seconds=draw.choice([30.0, 120.0]),
         bound_seconds=drawn.bound_seconds + 600.0,
         is_hindered=True,

@@ -96,6 +96,11 @@ class _States(StepFunctions):
             self.judge.two_run(running)
         return answer
 
+    def abort(self) -> None:
+        """Stop what runs."""
+        for name in list(self.executions):
+            self.stop_execution(name)
+
     @property
     def is_running(self) -> bool:
         """Whether an execution runs."""
@@ -230,6 +235,9 @@ class Stage:
         for _ in range(plan.traffic.stalls):
             moment, seconds = world.random.uniform(0.0, plan.busy_seconds), plan.traffic.longest_stall
             world.call_later(moment, self.copy.stall, world.random.uniform(1.0, seconds))
+        for _ in range(plan.aborts):
+            # Most comparisons take a few seconds.
+            world.call_later(world.random.uniform(0.0, plan.busy_seconds / 2), self.states.abort)
         world.spawn(self._host, self._operate)
         world.run(world.now + plan.busy_seconds, self._is_over)
         self._calm_down()
