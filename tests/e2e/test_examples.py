@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,13 +88,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
             terraform.apply()
             return terraform
 
-        organization = _what_an_organization_has(accounts)
-        # At the same time: half of an apply is waiting for a queue to settle.
-        with ThreadPoolExecutor() as pool:
-            complete = pool.submit(apply, "complete", {"table_name": "orders", **organization})
-            many_tables = pool.submit(apply, "many-tables", {"tables": tables})
-            made = Applied(accounts, complete.result(), many_tables.result())
-        yield made
+        complete = apply("complete", {"table_name": "orders", **_what_an_organization_has(accounts)})
+        many_tables = apply("many-tables", {"tables": tables})
+        yield Applied(accounts, complete, many_tables)
 
 
 def test_complete(applied: Applied) -> None:
