@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -78,6 +79,21 @@ def test_both_agree(world: World, capsys: Captured, tables: str, flags: tuple[st
     world.destination.replace_all(destination)
     code, differences, summary = both_agree(world, capsys, *flags)
     assert code == (summary["verdict"] == "different") == bool(differences)
+
+
+def test_the_repair_plans_are_the_same(world: World, tmp_path: Path) -> None:
+    source, destination = TABLES["missing, changed and extra"]
+    world.source.replace_all(source)
+    world.destination.replace_all(destination)
+    account = Account.of(FakeClock(time.time()), world.source, world.destination)
+    world.served.functions["control"] = account.invoke_control
+    plans = [tmp_path / name for name in ("here.jsonl", "there.jsonl")]
+    for plan, flags in zip(plans, ([], ["--in-account", "--control-function", "control"]), strict=True):
+        assert world.run("--repair-plan", str(plan), *flags) == 1
+    here, there = (records(plan.read_text()) for plan in plans)
+    assert there[1:] == here[1:]
+    assert there[0]["left_out"] == here[0]["left_out"]
+    assert len(here) == 2 + 5
 
 
 @pytest.mark.parametrize("flags", [("--writes-stopped",), ("--lag", "0.01")], ids=["stopped", "under writes"])

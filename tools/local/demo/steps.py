@@ -32,9 +32,13 @@ _VARIABLES: dict[str, Any] = {
     "backfill": {"segments": 16, "concurrency": 4, "slice_seconds": 10, "timeout_seconds": 60},
     # Far shorter than for a real table, whose stream has many shards.
     "control": {"drained_after_seconds": 10},
+    "verification": {"enabled": True, "segments": 4, "concurrency": 4},
 }
 _CHANGES_PER_SECOND = 40
 _RESERVE = 2000
+_IN_ACCOUNT = "--in-account"
+# The difference that each action of a plan is for.
+_KINDS = {"put": "missing", "replace": "changed", "delete": "extra"}
 _SEED = 20_240_229
 
 # The schedule calls the reconciler every minute. A run in which nothing moves for three of them is stuck; how
@@ -134,6 +138,9 @@ def tell(aws: LocalAws, directory: Path) -> None:
     with narrator.step("Verify: both tables are read and compared item by item"):
         estimated, took = _estimated_seconds(stage), _expect_equal(stage)
         narrator.say(f"took {took:.1f} s; verify estimate had said {estimated:.1f} s")
+    with narrator.step("Verify once more, in the source account on Step Functions and Lambda"):
+        took = _expect_equal(stage, _IN_ACCOUNT)
+        narrator.say(f"took {took:.1f} s; both agree")
     with narrator.step("Seal the run; a late write to the source no longer arrives"):
         _command(
             stage.narrator,
@@ -144,7 +151,9 @@ def tell(aws: LocalAws, directory: Path) -> None:
             str(stage.terraform_directory),
         )
         _expect_late_write_ignored(stage)
-    with narrator.step("Tamper with the destination; verify names exactly what was done"):
+    with narrator.step(
+        "Tamper with the destination; verify names exactly what was done, here and in the account"
+    ):
         plan, page = _expect_tampering_found(stage)
     with narrator.step("Repair the destination from the plan that verify has written"):
         _expect_repaired(stage, plan)
@@ -156,6 +165,7 @@ def tell(aws: LocalAws, directory: Path) -> None:
             ),
             "writer": _traffic(writer),
             "verdict": "equal before the seal; then exactly the three planted differences, and repaired",
+            "in the account": "the same verdicts and differences",
             "report": f"{page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}",
         }
     )
@@ -275,10 +285,10 @@ def _estimated_seconds(stage: Stage) -> float:
     return float(json.loads(process.stdout)["seconds"])
 
 
-def _expect_equal(stage: Stage) -> float:
+def _expect_equal(stage: Stage, *flags: str) -> float:
     """Return how many seconds ``verify`` took."""
     began = time.monotonic()
-    code = _command(stage.narrator, "verify", *_compared(stage))
+    code = _command(stage.narrator, "verify", *_compared(stage), *flags)
     if code != 0:
         raise DemoFailed(f"verify ended with {code} instead of 0: the tables are not equal")
     return time.monotonic() - began
@@ -301,21 +311,28 @@ def _expect_late_write_ignored(stage: Stage) -> None:
 def _expect_tampering_found(stage: Stage) -> tuple[Path, Path]:
     """Return the repair plan and the report."""
     planted = tamper(stage.destination, _any_items(stage.destination, 2))
-    plan, page = (stage.terraform_directory.parent / name for name in ("plan.jsonl", "report.html"))
-    _command(stage.narrator, "verify", *_compared(stage), "--repair-plan", str(plan), "--html", str(page))
-    process = subprocess.run(
-        _python("verify", *_compared(stage), "--format", "jsonl"),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
+    folder = stage.terraform_directory.parent
+    plan, page = folder / "plan.jsonl", folder / "report.html"
+    here = _differences(stage, plan, "--html", str(page))
+    there = _differences(stage, folder / "plan-in-account.jsonl", _IN_ACCOUNT)
+    found = {_KINDS[line["action"]]: token_of(line["key"]) for line in here}
+    if found != planted or len(here) != len(planted):
+        raise DemoFailed(f"verify has found {found} instead of {planted}")
+    if there != here:
+        raise DemoFailed(f"verify has found {here}, and in the account {there}")
+    stage.narrator.say(
+        "verify exits 1 and names these three and nothing else, and so does verify --in-account"
     )
-    lines = [json.loads(line) for line in process.stdout.splitlines()]
-    found = {line["kind"]: token_of(line["key"]) for line in lines if line["type"] == "difference"}
-    differences = sum(line["type"] == "difference" for line in lines)
-    if process.returncode != 1 or found != planted or differences != len(planted):
-        raise DemoFailed(f"verify ended with {process.returncode} and found {found} instead of {planted}")
-    stage.narrator.say("verify exits 1 and names these three and nothing else")
     return plan, page
+
+
+def _differences(stage: Stage, plan: Path, *flags: str) -> list[dict[str, Any]]:
+    """Return the actions of the plan that ``verify`` writes: keys, and digests of the items that differ."""
+    code = _command(stage.narrator, "verify", *_compared(stage), "--repair-plan", str(plan), *flags)
+    if code != 1:
+        raise DemoFailed(f"verify {' '.join(flags)} ended with {code} instead of 1")
+    _, *actions, _ = map(json.loads, plan.read_text().splitlines())
+    return actions
 
 
 def _expect_repaired(stage: Stage, plan: Path) -> None:
