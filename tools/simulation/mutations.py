@@ -375,10 +375,8 @@ _UNIT = "tests/unit/tablecopy"
 
 ANSWERED = {
     "a recorded batch gets shorter": f"{_UNIT}/journal/test_applied_batches.py",
-    "the record of a batch that had no answer counts as written": f"{_UNIT}/journal/test_applied_batches.py",
     "a late settle removes a newer dead letter": f"{_UNIT}/journal/test_dead_letters.py",
     "the run does not know that there are dead letters": f"{_UNIT}/journal/test_dead_letters.py",
-    "only the first page of a query is read": f"{_UNIT}/journal/test_store.py",
     "an applied dead letter stays": f"{_UNIT}/data/test_replicator.py",
     "records that are about to expire are applied": f"{_UNIT}/data/test_replicator.py",
     "any writer may save the run": f"{_UNIT}/journal/test_run.py",
