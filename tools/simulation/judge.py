@@ -56,8 +56,8 @@ EXPIRY_SECONDS = 22.9 * 3600
 CLOCK_SECONDS = 3.0
 """How far times of two hosts' clocks may be from each other."""
 
-AGE_SECONDS = 135.0
-"""How much older the oldest change may be than what is published: a shard may be listed two minutes late."""
+AGE_SECONDS = 100.0
+"""How much older the oldest change may be than what is published, by a host that stood still."""
 
 UNLISTED_SECONDS = 125.0
 """How old a change may be that is missing because DynamoDB has listed its shard late, or not yet."""
