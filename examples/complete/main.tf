@@ -53,6 +53,18 @@ module "copy" {
     reserved_concurrency  = 2
   }
 
+  # Comparison of both tables in the source account.
+  verification = {
+    enabled                   = true
+    segments                  = 16
+    concurrency               = 8
+    read_capacity             = 2000
+    destination_read_capacity = 2000
+    timeout_seconds           = 900
+    memory_mb                 = 1769
+    reserved_concurrency      = 8
+  }
+
   # Requirements of an organization.
   roles = {
     path                                 = "/platform/"

@@ -42,6 +42,7 @@ EXPLAINED = {
     "FindOtherReadersOfTheStream": _NO_RESOURCE,
     "SeeHowManyWorkersTheAccountAllows": _NO_RESOURCE,
     "FollowASlice": "the state machine's own executions",
+    "FollowAVerification": "the executions of the verification's state machine",
     "FollowTheMapsChildren": "the state machine's own executions; Step Functions names the children",
     "LambdaMakesNetworkInterfaces": f"{_LAMBDA_NAMES}, and the subnet may be another account's",
     "LambdaRemovesNetworkInterfaces": _LAMBDA_NAMES,
@@ -112,10 +113,10 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
     for resource in resources(state):
         found.setdefault(resource["type"], []).append(resource["values"])
     roles, functions = found["aws_iam_role"], found["aws_lambda_function"]
-    assert [role["path"] for role in roles] == ["/platform/"] * 7
+    assert [role["path"] for role in roles] == ["/platform/"] * 10
     assert sorted(role["permissions_boundary"] for role in roles) == [
-        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 6,
-        f"arn:aws:iam::{DESTINATION_ACCOUNT}:policy/boundary",
+        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 8,
+        *[f"arn:aws:iam::{DESTINATION_ACCOUNT}:policy/boundary"] * 2,
     ]
     [key] = {function["kms_key_arn"] for function in functions}
     assert key.startswith("arn:aws:kms:")
@@ -127,19 +128,19 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
         queue["kms_master_key_id"],
         topic["kms_master_key_id"],
     ]
-    assert keys == [key] * 6
-    assert [group["retention_in_days"] for group in groups] == [365] * 4
+    assert keys == [key] * 7
+    assert [group["retention_in_days"] for group in groups] == [365] * 5
     assert [function["vpc_config"][0]["subnet_ids"] for function in functions] == [
         ["subnet-0123456789abcdef0"]
-    ] * 4
+    ] * 5
     # Control answers operators: nothing is reserved for it.
-    assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 1, 4, 16]
+    assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 1, 4, 8, 16]
     variables = [function["environment"][0]["variables"] for function in functions]
     # Control answers from the journal and does not assume the destination role.
     external_ids = [
         each["DESTINATION_EXTERNAL_ID"] for each in variables if "RECONCILER_FUNCTION" not in each
     ]
-    assert external_ids == ["orders-move-2026"] * 3
+    assert external_ids == ["orders-move-2026"] * 4
 
 
 def test_every_statement_is_named_and_every_star_is_explained(state: dict[str, Any]) -> None:
@@ -148,7 +149,7 @@ def test_every_statement_is_named_and_every_star_is_explained(state: dict[str, A
     assert [fault for statement in found for fault in statement.faults(EXPLAINED)] == []
     assert set(EXPLAINED) <= {statement.sid for statement in found}, "an explanation nobody needs"
     policies = {statement.place for statement in found}
-    assert len([place for place in policies if place.endswith("assume_role_policy")]) == 7
+    assert len([place for place in policies if place.endswith("assume_role_policy")]) == 10
 
 
 def test_no_secret_is_in_the_state(state: dict[str, Any]) -> None:

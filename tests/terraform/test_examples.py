@@ -34,7 +34,10 @@ class Example:
 
 EXAMPLES = {
     "complete": Example(
-        {"table_name": "example-complete", **SOURCE, **DESTINATION}, [(SOURCE_ACCOUNT, "example-complete")], 1
+        {"table_name": "example-complete", **SOURCE, **DESTINATION},
+        [(SOURCE_ACCOUNT, "example-complete")],
+        1,
+        documents=6,
     ),
     "many-tables": Example(
         {
