@@ -45,7 +45,8 @@ data "aws_dynamodb_table" "destination" {
       condition     = self.arn != data.aws_dynamodb_table.source.arn
       error_message = <<-EOT
         Source and destination are the same table: "${self.arn}".
-        Set another destination_table.name, or another profile, role or region in the provider aws.destination.
+        Set another destination_table.name, or another profile, role or region in the provider aws.destination. To show the account of a profile:
+          aws sts get-caller-identity --profile PROFILE
       EOT
     }
 
@@ -53,7 +54,8 @@ data "aws_dynamodb_table" "destination" {
       condition     = self.hash_key == data.aws_dynamodb_table.source.hash_key && self.range_key == data.aws_dynamodb_table.source.range_key
       error_message = <<-EOT
         The tables have other keys: "${self.name}" has ${jsonencode([self.hash_key, self.range_key])}, and "${var.source_table.name}" has ${jsonencode([data.aws_dynamodb_table.source.hash_key, data.aws_dynamodb_table.source.range_key])}. Only tables with the same key can be compared.
-        Set another destination_table.name.
+        Set another destination_table.name. To list the tables, with the destination's credentials:
+          aws dynamodb list-tables --region ${data.aws_service.destination.region}
       EOT
     }
   }

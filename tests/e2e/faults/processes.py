@@ -10,6 +10,12 @@ from pathlib import Path
 
 _INODE = 9
 
+# A process that never rests is frozen after so long.
+_RESTLESS_SECONDS = 3.0
+
+# Long enough for a thread that may run to be given a processor, and so to be counted.
+_REST_SECONDS = 0.03
+
 
 class NoProcess(Exception):
     """Nobody holds the other end of the connection any more."""
@@ -43,7 +49,18 @@ def kill(process: int) -> None:
 
 
 def freeze(process: int) -> None:
-    """Stop it where it is."""
+    """Stop it where it is, as soon as all of its threads wait.
+
+    A thread that is stopped between reading the clock and sending a request sends it when it is woken, however
+    late that is.
+    """
+    gives_up, before = time.monotonic() + _RESTLESS_SECONDS, None
+    while time.monotonic() < gives_up:
+        now = _runs(process)
+        if now is not None and now == before:
+            break
+        before = now
+        time.sleep(_REST_SECONDS)
     os.kill(process, signal.SIGSTOP)
 
 
@@ -60,6 +77,19 @@ def _inode(port: int, server_port: int) -> str:
         if ends == [port, server_port] and fields[_INODE] != "0":
             return fields[_INODE]
     raise NoProcess(f"no connection from port {port}")
+
+
+def _runs(process: int) -> int | None:
+    """How often its threads have run so far; None while one of them runs or wants to."""
+    runs = 0
+    with suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            fields = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
+            if fields["State"].split()[0] == "R":
+                return None
+            runs += int(fields["voluntary_ctxt_switches"]) + int(fields["nonvoluntary_ctxt_switches"])
+        return runs
+    return None
 
 
 def _state(process: int) -> str:

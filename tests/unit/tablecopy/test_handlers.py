@@ -57,7 +57,7 @@ def test_it_starts_from_the_archive(function: str, tmp_path: Path) -> None:
     ("function", "name"),
     [
         *(("reconciler", name) for name in ("JOURNAL_TABLE", "COPY_NAME", "STATE_MACHINE_ARN")),
-        ("control", "RECONCILER_FUNCTION"),
+        ("control", "JOURNAL_TABLE"),
     ],
 )
 def test_a_missing_setting_is_named(function: str, name: str, tmp_path: Path) -> None:

@@ -329,8 +329,9 @@ class TestStatus:
         rows = page.partition("\n### status\n")[2].partition("\n### ")[0].splitlines()
         names = [name for row in rows for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])]
         scene.at(Phase.DRAINING)
-        # Control adds the verification, and the command the next steps.
-        assert {*scene.commands.status(), "verification", "next"} == set(names[names.index("phase") :])
+        # Control adds the verification, and that there is no copy. The command adds the next steps.
+        added = {"verification", "comparison_only", "next"}
+        assert {*scene.commands.status(), *added} == set(names[names.index("phase") :])
 
     @pytest.mark.parametrize(("empty_since", "quiet_for"), [(None, None), (NOON - 22, 22.0), (NOON + 1, 0.0)])
     def test_it_tells_for_how_long_no_shard_has_held_a_change(
