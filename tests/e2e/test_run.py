@@ -45,6 +45,8 @@ ITEMS = 6_000
 SEED = 7
 LATE_WRITE_SECONDS = 3.0
 
+FUNCTIONS = ("reconciler", "backfill", "replicator", "verifier")
+
 SELDOM = {READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED, DESTINATION_READ_THROTTLES}
 OF_A_VERIFICATION = {
     DESTINATION_READ_UNITS,
@@ -253,7 +255,7 @@ def test_disabled_everything_goes_but_the_destination_table(story: Story) -> Non
 def _told(copy: Copy) -> Published:
     """What the functions' logs hold of metrics."""
     logs = copy.aws.session(SOURCE_ACCOUNT).client("logs")
-    names = [copy.outputs[f"{kind}_function_name"] for kind in ("reconciler", "backfill", "replicator")]
+    names = [copy.outputs[f"{kind}_function_name"] for kind in FUNCTIONS]
     pages = (
         page
         for name in names

@@ -51,8 +51,8 @@ def kill(process: int) -> None:
 def freeze(process: int) -> None:
     """Stop it where it is, as soon as all of its threads wait.
 
-    A thread that is stopped between reading the clock and sending a request sends it when it is woken, however
-    late that is.
+    A thread that is stopped between reading the clock and sending a request sends it when it is woken,
+    however late.
     """
     gives_up, before = time.monotonic() + _RESTLESS_SECONDS, None
     while time.monotonic() < gives_up:
