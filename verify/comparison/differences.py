@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 from deepdiff import DeepDiff
 
-from tablecopy.comparison.canonical import canonical, digest, number
+from tablecopy.comparison.canonical import digest, number
+from tablecopy.comparison.paths import elements, path_order, type_of
 from tablecopy_cli.common.items import Item, to_json
 
 Change: TypeAlias = Literal["type_changed", "value_changed", "added", "removed"]
@@ -104,19 +105,19 @@ def changed_paths(source: Item, destination: Item, *, values: bool = False) -> t
             before = None if change == "added" else _value_at(source, path)
             after = None if change == "removed" else _value_at(destination, path)
             changes[path] = _path_change(path, change, before, after, values)
-    return tuple(changes[path] for path in sorted(changes, key=_path_order))
+    return tuple(changes[path] for path in sorted(changes, key=path_order))
 
 
 def _path_change(
     path: tuple[str | int, ...], change: Change, before: Item | None, after: Item | None, values: bool
 ) -> PathChange:
-    mine, theirs = _elements(before), _elements(after)
+    mine, theirs = elements(before), elements(after)
     both = change == "value_changed"
     return PathChange(
         path,
         change,
-        source_type=_type_of(before),
-        destination_type=_type_of(after),
+        source_type=type_of(before),
+        destination_type=type_of(after),
         source=before if values else None,
         destination=after if values else None,
         elements_added=len(theirs - mine) if both else 0,
@@ -131,22 +132,6 @@ def _value_at(item: Item, path: tuple[str | int, ...]) -> Item:
         value = content[step]
     found: Item = value
     return found
-
-
-def _elements(value: Item | None) -> set[str]:
-    kind = _type_of(value)
-    if value is None or kind not in ("SS", "NS", "BS"):
-        return set()
-    return {canonical({kind[0]: element}) for element in value[kind]}
-
-
-def _type_of(value: Item | None) -> str | None:
-    return next(iter(value)) if value else None
-
-
-def _path_order(path: tuple[str | int, ...]) -> tuple[tuple[int, str], ...]:
-    # Positions of a list by value, names by text.
-    return tuple((step, "") if isinstance(step, int) else (0, step) for step in path)
 
 
 # DeepDiff compares Python objects. Each type of DynamoDB gets a Python type of its own, so that it sees a

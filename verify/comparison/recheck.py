@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from tablecopy.comparison.canonical import canonical, digest
+from tablecopy.comparison.expiry import expired_at
 from tablecopy_cli.common.items import Item
 from verify.comparison.differences import changed_paths
 from verify.comparison.results import Difference, Kind
@@ -29,9 +30,6 @@ from verify.scan.work import BlockFile, rows
 from verify.scan.workers import SIDES, SideName
 
 State: TypeAlias = Literal["standing", "open"]
-
-# Items that have been expired for longer are not deleted any more (Developer Guide, Time to Live).
-_EXPIRY_SECONDS = 5 * 365.25 * 86_400
 
 _THREADS = 8
 
@@ -264,7 +262,7 @@ class Generation:
             return "changed", paths, None
         held = seen.after or seen.there
         assert held is not None
-        expires = self._expired(held.item.get(self._rules.expiry or "", {}).get("N", ""))
+        expires = expired_at(held.item.get(self._rules.expiry or "", {}).get("N", ""), self._now())
         if expires is not None:
             return "expired", (), expires
         return ("missing" if seen.after else "extra"), (), None
@@ -275,7 +273,7 @@ class Generation:
     def _as_scanned(self, candidate: Candidate) -> Difference:
         now = self._now()
         kind: Kind = "missing" if candidate.source else "extra"
-        expires = self._expired(candidate.expires)
+        expires = expired_at(candidate.expires, now)
         return Difference(
             "expired" if expires is not None else kind,
             self._tables["source"].keys.of_row(candidate.partition, candidate.sort),
@@ -283,14 +281,6 @@ class Generation:
             last_seen=now,
             expires=expires,
         )
-
-    def _expired(self, spelled: str) -> int | None:
-        """Return when an item expired, if it has and if DynamoDB may still delete it."""
-        try:
-            moment = float(spelled)
-        except ValueError:
-            return None
-        return int(moment) if 0 <= self._now() - moment < _EXPIRY_SECONDS else None
 
     def _same(self, one: Found | None, other: Found | None) -> bool:
         if one is None or other is None:

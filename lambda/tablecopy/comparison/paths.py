@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tablecopy.comparison.canonical import canonical
 from tablecopy.dynamodb.client import Json
@@ -39,7 +40,7 @@ def changed_paths(source: Json, destination: Json) -> list[ChangedPath]:
 
     Maps are compared name by name, lists position by position, and sets as a whole.
     """
-    return sorted(_in_maps((), source, destination), key=lambda change: _order(change.path))
+    return sorted(_in_maps((), source, destination), key=lambda change: path_order(change.path))
 
 
 def _in_maps(path: Path, source: Json, destination: Json) -> Iterator[ChangedPath]:
@@ -48,7 +49,7 @@ def _in_maps(path: Path, source: Json, destination: Json) -> Iterator[ChangedPat
 
 
 def _in_values(path: Path, source: Json | None, destination: Json | None) -> Iterator[ChangedPath]:
-    one, other = _type(source), _type(destination)
+    one, other = type_of(source), type_of(destination)
     if source is None or destination is None or one != other:
         yield ChangedPath(path, one, other)
     elif one == "M":
@@ -58,22 +59,27 @@ def _in_values(path: Path, source: Json | None, destination: Json | None) -> Ite
         for position in range(max(len(before), len(after))):
             yield from _in_values((*path, position), _at(before, position), _at(after, position))
     elif source != destination and canonical(source) != canonical(destination):
-        mine, theirs = _elements(source), _elements(destination)
+        mine, theirs = elements(source), elements(destination)
         yield ChangedPath(path, one, other, len(mine - theirs), len(theirs - mine))
 
 
-def _elements(value: Json) -> set[str]:
-    ((kind, content),) = value.items()
-    return {canonical({kind[0]: element}) for element in content} if kind in _SETS else set()
+def elements(value: Mapping[str, Any] | None) -> set[str]:
+    """Return the elements of a set, each in its canonical spelling; none for another value."""
+    kind = type_of(value)
+    if value is None or kind not in _SETS:
+        return set()
+    return {canonical({kind[0]: element}) for element in value[kind]}
 
 
-def _at(elements: list[Json], position: int) -> Json | None:
-    return elements[position] if position < len(elements) else None
+def _at(values: list[Json], position: int) -> Json | None:
+    return values[position] if position < len(values) else None
 
 
-def _type(value: Json | None) -> str | None:
+def type_of(value: Mapping[str, Any] | None) -> str | None:
+    """Return a value's type as DynamoDB abbreviates it; None without a value."""
     return next(iter(value)) if value else None
 
 
-def _order(path: Path) -> tuple[tuple[int, str], ...]:
+def path_order(path: Path) -> tuple[tuple[int, str], ...]:
+    """Return what paths are sorted by: names by text, positions of a list by value."""
     return tuple((step, "") if isinstance(step, int) else (0, step) for step in path)

@@ -15,14 +15,12 @@ from dataclasses import dataclass, field, replace
 from tablecopy.clock import Clock
 from tablecopy.comparison.canonical import digest
 from tablecopy.comparison.differences import Difference, Kind, listed_paths
+from tablecopy.comparison.expiry import expired_at
 from tablecopy.comparison.items import Key, KeySchema, Side, are_equal
 from tablecopy.comparison.paths import changed_paths
 from tablecopy.comparison.window import Candidate
 from tablecopy.dynamodb.client import Json
 from tablecopy.verifier.keys import KeyReader
-
-# DynamoDB does not delete items that have been expired for longer (developer guide, Time to Live).
-_EXPIRY_SECONDS = 5 * 365.25 * 86_400
 
 # Clocks differ, and the times of changes are whole seconds.
 _CLOCK_SECONDS = 5.0
@@ -206,18 +204,12 @@ class Recheck:
             return Kind.CHANGED, None
         item = destination if source is None else source
         assert item is not None
-        expires = self._expired(item.get(self._expiry, {}).get("N", "")) if self._expiry else None
+        expires = None
+        if self._expiry:
+            expires = expired_at(item.get(self._expiry, {}).get("N", ""), self._clock.now())
         if expires is not None:
             return Kind.EXPIRED, expires
         return (Kind.EXTRA if source is None else Kind.MISSING), None
-
-    def _expired(self, spelled: str) -> int | None:
-        """Return when an item has expired, if it has and DynamoDB may still delete it."""
-        try:
-            moment = float(spelled)
-        except ValueError:
-            return None
-        return int(moment) if 0 <= self._clock.now() - moment < _EXPIRY_SECONDS else None
 
 
 def _same(one: Json | None, other: Json | None) -> bool:

@@ -176,8 +176,8 @@ class Worker:
         return verification
 
 
-class _SegmentScan:
-    """One invocation's part of a segment."""
+class _Part:
+    """One invocation's part of the work on a segment: what was saved before it, and last."""
 
     def __init__(
         self,
@@ -192,8 +192,33 @@ class _SegmentScan:
         self._base = self._saved = compared
         self._tables = tables
         self._machine = machine
-        self._window = Window(KeySchema(verification.key_names), 0 if compared.by_key else WINDOW_BYTES)
+        self._keys = KeySchema(verification.key_names)
         self._recheck = _recheck(verification, tables, machine)
+
+    def _write(self, reached: Compared, found: Judged, *, rechecking: bool = False) -> bool:
+        """Write how far the segment is, with what was found. Returns whether this worker may continue."""
+        saved = _saved(
+            self._verifications, self._verification.verification_id, reached, found, rechecking=rechecking
+        )
+        if saved is None:
+            return False
+        self._saved = saved
+        return True
+
+
+class _SegmentScan(_Part):
+    """One invocation's part of a segment's scans."""
+
+    def __init__(
+        self,
+        verifications: Verifications,
+        verification: Verification,
+        compared: Compared,
+        tables: tuple[Table, Table],
+        machine: Machine,
+    ) -> None:
+        super().__init__(verifications, verification, compared, tables, machine)
+        self._window = Window(self._keys, 0 if compared.by_key else WINDOW_BYTES)
         self._candidates: list[Candidate] = []
         self._found = Judged()
         self._counted = 0
@@ -341,9 +366,7 @@ class _SegmentScan:
             return True
         self._found = Judged()
         self._counted = self._window.equal
-        saved = _saved(
-            self._verifications,
-            self._verification.verification_id,
+        return self._write(
             replace(
                 reached,
                 source_units=self._units[Side.SOURCE] + self._recheck.units[Side.SOURCE],
@@ -351,30 +374,10 @@ class _SegmentScan:
             ),
             found,
         )
-        if saved is None:
-            return False
-        self._saved = saved
-        return True
 
 
-class _SegmentRecheck:
+class _SegmentRecheck(_Part):
     """One invocation's part of a generation of a segment's open keys."""
-
-    def __init__(
-        self,
-        verifications: Verifications,
-        verification: Verification,
-        compared: Compared,
-        tables: tuple[Table, Table],
-        machine: Machine,
-    ) -> None:
-        self._verifications = verifications
-        self._verification = verification
-        self._base = self._saved = compared
-        self._tables = tables
-        self._machine = machine
-        self._keys = KeySchema(verification.key_names)
-        self._recheck = _recheck(verification, tables, machine)
 
     def run(self, applied_to: float, deadline: float) -> Result:
         """Read the keys again that this generation has not read. Raises NoProgress if the time was too short.
@@ -415,13 +418,7 @@ class _SegmentRecheck:
             source_units=self._base.source_units + self._recheck.units[Side.SOURCE],
             destination_units=self._base.destination_units + self._recheck.units[Side.DESTINATION],
         )
-        saved = _saved(
-            self._verifications, self._verification.verification_id, reached, found, rechecking=True
-        )
-        if saved is None:
-            return False
-        self._saved = saved
-        return True
+        return self._write(reached, found, rechecking=True)
 
 
 def _rate(tables: Sequence[Table]) -> float:
