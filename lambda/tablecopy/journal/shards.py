@@ -122,6 +122,11 @@ class StreamSummary:
         When the oldest unapplied change was made; 0 if there is none.
     empty_since
         Since when no shard has held an unapplied change; ``None`` while one does.
+    noted_to
+        The keys of all changes made before this moment are noted, of the shards that are listed; 0 while keys
+        are not tracked, or as long as it is not known.
+    newest
+        When the newest change that was read was made; 0 without one.
     """
 
     looked_at: float = 0.0
@@ -131,6 +136,8 @@ class StreamSummary:
     deletes: int = 0
     unapplied_since: float = 0.0
     empty_since: float | None = None
+    noted_to: float = 0.0
+    newest: float = 0.0
 
 
 class Shards:
