@@ -30,6 +30,14 @@ DEAD_LETTER_LIMIT = 1_000
 """More open dead letters than this point to an error of the destination, not of single items."""
 
 
+CUTOVER_OUTCOMES = ("cancelled", "different", "late", "stopped", "timeout")
+"""How a request for a cutover ends without a seal.
+
+``late``: something wrote to the source table after the writers were said to be stopped. ``stopped``: the run
+has stopped.
+"""
+
+
 @dataclass(frozen=True)
 class Run(Versioned):
     """State of a run. Times are seconds since the epoch.
@@ -73,6 +81,24 @@ class Run(Versioned):
     seal_requested_at
         When an operator has requested the seal; 0 if none has. A run that is still ready is sealed when all
         changes made before this moment are applied.
+    cutover
+        Id of the latest request for a cutover: a seal that needs a proof. Empty before the first one.
+    seal_by
+        When that request lapses; 0 if none is in progress.
+    seal_grade
+        What the proof of the request, or of a sealed run, rests on: ``seen`` if the tables are equal as far
+        as the streams have shown, ``audited`` if both were scanned afterwards as well. Empty without a proof.
+    quiet_seconds
+        For how long the streams must show nothing new for the proof.
+    fence
+        Names the moment since which no function can write for the request that is being sealed. Empty before
+        it.
+    proved_records
+        Records of the source's stream that were applied when the source was proved to be quiet.
+    cutover_outcome, cutover_reason
+        How the latest request has ended without a seal, one of `CUTOVER_OUTCOMES`, and why. Empty otherwise.
+    denied
+        Tables whose resource policy denies writes for a cutover, or may do so: see `control.cutover`.
     confirmed
         An operator has started the run. A run that an apply has begun only writes to an empty destination.
     request
@@ -150,6 +176,31 @@ class Run(Versioned):
     mapping_uuid: str = ""
     noted_at: float = 0.0
     letters: int = 0
+    cutover: str = ""
+    seal_by: float = 0.0
+    seal_grade: str = ""
+    quiet_seconds: float = 0.0
+    fence: str = ""
+    proved_records: int = 0
+    cutover_outcome: str = ""
+    cutover_reason: str = ""
+    denied: tuple[str, ...] = ()
+
+    @property
+    def is_cutting_over(self) -> bool:
+        """Whether a request for a cutover is in progress."""
+        return self.seal_by > 0
+
+    def without_cutover(self, outcome: str, reason: str) -> Run:
+        """Return this run without the request for a cutover, which has ended."""
+        return replace(
+            self,
+            seal_by=0.0,
+            seal_grade="",
+            fence="",
+            cutover_outcome=outcome,
+            cutover_reason=reason,
+        )
 
     def enter(self, phase: Phase, at: float, **changes: object) -> Run:
         """Return this run in ``phase`` since ``at``."""

@@ -141,7 +141,8 @@ class Checked:
     list_read_at
         When the round began to read the list of chunks. What was noted before that is part of ``left``.
     destination_noted_to
-        Every change made in the destination before this moment is noted; 0 as long as that is not known.
+        Every change made in the destination before this moment is noted, and was before the list was read; 0
+        as long as that is not known.
     destination_newest
         When the newest noted change of the destination was made; 0 without one.
     left
@@ -156,6 +157,10 @@ class Checked:
         Number of items of the journal that list them.
     waits_for
         What the list waits for; may be empty.
+    fence, fence_seen_at
+        ``fence`` of the run, as the tracker read it before it looked at the destination's stream in this
+        round, and when it read this value first; empty and 0 while the run has none. All of these times are
+        of the tracker's own clock, so they can be compared with each other, and not with the reconciler's.
     """
 
     tracking_id: str
@@ -169,6 +174,8 @@ class Checked:
     standing: int = 0
     listed_chunks: int = 0
     waits_for: str = ""
+    fence: str = ""
+    fence_seen_at: float = 0.0
 
 
 class Note(NamedTuple):
