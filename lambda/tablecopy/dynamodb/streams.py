@@ -3,14 +3,16 @@
 Control follows every shard, and needs three members of a record. Decoding the images with them would take a
 hundred times as long, so the members are found in the answer's bytes. Item data cannot pass for them: the
 value of an attribute is always an object (API reference, AttributeValue), the three members are a string or
-a number, and a quotation mark within a string is escaped.
+a number, and a quotation mark within a string is escaped. Keys are found in the same way where they are
+needed: their values are strings in objects, and an attribute that is called "Keys" holds either a string, or
+objects of objects.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -39,6 +41,10 @@ PAGE_BYTES = 1_000_000
 _SEQUENCE_NUMBER = re.compile(rb'"SequenceNumber"\s*:\s*"(\d+)"')
 _EVENT_ID = re.compile(rb'"eventID"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 _CREATED = re.compile(rb'"ApproximateCreationDateTime"\s*:\s*([-+.\deE]+)')
+# One or two attributes, each a string, a number or binary (Streams API reference, StreamRecord).
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_KEY = rb'%b\s*:\s*\{\s*"[SNB]"\s*:\s*%b\s*\}' % (_STRING, _STRING)
+_KEYS = re.compile(rb'"Keys"\s*:\s*(\{\s*%b(?:\s*,\s*%b)?\s*\})' % (_KEY, _KEY))
 _NEXT_ITERATOR = re.compile(rb'"NextShardIterator"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 T = TypeVar("T")
@@ -81,12 +87,15 @@ class RecordsPage:
         Bytes of the answer.
     limit
         Most records that it could have.
+    keys
+        The records' ``Keys`` as they are in the answer, JSON text in DynamoDB JSON; empty unless requested.
     """
 
     records: list[StreamRecord]
     iterator: str | None
     size: int
     limit: int = PAGE_RECORDS
+    keys: Sequence[bytes] = ()
 
     @property
     def is_full(self) -> bool:
@@ -183,13 +192,15 @@ class StreamClient:
             request["SequenceNumber"] = sequence_number
         return self._call("GetShardIterator", request, until, _shard_iterator)
 
-    def records(self, iterator: str, until: float, limit: int = PAGE_RECORDS) -> RecordsPage:
+    def records(
+        self, iterator: str, until: float, limit: int = PAGE_RECORDS, *, keys: bool = False
+    ) -> RecordsPage:
         """Return at most ``limit`` records at ``iterator``, or none although there are some further on.
 
         The call is repeated until ``until``. Raises what ``iterator`` raises.
         """
         request = {"ShardIterator": iterator, "Limit": limit}
-        return self._call("GetRecords", request, until, partial(parse, limit=limit))
+        return self._call("GetRecords", request, until, partial(parse, limit=limit, keys=keys))
 
     def _call(self, operation: str, request: Json, until: float, read: Callable[[bytes], T]) -> T:
         body = encode(request)
@@ -214,8 +225,10 @@ class StreamClient:
             self._machine.sleep(wait)
 
 
-def parse(body: bytes, limit: int = PAGE_RECORDS) -> RecordsPage:
+def parse(body: bytes, limit: int = PAGE_RECORDS, *, keys: bool = False) -> RecordsPage:
     """Return the page in the body of an answer of GetRecords, which was asked for ``limit`` records.
+
+    ``keys`` is whether to find the records' keys as well.
 
     Raises
     ------
@@ -230,7 +243,10 @@ def parse(body: bytes, limit: int = PAGE_RECORDS) -> RecordsPage:
         StreamRecord(number.decode(), _string(event_id), float(at))
         for number, event_id, at in zip(numbers, ids, created, strict=True)
     ]
-    return RecordsPage(records, json.loads(following[1]) if following else None, len(body), limit)
+    found = _KEYS.findall(body) if keys else ()
+    if keys and len(found) != len(records):
+        raise ResponseStreamingError(error="records without a key, or with several, are not DynamoDB's JSON")
+    return RecordsPage(records, json.loads(following[1]) if following else None, len(body), limit, found)
 
 
 def _string(escaped: bytes) -> str:

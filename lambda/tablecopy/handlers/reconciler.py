@@ -15,6 +15,7 @@ from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.progress import RECORDS_KEPT_PER_MB, Stream
 from tablecopy.control.tables import TableChecks, destination_lost, source_problems
 from tablecopy.dynamodb.client import Json
@@ -52,6 +53,7 @@ def build(
         StreamClient(aws.streams(), stream_arn, clock),
         shards,
         AppliedBatches(store, clock),
+        SourceNotes(store, clock),
         clock,
         settings.drained_after_seconds,
         settings.aws_lambda_function_memory_size * RECORDS_KEPT_PER_MB,

@@ -73,6 +73,9 @@ class Shard(Versioned):
     counted_to, waiting
         The last record that was counted after ``position``, and the number of records up to it. Empty and 0
         unless a slice pauses the replicator.
+    tracked
+        Id of the tracking for which the keys of all records up to the place of this row are noted, as far as
+        they were made since the tracking began. Empty while keys are not tracked.
     retired
         The shard is finished, and its counts are in the totals. It stays known as long as it may be listed,
         and has no other fields than its ID.
@@ -99,6 +102,7 @@ class Shard(Versioned):
     skipped_to: float = 0.0
     counted_to: str = ""
     waiting: int = 0
+    tracked: str = ""
     retired: bool = False
     expires_at: int | None = None
 

@@ -222,7 +222,7 @@ class Chunk(Versioned):
     last: float
     expires_at: int
 
-    def keys(self) -> list[Json]:
+    def unpacked(self) -> list[Json]:
         """Return the keys in DynamoDB JSON. A key may come twice, in two spellings."""
         keys: list[Json] = json.loads(zlib.decompress(self.packed).decode("utf-8", "surrogatepass"))
         return keys

@@ -289,7 +289,8 @@ class FakeStreams(DynamoDB):
     """DynamoDB Streams as control uses it: ``list_size`` shards a page, ``page_size`` records a page.
 
     ``on_send`` looks at each request first, and may raise. ``described`` are the requests for lists,
-    ``reads`` counts those for records, and ``read`` has the moment of each by shard.
+    ``reads`` counts those for records, and ``read`` has the moment of each by shard. ``keys`` are the keys of
+    records by their sequence number, if they are not named after it.
     """
 
     def __init__(self, page_size: int = 4, clock: Clock | None = None) -> None:
@@ -304,6 +305,7 @@ class FakeStreams(DynamoDB):
         self.described: list[Json] = []
         self.iterators: list[Json] = []
         self.expired: set[str] = set()
+        self.keys: dict[str, str] = {}
         self.on_read: Callable[[str], None] = lambda shard_id: None
         self.on_send: Callable[[str, Json], None] = lambda operation, request: None
 
@@ -385,7 +387,11 @@ class FakeStreams(DynamoDB):
             "Records": [
                 {
                     "eventID": event_id(number),
-                    "dynamodb": {"SequenceNumber": number, "ApproximateCreationDateTime": created},
+                    "dynamodb": {
+                        "SequenceNumber": number,
+                        "ApproximateCreationDateTime": created,
+                        "Keys": {"pk": {"S": self.keys.get(number, f"key {number}")}},
+                    },
                 }
                 for number, created in shard.records[index:end]
             ]

@@ -16,6 +16,7 @@ from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.reconciler import Dependencies, Reconciler
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
 from tablecopy.dynamodb.streams import StreamClient
@@ -102,6 +103,7 @@ class World:
                 StreamClient(self.streams, STREAM_ARN, self.clock),
                 Shards(self.store),
                 self.marks,
+                SourceNotes(self.store, self.clock),
                 self.clock,
                 drained_after=60,
             ),

@@ -24,6 +24,7 @@ from tablecopy.control.stream.backlog import Backlog, age_of
 from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.listing import Listing, leaves, unknown
+from tablecopy.control.stream.notes import KeyNotes, SourceNotes
 from tablecopy.control.stream.proof import Proof, ended_after
 from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
 from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
@@ -65,6 +66,8 @@ class Stream:
 
     Parameters
     ----------
+    notes
+        Keys of all records that are read, while they are tracked.
     drained_after
         Seconds for which repeated reads of a shard must find nothing before it counts as empty.
     records_kept
@@ -76,6 +79,7 @@ class Stream:
         client: StreamClient,
         shards: Shards,
         batches: AppliedBatches,
+        notes: SourceNotes,
         machine: Machine,
         drained_after: float,
         records_kept: int = 256 * RECORDS_KEPT_PER_MB,
@@ -84,6 +88,7 @@ class Stream:
         self._records_kept = records_kept
         self._journal = shards
         self._batches = batches
+        self._notes = notes
         self._machine = machine
         self._drained_after = drained_after
         self._rows = Rows(shards, machine, drained_after)
@@ -139,8 +144,11 @@ class Stream:
         self._error = None
         self._covered_to = covered_to
         self._load()
-        if not noting:
+        if noting:
+            self._notes.stop()
+        else:
             self._take_back(covered_to)
+            self._notes.begin_look(self._rows, self._load)
         look = _Look(began + _READING * seconds, covered_to, noting=noting, counting=counting)
         with Workers(self._machine, READERS) as workers:
             self._read_all(look, workers)
@@ -148,7 +156,9 @@ class Stream:
             changed = self._update(found, look)
             # A shard that has just ended has children.
             self._list(look)
+            workers.work_off(self._notes.pending(), self._note, until)
             workers.work_off(self._rows.due(), self._save, until)
+        self._notes.end_look(self._rows)
         if not noting and self._machine.now() < until:
             self._retire()
         backlog = self._backlog(began if noting else covered_to, noting=noting, changed=changed)
@@ -174,6 +184,7 @@ class Stream:
     def _load(self) -> None:
         for shard_id in self._rows.load():
             self._readers.pop(shard_id, None)
+            self._notes.forget(shard_id)
             row = self._rows.current.get(shard_id)
             if row is None:
                 self._listing.forget(shard_id)
@@ -194,9 +205,11 @@ class Stream:
                         continue
                     self._add_ancestors(row, covered_to)
                 self._readers.pop(row.shard_id, None)
+                self._notes.forget(row.shard_id)
                 self._rows.current[row.shard_id] = replace(
                     Shard(row.shard_id, row.parent, row.found_closed, applied_to=covered_to),
                     version=row.version,
+                    tracked=row.tracked,
                     noted_at=row.noted_at,
                 )
 
@@ -212,8 +225,15 @@ class Stream:
         """Read a page of each shard, and list shards at the same time, until the time is up."""
         seen: set[str] = set()
         self._list(look)
-        while due := self._due(seen, look):
-            workers.work_off(due, partial(self._read, look), look.until)
+        while True:
+            while due := self._due(seen, look):
+                workers.work_off(due, partial(self._read, look), look.until)
+            behind = {shard_id for shard_id, reader in self._readers.items() if reader.is_behind}
+            if not behind or look.failed or self._machine.now() + BETWEEN_READS_SECONDS >= look.until:
+                return
+            # A page a look may be less than what is written to a shard at its limit.
+            self._machine.sleep(BETWEEN_READS_SECONDS)
+            seen -= behind
 
     def _read(self, look: _Look, reader: Reader) -> None:
         self._list(look)
@@ -242,6 +262,7 @@ class Stream:
                 if look.counting and row.counted_to:
                     reader.resume_count(row)
             reader.keep = keep
+            reader.notes = self._notes.of(row, reader.read_to)
             if max(row.looked_at, reader.tried_at) <= latest:
                 due.append((row.looked_at, reader))
         return [reader for _, reader in sorted(due, key=itemgetter(0))]
@@ -304,6 +325,7 @@ class Stream:
             applied_to=applied_to,
             changed_at=changed_at,
             noted_at=now if skips else 0.0,
+            tracked=self._notes.tracking_id,
             skipped_to=now + UNREADABLE_SECONDS if skips else 0.0,
         )
 
@@ -395,7 +417,16 @@ class Stream:
 
     # What is kept
 
+    def _note(self, notes: KeyNotes) -> None:
+        try:
+            notes.flush()
+        except (ClientError, *NO_ANSWER) as error:
+            self._error = error
+
     def _save(self, row: Shard) -> None:
+        if not self._notes.cover(row):
+            # Whoever continues from this row would not see records whose keys are not noted yet.
+            return
         try:
             self._rows.save(row)
         except (ClientError, *NO_ANSWER) as error:
@@ -408,7 +439,7 @@ class Stream:
             row
             for row in self._rows.current.values()
             if row.finished
-            and self._rows.is_saved(row.shard_id)
+            and self._rows.is_current(row)
             and (listing.is_final(row.shard_id) or listing.has_left(row.shard_id))
             and self._proof.is_finished(row)
             and listing.has_siblings(row.noted_at)
@@ -418,6 +449,7 @@ class Stream:
             for row in found[:_RETIRED_AT_A_TIME]:
                 self._rows.retire(row)
                 self._listing.forget(row.shard_id)
+                self._notes.forget(row.shard_id)
         except (ClientError, *NO_ANSWER) as error:
             self._error = error
 
@@ -460,6 +492,21 @@ class Stream:
             error=self._error,
         )
 
+    def _noted_to(self, now: float) -> float:
+        """Return up to when the keys of all changes are noted; see `StreamSummary`."""
+        if not self._notes.is_on:
+            return 0.0
+        to = now
+        for row in self._rows.current.values():
+            reader = self._readers.get(row.shard_id)
+            if row.finished:
+                read_to = now if self._proof.is_finished(row) else row.open_at
+            else:
+                read_to = reader.seen_to if reader is not None else 0.0
+            to = min(to, self._notes.noted_to(row.shard_id, read_to))
+        # What is noted stays noted, so a shard that this environment has not read yet takes nothing back.
+        return max(to, self._summary.noted_to)
+
     def _summarize(self, backlog: Backlog) -> None:
         """Write what the commands show to the journal."""
         now = self._machine.now()
@@ -473,6 +520,8 @@ class Stream:
             deletes=backlog.deletes,
             unapplied_since=now - backlog.oldest_age if backlog.oldest_age else 0.0,
             empty_since=max(known) if known and len(known) == len(since) else None,
+            noted_to=self._noted_to(now),
+            newest=max((row.changed_at for row in self._rows.current.values()), default=0.0),
         )
         is_news = replace(summary, looked_at=0.0) != replace(self._summary, looked_at=0.0)
         if not is_news and now - self._summary.looked_at < SAVE_EVERY_SECONDS:

@@ -8,6 +8,7 @@ from collections import deque
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
+from tablecopy.control.stream.notes import KeyNotes
 from tablecopy.dynamodb.streams import (
     PAGE_RECORDS,
     IteratorExpired,
@@ -55,6 +56,8 @@ class Reader:
         How many records to keep.
     read_at
         When the latest page was requested, in seconds since the epoch.
+    seen_to
+        Every record created before this moment was read; 0 as long as that is not known.
     tried_at
         When the latest request for a page ended, with or without one.
     brought
@@ -82,6 +85,8 @@ class Reader:
         Whether the page was read with a new iterator of a place. The caller clears it as well.
     error
         Why the latest call failed; ``None`` if it did not.
+    notes
+        Gets the keys of all records that are read; ``None`` while keys are not tracked.
     """
 
     def __init__(self, client: StreamClient, shard: Shard, machine: Machine) -> None:
@@ -102,6 +107,7 @@ class Reader:
         self.beyond = 0
         self.position = shard.position
         self.read_at = self.tried_at = -math.inf
+        self.seen_to = 0.0
         self.brought = False
         self.newest = 0.0
         self.at_end = False
@@ -113,6 +119,7 @@ class Reader:
         self.is_new = False
         self.is_reopened = False
         self.error: Exception | None = None
+        self.notes: KeyNotes | None = None
 
     @property
     def at_closed_end(self) -> bool:
@@ -134,6 +141,18 @@ class Reader:
             return "" if self.position else self._first_page
         # Records that were counted and not kept are before the iterator.
         return "" if self.beyond else self._iterator or ""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether records are known to be applied that were not read, although their keys must be noted."""
+        if self.notes is None or self.at_closed_end or self.gone_at or self.error:
+            return False
+        return int(self.position or 0) > int(self._read_to or 0)
+
+    @property
+    def read_to(self) -> str:
+        """Sequence number of the last record that was read; empty before the first one."""
+        return self._read_to
 
     @property
     def counted_to(self) -> str:
@@ -177,7 +196,8 @@ class Reader:
             return
         try:
             # Nothing is read twice: the page has room for what is kept, unless all records count.
-            limit = PAGE_RECORDS if counting or noting else max(1, self.keep - len(self.ahead))
+            whole = counting or noting or self.is_behind
+            limit = PAGE_RECORDS if whole else max(1, self.keep - len(self.ahead))
             try:
                 self._read(until, covered_to, limit)
             except IteratorExpired:
@@ -214,6 +234,7 @@ class Reader:
             and count >= self.keep
             and self._iterator is not None
             and int(self._read_to or 0) < reached
+            and self.notes is None
         ):
             # Reading a batch of which only the end matters would take several pages.
             self._begin_at(sequence_number, passed)
@@ -237,7 +258,9 @@ class Reader:
         if not self._iterator:
             self._iterator = self._open(until)
         requested, iterator = self._machine.now(), self._iterator
-        page = self._client.records(iterator, until, limit)
+        page = self._client.records(iterator, until, limit, keys=self.notes is not None)
+        if self.notes is not None and page.records:
+            self.notes.add(page)
         self.read_at, self._iterator = requested, page.iterator
         self.is_new = True
         self.gone_at = 0.0
@@ -257,6 +280,9 @@ class Reader:
             self.at_end = self._patience <= 0
         if self.at_end:
             self.end_read_at = requested
+        # A page may have fewer records than it could have although others follow.
+        is_empty = self.at_end and not page.records
+        self.seen_to = max(self.seen_to, requested if is_empty else self.newest)
 
     def _open(self, until: float) -> str:
         """Return an iterator at the place where the reader continues."""

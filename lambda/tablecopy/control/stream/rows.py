@@ -71,6 +71,14 @@ class Rows:
         """Return whether the journal has a row of the shard."""
         return shard_id in self._saved
 
+    def is_current(self, row: Shard) -> bool:
+        """Return whether the journal has this row, and not an earlier one."""
+        return self._saved.get(row.shard_id) is row
+
+    def are_tracked(self, tracking_id: str) -> bool:
+        """Return whether every row in the journal, of one at least, has this tracking."""
+        return bool(self._saved) and all(row.tracked == tracking_id for row in self._saved.values())
+
     def is_known(self, shard_id: str) -> bool:
         """Return whether the journal has a row of the shard, retired or not."""
         return shard_id in self._saved or shard_id in self.retired
@@ -87,7 +95,7 @@ class Rows:
             return bool(row.looked_at)
         if row is before:
             return False
-        if row.finished or row.noted_at != before.noted_at:
+        if row.finished or row.noted_at != before.noted_at or row.tracked != before.tracked:
             return True
         if row.empty_since is None and before.empty_since is not None:
             return True

@@ -21,6 +21,7 @@ from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import unreachable_problem
 from tablecopy.control.reconciler import Dependencies, Outcome, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
 from tablecopy.dynamodb.streams import StreamClient
@@ -107,6 +108,7 @@ class Scene:
                 StreamClient(self.streams, STREAM_ARN, self.clock),
                 Shards(self._store),
                 AppliedBatches(self._store, self.clock),
+                SourceNotes(self._store, self.clock),
                 self.clock,
                 self.drained_after,
             ),

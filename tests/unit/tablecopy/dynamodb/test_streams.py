@@ -115,6 +115,50 @@ def test_the_members_read_are_those_of_the_record(
     )
 
 
+# Names that a key's spelling has, so that images hold what looks like one.
+_names = st.sampled_from(["Keys", "S", "N", "B", "M", '"Keys":{"pk":{"S":"1"}}', '\\"Keys', 'Keys":', "pk"])
+_nested: st.SearchStrategy[Json] = st.recursive(
+    _names.map(lambda text: {"S": text}) | st.just({"N": "1"}) | st.just({"B": "AA=="}),
+    lambda inner: (
+        st.dictionaries(_names, inner, max_size=2).map(lambda values: {"M": values})
+        | st.lists(inner, max_size=2).map(lambda values: {"L": values})
+    ),
+    max_leaves=5,
+)
+_key_values = _strings.map(lambda text: {"S": text}) | st.sampled_from([{"N": "-1.5E3"}, {"B": "AAH/"}])
+_keys = st.dictionaries(_names | _strings, _key_values, min_size=1, max_size=2)
+
+
+@given(
+    st.lists(
+        st.tuples(_keys, st.dictionaries(_names, _nested, max_size=3), records(), st.booleans()), max_size=4
+    ),
+    st.booleans(),
+    st.sampled_from([(",", ":"), (" ,\n", " :\t")]),
+)
+def test_the_keys_found_are_those_of_the_records(
+    given_records: list[tuple[Json, Json, Json, bool]], ascii_only: bool, separators: tuple[str, str]
+) -> None:
+    made = []
+    for key, image, record, first in given_records:
+        change = {name: value for name, value in record["dynamodb"].items() if name != "Keys"}
+        change["NewImage"] = image
+        change = {"Keys": key, **change} if first else {**change, "Keys": key}
+        made.append({**record, "dynamodb": change})
+    body = json.dumps({"Records": made}, ensure_ascii=ascii_only, separators=separators)
+    found = parse(body.encode(errors="surrogatepass"), keys=True).keys
+    assert [json.loads(key.decode("utf-8", "surrogatepass")) for key in found] == [
+        record["dynamodb"]["Keys"] for record in json.loads(body)["Records"]
+    ]
+
+
+def test_a_record_without_a_key_is_not_passed_over() -> None:
+    body = b'{"Records":[{"eventID":"e","dynamodb":{"SequenceNumber":"7","ApproximateCreationDateTime":1}}]}'
+    assert not parse(body).keys
+    with pytest.raises(ResponseStreamingError, match="without a key"):
+        parse(body, keys=True)
+
+
 def test_a_time_may_be_spelled_with_an_exponent() -> None:
     body = (
         b'{"Records":[{"eventID":"e","dynamodb":{"ApproximateCreationDateTime":1.7E9,"SequenceNumber":"7"}}]}'

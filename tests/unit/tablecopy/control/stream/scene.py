@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tablecopy.control.stream.backlog import Backlog
+from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.progress import Stream
 from tablecopy.dynamodb.streams import StreamClient
 from tablecopy.journal.applied_batches import AppliedBatch, AppliedBatches
@@ -34,7 +35,8 @@ class Scene:
     def environment(self) -> Stream:
         """An execution environment of control that has seen nothing yet."""
         client = StreamClient(self.streams, "arn:stream", self.clock)
-        return Stream(client, self.shards, self.batches, self.clock, DRAINED_AFTER)
+        notes = SourceNotes(self.store, self.clock)
+        return Stream(client, self.shards, self.batches, notes, self.clock, DRAINED_AFTER)
 
     def add(self, shard_id: str, *values: int, closed: bool = False, **more: object) -> FakeShard:
         """Add records that are made now."""
