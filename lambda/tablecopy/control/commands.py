@@ -133,6 +133,10 @@ class Commands:
         if run.phase not in {Phase.READY, Phase.SEALING, Phase.SEALED}:
             command = "status" if run.phase in {Phase.PREFLIGHT, Phase.STOPPED} else "watch"
             raise NotPossible(f"cannot seal yet: {self._waits_for(run)}. Run tablecopy {command}")
+        if run.is_cutting_over:
+            raise NotPossible(
+                "cannot seal: a cutover is in progress, which seals the run. Run tablecopy cutover"
+            )
         if run.phase is Phase.READY and not run.seal_requested_at:
             requested = replace(run, seal_requested_at=self._clock.now())
             if not self._run.save(requested):
@@ -253,6 +257,9 @@ class Commands:
             rate_measured_since=run.rate_measured_since,
             rate_measured_from=run.rate_measured_from,
             seal_requested=run.seal_requested_at > 0,
+            seal_grade=run.seal_grade if run.phase is Phase.SEALED else "",
+            cutting_over=run.is_cutting_over,
+            denied=list(run.denied),
             checked=run.checked,
             problems=list(run.problems),
             reason=run.reason,

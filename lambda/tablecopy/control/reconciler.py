@@ -16,11 +16,13 @@ from typing import Any
 from tablecopy.clock import Clock
 from tablecopy.control.pace import SliceLimits, begin_window
 from tablecopy.control.preflight import UNREACHABLE, unreachable_problem
+from tablecopy.control.proof import Proof
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.backlog import Backlog
 from tablecopy.control.stream.expiry import RecordsExpired
 from tablecopy.control.stream.listing import StreamGone
 from tablecopy.control.stream.progress import CLOCK_MARGIN_SECONDS, Stream
+from tablecopy.control.stream.reader import UNREADABLE_SECONDS
 from tablecopy.control.tables import NotProved, StopReason, TableChecks
 from tablecopy.control.work import RemainingWork
 from tablecopy.journal.dead_letters import DeadLetters
@@ -61,6 +63,10 @@ _LASTING_SECONDS = 10.0
 _EMPTY_SLICES = 3
 
 _CHANGES = "changes are still being applied. The run becomes ready for cutover when writes stop"
+_LATE = (
+    "something wrote to the source table after its writers were said to be stopped. Find the writer, stop it "
+    "and cut over again"
+)
 _LOOKING = "the reconciler checks that DynamoDB lists no further shard"
 
 
@@ -87,6 +93,8 @@ class Dependencies:
         Returns the fields of the run that follow from the tables.
     publish_age
         Publishes the age in seconds of the oldest unapplied change.
+    proof
+        Reads what shows that both tables are equal, for a cutover.
     """
 
     run: RunRecord
@@ -101,6 +109,7 @@ class Dependencies:
     preflight: Callable[[Run], list[str]]
     inspect_tables: Callable[[], Mapping[str, Any]]
     publish_age: Callable[[float], None]
+    proof: Proof
 
 
 def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Callable[[], bool]) -> None:
@@ -142,6 +151,8 @@ class Reconciler:
         # Since when nothing is written by a run that is being sealed, and since when the run waits for what.
         self._sealing_since: float | None = None
         self._waiting: tuple[str, float] | None = None
+        # Since when this reconciler knows of which request for a cutover.
+        self._writers_stopped: tuple[str, float] | None = None
         self._steps: dict[Phase, Callable[[Run], Outcome]] = {
             Phase.PREFLIGHT: self._preflight,
             Phase.PAUSING: self._pausing,
@@ -164,6 +175,12 @@ class Reconciler:
         if run.phase in {Phase.SEALED, Phase.STOPPED}:
             self._deps.mapping.switch(on=False)
             return Outcome.IDLE
+        if run.is_cutting_over:
+            now = self._clock.now()
+            if self._writers_stopped is None or self._writers_stopped[0] != run.cutover:
+                self._writers_stopped = run.cutover, now
+            if now >= run.seal_by:
+                return self._lapse(run)
         # A run that is being sealed writes no more, whatever happens to the tables.
         if run.phase not in {Phase.PREFLIGHT, Phase.SEALING}:
             stop = self._another_mapping(run) or self._deps.tables.check(run)
@@ -197,6 +214,7 @@ class Reconciler:
             min(now + _LOOK_SECONDS, self._look_ends),
             noting=before_copy,
             counting=run.phase is Phase.SLICE,
+            drained_after=run.quiet_seconds if run.is_cutting_over else None,
         )
         if backlog.error:
             log.event("look_failed", error=str(backlog.error))
@@ -332,6 +350,11 @@ class Reconciler:
         if slices_left and _in_sync(backlog):
             return self._next_slice(run, backlog)
         obstacle = self._obstacle() if backlog.drained else ""
+        if run.is_cutting_over:
+            if different := self._deps.proof.evidence().different():
+                return self._end_cutover(run, "different", different)
+            if backlog.drained and not obstacle and not slices_left:
+                return self._prove_source(run, backlog)
         if backlog.quiet and not obstacle and not slices_left:
             return self._finish(run, Phase.READY)
         blocked, waits_for = bool(obstacle), obstacle
@@ -369,6 +392,8 @@ class Reconciler:
         if not backlog.drained:
             # Nothing prevents it, but this step proves nothing: a shard has just ended.
             return self._wait(run, backlog.waits_for or _failure(backlog))
+        if run.is_cutting_over:
+            return self._prove_source(run, backlog)
         if run.seal_requested_at:
             # Operators stop the writers first. So nothing is left behind that was written before.
             if backlog.proved_to < run.seal_requested_at:
@@ -378,17 +403,84 @@ class Reconciler:
             self._deps.run.save(replace(run, reason=""))
         return Outcome.IDLE
 
+    def _prove_source(self, run: Run, backlog: Backlog) -> Outcome:
+        """Begin to seal if the source is quiet and everything is applied and noted; see `control.proof`."""
+        assert self._writers_stopped is not None
+        evidence = self._deps.proof.evidence()
+        different = evidence.different()
+        if different:
+            return self._end_cutover(run, "different", different)
+        # The quiet time of the request replaces the one that this moment allows for.
+        read_to = backlog.proved_to + UNREADABLE_SECONDS
+        missing = evidence.source_missing(run, self._writers_stopped[1], read_to)
+        if missing:
+            return self._wait(run, backlog.waits_for or _failure(backlog) or missing)
+        return self._finish(replace(run, proved_records=backlog.records), Phase.SEALING)
+
+    def _seal_with_proof(self, run: Run) -> Outcome:
+        """Seal if the tables are proved equal. Otherwise, the copy continues."""
+        began = self._clock.now()
+        # No function writes in this phase. Lambda may take a minute to stop invoking the replicator, and the
+        # writers do not have to wait for that.
+        self._deps.mapping.switch(on=False)
+        replicators = len(self._deps.leases.alive(REPLICATOR))
+        backlog = self._observe(run)
+        # A change that the replicator has applied before the fence is late as well: if it was not applied as
+        # it should have been, the list of touched keys may have been read before its key was noted.
+        if backlog.unapplied or backlog.records != run.proved_records:
+            return self._end_cutover(run, "late", _LATE)
+        if replicators:
+            return self._wait(run, _still_writing(replicators))
+        if not run.fence:
+            self._deps.run.save(replace(run, fence=f"{run.cutover}-{run.version}"))
+            return Outcome.WAITING
+        evidence = self._deps.proof.evidence()
+        different = evidence.different()
+        if different:
+            return self._end_cutover(run, "different", different)
+        missing = evidence.destination_missing(run)
+        if missing:
+            self._sealing_since = None
+            return self._wait(run, missing)
+        if not self._has_looked(backlog, began):
+            return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
+        return self._enter(run, Phase.SEALED, seal_by=0.0)
+
+    def _has_looked(self, backlog: Backlog, began: float) -> bool:
+        """Return whether each shard was looked at since the first of these steps, and shards were listed."""
+        if self._sealing_since is None:
+            self._sealing_since = began
+        since = self._sealing_since
+        return backlog.looked_since >= since and self._deps.stream.is_listed_since(since)
+
+    def _lapse(self, run: Run) -> Outcome:
+        """End a request whose time is up, or that an operator has cancelled."""
+        if run.cutover_outcome:
+            return self._end_cutover(run, run.cutover_outcome, run.cutover_reason)
+        waits_for = self._waiting[0] if self._waiting else run.reason
+        why = f": {waits_for}" if waits_for else ""
+        return self._end_cutover(run, "timeout", f"the tables were not proved equal in time{why}")
+
+    def _end_cutover(self, run: Run, outcome: str, reason: str) -> Outcome:
+        log.event("cutover_ended", outcome=outcome, reason=reason)
+        ended = run.without_cutover(outcome, reason)
+        if run.phase is Phase.SEALING:
+            # The replicator has applied everything up to the fence, so no drain is measured.
+            return self._enter(ended, Phase.RESUMING, slice_began=0.0)
+        self._deps.run.save(ended)
+        self._waiting = None
+        return Outcome.MOVED
+
     def _sealing(self, run: Run) -> Outcome:
+        if run.is_cutting_over:
+            return self._seal_with_proof(run)
         began = self._clock.now()
         waits_for = self._replicator_may_write()
         backlog = self._observe(run)
         if waits_for:
             return self._wait(run, waits_for)
         # A run that is being sealed applies nothing that it may still find, so it only has to look.
-        if self._sealing_since is None:
-            self._sealing_since = began
-        since = self._sealing_since
-        if backlog.looked_since < since or not self._deps.stream.is_listed_since(since):
+        if not self._has_looked(backlog, began):
             return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
         late = "the source table was written to after the run was ready. These changes were not copied"
         return self._enter(run, Phase.SEALED, reason=late if backlog.unapplied else "")
@@ -400,7 +492,7 @@ class Reconciler:
         # These are in many partitions, so they are read last.
         replicators = len(self._deps.leases.alive(REPLICATOR))
         if replicators:
-            return f"{count_text(replicators, 'invocation')} of the replicator may still be writing"
+            return _still_writing(replicators)
         return ""
 
     def _switching(self, *, on: bool) -> str:
@@ -436,11 +528,14 @@ class Reconciler:
         now = self._clock.now()
         if self._waiting is None or self._waiting[0] != reason:
             self._waiting = reason, now
-        if reason != run.reason and now - self._waiting[1] >= _LASTING_SECONDS:
+        lasting = 0.0 if run.is_cutting_over else _LASTING_SECONDS
+        if reason != run.reason and now - self._waiting[1] >= lasting:
             self._deps.run.save(replace(run, reason=reason))
         return Outcome.WAITING
 
     def _stop(self, run: Run, reason: str, *, resumable: bool = True) -> Outcome:
+        if run.is_cutting_over:
+            run = run.without_cutover("stopped", reason)
         return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable, seal_requested_at=0.0)
 
     def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
@@ -452,6 +547,10 @@ class Reconciler:
 
 def _in_sync(backlog: Backlog) -> bool:
     return backlog.drained or backlog.oldest_age <= IN_SYNC_SECONDS
+
+
+def _still_writing(replicators: int) -> str:
+    return f"{count_text(replicators, 'invocation')} of the replicator may still be writing"
 
 
 def _failure(backlog: Backlog) -> str:

@@ -41,6 +41,57 @@ class EstimateStatus(TypedDict):
     shards: NotRequired[int]
 
 
+class PartStatus(TypedDict):
+    """A part of the time for which writers stop: ``seconds`` is ``None`` if it is not known."""
+
+    what: str
+    seconds: float | None
+    advice: str
+
+
+class CutoverStatus(TypedDict, total=False):
+    """A cutover with a proof. Before the first start only ``refused`` is present.
+
+    Attributes
+    ----------
+    request
+        Id of the latest request; empty before the first one.
+    active
+        It is in progress.
+    by
+        When it lapses; 0 if none is in progress.
+    grade
+        Grade of a sealed run's proof: ``seen`` or ``audited``; empty without a proof.
+    outcome, reason
+        How the latest request has ended without a seal, and why; see journal.run.Run.
+    quiet
+        Seconds for which the streams must show nothing new.
+    denied
+        ARNs of tables whose resource policy denies writes for a cutover, or may do so.
+    refused
+        Why a cutover cannot begin now; empty if it can.
+    seconds
+        How long writers would stop now; ``None`` if it is not known.
+    parts
+        The parts of this time.
+    compared
+        When the baseline has ended; 0 before that.
+    """
+
+    request: str
+    active: bool
+    by: float
+    grade: str
+    outcome: str
+    reason: str
+    quiet: float
+    denied: list[str]
+    refused: Required[str]
+    seconds: float | None
+    parts: list[PartStatus]
+    compared: float
+
+
 class Status(TypedDict, total=False):
     """The run as the journal has it. Before the first start only ``phase`` and ``now`` are present.
 
@@ -85,6 +136,12 @@ class Status(TypedDict, total=False):
         When the measurement of the copy rate began, and how many items were copied by then.
     seal_requested
         An operator has requested the seal.
+    seal_grade
+        Grade of the proof of a sealed run: ``seen`` or ``audited``; empty without a proof.
+    cutting_over
+        A cutover is in progress.
+    denied
+        ARNs of tables whose resource policy denies writes for a cutover, or may do so.
     checked
         When preflight found problems first; 0 before its first look.
     problems
@@ -129,6 +186,9 @@ class Status(TypedDict, total=False):
     rate_measured_since: float
     rate_measured_from: int
     seal_requested: bool
+    seal_grade: str
+    cutting_over: bool
+    denied: list[str]
     checked: float
     problems: list[str]
     reason: str

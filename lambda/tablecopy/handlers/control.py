@@ -9,6 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.clock import Machine
 from tablecopy.control.commands import Commands, NotPossible
+from tablecopy.control.cutover import CutoverCommands
+from tablecopy.control.proof import QUIET_SECONDS
 from tablecopy.control.status import Status
 from tablecopy.control.verification import VerificationCommands
 from tablecopy.dynamodb.client import Json
@@ -22,9 +24,21 @@ from tablecopy.metrics import log
 from tablecopy.settings import CommandSettings
 from tablecopy.text import list_text
 
-_ACTIONS = ("start", "status", "seal", "redrive", "dead-letters", "verify", "verification", "differences")
+_ACTIONS = (
+    "start",
+    "status",
+    "seal",
+    "redrive",
+    "dead-letters",
+    "verify",
+    "verification",
+    "differences",
+    "cutover",
+    "cancel_cutover",
+    "deny",
+)
 
-_OF_A_RUN = frozenset({"start", "seal", "redrive"})
+_OF_A_RUN = frozenset({"start", "seal", "redrive", "cutover", "cancel_cutover", "deny"})
 
 
 def build(
@@ -49,6 +63,23 @@ def build(
         RunRecord(store), Segments(store), Verifications(store, clock), aws.states, settings, clock
     )
 
+    cutovers = CutoverCommands(RunRecord(store), Segments(store), DeadLetters(store, clock), store, clock)
+
+    def cutover(event: Json) -> Json:
+        """Carry out one of the actions of a cutover, and return the run with its cutover."""
+        quiet = float(event.get("quiet_seconds", QUIET_SECONDS))
+        request = str(event.get("request", ""))
+        if event["action"] == "deny":
+            cutovers.deny(str(event["table"]), denied=event.get("denied") is True)
+        elif event["action"] == "cancel_cutover":
+            cutovers.cancel(str(event.get("reason", "")))
+        elif request:
+            cutovers.begin(request, float(event["max_stop"]), quiet)
+        status = commands.status()
+        if request or event["action"] == "cancel_cutover":
+            invoke_reconciler(status)
+        return {"status": status, "cutover": cutovers.status(quiet)}
+
     def invoke_reconciler(status: Status) -> Json:
         """Invoke the reconciler and return ``status``. If that fails, its schedule does so in a minute."""
         function = settings.reconciler_function
@@ -68,7 +99,12 @@ def build(
         verify begins a verification, ``"writes_stopped": true`` if nothing writes; verification returns how
         far it is; differences returns what differs, from ``"segment"`` and ``"text"`` on.
 
-        Returns ``{"status": {...}}`` (see control.status.Status), for dead-letters a
+        cutover requests one, with the id ``"request"``, the seconds ``"max_stop"`` after which the request
+        lapses, and ``"quiet_seconds"``; without an id it only shows what it would take. cancel_cutover
+        cancels it. deny records with ``"denied"`` whether the policy of a ``"table"`` (ARN) denies writes.
+
+        Returns ``{"status": {...}}`` (see control.status.Status), with ``"cutover": {...}`` for these three
+        (see control.status.CutoverStatus), for dead-letters a
         control.status.DeadLetterList, for verify and verification ``{"verification": {...}}`` (see
         control.verification.VerificationStatus), for differences what
         `control.verification.VerificationCommands.differences` does, or ``{"error": text}`` if the command is
@@ -103,6 +139,8 @@ def build(
                     return {"verification": verifications.begin(writes_stopped=stopped, request=request)}
                 case "verification":
                     return {"verification": verifications.status()}
+                case "cutover" | "cancel_cutover" | "deny":
+                    return cutover(event)
                 case "differences":
                     begin = (int(event.get(name, 0)) for name in ("segment", "text"))
                     return verifications.differences(*begin)

@@ -13,6 +13,7 @@ from tablecopy.control.estimate import inspect_tables
 from tablecopy.control.metrics import RunMetrics, VerificationMetrics
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import Check, Preflight, problems
+from tablecopy.control.proof import Proof
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.notes import SourceNotes
@@ -73,6 +74,7 @@ def build(
         settings.mapping_uuid,
     )
     stream_problems = partial(source_problems, source, source_table, stream_arn)
+    proof = Proof(store, clock)
     metrics = RunMetrics(clock, settings.copy_name)
     verification_metrics = VerificationMetrics(Verifications(store, clock), clock, settings.copy_name)
     commands = Commands(
@@ -118,6 +120,7 @@ def build(
                 inspect_tables, source, source_table, destination, destination_table, settings
             ),
             publish_age=metrics.publish_age,
+            proof=proof,
         )
         limits = SliceLimits(settings.slice_seconds, settings.record_age_fraction)
         return Reconciler(dependencies, clock, limits, settings.concurrency)

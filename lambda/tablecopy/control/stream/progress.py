@@ -90,7 +90,7 @@ class Stream:
         self._batches = batches
         self._notes = notes
         self._machine = machine
-        self._drained_after = drained_after
+        self._usual = self._drained_after = drained_after
         self._rows = Rows(shards, machine, drained_after)
         self._readers: dict[str, Reader] = {}
         self._listing = Listing(client, machine)
@@ -115,7 +115,13 @@ class Stream:
         return sum(not shard.closed for shard in self._listing.shards.values())
 
     def observe(
-        self, covered_to: float, until: float, *, noting: bool = False, counting: bool = False
+        self,
+        covered_to: float,
+        until: float,
+        *,
+        noting: bool = False,
+        counting: bool = False,
+        drained_after: float | None = None,
     ) -> Backlog:
         """Look at the shards once, as far as the time allows.
 
@@ -129,6 +135,8 @@ class Stream:
             The copy has not begun: note a place in each shard from which on all changes will be seen.
         counting
             Count all unapplied changes, because nothing is applied now.
+        drained_after
+            Replaces the usual seconds in this look.
 
         Raises
         ------
@@ -143,6 +151,7 @@ class Stream:
         seconds = until - began
         self._error = None
         self._covered_to = covered_to
+        self._drained_after = self._usual if drained_after is None else drained_after
         self._load()
         if noting:
             self._notes.stop()

@@ -19,6 +19,7 @@ from mypy_boto3_stepfunctions.client import SFNClient
 from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import unreachable_problem
+from tablecopy.control.proof import Proof
 from tablecopy.control.reconciler import Dependencies, Outcome, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.notes import SourceNotes
@@ -117,6 +118,7 @@ class Scene:
             preflight=self._preflight,
             inspect_tables=lambda: {"key_names": ("pk", "sk"), "estimate": "{}", "destination_id": "id"},
             publish_age=self.told_ages.append,
+            proof=Proof(self._store, self.clock),
         )
         return Reconciler(dependencies, self.clock, SliceLimits(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
 

@@ -52,6 +52,15 @@ FULL = Run(
     mapping_uuid="uuid",
     noted_at=NOON + 6,
     letters=9,
+    cutover="cutover",
+    seal_by=NOON + 7,
+    seal_grade="seen",
+    quiet_seconds=5.0,
+    fence="fence",
+    proved_records=10,
+    cutover_outcome="late",
+    cutover_reason="because",
+    denied=("arn:table",),
 )
 
 
