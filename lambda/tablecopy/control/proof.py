@@ -126,7 +126,7 @@ class Evidence:
             return f"the source's stream must show no change for {run.quiet_seconds:g} s"
         if self.noted_to < quiet_at:
             return "the keys of the latest changes are being noted"
-        return self.unfinished()
+        return self.impossible(run) or self.unfinished()
 
     def destination_missing(self, run: Run) -> str:
         """Return what is missing for the verdict (points 3, 4 and 5); empty if the tables are equal."""
@@ -140,7 +140,7 @@ class Evidence:
             return "the list of written keys is being read"
         if checked.left:
             return f"{count_text(checked.left, 'written key')} must be compared again"
-        return self.unfinished()
+        return self.impossible(run) or self.unfinished()
 
 
 class Proof:
