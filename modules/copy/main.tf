@@ -49,8 +49,11 @@ locals {
     var.backfill.reserved_concurrency == null ? var.backfill.concurrency : 0,
     var.replicator.reserved_concurrency == null ? 1 : 0,
     var.control.reserved_concurrency == null ? 1 : 0,
-    1, # Control.
+    1,                                # Control.
+    var.verification.enabled ? 1 : 0, # The tracker.
   ])
+
+  reader_role_arn = "arn:${local.record.destination.partition}:iam::${local.record.destination.account_id}:role${var.roles.path}${local.names.reader_role}"
 }
 
 # Only the first journal's run starts by itself. A later empty journal says nothing about the destination, which may have
@@ -109,8 +112,8 @@ module "destination" {
     module.control[0].role_arns.reconciler,
   ] : []
   reader = var.verification.enabled && var.enabled ? {
-    name             = local.names.reader_role
-    trusted_role_arn = module.verification[0].role_arn
+    name              = local.names.reader_role
+    trusted_role_arns = [module.verification[0].role_arn, module.tracker[0].role_arn]
   } : null
   tags = var.tags
 
@@ -158,7 +161,25 @@ module "verification" {
   source_table_arn = local.record.source.table_arn
   journal_arn      = module.journal[0].arn
   # Built, not referenced, because the role trusts the function's role.
-  destination_role_arn = "arn:${local.record.destination.partition}:iam::${local.record.destination.account_id}:role${var.roles.path}${local.names.reader_role}"
+  destination_role_arn = local.reader_role_arn
+
+  providers = { aws = aws.source }
+}
+
+module "tracker" {
+  source = "../tracker"
+  count  = var.enabled && var.verification.enabled ? 1 : 0
+
+  function    = local.function
+  environment = local.environment
+  names       = local.names
+  settings = merge(var.verification, {
+    # An endpoint of the source's region does not lead to the stream of another one.
+    streams_endpoint_url = local.record.destination.region == local.record.source.region ? try(var.vpc.dynamodb_streams_endpoint_url, null) : null
+  })
+  source_table_arn     = local.record.source.table_arn
+  journal_arn          = module.journal[0].arn
+  destination_role_arn = local.reader_role_arn
 
   providers = { aws = aws.source }
 }

@@ -23,6 +23,8 @@ locals {
     schedule         = "${local.copy_name}-schedule"
     verifier         = "${local.copy_name}-verifier"
     verification     = "${local.copy_name}-verification"
+    tracker          = "${local.copy_name}-tracker"
+    tracking         = "${local.copy_name}-tracking"
     reader_role      = "${local.copy_name}-reader"
     destination_role = "${local.copy_name}-destination"
     alarm_topic      = "${local.copy_name}-alarms"

@@ -93,8 +93,8 @@ variable "trusted_role_arns" {
 }
 
 variable "reader" {
-  description = "Role that only reads: its name, and the ARN of the verifier's role, which may assume it. Null for none."
-  type        = object({ name = string, trusted_role_arn = string })
+  description = "Role that only reads: its name, and the ARNs of the roles of the verifier and the tracker, which may assume it. Null for none."
+  type        = object({ name = string, trusted_role_arns = list(string) })
   default     = null
 }
 

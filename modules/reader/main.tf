@@ -1,13 +1,13 @@
-# The verifier's role in the destination account: it reads the items and writes nothing.
+# The role of those who compare, in the destination account: it reads the items, and the stream if they follow it. It writes nothing.
 
 data "aws_iam_policy_document" "trust" {
   statement {
-    sid     = "TheVerifierOfThisCopy"
+    sid     = "TheReadersOfThisCopy"
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "AWS"
-      identifiers = [var.trusted_role_arn]
+      identifiers = var.trusted_role_arns
     }
 
     condition {
@@ -41,6 +41,17 @@ data "aws_iam_policy_document" "this" {
     sid       = "ReadItems"
     actions   = ["dynamodb:Scan", "dynamodb:BatchGetItem", "dynamodb:DescribeTable"]
     resources = [var.table_arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.follows_stream ? [1] : []
+
+    content {
+      sid     = "FollowTheStream"
+      actions = ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"]
+      # A stream's label is the time at which it was switched on. A table has one stream at a time.
+      resources = ["${var.table_arn}/stream/*"]
+    }
   }
 }
 

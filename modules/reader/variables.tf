@@ -15,9 +15,15 @@ variable "role" {
   nullable = false
 }
 
-variable "trusted_role_arn" {
-  description = "ARN of the verifier's role, which may assume this one."
-  type        = string
+variable "trusted_role_arns" {
+  description = "ARNs of the roles that may assume this one: the verifier's, and the tracker's if there is one."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "follows_stream" {
+  description = "Whether the role may read the table's stream."
+  type        = bool
   nullable    = false
 }
 

@@ -73,10 +73,16 @@ locals {
       Decide = {
         Type = "Choice"
         Choices = [
+          { Variable = "$.step.next", StringEquals = "wait", Next = "WaitForTracking" },
           { Variable = "$.step.next", StringEquals = "scan", Next = "Scan" },
           { Variable = "$.step.next", StringEquals = "recheck", Next = "WaitForChanges" },
         ]
         Default = "Ended"
+      }
+      WaitForTracking = {
+        Type        = "Wait"
+        SecondsPath = "$.step.seconds"
+        Next        = "Advance"
       }
       WaitForChanges = {
         Type        = "Wait"

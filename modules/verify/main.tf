@@ -126,11 +126,12 @@ module "reader" {
     external_id              = terraform_data.external_id.id
     trusted_account_id       = local.source.account_id
   }
-  trusted_role_arn = module.verification.role_arn
-  table_name       = local.destination_name
-  table_arn        = local.destination_arn
-  key_policy_json  = data.aws_iam_policy_document.key.json
-  tags             = var.tags
+  trusted_role_arns = [module.verification.role_arn]
+  follows_stream    = false
+  table_name        = local.destination_name
+  table_arn         = local.destination_arn
+  key_policy_json   = data.aws_iam_policy_document.key.json
+  tags              = var.tags
 
   providers = { aws = aws.destination }
 }

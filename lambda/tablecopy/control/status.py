@@ -219,6 +219,35 @@ class DeadLetterList(TypedDict):
     dead_letters: list[DeadLetterStatus]
 
 
+class TrackingStatus(TypedDict, total=False):
+    """The tracking of touched keys, empty without one. Times are seconds since the epoch.
+
+    Attributes
+    ----------
+    state, reason, since
+        See journal.touched.Tracking.
+    verified_through
+        Changes made before this moment are verified on both sides; 0 as long as that is not known.
+    left
+        Keys that must be read again.
+    standing
+        Keys that differ although every change is applied.
+    predicted_stop_s
+        For how many seconds writers would stop for a cutover now; ``None`` as long as that is not known.
+    waits_for
+        What keeps keys from being noted or rechecked; may be empty.
+    """
+
+    state: str
+    reason: str
+    since: float
+    verified_through: float
+    left: int
+    standing: int
+    predicted_stop_s: float | None
+    waits_for: str
+
+
 class VerificationStatus(TypedDict, total=False):
     """A verification as the journal has it, empty before the first one. Times are seconds since the epoch.
 
@@ -246,6 +275,8 @@ class VerificationStatus(TypedDict, total=False):
         Segments whose scans do not meet, so that their keys are read at the other table.
     estimated_items
         Items of both tables, as DynamoDB counted them; 0 until the scans begin.
+    tracking
+        What was written since the scans began.
     """
 
     id: str
@@ -273,3 +304,4 @@ class VerificationStatus(TypedDict, total=False):
     listed: int
     segments_by_key: int
     estimated_items: int
+    tracking: TrackingStatus

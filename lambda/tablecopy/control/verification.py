@@ -14,8 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tablecopy.clock import Machine
 from tablecopy.control.commands import NotPossible
 from tablecopy.control.status import VerificationStatus, VerificationVerdict
+from tablecopy.control.tracking import TrackingCommands
 from tablecopy.dynamodb.client import Json
-from tablecopy.journal.run import Phase, RunRecord
+from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.metrics import log
@@ -53,6 +54,7 @@ class VerificationCommands:
         run: RunRecord,
         segments: Segments,
         verifications: Verifications,
+        tracking: TrackingCommands,
         states: Callable[[], SFNClient],
         settings: CommandSettings,
         clock: Machine,
@@ -60,6 +62,7 @@ class VerificationCommands:
         self._run = run
         self._segments = segments
         self._verifications = verifications
+        self._tracking = tracking
         self._states = states
         self._settings = settings
         self._clock = clock
@@ -88,7 +91,7 @@ class VerificationCommands:
             return self._continued(latest, request)
         if latest is not None and request and latest.request == request:
             return self.status()
-        self._check_copied()
+        run = self._check_copied()
         now = self._clock.now()
         began = self._verifications.save(
             Verification(
@@ -106,6 +109,8 @@ class VerificationCommands:
         if began is None:
             # Another request was first.
             return self.begin(writes_stopped=writes_stopped, request=request)
+        if run is not None:
+            self._tracking.request(began, run.run_id)
         self._start(began)
         return self.status()
 
@@ -129,6 +134,9 @@ class VerificationCommands:
             )
         )
         if following is not None:
+            run = self._run.read()
+            if run is not None and following.state is State.REQUESTED:
+                self._tracking.request(following, run.run_id)
             self._start(following)
         return self.status()
 
@@ -168,6 +176,7 @@ class VerificationCommands:
             listed=sum(segment.listed for segment in segments),
             segments_by_key=sum(segment.by_key for segment in segments),
             estimated_items=verification.estimated_items,
+            tracking=self._tracking.status(verification.verification_id),
         )
         if verification.state is State.DONE:
             status["verdict"] = _verdict(status)
@@ -211,9 +220,10 @@ class VerificationCommands:
                     found += [{**record, **more} for record in json.loads(listed)]
         return answer
 
-    def _check_copied(self) -> None:
+    def _check_copied(self) -> Run | None:
+        """Return the run, which has copied everything. None if the tables are only compared."""
         if not self._settings.stream_arn:
-            return
+            return None
         run = self._run.read()
         if run is None:
             raise NotPossible("cannot verify: no run has been started. Run tablecopy start")
@@ -223,6 +233,7 @@ class VerificationCommands:
                 f"cannot verify yet: {left} of {run.total_segments} segments are not copied. "
                 "Run tablecopy watch --until ready"
             )
+        return run
 
     def _start(self, verification: Verification) -> None:
         states = self._states()

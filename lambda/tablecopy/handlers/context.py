@@ -87,6 +87,14 @@ class Aws:
         config = FUNCTION_CONFIG.merge(Config(max_pool_connections=STREAM_CONNECTIONS))
         return DynamoDBClient(own_session(), config=config, service="dynamodbstreams")
 
+    def destination_streams(self, settings: DestinationSettings, function: str) -> DynamoDB:
+        """Return DynamoDB Streams in the destination account, with that account's role."""
+        session = RoleSession(
+            settings.destination_role_arn, settings.destination_external_id, f"tablecopy-{function}"
+        )
+        config = FUNCTION_CONFIG.merge(Config(max_pool_connections=STREAM_CONNECTIONS))
+        return DynamoDBClient(session, settings.destination_region, config=config, service="dynamodbstreams")
+
     @cached_property
     def _own(self) -> DynamoDB:
         config = FUNCTION_CONFIG.merge(Config(max_pool_connections=WRITERS))

@@ -12,6 +12,7 @@ from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.cutover import CutoverCommands
 from tablecopy.control.proof import QUIET_SECONDS
 from tablecopy.control.status import Status
+from tablecopy.control.tracking import TrackingCommands
 from tablecopy.control.verification import VerificationCommands
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context
@@ -60,7 +61,13 @@ def build(
         settings.drained_after_seconds,
     )
     verifications = VerificationCommands(
-        RunRecord(store), Segments(store), Verifications(store, clock), aws.states, settings, clock
+        RunRecord(store),
+        Segments(store),
+        Verifications(store, clock),
+        TrackingCommands(store, clock),
+        aws.states,
+        settings,
+        clock,
     )
 
     cutovers = CutoverCommands(RunRecord(store), Segments(store), DeadLetters(store, clock), store, clock)
@@ -136,7 +143,10 @@ def build(
                 case "verify":
                     stopped = event.get("writes_stopped") is True
                     request = str(event.get("request", ""))
-                    return {"verification": verifications.begin(writes_stopped=stopped, request=request)}
+                    begun = verifications.begin(writes_stopped=stopped, request=request)
+                    # The scans wait until the reconciler notes the keys of changes.
+                    invoke_reconciler(commands.status())
+                    return {"verification": begun}
                 case "verification":
                     return {"verification": verifications.status()}
                 case "cutover" | "cancel_cutover" | "deny":

@@ -11,6 +11,7 @@ from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.shards import Shards
+from tablecopy.journal.touched import TrackingRecord
 from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.settings import VerifierSettings
@@ -40,7 +41,7 @@ def build(
     )
     lag = Lag(RunRecord(store), Shards(store), clock)
     worker = Worker(verifications, (source, destination), budgets, lag, clock)
-    progress = Progress(verifications, Tables(clients, names), lag, clock)
+    progress = Progress(verifications, Tables(clients, names), lag, TrackingRecord(store), clock)
 
     def handle(event: Json, context: Context) -> Json:
         """Do a step of the verification ``{"verification": id}``.

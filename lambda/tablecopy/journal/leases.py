@@ -33,6 +33,9 @@ _SWEEP_AFTER_SECONDS = 86_400
 REPLICATOR = "replicator"
 BACKFILL = "backfill"
 
+RECONCILER = "reconciler"
+TRACKER = "tracker"
+
 # Partitions that ``alive`` reads at the same time.
 _READERS = 16
 
@@ -147,7 +150,7 @@ _RENEW_AFTER_SECONDS = 5.0
 
 
 class Turn:
-    """One invocation's claim to be the only running reconciler.
+    """One invocation's claim to be the only running reconciler, or tracker.
 
     Two of them do no harm, because the journal lets only one of them change the run. They would double the
     calls to Lambda, Step Functions and the stream, which all copies of an account share.
@@ -156,13 +159,14 @@ class Turn:
     ----------
     owner
         The invocation's request id.
+    function
+        RECONCILER or TRACKER.
     """
 
-    _KEY = ("turn", "reconciler")
-
-    def __init__(self, store: Store, clock: Clock, owner: str) -> None:
+    def __init__(self, store: Store, clock: Clock, owner: str, function: str = RECONCILER) -> None:
         self._store = store
         self._clock = clock
+        self._key = ("turn", function)
         # Lambda may run an asynchronous invocation twice, with the same request ID.
         self._owner = f"{owner} {clock.now()}"
         self._taken: float | None = None
@@ -189,7 +193,7 @@ class Turn:
 
     def _put(self, ends: float, condition: str, values: Json) -> None:
         self._store.put(
-            *self._KEY,
+            *self._key,
             {"turn_owner": text(self._owner), "turn_ends": number(ends)},
             condition=condition,
             values={":me": text(self._owner), **values},

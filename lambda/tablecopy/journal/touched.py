@@ -140,9 +140,11 @@ class Checked:
         When the round ended.
     list_read_at
         When the round began to read the list of chunks. What was noted before that is part of ``left``.
+    source_noted_to
+        ``noted_to`` of the stream's summary (journal.shards) before the list was read.
     destination_noted_to
-        Every change made in the destination before this moment is noted, and was before the list was read; 0
-        as long as that is not known.
+        Every change made in the destination before this moment was noted before the list was read; 0 as long
+        as that is not known.
     destination_newest
         When the newest noted change of the destination was made; 0 without one.
     left
@@ -166,6 +168,7 @@ class Checked:
     tracking_id: str
     looked_at: float = 0.0
     list_read_at: float = 0.0
+    source_noted_to: float = 0.0
     destination_noted_to: float = 0.0
     destination_newest: float = 0.0
     left: int = 0
@@ -176,6 +179,12 @@ class Checked:
     waits_for: str = ""
     fence: str = ""
     fence_seen_at: float = 0.0
+
+    @property
+    def verified_through(self) -> float:
+        """The moment before which no change is left to be rechecked; 0 as long as that is not known."""
+        noted_to = min(self.source_noted_to, self.destination_noted_to)
+        return min(noted_to, self.oldest_left) if self.left else noted_to
 
 
 class Note(NamedTuple):

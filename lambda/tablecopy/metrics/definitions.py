@@ -77,4 +77,9 @@ FAILED_VERIFIERS = Metric("FailedVerifiers")
 ITEMS_COMPARED = Metric("ItemsCompared")
 DIFFERENCES_FOUND = Metric("DifferencesFound")
 
+# The tracker.
+TOUCHED_KEYS_LEFT = Metric("TouchedKeysLeft")
+TOUCHED_DIFFERENCES = Metric("TouchedDifferences")
+VERIFIED_THROUGH_AGE = Metric("VerifiedThroughAge", Unit.SECONDS)
+
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tablecopy.clock import Clock
+from tablecopy.journal.touched import TrackingRecord, TrackingState
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.tables import NotComparable, Tables
@@ -21,6 +22,10 @@ _FIRST_WAIT_SECONDS = 10.0
 _WAIT_SECONDS = 150.0
 _LONGEST_WAIT_SECONDS = 600.0
 
+# Both streams' places are noted within a minute, as a rule. What takes longer than this is not waited for.
+_TRACKING_SECONDS = 900.0
+_TRACKING_POLL_SECONDS = 5
+
 # So often the scans are begun again without any segment getting further.
 _FUTILE_ROUNDS = 3
 
@@ -28,6 +33,8 @@ _FUTILE_ROUNDS = 3
 class Next(StrEnum):
     """What the state machine does next."""
 
+    WAIT = "wait"
+    """Wait, and ask again: keys of changes are not noted yet."""
     SCAN = "scan"
     """Scan the segments that are not at their end."""
     RECHECK = "recheck"
@@ -62,12 +69,22 @@ class Progress:
         Describes both tables.
     lag
         How far the copy is behind.
+    tracking
+        Of the journal: whether the keys of changes are noted, which must begin before the scans.
     """
 
-    def __init__(self, verifications: Verifications, tables: Tables, lag: Lag, clock: Clock) -> None:
+    def __init__(
+        self,
+        verifications: Verifications,
+        tables: Tables,
+        lag: Lag,
+        tracking: TrackingRecord,
+        clock: Clock,
+    ) -> None:
         self._verifications = verifications
         self._tables = tables
         self._lag = lag
+        self._tracking = tracking
         self._clock = clock
 
     def advance(self, verification_id: str) -> Step:
@@ -136,7 +153,23 @@ class Progress:
         seconds = min(max(self._lag.behind(), least), _LONGEST_WAIT_SECONDS)
         return Step(Next.RECHECK, math.ceil(seconds), generation)
 
-    def _begun(self, verification: Verification) -> tuple[Step, Verification]:
+    def _waits_for_tracking(self, verification: Verification) -> bool:
+        """Return whether the scans must wait, because changes during them would not be noted."""
+        tracking = self._tracking.read()
+        if tracking is None or tracking.tracking_id != verification.verification_id:
+            return False
+        if tracking.state is not TrackingState.REQUESTED:
+            return False
+        waited = self._clock.now() - tracking.requested_at
+        if waited < _TRACKING_SECONDS:
+            return True
+        # The scans are worth something without it. What changes during them is then not verified.
+        reason = f"not every change was noted {waited / 60:.0f} minutes after the verification was requested"
+        return self._tracking.save(tracking.off(self._clock.now(), reason)) is None
+
+    def _begun(self, verification: Verification) -> tuple[Step, Verification | None]:
+        if self._waits_for_tracking(verification):
+            return Step(Next.WAIT, _TRACKING_POLL_SECONDS), None
         try:
             described = self._tables.describe()
         except NotComparable as problem:

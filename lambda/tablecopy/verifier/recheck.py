@@ -135,6 +135,42 @@ class Recheck:
                 judged.open.append(found)
         return judged
 
+    def check(
+        self, keys: Sequence[Json], known: Mapping[Key, Difference], until: float
+    ) -> dict[Key, Difference | None]:
+        """Read keys on both sides, and return what differs.
+
+        Parameters
+        ----------
+        keys
+            In DynamoDB JSON, each once.
+        known
+            Differences that an earlier check has found. ``first_seen`` stays as long as neither item moves.
+
+        Returns
+        -------
+        dict
+            By key, None if the items are equal.
+
+        Raises
+        ------
+        OutOfTime, botocore.exceptions.ClientError
+            As `judge` does.
+        """
+        here = self._readers[Side.SOURCE].read(keys, until)
+        befores = {token: (key, here.get(token)) for key in keys for token in [self._keys.of(key)]}
+        found: dict[Key, Difference | None] = dict.fromkeys(befores)
+        for key, source, destination, is_calm in self._unequal(befores, Judged(), until):
+            token = self._keys.of(key)
+            difference = self._difference(key, source, destination)
+            before = known.get(token)
+            if before is not None and is_calm:
+                seen = (before.source, before.destination)
+                if seen == (difference.source, difference.destination):
+                    difference = self._difference(key, source, destination, before)
+            found[token] = difference
+        return found
+
     def _unequal(
         self, befores: Mapping[Key, tuple[Json, Json | None]], judged: Judged, until: float
     ) -> Iterator[tuple[Json, Json | None, Json | None, bool]]:

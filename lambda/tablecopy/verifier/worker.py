@@ -172,7 +172,9 @@ class Worker:
         ceilings = (verification.source_ceiling, verification.destination_ceiling)
         for table, budget, ceiling in zip(self._tables, self._budgets, ceilings, strict=True):
             total = budget or ceiling
-            table.capacity.set_limit(total / verification.workers if total else math.inf)
+            # While nothing is known to have stopped, the tracker reads beside the workers.
+            readers = verification.workers + (not verification.writes_stopped)
+            table.capacity.set_limit(total / readers if total else math.inf)
         return verification
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tablecopy.comparison.differences import Difference, Kind
 from tablecopy.control.commands import NotPossible
+from tablecopy.control.tracking import TrackingCommands
 from tablecopy.control.verification import VerificationCommands
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
@@ -59,6 +60,7 @@ class Account:
             RunRecord(self._store),
             Segments(self._store),
             self.verifications,
+            TrackingCommands(self._store, self.clock),
             lambda: self.states,  # type: ignore[arg-type, return-value]
             settings,
             self.clock,

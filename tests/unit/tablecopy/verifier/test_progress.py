@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from tablecopy.comparison.items import Side
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.shards import Shards, StreamSummary
+from tablecopy.journal.touched import Tracking, TrackingRecord, TrackingState
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.progress import GENERATIONS, Next, Progress, Step
@@ -46,8 +48,20 @@ def tables() -> FakeTables:
 
 
 @pytest.fixture
-def progress(verifications: Verifications, tables: FakeTables, shards: Shards, clock: FakeClock) -> Progress:
-    return Progress(verifications, tables, Lag(RunRecord(MemoryStore()), shards, clock), clock)
+def record() -> TrackingRecord:
+    return TrackingRecord(MemoryStore())
+
+
+@pytest.fixture
+def progress(
+    verifications: Verifications,
+    tables: FakeTables,
+    shards: Shards,
+    record: TrackingRecord,
+    clock: FakeClock,
+) -> Progress:
+    lag = Lag(RunRecord(MemoryStore()), shards, clock)
+    return Progress(verifications, tables, lag, record, clock)
 
 
 def begin(verifications: Verifications, *, writes_stopped: bool = False) -> None:
@@ -61,6 +75,11 @@ def begin(verifications: Verifications, *, writes_stopped: bool = False) -> None
         identities="one two",
     )
     assert verifications.save(verification, is_new=True)
+
+
+def request(verifications: Verifications) -> None:
+    requested = Verification(verification_id=NAME, total_segments=2, workers=2, began=NOON)
+    assert verifications.save(requested, is_new=True)
 
 
 def save(verifications: Verifications, **fields: int | bool) -> None:
@@ -91,6 +110,47 @@ def test_it_begins_with_what_the_tables_are(progress: Progress, verifications: V
         stepped=NOON,
         version=2,
     )
+
+
+def test_the_scans_wait_until_both_sides_note_their_changes(
+    progress: Progress, verifications: Verifications, record: TrackingRecord, clock: FakeClock
+) -> None:
+    request(verifications)
+    tracking = record.save(Tracking(NAME, "run", NOON), is_new=True)
+    assert tracking is not None
+    wait = Step(Next.WAIT, 5)
+    assert progress.advance(NAME) == wait
+    half = record.save(tracking.noting(Side.SOURCE, NOON + 1))
+    assert half is not None
+    assert progress.advance(NAME) == wait
+    record.save(half.noting(Side.DESTINATION, NOON + 2))
+    assert progress.advance(NAME) == Step(Next.SCAN)
+
+
+def test_the_scans_begin_without_changes_that_cannot_be_noted(
+    progress: Progress, verifications: Verifications, record: TrackingRecord, clock: FakeClock
+) -> None:
+    request(verifications)
+    record.save(Tracking(NAME, "run", NOON), is_new=True)
+    clock.tick(899)
+    assert progress.advance(NAME).next is Next.WAIT
+    clock.tick(2)
+    assert progress.advance(NAME) == Step(Next.SCAN)
+    found = record.read()
+    assert found is not None
+    assert found.state is TrackingState.OFF
+    assert found.reason == "not every change was noted 15 minutes after the verification was requested"
+
+
+@pytest.mark.parametrize(
+    "tracking", [Tracking("another", "run", NOON), Tracking(NAME, "run", NOON).off(NOON)]
+)
+def test_the_scans_wait_for_no_other_tracking(
+    progress: Progress, verifications: Verifications, record: TrackingRecord, tracking: Tracking
+) -> None:
+    request(verifications)
+    record.save(tracking, is_new=True)
+    assert progress.advance(NAME) == Step(Next.SCAN)
 
 
 def test_tables_that_cannot_be_compared_end_it(

@@ -1,0 +1,102 @@
+"""Lambda entry point of the tracker, which notes and rechecks keys that are written."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Mapping
+
+from tablecopy.clock import Machine
+from tablecopy.dynamodb.client import DynamoDB, Json
+from tablecopy.handlers.context import Aws, Context
+from tablecopy.journal.leases import TRACKER, Turn
+from tablecopy.metrics import log
+from tablecopy.metrics.definitions import (
+    COPY,
+    TOUCHED_DIFFERENCES,
+    TOUCHED_KEYS_LEFT,
+    VERIFIED_THROUGH_AGE,
+)
+from tablecopy.metrics.log import PUBLISH_EVERY_SECONDS, MetricsBuffer
+from tablecopy.settings import VerifierSettings
+from tablecopy.throughput.limits import read_limit, read_usage
+from tablecopy.tracker.tracker import Found, Tracker
+from tablecopy.verifier.worker import Table
+
+# The schedule calls once a minute. Keys are rechecked for most of it.
+_TRACK_SECONDS = 55.0
+
+_EVERY_SECONDS = 1.0
+
+
+def build(
+    environ: Mapping[str, str], clock: Machine, aws: Aws | None = None
+) -> Callable[[Json, Context], Json]:
+    """Return the handler of the function with this environment."""
+    settings = VerifierSettings.from_environment(environ)
+    aws = aws or Aws()
+    store = aws.journal(settings.journal_table)
+    metrics = MetricsBuffer(clock, settings.copy_name)
+    budgets = (settings.read_capacity, settings.destination_read_capacity)
+    clients = (aws.source(), aws.destination(settings, "tracker"))
+    names = (settings.source_table, settings.destination_table)
+    source, destination = (
+        Table(client, name, read_limit(clock, budget), read_usage(metrics, name))
+        for client, name, budget in zip(clients, names, budgets, strict=True)
+    )
+
+    def streams() -> DynamoDB:
+        return aws.destination_streams(settings, "tracker")
+
+    # It lives as long as the execution environment, and compares what it knows with the journal's versions.
+    tracker = Tracker(store, (source, destination), budgets, streams, clock)
+
+    def publish(found: Found) -> None:
+        values = {
+            TOUCHED_KEYS_LEFT: found.left,
+            TOUCHED_DIFFERENCES: found.standing,
+            VERIFIED_THROUGH_AGE: found.verified_age,
+        }
+        log.metrics({COPY: settings.copy_name}, values, clock.now())
+        metrics.publish()
+
+    def track(turn: Turn) -> Json:
+        until, published = clock.now() + _TRACK_SECONDS, 0.0
+        found = None
+        while clock.now() < until and turn.take():
+            began = clock.now()
+            latest = tracker.step()
+            if latest is None:
+                break
+            found = latest
+            if clock.now() - published >= PUBLISH_EVERY_SECONDS:
+                published = clock.now()
+                publish(found)
+            clock.sleep(max(0.0, began + _EVERY_SECONDS - clock.now()))
+        return {} if found is None else {"left": found.left, "standing": found.standing}
+
+    def handle(event: Json, context: Context) -> Json:
+        """Note and recheck keys for most of a minute, while they are tracked.
+
+        ``event`` is not used. Returns the keys left and the differences that stand, ``{"left": n,
+        "standing": n}``; ``{}`` if nothing is tracked, or ``{"skipped": text}`` while another invocation
+        tracks.
+        """
+        turn = Turn(store, clock, context.aws_request_id, TRACKER)
+        if not turn.take():
+            log.event("turn_taken")
+            return {"skipped": "another invocation of the tracker is running"}
+        # Decoded items have no cycles, and looking for some in them took most of the time.
+        gc.disable()
+        try:
+            return track(turn)
+        finally:
+            turn.give_back()
+            # Publish metrics even if the invocation fails.
+            metrics.publish()
+            gc.enable()
+
+    return handle
+
+
+handle = build(os.environ, Machine())

@@ -1,0 +1,45 @@
+# Verification of what is written: the function that notes the destination's changes, and rechecks the keys that were written on
+# either side.
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "RecheckTheSource"
+    actions   = ["dynamodb:BatchGetItem"]
+    resources = [var.source_table_arn]
+  }
+
+  statement {
+    sid       = "KeepTouchedKeys"
+    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    resources = [var.journal_arn]
+  }
+
+  statement {
+    sid       = "FollowThroughTheDestinationRole"
+    actions   = ["sts:AssumeRole"]
+    resources = [var.destination_role_arn]
+  }
+}
+
+module "function" {
+  source = "../function"
+
+  function = merge(var.function, {
+    name            = var.names.tracker
+    description     = "Notes and rechecks keys that are written."
+    handler         = "tablecopy.handlers.tracker.handle"
+    timeout_seconds = 120
+    memory_mb       = var.settings.memory_mb
+  })
+  environment = merge(
+    var.environment,
+    {
+      DESTINATION_ROLE_ARN      = var.destination_role_arn
+      READ_CAPACITY             = var.settings.read_capacity == null ? "" : tostring(var.settings.read_capacity)
+      DESTINATION_READ_CAPACITY = var.settings.destination_read_capacity == null ? "" : tostring(var.settings.destination_read_capacity)
+    },
+    # The AWS SDK takes the endpoint from this variable.
+    { for url in compact([var.settings.streams_endpoint_url]) : "AWS_ENDPOINT_URL_DYNAMODB_STREAMS" => url },
+  )
+  policy_json = data.aws_iam_policy_document.this.json
+}
