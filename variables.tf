@@ -174,6 +174,7 @@ variable "control" {
   type = object({
     drained_after_seconds = optional(number, 60)
     record_age_fraction   = optional(number, 0.5)
+    begin_at_seal         = optional(string)
     memory_mb             = optional(number, 256)
     reserved_concurrency  = optional(number)
   })

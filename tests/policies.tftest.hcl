@@ -713,7 +713,7 @@ run "reader" {
 
   assert {
     condition = one(jsondecode(data.aws_iam_policy_document.trust.json).Statement) == {
-      Sid       = "TheVerifierOfThisCopy"
+      Sid       = "TheReadersOfThisCopy"
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { AWS = "arn:aws:iam::111111111111:role/verifier" }

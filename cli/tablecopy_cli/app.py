@@ -176,11 +176,13 @@ def _expectations(*, copy: CopyOptions, format_: str, **flags: Any) -> EstimateO
 # A run
 
 
-def _run_command(name: str, help_: str, **settings: Any) -> Callable[[Callable[..., int]], click.Command]:
+def _run_command(
+    name: str, help_: str, *, sides: Sequence[str] = ("source",), **settings: Any
+) -> Callable[[Callable[..., int]], click.Command]:
     """Declare a sub-command that asks the control function of a copy."""
 
     def decorate(function: Callable[..., int]) -> click.Command:
-        function = copy_options("source", table=False, control=_CONTROL)(output_options(function))
+        function = copy_options(*sides, table=False, control=_CONTROL)(output_options(function))
         return tablecopy.command(name, cls=Command, help=help_, **settings)(function)
 
     return decorate
@@ -293,6 +295,51 @@ def redrive(copy: CopyOptions, format_: str) -> int:
 
 tablecopy.add_command(verify)
 tablecopy.add_command(repair)
+
+
+@_run_command(
+    "cutover",
+    "Cut over: seal the copy as soon as both tables are proved equal, within seconds.",
+    exit_codes={
+        0: "The copy is sealed, and the tables are equal (seen).",
+        1: "Not sealed: the tables differ, or the run has stopped.",
+        2: "Error: bad input, access denied, unknown function, or no answer.",
+        3: "Not sealed: something wrote, it was not proved in time, or it was cancelled. The copy continues.",
+        4: "Not begun: the stop would be longer than --max-stop, or the run is not in sync and verified.",
+        130: "Interrupted. The request was cancelled, and the copy continues.",
+    },
+    examples=["tablecopy cutover --max-stop 30s"],
+    sides=("source", "destination"),
+)
+@option(
+    "--max-stop",
+    type=Value(_duration),
+    default="30s",
+    show_default="30s",
+    metavar="DURATION",
+    help="Longest time for which the writers may stop: seconds, or a number with s, m or h; at most 1h.",
+)
+@option(
+    "--quiet",
+    type=Value(_duration),
+    default="5s",
+    show_default="5s",
+    metavar="DURATION",
+    help="Time for which both streams must show no change. The proof rests on it.",
+)
+@option("--yes", is_flag=True, help="Begin without asking for confirmation. The writers must have stopped.")
+@option(
+    "--fence",
+    is_flag=True,
+    help="Deny writes in both tables' resource policies with your own credentials, until the copy is sealed.",
+)
+@option("--lift-fence", is_flag=True, help="Only allow writes again that a fence denies.")
+def cutover(copy: CopyOptions, format_: str, **given: Any) -> int:
+    """Cut over."""
+    from tablecopy_cli.cutover.command import CutoverOptions
+    from tablecopy_cli.cutover.command import cutover as run
+
+    return run(copy, CutoverOptions(**given, format_=format_), Clock())
 
 
 @_run_command("seal", "End the copy. Later changes in the source table are not copied.")

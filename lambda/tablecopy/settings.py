@@ -168,7 +168,8 @@ class CopySettings:
 class ReconcilerSettings(CopySettings, DestinationSettings):
     """Settings of the reconciler: the resources it controls, and how a run proceeds.
 
-    ``record_age_fraction`` is the part of 24 hours that no change may exceed in age. Lambda sets
+    ``record_age_fraction`` is the part of 24 hours that no change may exceed in age. ``begin_at_seal`` is the
+    time of the other copy's seal in RFC 3339, or empty: see `control.reconciler`. Lambda sets
     ``aws_lambda_function_memory_size``, the function's memory in MB (Developer Guide, "Defined runtime
     environment variables").
     """
@@ -180,4 +181,5 @@ class ReconcilerSettings(CopySettings, DestinationSettings):
     failure_queue_url: str
     start_on_apply: bool
     record_age_fraction: float = 0.5
+    begin_at_seal: str = ""
     aws_lambda_function_memory_size: int = 256

@@ -68,6 +68,17 @@ def compact_timestamp(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%SZ}"
 
 
+def epoch(time: str) -> float:
+    """Return an ISO 8601 time with its zone, ``2026-01-31T09:30:00Z``, in seconds since the epoch.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    return datetime.fromisoformat(time).timestamp()
+
+
 def _two_units(seconds: int, large: int, name: str, small: int, rest: str) -> str:
     left = seconds % large // small
     whole = f"{seconds // large:,} {name}"

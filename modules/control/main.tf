@@ -93,6 +93,7 @@ module "reconciler" {
       PRICES                     = jsonencode(var.settings.prices)
       ALLOW_NONEMPTY_DESTINATION = tostring(var.settings.allow_items)
     },
+    { for time in compact([var.settings.begin_at_seal]) : "BEGIN_AT_SEAL" => time },
     # DynamoDB Streams has no private DNS name in a VPC, so boto3 needs the endpoint's.
     { for url in compact([var.settings.streams_endpoint_url]) : "AWS_ENDPOINT_URL_DYNAMODB_STREAMS" => url },
   )

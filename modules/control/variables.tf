@@ -34,6 +34,7 @@ variable "settings" {
     slice_seconds          = number
     drained_after_seconds  = number
     record_age_fraction    = number
+    begin_at_seal          = optional(string)
     allow_items            = bool
     memory_mb              = number
     reserved_concurrency   = optional(number)

@@ -357,12 +357,14 @@ variable "control" {
 
     * `drained_after_seconds`: seconds for which repeated reads of a shard must return nothing before the shard counts as drained.
     * `record_age_fraction`: maximum age of a change that is not yet applied, as a fraction of the 24 hours for which a stream keeps it. The slices are shortened to meet it. A run that cannot meet it stops and shows the setting to raise.
+    * `begin_at_seal`: time at which a copy in the other direction was sealed with a proof, which `tablecopy cutover` prints. The run then scans nothing and applies what was written since. Requires `destination_table.allow_items`.
     * `memory_mb`: memory of the reconciler's function, which reads every shard of the stream. Use 1769, a whole processor, from about 1,000 open shards.
     * `reserved_concurrency`: concurrent executions to reserve for the reconciler, as for the backfill. One pass runs at a time. The function that answers the commands has none reserved.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)
     record_age_fraction   = optional(number, 0.5)
+    begin_at_seal         = optional(string)
     memory_mb             = optional(number, 256)
     reserved_concurrency  = optional(number)
   })
@@ -380,6 +382,11 @@ variable "control" {
   validation {
     condition     = var.control.record_age_fraction >= 0.05 && var.control.record_age_fraction <= 0.9
     error_message = "control.record_age_fraction is ${var.control.record_age_fraction}; allowed are 0.05 to 0.9 of 24 hours. With less, a slice copies almost nothing. With more, no time is left to act. Use 0.5."
+  }
+
+  validation {
+    condition     = var.control.begin_at_seal == null ? true : can(formatdate("YYYY", var.control.begin_at_seal)) && var.destination_table.allow_items
+    error_message = "control.begin_at_seal is ${jsonencode(var.control.begin_at_seal)} and destination_table.allow_items is ${var.destination_table.allow_items}; allowed is a time such as 2026-01-31T09:30:00Z with allow_items = true, because both tables hold the items. Use the block that tablecopy cutover printed."
   }
 
   validation {

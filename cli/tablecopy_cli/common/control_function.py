@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 from botocore.exceptions import ClientError
 
 from tablecopy.comparison.differences import Difference, parsed
-from tablecopy.control.status import DeadLetterStatus, Status, VerificationStatus
+from tablecopy.control.status import CutoverStatus, DeadLetterStatus, Status, VerificationStatus
 from tablecopy.dynamodb import errors
 from tablecopy.journal.run import Phase
 from tablecopy_cli.common.accounts import Side
@@ -102,6 +102,29 @@ class ControlFunction:
         if not {"count", "dead_letters"} <= answer.keys():
             raise self._is_another()
         return answer["count"], answer["dead_letters"]
+
+    def cutover(self, quiet: float) -> tuple[Status, CutoverStatus]:
+        """The run, its latest request for a cutover, and what a cutover with this quiet time would take."""
+        return self._cutover("cutover", quiet_seconds=quiet)
+
+    def begin_cutover(self, request: str, max_stop: float, quiet: float) -> tuple[Status, CutoverStatus]:
+        """Request a cutover, which lapses after ``max_stop`` seconds. The same request twice is one."""
+        return self._cutover("cutover", request=request, max_stop=max_stop, quiet_seconds=quiet)
+
+    def cancel_cutover(self, reason: str) -> tuple[Status, CutoverStatus]:
+        """Cancel the request for a cutover that is in progress."""
+        return self._cutover("cancel_cutover", reason=reason)
+
+    def deny(self, table_arn: str, *, denied: bool) -> tuple[Status, CutoverStatus]:
+        """Record whether the resource policy of a table may deny writes for a cutover."""
+        return self._cutover("deny", table=table_arn, denied=denied)
+
+    def _cutover(self, action: str, **details: object) -> tuple[Status, CutoverStatus]:
+        answer = self._ask(action, **details)
+        status, found = answer.get("status"), answer.get("cutover")
+        if not isinstance(status, dict) or not isinstance(found, dict) or status.get("phase") not in _PHASES:
+            raise self._is_another()
+        return cast(Status, status), cast(CutoverStatus, found)
 
     def verify(self, *, writes_stopped: bool) -> VerificationStatus:
         """Begin a comparison in the account, or continue one that has ended early."""

@@ -101,12 +101,15 @@ class Evidence:
             parts.append(f"{keys} since then differ although every change is applied")
         if not parts:
             return ""
-        return f"{' and '.join(parts)}. List them with tablecopy verify --in-account --follow"
+        return f"{' and '.join(parts)}. List them with tablecopy verify --in-account --report"
 
     def unfinished(self) -> str:
         """Return what the baseline waits for (point 5); empty if it has ended and keys are tracked."""
         if self.verification is None or self.verification.state is not State.DONE:
-            return "the verification in the account has not ended. Follow it with tablecopy verify --follow"
+            return (
+                "the verification in the account has not ended. Follow it with tablecopy verify --in-account "
+                "--report"
+            )
         if self.tracking is None or self.tracking.state is not TrackingState.ON:
             return "the streams' positions are not noted yet"
         return ""

@@ -30,7 +30,7 @@ from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.metrics import log
-from tablecopy.text import count_text
+from tablecopy.text import count_text, duration_text
 
 IN_SYNC_SECONDS = 30.0
 """While segments are left, a slice may follow as soon as the replicator is this close to the source.
@@ -134,15 +134,24 @@ class Reconciler:
         How long a slice lasts, and so for how long the replicator is paused.
     concurrency
         Number of workers that the state machine runs at the same time.
+    begin_at
+        When the copy in the other direction was sealed with a proof, in seconds since the epoch: the run
+        applies what was written since, and scans nothing. 0 for a copy that scans its source.
     """
 
     def __init__(
-        self, dependencies: Dependencies, clock: Clock, limits: SliceLimits, concurrency: int
+        self,
+        dependencies: Dependencies,
+        clock: Clock,
+        limits: SliceLimits,
+        concurrency: int,
+        begin_at: float = 0.0,
     ) -> None:
         self._deps = dependencies
         self._clock = clock
         self._limits = limits
         self._concurrency = concurrency
+        self._begin_at = begin_at
         self._preflight_problems: list[str] | None = None
         self._preflight_is_whole = False
         # When the run was about to be read, and when the look ends at the latest.
@@ -247,7 +256,39 @@ class Reconciler:
             noted_at=self._clock.now(),
             **self._deps.inspect_tables(),
         )
-        return self._enter(noted_run, Phase.PAUSING)
+        return self._begin_at_seal(noted_run) if self._begin_at else self._enter(noted_run, Phase.PAUSING)
+
+    def _begin_at_seal(self, run: Run) -> Outcome:
+        """Begin where a copy in the other direction was sealed: both tables were equal, and no one wrote.
+
+        The stream's records from before the seal are acknowledged without being written, like those from
+        before a scan. Clocks differ, so the latest of them are applied. That does no harm: they are what the
+        other copy wrote, in its order, so they end at what the destination holds (tests/model/cutover).
+        """
+        now = self._clock.now()
+        age = now - self._begin_at
+        latest = self._limits.max_change_age
+        if age > latest:
+            return self._report(
+                run,
+                [
+                    f"the copy in the other direction was sealed {duration_text(age)} ago. Without a scan, a "
+                    f"copy must begin within {duration_text(latest)}, because a stream keeps changes for 24 "
+                    "hours. Remove begin_at_seal, so that the copy scans the table"
+                ],
+            )
+        if age < -CLOCK_MARGIN_SECONDS:
+            return self._report(
+                run, ["begin_at_seal is in the future. Use the time that tablecopy cutover printed"]
+            )
+        self._deps.segments.save(Segment(0, done=True))
+        return self._enter(
+            run,
+            Phase.RESUMING,
+            total_segments=1,
+            scan_began=self._begin_at,
+            covered_to=self._begin_at - CLOCK_MARGIN_SECONDS,
+        )
 
     def _report(self, run: Run, problems: Sequence[str]) -> Outcome:
         """Note the problems that preflight waits for. The next step checks everything again."""

@@ -31,6 +31,7 @@ from tablecopy.journal.shards import Shards
 from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics import log
 from tablecopy.settings import ReconcilerSettings
+from tablecopy.text import epoch
 
 # The schedule calls once a minute. Reconciling for most of it lets phases follow each other within seconds.
 _RECONCILE_SECONDS = 55.0
@@ -75,6 +76,7 @@ def build(
     )
     stream_problems = partial(source_problems, source, source_table, stream_arn)
     proof = Proof(store, clock)
+    begin_at = epoch(settings.begin_at_seal) if settings.begin_at_seal else 0.0
     metrics = RunMetrics(clock, settings.copy_name)
     verification_metrics = VerificationMetrics(Verifications(store, clock), clock, settings.copy_name)
     commands = Commands(
@@ -93,7 +95,9 @@ def build(
 
         def preflight_problems(run: Run) -> list[str]:
             checks: list[Check] = [partial(mapping.problems, stream_arn)]
-            checks += replace(preflight, confirmed=run.confirmed).checks(stream_arn)
+            # A copy that begins at a seal expects the items that both tables hold.
+            confirmed = run.confirmed or bool(begin_at)
+            checks += replace(preflight, confirmed=confirmed).checks(stream_arn)
             # Only a slice needs the last two, and would fail if they cannot be reached.
             checks += [executions.problems, queue.problems]
             return problems(checks, clock)
@@ -123,7 +127,7 @@ def build(
             proof=proof,
         )
         limits = SliceLimits(settings.slice_seconds, settings.record_age_fraction)
-        return Reconciler(dependencies, clock, limits, settings.concurrency)
+        return Reconciler(dependencies, clock, limits, settings.concurrency, begin_at)
 
     def handle(event: Json, context: Context) -> Json:
         """Move the run until nothing moves by itself, for most of a minute at most.

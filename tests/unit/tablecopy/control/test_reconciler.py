@@ -68,8 +68,9 @@ class FakeQueue:
 class Scene:
     """A run, everything that control looks at, and any number of reconcilers."""
 
-    def __init__(self, drained_after: float = DRAINED_AFTER) -> None:
+    def __init__(self, drained_after: float = DRAINED_AFTER, begin_at: float = 0.0) -> None:
         self.drained_after = drained_after
+        self.begin_at = begin_at
         self.clock = FakeClock()
         journal = JournalClient()
         self.client = WatchedClient(journal)
@@ -120,7 +121,8 @@ class Scene:
             publish_age=self.told_ages.append,
             proof=Proof(self._store, self.clock),
         )
-        return Reconciler(dependencies, self.clock, SliceLimits(SLICE_SECONDS, fraction=0.5), CONCURRENCY)
+        limits = SliceLimits(SLICE_SECONDS, fraction=0.5)
+        return Reconciler(dependencies, self.clock, limits, CONCURRENCY, self.begin_at)
 
     def _lost(self, run: Run) -> list[str]:
         if self.lost_error:

@@ -1,0 +1,1 @@
+"""``tablecopy cutover``: prediction, question, fence, the seal with a proof, and what is next."""
