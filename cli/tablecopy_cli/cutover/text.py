@@ -44,7 +44,7 @@ def question_lines(source: Side | None, destination: Side | None, *, fenced: boo
         yield f"  from  {_location(source)}"
         yield f"  to    {_location(destination)}"
     if fenced:
-        yield "It denies all writes to the source table, and to the destination table except those of the copy."
+        yield "It denies all writes to the source table, and all except those of the copy to the destination."
     else:
         yield "Stop all writers of the source table now, and scheduled jobs that write to it."
     yield "If the tables are not proved equal in time, the copy continues, and you can start the writers."
