@@ -9,9 +9,7 @@ from tablecopy.text import duration_text, timestamp
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
-
-GRADES = {"seen": "equal (seen)", "audited": "equal (audited)"}
-"""The grades of a verdict, as every text names them."""
+from tablecopy_cli.run.status_text import GRADES
 
 
 def prediction_lines(found: CutoverStatus) -> Iterator[str]:

@@ -29,6 +29,9 @@ _MEANING: Mapping[RunPhase, str] = {
     Phase.STOPPED: "the run does not continue by itself",
 }
 
+GRADES = {"seen": "equal (seen)", "audited": "equal (audited)"}
+"""The grades of a proof, as every text names them."""
+
 # How control's reason begins while nothing but changes keeps a run from being ready.
 _APPLYING = "changes are still being applied"
 
@@ -59,6 +62,8 @@ def headline(status: Status) -> str:
     meaning = _MEANING[status["phase"]]
     if status["phase"] == Phase.DRAINING and status["segments_done"] >= status["segments"]:
         meaning = "changes are applied as they arrive"
+    if grade := status.get("seal_grade"):
+        meaning = f"{GRADES[grade]} at {timestamp(status['phase_since'])}. {meaning.capitalize()}"
     return f"{phase_text(status)}: {meaning}"
 
 
@@ -76,6 +81,14 @@ def warnings(status: Status) -> Iterator[tuple[str, str]]:
     if status["dead_letters"]:
         when = ", retried in the next slice" if status["redrive"] else ""
         yield "rejected", f"{count_text(status['dead_letters'], 'dead letter')}{when}"
+    if status.get("cutting_over"):
+        yield "cutover", "in progress. tablecopy cutover follows it"
+    for table in status.get("denied", []):
+        yield (
+            "fence",
+            f"the resource policy of {escaped(table)} denies writes for a cutover. To allow them again, run "
+            "tablecopy cutover --lift-fence",
+        )
     for problem in status["problems"]:
         yield "problem", escaped(problem)
     note = _note(status)

@@ -183,7 +183,8 @@ def _parts(
     share = min(1.0, run.arriving / run.applying) if run.applying and run.arriving else 1.0
     yield PartStatus(
         what="apply the last changes",
-        seconds=lag * share,
+        # What is applied within the quiet time takes no time of its own.
+        seconds=max(0.0, lag * share - quiet),
         advice="wait until the copy has caught up, or raise the destination's write capacity",
     )
     yield PartStatus(

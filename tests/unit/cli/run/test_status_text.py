@@ -163,3 +163,15 @@ def test_nothing_steers_a_terminal() -> None:
     ]
     assert all(line.isprintable() for line in shown)
     assert EVIL not in "".join(shown)
+
+
+def test_a_seal_with_a_proof_has_its_grade() -> None:
+    shown = headline(status("sealed", seal_grade="seen"))
+    assert shown.startswith("sealed: equal (seen) at 2026-11-23T09:00:00Z. Later changes")
+
+
+def test_a_fence_that_was_left_behind_is_shown() -> None:
+    found = dict(warnings(status("ready", denied=["arn:orders"], cutting_over=True)))
+    assert "arn:orders denies writes" in found["fence"]
+    assert "--lift-fence" in found["fence"]
+    assert "in progress" in found["cutover"]
