@@ -103,18 +103,28 @@ output "verifier_function_arn" {
   value       = module.copy.verifier_function_arn
 }
 
+output "tracker_function_name" {
+  description = "Name of the function that compares what is written. Null without `verification.enabled`."
+  value       = module.copy.tracker_function_name
+}
+
+output "tracker_function_arn" {
+  description = "ARN of the function that compares what is written. Null without `verification.enabled`."
+  value       = module.copy.tracker_function_arn
+}
+
 output "verification_state_machine_arn" {
   description = "ARN of the state machine that runs a verification. Null without `verification.enabled`."
   value       = module.copy.verification_state_machine_arn
 }
 
 output "reading_role_arn" {
-  description = "ARN of the role in the destination account with which the verifier reads the destination table. Null without `verification.enabled`."
+  description = "ARN of the role in the destination account with which the verifier and the tracker read the destination table. Null without `verification.enabled`."
   value       = module.copy.reading_role_arn
 }
 
 output "function_role_arns" {
-  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`, and `verifier` with `verification.enabled`."
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`, and `verifier` and `tracker` with `verification.enabled`."
   value       = module.copy.function_role_arns
 }
 

@@ -47,6 +47,7 @@ run "alarms" {
       failed-batches       = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", { QueueName = "failures" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
       failed-workers       = ["DynamoDBAccountCopy", "FailedWorkers", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
       empty-slices         = ["DynamoDBAccountCopy", "EmptySlices", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
+      touched-differences  = ["DynamoDBAccountCopy", "TouchedDifferences", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
       timed-out-execution  = ["AWS/States", "ExecutionsTimedOut", { StateMachineArn = "arn:aws:states:eu-central-1:111111111111:stateMachine:machine" }, "Sum", "GreaterThanThreshold", 0, "1 of 1 x 300", "notBreaching"]
       replicator-errors    = ["AWS/Lambda", "Errors", { FunctionName = "r" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
       backfill-errors      = ["AWS/Lambda", "Errors", { FunctionName = "b" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]

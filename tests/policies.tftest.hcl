@@ -292,6 +292,39 @@ run "verification" {
   }
 }
 
+run "tracker" {
+  command = plan
+
+  module {
+    source = "./modules/tracker"
+  }
+
+  variables {
+    settings             = { memory_mb = 1769 }
+    names                = { tracker = "tablecopy-orders-0123abcd-tracker", tracking = "tablecopy-orders-0123abcd-tracking" }
+    destination_role_arn = "arn:aws:iam::222222222222:role/reader"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.this.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      } if statement.Effect == "Allow"
+      }) == jsonencode({
+      RecheckTheSource                = { actions = ["dynamodb:BatchGetItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
+      KeepTouchedKeys                 = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      FollowThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/reader"] }
+    })
+    error_message = "The tracker may do something else: ${data.aws_iam_policy_document.this.json}"
+  }
+
+  assert {
+    condition     = jsondecode(data.aws_iam_policy_document.schedule.json).Statement[0].Resource == "arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-tracker"
+    error_message = "The schedule may invoke something else: ${data.aws_iam_policy_document.schedule.json}"
+  }
+}
+
 run "control" {
   command = plan
 

@@ -64,6 +64,14 @@ locals {
       metric_name = "EmptySlices"
     })
 
+    # Only while keys are tracked. Afterwards there is no data.
+    touched-differences = merge(local.own, local.above, local.once, {
+      description        = "An item that was written since the verification differs, although every change is applied. `tablecopy verify --in-account --report` lists it."
+      metric_name        = "TouchedDifferences"
+      statistic          = "Maximum"
+      treat_missing_data = "notBreaching"
+    })
+
     timed-out-execution = merge(local.count, local.once, {
       description = "An execution of the state machine continued after the end of its slice, because a worker did not return. See the backfill's log group."
       namespace   = "AWS/States"

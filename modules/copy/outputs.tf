@@ -117,24 +117,34 @@ output "verifier_function_arn" {
   value       = one(module.verification[*].function.arn)
 }
 
+output "tracker_function_name" {
+  description = "Name of the function that compares what is written. Null without `verification.enabled`."
+  value       = one(module.tracker[*].function.name)
+}
+
+output "tracker_function_arn" {
+  description = "ARN of the function that compares what is written. Null without `verification.enabled`."
+  value       = one(module.tracker[*].function.arn)
+}
+
 output "verification_state_machine_arn" {
   description = "ARN of the state machine that runs a verification. Null without `verification.enabled`."
   value       = one(module.verification[*].state_machine.arn)
 }
 
 output "reading_role_arn" {
-  description = "ARN of the role in the destination account with which the verifier reads the destination table. Null without `verification.enabled`."
+  description = "ARN of the role in the destination account with which the verifier and the tracker read the destination table. Null without `verification.enabled`."
   value       = module.destination.reading_role_arn
 }
 
 output "function_role_arns" {
-  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`, and `verifier` with `verification.enabled`."
+  description = "ARNs of the functions' roles, for the key policy of a customer-managed key: `replicator`, `backfill`, `reconciler` and `control`, and `verifier` and `tracker` with `verification.enabled`."
   value = merge({
     replicator = one(module.replicator[*].role_arn)
     backfill   = one(module.backfill[*].role_arn)
     reconciler = one(module.control[*].role_arns.reconciler)
     control    = one(module.control[*].role_arns.control)
-  }, { for arn in module.verification[*].role_arn : "verifier" => arn })
+  }, { for arn in module.verification[*].role_arn : "verifier" => arn }, { for arn in module.tracker[*].role_arn : "tracker" => arn })
 }
 
 output "alarm_arns" {

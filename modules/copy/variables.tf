@@ -397,7 +397,7 @@ variable "control" {
 
 variable "verification" {
   description = <<-EOT
-    Comparison of both tables in the source account, which `tablecopy verify --in-account` starts. If it is not enabled, its function, state machine and roles do not exist.
+    Comparison of both tables in the source account, which `tablecopy verify --in-account` starts. If it is not enabled, its functions, state machine and roles do not exist.
 
     * `enabled`: whether you can start it.
     * `segments`: number of segments of the parallel scans. Use at least one for each 20 GB of the table, and a multiple of `concurrency`. `tablecopy estimate` prints the number for your table.
@@ -405,6 +405,8 @@ variable "verification" {
     * `read_capacity`, `destination_read_capacity`: budgets in read units per second over all workers, of the source and of the destination table. By default the workers adapt to the throughput that the tables allow, and use at most half of a provisioned table's capacity.
     * `timeout_seconds`, `memory_mb`: timeout and memory of the function. 1769 MB, a whole processor, suffice for tables of any size.
     * `reserved_concurrency`: concurrent executions to reserve for the function, as for the backfill. The replicator keeps running during a verification.
+
+    While a verification is in progress, and afterwards until the cutover, the tracker compares again what is written on either side. It shares the budgets and has the same memory. The destination table needs a stream for this, with any view type.
   EOT
   type = object({
     enabled                   = optional(bool, false)

@@ -120,6 +120,15 @@ locals {
     ]
   }
 
+  touched = {
+    title = "Written since the verification"
+    metrics = [
+      [local.namespace, "TouchedKeysLeft", "Copy", var.names.copy, { label = "keys to compare" }],
+      [local.namespace, "TouchedDifferences", "Copy", var.names.copy, { label = "differences" }],
+      [local.namespace, "VerifiedThroughAge", "Copy", var.names.copy, { label = "seconds not verified", yAxis = "right" }],
+    ]
+  }
+
   errors = {
     title = "Errors"
     metrics = concat(
@@ -188,6 +197,7 @@ locals {
       { type = "metric", width = 8, height = 6, properties = merge(local.level, local.dead_letters) },
       { type = "metric", width = 8, height = 6, properties = merge(local.counted, local.errors) },
       { type = "metric", width = 8, height = 6, properties = merge(local.level, local.reconciler) },
+      { type = "metric", width = 24, height = 6, properties = merge(local.level, local.touched) },
     ], [for widget in local.verification_widgets : widget if var.verification])
   }
 }

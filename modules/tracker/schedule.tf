@@ -58,7 +58,7 @@ resource "aws_scheduler_schedule" "this" {
 
   name                = var.names.tracking
   group_name          = local.schedule_group
-  description         = "Calls the tracker every minute. It ends at once unless keys are tracked."
+  description         = "Calls the tracker every minute. It ends immediately unless keys are tracked."
   schedule_expression = "rate(1 minute)"
 
   flexible_time_window {

@@ -86,7 +86,7 @@ def test_alarms_look_at_metrics_that_there_are(evaluate: Callable[..., Any]) -> 
     assert {alarm["dimensions"]["Copy"] for alarm in own.values()} == {"move"}
     looked_at = {(alarm["metric_name"], tuple(alarm["dimensions"])) for alarm in own.values()}
     assert looked_at <= EMITTED
-    assert len(looked_at) == len(own) == 9
+    assert len(looked_at) == len(own) == 10
     assert _documented("## Alarms") == set(alarms)
 
 

@@ -44,6 +44,7 @@ CALLED_BY_AWS = {
     ("backfill", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("replicator", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("verifier", "WriteOwnLog"): "Lambda writes the log with the function's role",
+    ("tracker", "WriteOwnLog"): "Lambda writes the log with the function's role",
     ("replicator", "ReadTheStream"): _MAPPING,
     ("replicator", "FindTheStream"): _MAPPING,
     ("replicator", "ReportFailedBatches"): "the event source mapping reports with the function's role",
@@ -54,6 +55,7 @@ CALLED_BY_AWS = {
     ("verification", "StartTheMapsChildren"): "Step Functions calls, not a function",
     ("verification", "FollowTheMapsChildren"): "Step Functions calls, not a function",
     ("schedule", "InvokeTheReconciler"): "EventBridge Scheduler calls, not a function",
+    ("tracking", "InvokeTheTracker"): "EventBridge Scheduler calls, not a function",
 }
 """Statements, each of a role, that are granted although no code of ours calls their actions."""
 

@@ -29,9 +29,10 @@ _TRACK_SECONDS = 55.0
 _EVERY_SECONDS = 1.0
 
 
-def build(
-    environ: Mapping[str, str], clock: Machine, aws: Aws | None = None
-) -> Callable[[Json, Context], Json]:
+Handler = Callable[[Json, Context], Json]
+
+
+def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) -> Handler:
     """Return the handler of the function with this environment."""
     settings = VerifierSettings.from_environment(environ)
     aws = aws or Aws()

@@ -33,13 +33,20 @@ BATCH_SIZE = 500
 SEGMENTS = 10
 SLICE_SECONDS = 10
 DESTINATION_NAME = "cities-copy"
-FUNCTIONS = ("backfill", "replicator", "reconciler", "control", "verifier")
+FUNCTIONS = ("backfill", "replicator", "reconciler", "control", "verifier", "tracker")
 # Outputs that name the state machines.
 MACHINES = ("state_machine_arn", "verification_state_machine_arn")
 
 # A function writes nothing in the last 15 s before its deadline, and a killed one holds its lease until 5 s
 # after it. Terraform asks for 30 s at least; these give 5 s of writing and keep the wait for a lease short.
-TIMEOUT_SECONDS = {"backfill": 20, "replicator": 20, "reconciler": 70, "control": 30, "verifier": 60}
+TIMEOUT_SECONDS = {
+    "backfill": 20,
+    "replicator": 20,
+    "reconciler": 70,
+    "control": 30,
+    "verifier": 60,
+    "tracker": 120,
+}
 DRAINED_AFTER_SECONDS = 2
 _PATIENCE_SECONDS = 300.0
 _LEASE_PATIENCE_SECONDS = 3.0
@@ -249,7 +256,7 @@ class Stand:
         # A run begins with new processes, which have to assume the destination's role.
         for kind in FUNCTIONS:
             kill_function(self.copy.aws, self.function_name(kind))
-        for partition in ("turn", "segment", "lease", "letter", "letter-image", "verification"):
+        for partition in ("turn", "segment", "lease", "letter", "letter-image", "verification", "touched"):
             self._delete_items(
                 self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
             )

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from tests.e2e.permissions.roles import Json, Role
 from tests.e2e.permissions.stage import Stage
 from tests.e2e.permissions.steps import batch, first_look, first_start, worker
+from tests.e2e.permissions.tracking import rechecks
 from tests.e2e.permissions.verification import comparison
 from tools.local.accounts import LocalAws
 
@@ -25,6 +26,7 @@ _INVOKED_BY = {
     "backfill": worker,
     "replicator": batch,
     "verifier": comparison,
+    "tracker": rechecks,
 }
 
 

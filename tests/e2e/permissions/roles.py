@@ -19,12 +19,17 @@ KINDS = (
     "backfill",
     "replicator",
     "verifier",
+    "tracker",
     "destination",
     "reading",
     "state_machine",
     "verification",
     "schedule",
+    "tracking",
 )
+
+# Kinds of EventBridge Scheduler's roles. The schedules' names end with them.
+SCHEDULES = ("schedule", "tracking")
 
 
 @dataclass(frozen=True)
@@ -114,15 +119,13 @@ def roles_of(stand: Stand) -> dict[str, Role]:
     machine, verification = (
         states.describe_state_machine(stateMachineArn=outputs[name])["roleArn"] for name in MACHINES
     )
-    [schedule] = stand.client("scheduler").list_schedules()["Schedules"]
-    target = stand.client("scheduler").get_schedule(Name=schedule["Name"])["Target"]
     kinds = {
         **{arn: kind for kind, arn in outputs["function_role_arns"].items()},
         outputs["destination_role_arn"]: "destination",
         outputs["reading_role_arn"]: "reading",
         machine: "state_machine",
         verification: "verification",
-        target["RoleArn"]: "schedule",
+        **{target_of(stand, kind)["RoleArn"]: kind for kind in SCHEDULES},
     }
     found = {}
     for account in (SOURCE_ACCOUNT, DESTINATION_ACCOUNT):
@@ -134,6 +137,16 @@ def roles_of(stand: Stand) -> dict[str, Role]:
                 )
                 found[kinds[role["Arn"]]] = Role(kinds[role["Arn"]], role["Arn"], iam)
     return found
+
+
+def target_of(stand: Stand, kind: str) -> Json:
+    """The target of a schedule of the copy, by the kind of its role."""
+    scheduler = stand.client("scheduler")
+    [name] = [
+        each["Name"] for each in scheduler.list_schedules()["Schedules"] if each["Name"].endswith(f"-{kind}")
+    ]
+    target: Json = scheduler.get_schedule(Name=name)["Target"]
+    return target
 
 
 def as_list(value: str | list[str]) -> list[str]:

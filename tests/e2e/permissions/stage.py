@@ -16,13 +16,21 @@ import boto3
 import botocore.session
 
 from tablecopy.clock import Clock, Machine
+from tablecopy.comparison.items import Side
 from tablecopy.dynamodb.client import DynamoDBClient
 from tablecopy.dynamodb.requests import key_token
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin, name
 from tablecopy.journal.leases import REPLICATOR, Leases, Turn
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.store import Store
-from tablecopy.journal.verifications import Verification, Verifications
+from tablecopy.journal.touched import (
+    PARTITIONS,
+    Note,
+    TouchedKeys,
+    Tracking,
+    TrackingRecord,
+)
+from tablecopy.journal.verifications import State, Verification, Verifications
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
 from tests.e2e.faults.stand import DESTINATION_NAME, Stand
@@ -36,7 +44,7 @@ Json = dict[str, Any]
 _SEGMENTS = 10
 _SLICE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
-_LEFT_BY_A_STEP = ("run", "turn", "segment", "lease", "letter", "letter-image", "verification")
+_LEFT_BY_A_STEP = ("run", "turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
 
 
 @dataclass
@@ -149,6 +157,34 @@ class Stage:
             self.clear()
 
     @contextmanager
+    def tracking(self) -> Iterator[TouchedKeys]:
+        """Keys that are tracked while the block runs: one, which neither table has. Nothing is left of it."""
+        with self.run(Phase.READY) as run:
+            now = self.clock.now()
+            done = Verification(
+                run.run_id, 1, workers=1, began=now, state=State.DONE, key_names=run.key_names
+            )
+            assert Verifications(self._store, self.clock).save(done, is_new=True)
+            tracking = Tracking(run.run_id, run.run_id, now, source_since=now)
+            assert TrackingRecord(self._store).save(tracking, is_new=True)
+            keys = TouchedKeys(self._store, self.clock, run.run_id)
+            nowhere = {name: {kind: "-1"} for name, value in key_of(self.item).items() for kind in value}
+            note = Note("1", json.dumps(nowhere).encode(), now - 60)
+            keys.note(Side.DESTINATION, "shard", [note])
+            yield keys
+
+    @property
+    def partitions(self) -> list[tuple[Side, int]]:
+        """The partitions of written keys."""
+        return [(side, partition) for side in Side for partition in range(PARTITIONS)]
+
+    def end_tracking(self) -> None:
+        """Switch the tracking off, so that the tracker ends."""
+        record = TrackingRecord(self._store)
+        while (tracking := record.read()) is not None and tracking.is_active:
+            record.save(tracking.off(self.clock.now()))
+
+    @contextmanager
     def held_in_pausing(self) -> Iterator[None]:
         """A replicator seems to be at work, so that a run gets no further than pausing."""
         leases = Leases(self._store, self.clock)
@@ -252,13 +288,15 @@ class _Yesterday(Clock):
 
 @contextmanager
 def stage_on(stand: Stand) -> Iterator[Stage]:
-    """The stand with its schedule switched off, and as it was afterwards."""
+    """The stand with its schedules switched off, and as it was afterwards."""
     scheduler = stand.client("scheduler")
-    [listed] = scheduler.list_schedules()["Schedules"]
-    schedule = scheduler.get_schedule(Name=listed["Name"])
     wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target", "Description")
-    settings = {key: schedule[key] for key in wanted}
-    scheduler.update_schedule(**settings, State="DISABLED")
+    schedules = [
+        scheduler.get_schedule(Name=listed["Name"]) for listed in scheduler.list_schedules()["Schedules"]
+    ]
+    settings = [{key: schedule[key] for key in wanted} for schedule in schedules]
+    for each in settings:
+        scheduler.update_schedule(**each, State="DISABLED")
     stage = Stage(stand)
     try:
         yield stage
@@ -266,4 +304,5 @@ def stage_on(stand: Stand) -> Iterator[Stage]:
         stage.switch_mapping(on=False)
         stage.clear()
         stand.empty_destination()
-        scheduler.update_schedule(**settings, State=schedule["State"])
+        for each, schedule in zip(settings, schedules, strict=True):
+            scheduler.update_schedule(**each, State=schedule["State"])

@@ -20,8 +20,9 @@ from botocore.exceptions import ClientError
 from tablecopy.clock import Clock
 from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.run import Phase
-from tests.e2e.permissions.roles import Role
+from tests.e2e.permissions.roles import Role, target_of
 from tests.e2e.permissions.stage import Stage
+from tests.e2e.permissions.tracking import rechecks, rechecks_anew
 from tests.e2e.permissions.verification import MACHINE, comparison, comparison_anew, request
 from tools.local.demo.cities import key_of
 from tools.local.mapping.function import STREAM_ACTIONS, Permissions
@@ -309,9 +310,7 @@ def definition(stage: Stage, role: Role) -> str:
 
 def schedule(stage: Stage, role: Role) -> str:
     """EventBridge Scheduler calls the target of the schedule."""
-    scheduler = stage.stand.client("scheduler")
-    [listed] = scheduler.list_schedules()["Schedules"]
-    target = scheduler.get_schedule(Name=listed["Name"])["Target"]["Arn"]
+    target = target_of(stage.stand, role.kind)["Arn"]
     assert target.split(":")[2] == "lambda"
     return "; ".join(role.denied([("lambda:InvokeFunction", target)]))
 
@@ -391,10 +390,15 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("verifier", "KeepProgressAndDifferences"): Need(comparison),
     ("verifier", "ReadThroughTheDestinationRole"): Need(comparison_anew),
     ("verifier", "WriteOwnLog"): Need(own_log, _LOG),
+    ("tracker", "RecheckTheSource"): Need(rechecks),
+    ("tracker", "KeepTouchedKeys"): Need(rechecks),
+    ("tracker", "FollowThroughTheDestinationRole"): Need(rechecks_anew),
+    ("tracker", "WriteOwnLog"): Need(own_log, _LOG),
     ("destination", "WriteItems"): Need(worker),
     ("destination", "CheckTheTable"): Need(first_look),
     ("destination", "SeeWhetherTheTableIsEmpty"): Need(first_look),
     ("reading", "ReadItems"): Need(comparison),
+    ("reading", "FollowTheStream"): Need(rechecks_anew),
     ("state_machine", "InvokeTheWorker"): Need(definition, _MACHINE),
     ("state_machine", "StartTheMapsChildren"): Need(definition, _MACHINE),
     ("state_machine", "FollowTheMapsChildren"): Need(definition, _MACHINE),
@@ -402,6 +406,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("verification", "StartTheMapsChildren"): Need(definition, _MACHINE),
     ("verification", "FollowTheMapsChildren"): Need(definition, _MACHINE),
     ("schedule", "InvokeTheReconciler"): Need(schedule, _SCHEDULE),
+    ("tracking", "InvokeTheTracker"): Need(schedule, _SCHEDULE),
 }
 
 _VPC = (

@@ -22,6 +22,7 @@ ASSUMED = {
     "backfill": "destination",
     "replicator": "destination",
     "verifier": "reading",
+    "tracker": "reading",
 }
 _ASSUME_ANYTHING: Json = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 
@@ -83,6 +84,7 @@ def test_each_role_trusts_whom_it_is_for_and_nobody_else(roles: dict[str, Role])
         "state_machine": "states.amazonaws.com",
         "verification": "states.amazonaws.com",
         "schedule": "scheduler.amazonaws.com",
+        "tracking": "scheduler.amazonaws.com",
     }
     for role in roles.values():
         trusted = []

@@ -55,7 +55,7 @@ class Recording:
             resource = f"arn:aws:dynamodb:{self.regions[account]}:{account}:table/{call.table}"
         for name in ("StreamArn", "stateMachineArn", "executionArn"):
             resource = str(call.body.get(name, resource))
-        assumed = "reading" if call.function == "verifier" else "destination"
+        assumed = "reading" if call.function in {"verifier", "tracker"} else "destination"
         return Use(call.function if is_own else assumed, action_of(call), resource)
 
 

@@ -18,6 +18,8 @@ SECTIONS = {
     "replicator": "replicator/main.tf",
     "every function": "function/main.tf",
     "verifier": "verification/main.tf",
+    "tracker": "tracker/main.tf",
+    "tracking": "tracker/schedule.tf",
     "state machine": "machine/main.tf",
     "schedule": "control/schedule.tf",
     "destination": "destination/role.tf",

@@ -47,6 +47,7 @@ with pytest.MonkeyPatch.context() as _patched:
     from tablecopy.handlers import control as control
     from tablecopy.handlers import reconciler as reconciler
     from tablecopy.handlers import replicator as replicator
+    from tablecopy.handlers import tracker as tracker
     from tablecopy.handlers import verifier as verifier
 
 

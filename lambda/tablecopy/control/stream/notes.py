@@ -18,7 +18,6 @@ from tablecopy.dynamodb.streams import RecordsPage
 from tablecopy.journal.shards import Shard
 from tablecopy.journal.store import Store
 from tablecopy.journal.touched import Note, TouchedKeys, Tracking, TrackingRecord
-from tablecopy.metrics import log
 
 
 class KeyNotes:
@@ -171,11 +170,9 @@ class SourceNotes:
             return
         # If another writer was first, the next look sees what it has written.
         self._tracking = self._record.save(tracking.noting(Side.SOURCE, self._clock.now())) or tracking
-        log.event("source_tracked", tracking=tracking.tracking_id)
 
     def _lose(self, reason: str) -> None:
         assert self._tracking is not None
-        log.event("tracking_lost", tracking=self.tracking_id, reason=reason)
         self._record.save(self._tracking.off(self._clock.now(), reason))
         self.stop()
 

@@ -30,6 +30,8 @@ from tests.unit.tablecopy.fakes import (
 )
 from tests.unit.tablecopy.functions import ENVIRONMENT, Context
 from tests.unit.tablecopy.published import published, total
+from tests.unit.tablecopy.tracker.scene import Scene
+from tests.unit.tablecopy.tracker.test_handler import Aws as TrackedAws
 from tests.unit.tablecopy.verifier.tables import HostileTable
 
 Log = Callable[[], str]
@@ -234,6 +236,9 @@ def test_every_metric_is_told_by_somebody(log: Log) -> None:
     handle, _, _ = _verifier(faults=0.5)
     handle({"verification": "v1", "segment": 0}, Context())
     VerificationMetrics(_verifications(applying.clock), applying.clock, "move").publish()
+    tracked = Scene()
+    tracked.steps(3)
+    functions.tracker.build(ENVIRONMENT, tracked.clock, TrackedAws(tracked))({}, Context())
     assert set(published(log())) == {metric.name for metric in METRICS}
 
 

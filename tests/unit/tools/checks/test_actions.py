@@ -18,19 +18,21 @@ FUNCTIONS = {
     "control": "control/control",
     "verifier": "verification/this",
     "comparison": "verify/control",
+    "tracker": "tracker/this",
 }
 # Control without a copy.
 HANDLERS = {"comparison": "control"}
 # In the destination account, by the functions that assume them.
 DESTINATIONS = {
     "destination/this": ("replicator", "backfill", "reconciler"),
-    "reader/this": ("verifier",),
+    "reader/this": ("verifier", "tracker"),
 }
 ROLES = {
     **FUNCTIONS,
     "state_machine": "machine/this",
     "verification": "machine/this",
     "schedule": "control/schedule",
+    "tracking": "tracker/schedule",
 }
 # Of every function, or of both roles in the destination account.
 SHARED = {"function/this", "function/vpc", "destination/key", "verify/key"}
@@ -55,6 +57,9 @@ NOT_CALLED = {
     ("verifier", "dynamodb:BatchWriteItem"): "the verifier writes to the journal only",
     ("verifier", "dynamodb:UpdateItem"): "its transactions put items",
     ("verifier", "dynamodb:Query"): "the verifier knows the names of its items",
+    ("tracker", "dynamodb:BatchWriteItem"): "the tracker writes to the journal only",
+    ("tracker", "dynamodb:UpdateItem"): "its transactions put items",
+    ("tracker", "dynamodb:Scan"): "the tracker reads items by their keys",
 }
 # There with a key or with a VPC only.
 _NAMED_BY_CALLER = "DynamoDB or SQS opens the key in the name of the caller"

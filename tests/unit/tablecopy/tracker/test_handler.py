@@ -1,0 +1,89 @@
+"""The tracker's entry point: a minute of steps, one invocation at a time, and what it publishes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tablecopy.dynamodb.client import DynamoDB
+from tablecopy.journal.leases import TRACKER, Turn
+from tablecopy.journal.run import Phase
+from tablecopy.settings import DestinationSettings
+from tests.unit.tablecopy.fakes import FakeAws
+from tests.unit.tablecopy.functions import ENVIRONMENT, Context, tracker
+from tests.unit.tablecopy.published import published
+from tests.unit.tablecopy.tracker.scene import Scene
+
+
+class Aws(FakeAws):
+    """Both tables and the destination's stream."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene.store, scene.destination, scene.source)  # type: ignore[arg-type]
+        self._streams = scene.destination.stream
+
+    def destination_streams(self, settings: DestinationSettings, function: str) -> DynamoDB:
+        assert function == "tracker"
+        return self._streams
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = Scene()
+    scene.steps(5)
+    return scene
+
+
+def handler(scene: Scene) -> tracker.Handler:
+    return tracker.build(ENVIRONMENT, scene.clock, Aws(scene))
+
+
+def test_it_works_for_most_of_a_minute_and_publishes(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.put("k", 1)
+    scene.put("lost", 1)
+    scene.replicate(lose="lost")
+    scene.steps(2)
+    capsys.readouterr()
+    began = scene.clock.time
+    assert handler(scene)({}, Context()) == {"left": 1, "standing": 0}
+    assert 55 <= scene.clock.time - began < 60
+    values = published(capsys.readouterr().out)
+    assert values["TouchedKeysLeft"][""][-1] == 1
+    assert values["TouchedDifferences"][""] == [0, 0]
+    assert set(values) >= {"VerifiedThroughAge", "ConsumedReadUnits"}
+
+
+def test_without_a_tracking_it_ends_immediately(scene: Scene) -> None:
+    scene.change_run(phase=Phase.SEALED)
+    began = scene.clock.time
+    handle = handler(scene)
+    assert handle({}, Context()) == {}
+    assert handle({}, Context()) == {}
+    assert scene.clock.time == began
+
+
+def test_one_invocation_tracks_at_a_time(scene: Scene) -> None:
+    other = Turn(scene.store, scene.clock, "another", TRACKER)
+    assert other.take()
+    assert "skipped" in handler(scene)({}, Context())
+    # The reconciler's turn is another one.
+    assert Turn(scene.store, scene.clock, "r").take()
+    other.give_back()
+    assert "left" in handler(scene)({}, Context())
+
+
+def test_an_error_gives_the_turn_back(scene: Scene) -> None:
+    scene.put("k", 1)
+    scene.replicate()
+    scene.clock.tick(1)
+    scene.look()
+
+    def refuse() -> None:
+        raise ConnectionError("cut")
+
+    scene.source.before_call = refuse
+    with pytest.raises(ConnectionError):
+        handler(scene)({}, Context())
+    scene.source.before_call = lambda: None
+    assert "left" in handler(scene)({}, Context())
