@@ -69,6 +69,29 @@ def state_text(status: VerificationStatus) -> str:
     return f"{_VERDICTS[status['verdict']]}: {what}{stopped}, {ended}"
 
 
+def tracking_text(status: VerificationStatus) -> str:
+    """Return up to when everything written is verified, in one line; empty if that is not tracked.
+
+    It shows what keeps this moment from moving on, and how long writers would stop for a cutover.
+    """
+    tracking = status.get("tracking")
+    # Without writers, or of an earlier version.
+    if not tracking or status["writes_stopped"]:
+        return ""
+    if tracking["state"] == "off":
+        return f"not verified any more: {escaped(tracking['reason'])}" if tracking["reason"] else ""
+    through = tracking["verified_through"]
+    parts = [f"verified through {timestamp(through)}" if through else "not verified yet"]
+    parts.append(f"{count_text(tracking['left'], 'key')} left")
+    if tracking["standing"]:
+        parts.append(count_text(tracking["standing"], "difference"))
+    if tracking["predicted_stop_s"] is not None:
+        parts.append(f"writers would stop for {duration_text(tracking['predicted_stop_s'])}")
+    if tracking["waits_for"]:
+        parts.append(escaped(tracking["waits_for"]))
+    return ", ".join(parts)
+
+
 _VERDICTS = {"": "", "equal": "equal", "different": "different", "unsettled": "still changing"}
 
 

@@ -24,7 +24,7 @@ from tablecopy.text import duration_text, timestamp
 from tablecopy_cli.advice import phase_name
 from tablecopy_cli.common.terminal import is_live, print_json
 from tablecopy_cli.common.text import escaped
-from tablecopy_cli.common.verification_text import is_active, state_text
+from tablecopy_cli.common.verification_text import is_active, state_text, tracking_text
 from tablecopy_cli.run.copies import Row, table_of
 from tablecopy_cli.run.status_text import (
     changes_text,
@@ -196,6 +196,8 @@ def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str, int, int]]:
         found = status["verification"]
         done, segments = (found["segments_done"], found["segments"]) if is_active(found) else (0, 0)
         yield "verify", state_text(found), done, segments
+        if written := tracking_text(found):
+            yield "written", written, 0, 0
 
 
 def _with_bar(text: str, done: int, total: int) -> Table:
@@ -296,5 +298,7 @@ def _parts(snapshot: Snapshot) -> Iterator[str]:
     yield f"changes {changes_text(status)}"
     if "verification" in status:
         yield f"verify: {state_text(status['verification'])}"
+        if written := tracking_text(status["verification"]):
+            yield f"written: {written}"
     for label, text in warnings(status):
         yield f"{label}: {text}"

@@ -14,7 +14,7 @@ from tablecopy_cli.common.errors import EXIT_DIFFERENT, EXIT_ERROR, EXIT_OK, EXI
 from tablecopy_cli.common.items import key_text, quoted
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
-from tablecopy_cli.common.verification_text import state_text
+from tablecopy_cli.common.verification_text import state_text, tracking_text
 from tablecopy_cli.run.progress import Rates, TimeLeft
 
 _MEANING: Mapping[RunPhase, str] = {
@@ -51,6 +51,8 @@ def state_lines(status: Status, style: Style) -> Iterator[str]:
         yield from _figures(status)
     if "verification" in status:
         yield f"  verify     {state_text(status['verification'])}"
+        if written := tracking_text(status["verification"]):
+            yield f"  written    {written}"
     for label, text in warnings(status):
         yield style.yellow(f"  {label:<11}") + text
 

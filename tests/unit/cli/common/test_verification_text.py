@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from tablecopy.control.status import VerificationStatus
-from tablecopy_cli.common.verification_text import is_active, items_per_second, progress_parts, state_text
+from tablecopy.control.status import TrackingStatus, VerificationStatus
+from tablecopy_cli.common.verification_text import (
+    is_active,
+    items_per_second,
+    progress_parts,
+    state_text,
+    tracking_text,
+)
 from tests.unit.cli.run.control import verification
 
 ENDED = "in the account, ended 1970-01-01T00:20:00Z"
@@ -45,6 +51,50 @@ ENDED = "in the account, ended 1970-01-01T00:20:00Z"
 )
 def test_every_state(status: VerificationStatus, text: str) -> None:
     assert state_text(status) == text
+
+
+def tracking(state: str = "on", **changes: Any) -> TrackingStatus:
+    status: Any = {
+        "state": state,
+        "reason": "",
+        "since": 1_000.0,
+        "verified_through": 1_200.0,
+        "left": 7,
+        "standing": 0,
+        "predicted_stop_s": 12.5,
+        "waits_for": "",
+        **changes,
+    }
+    found: TrackingStatus = status
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ({}, ""),
+        (tracking("off"), ""),
+        (tracking("off", reason="no\x1bstream"), "not verified any more: no\\x1bstream"),
+        (tracking(), "verified through 1970-01-01T00:20:00Z, 7 keys left, writers would stop for 12 s"),
+        (
+            tracking(
+                "requested", verified_through=0.0, left=0, predicted_stop_s=None, waits_for="the reconciler"
+            ),
+            "not verified yet, 0 keys left, the reconciler",
+        ),
+        (
+            tracking(standing=2, predicted_stop_s=None),
+            "verified through 1970-01-01T00:20:00Z, 7 keys left, 2 differences",
+        ),
+    ],
+)
+def test_what_was_written_is_verified_up_to_a_moment(found: TrackingStatus, text: str) -> None:
+    assert tracking_text(verification("done", tracking=found)) == text
+
+
+def test_without_writers_nothing_written_is_tracked() -> None:
+    assert not tracking_text(verification("done", writes_stopped=True, tracking=tracking("off", reason="x")))
+    assert not tracking_text(verification("done"))
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,9 @@ def test_people_read_words_in_place_of_phases(seen: Status) -> None:
 def test_a_comparison_in_the_account_is_shown() -> None:
     shown = list(state_lines(status("ready", verification=verification()), Style(io.StringIO())))
     assert shown[-1].startswith("  verify     comparing in the account: 4 of 16 segments")
+    found = verification("done", tracking={"state": "off", "reason": "the stream is off"})
+    shown = list(state_lines(status("ready", verification=found), Style(io.StringIO())))
+    assert shown[-1] == "  written    not verified any more: the stream is off"
     assert not any("  verify" in line for line in state_lines(status("ready"), Style(io.StringIO())))
 
 
