@@ -93,23 +93,24 @@ class SourceNotes:
         """Whether the keys of all records of the source are noted."""
         return self._tracking is not None and self._tracking.source_since > 0
 
-    def begin_look(self, rows: Rows, load: Callable[[], None]) -> None:
+    def begin_look(self, rows: Rows, start_over: Callable[[], None]) -> None:
         """Read from the journal whether keys are tracked, and mark the rows as noted from here on.
 
         The rows must have been read before. An environment that learns too late that keys are tracked cannot
-        write them then, because one that knew has. ``load`` reads them again.
+        write them then, because one that knew has. ``start_over`` gives up what this environment knows beyond
+        the journal's rows, and reads these again.
         """
         tracking = self._record.read()
         if tracking is None or not tracking.is_active:
             self.stop()
             return
-        if tracking.tracking_id != self.tracking_id:
+        is_news = tracking.tracking_id != self.tracking_id
+        if is_news:
             self.stop()
         self._tracking = tracking
-        if self._unmarked(rows):
-            # Perhaps they are as they were before the tracking was on.
-            rows.is_loaded = False
-            load()
+        if (is_news and tracking.source_since) or self._unmarked(rows):
+            # Its latest look may have read records without their keys although the tracking was on.
+            start_over()
         if unmarked := self._unmarked(rows):
             self._lose(f"shard {unmarked} of the source's stream was read without noting the keys")
             return

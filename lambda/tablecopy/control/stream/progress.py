@@ -157,7 +157,7 @@ class Stream:
             self._notes.stop()
         else:
             self._take_back(covered_to)
-            self._notes.begin_look(self._rows, self._load)
+            self._notes.begin_look(self._rows, self._start_over)
         look = _Look(began + _READING * seconds, covered_to, noting=noting, counting=counting)
         with Workers(self._machine, READERS) as workers:
             self._read_all(look, workers)
@@ -199,6 +199,16 @@ class Stream:
                 self._listing.forget(shard_id)
             elif row.finished:
                 self._listing.follow(shard_id, row.ended_at)
+
+    def _start_over(self) -> None:
+        """Give up what is known of shards that the journal has no rows of, and read its rows again."""
+        for row in [row for row in self._rows.current.values() if not row.version]:
+            del self._rows.current[row.shard_id]
+            self._readers.pop(row.shard_id, None)
+            self._notes.forget(row.shard_id)
+        self._evaluated = None
+        self._rows.is_loaded = False
+        self._load()
 
     def _take_back(self, covered_to: float) -> None:
         """Read shards again from their oldest record if changes of the copy were skipped in them.

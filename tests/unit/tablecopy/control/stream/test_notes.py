@@ -246,6 +246,49 @@ def test_a_shard_that_was_read_without_notes_ends_the_tracking(scene: Scene) -> 
     assert found.reason == "shard b of the source's stream was read without noting the keys"
 
 
+@pytest.mark.parametrize("writes", [True, False], ids=["writes its row", "cannot write"])
+def test_a_child_that_a_frozen_environment_has_read_is_not_passed_over(scene: Scene, *, writes: bool) -> None:
+    """It alone knows the child, and is frozen in a look that began before keys were tracked."""
+    scene.add("a", 1)
+    scene.apply(1)
+    scene.look()
+    scene.follow_up("a", "b")
+    scene.look_for(3)
+    assert scene.shard("a").finished
+    # To nobody else DynamoDB has listed the child.
+    del scene.store.partitions["shard"]["b"]
+    frozen: list[str] = []
+
+    def freeze(operation: str, asked: dict[str, object]) -> None:
+        if operation != "GetRecords" or '"b"' not in str(asked["ShardIterator"]) or frozen:
+            return
+        frozen.append(operation)
+        scene.streams.on_send = unlisted  # type: ignore[assignment]
+        request(scene)
+        scene.look(scene.environment())
+        scene.streams.on_send = freeze  # type: ignore[assignment]
+        assert tracking(scene).source_since
+        scene.add("b", 2)
+
+    def unlisted(operation: str, asked: dict[str, object]) -> None:
+        if operation == "DescribeStream":
+            raise client_error("ThrottlingException")
+
+    save = scene.shards.save
+    scene.shards.save = lambda shard: (  # type: ignore[method-assign]
+        save(shard) if writes or shard.shard_id != "b" else None
+    )
+    scene.streams.on_send = freeze  # type: ignore[assignment]
+    late = scene.environment()
+    while not frozen:
+        scene.again(late)
+    scene.shards.save = save  # type: ignore[method-assign]
+    for _ in range(5):
+        scene.again(late)
+    assert 2 in noted(scene) or not tracking(scene).is_active
+    assert tracking(scene).is_active is not writes
+
+
 def test_a_new_verification_notes_under_its_own_name(scene: Scene) -> None:
     scene.add("a", 1)
     scene.look()
