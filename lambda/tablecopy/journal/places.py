@@ -23,6 +23,8 @@ class Place(Versioned):
         Iterator at which to continue; empty if ``read_to``, or the shard's beginning, leads there.
     at_end
         The shard is read from its end, because all that it held was made before the tracking began.
+    begun_at
+        When the place at its end was looked up; 0 for another place, and before that.
     noted_to
         Every change made before this moment is noted, of those made since the tracking began.
     finished
@@ -39,6 +41,7 @@ class Place(Versioned):
     read_to: str = ""
     iterator: str = ""
     at_end: bool = False
+    begun_at: float = 0.0
     noted_to: float = 0.0
     finished: bool = False
     found_closed: bool = False

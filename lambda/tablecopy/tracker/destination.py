@@ -30,6 +30,9 @@ from tablecopy.journal.places import Place, Places
 from tablecopy.journal.touched import TouchedKeys, Tracking
 from tablecopy.tracker.reader import ShardReader, TrackingLost
 
+# The tracking is on so long after the shards' ends were looked up. Half of it is for clocks that differ.
+_BEGUN_SECONDS = 10.0
+
 # Places are written this often, and when their shard ends. What is read again after a loss is as long.
 _SAVE_EVERY_SECONDS = 30.0
 
@@ -77,6 +80,7 @@ class DestinationStream:
             self._listing.listed_at is not None
             and bool(self._places)
             and all(place.version for place in self._places.values())
+            and self._machine.now() - max(each.begun_at for each in self._places.values()) >= _BEGUN_SECONDS
         )
 
     def look(self, tracking: Tracking, until: float) -> None:
@@ -92,6 +96,7 @@ class DestinationStream:
         self.waits_for = ""
         if not self._is_loaded:
             self._load()
+        self._take_back(tracking)
         self._list(tracking)
         with Workers(self._machine, READERS) as workers:
             self._read_all(workers, until)
@@ -111,6 +116,19 @@ class DestinationStream:
             if place.finished:
                 self._listing.follow(shard_id, place.ended_at)
         self._is_loaded = True
+
+    def _take_back(self, tracking: Tracking) -> None:
+        """Read shards from their beginning that were read from their end too late.
+
+        An environment that was frozen may look up the end of a new shard although the tracking is on.
+        """
+        latest = tracking.destination_since - _BEGUN_SECONDS / 2
+        for place in list(self._places.values()) if tracking.destination_since else ():
+            if place.begun_at > latest:
+                self._readers.pop(place.shard_id, None)
+                self._places[place.shard_id] = Place(
+                    place.shard_id, noted_to=tracking.destination_since, version=place.version
+                )
 
     # Listing
 

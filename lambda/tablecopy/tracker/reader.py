@@ -43,6 +43,7 @@ class ShardReader:
         self._patience = 1 if place.iterator else _EMPTY_PAGES_AT_FIRST
         # Where reading continues once what was read is noted.
         self._following = place
+        self._begun_at = place.begun_at
         self.place = place
         self.newest = 0.0
         self.tried_at = -math.inf
@@ -94,6 +95,7 @@ class ShardReader:
             self.place,
             read_to=page.records[-1].sequence_number if page.records else self.place.read_to,
             iterator=page.iterator or "",
+            begun_at=self._begun_at,
             noted_to=max(self.place.noted_to, noted_to),
             finished=page.iterator is None,
             ended_at=self._machine.now() if page.iterator is None else 0.0,
@@ -120,7 +122,9 @@ class ShardReader:
                 pass
         elif place.at_end and not place.noted_to:
             self._patience = 1
-            return self._client.iterator(place.shard_id, "LATEST", until)
+            iterator = self._client.iterator(place.shard_id, "LATEST", until)
+            self._begun_at = self._machine.now()
+            return iterator
         self._check_kept()
         return self._client.iterator(place.shard_id, "TRIM_HORIZON", until)
 

@@ -237,7 +237,7 @@ def test_every_metric_is_told_by_somebody(log: Log) -> None:
     handle({"verification": "v1", "segment": 0}, Context())
     VerificationMetrics(_verifications(applying.clock), applying.clock, "move").publish()
     tracked = Scene()
-    tracked.steps(3)
+    tracked.steps(15)
     functions.tracker.build(ENVIRONMENT, tracked.clock, TrackedAws(tracked))({}, Context())
     assert set(published(log())) == {metric.name for metric in METRICS}
 

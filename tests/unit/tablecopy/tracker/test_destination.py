@@ -61,7 +61,7 @@ class Scene:
             self.look(stream)
 
     def begin(self) -> None:
-        self.look_for(3)
+        self.look_for(13)
         assert self.tracking.destination_since
 
     def noted(self) -> set[int]:
@@ -108,6 +108,25 @@ def test_it_is_not_noting_before_each_shard_has_a_place_in_the_journal(scene: Sc
     scene.add("b", 3)
     scene.look(scene.environment())
     assert scene.noted() == {3}
+
+
+def test_a_shard_whose_end_was_looked_up_too_late_is_read_from_its_beginning(scene: Scene) -> None:
+    """An environment that was frozen before the tracking was on finds a new shard, and begins at its end."""
+    scene.add("a", 1)
+    scene.look()
+    slow, before = scene.environment(), scene.tracking
+    scene.begin()
+    scene.clock.tick(30)
+    scene.streams.shards["a"].closed = True
+    scene.add("b", 2, parent="a")
+    slow.look(before, scene.clock.time + 5)
+    scene.clock.tick(1)
+    slow.look(before, scene.clock.time + 5)
+    assert Places(scene.store, "v-1").read_all()["b"].at_end
+    scene.look_for(5)
+    assert scene.noted() == {2}
+    scene.look(slow)
+    assert scene.noted() == {2}
 
 
 def test_an_environment_whose_iterator_has_expired_reads_the_shard_from_its_beginning(scene: Scene) -> None:

@@ -29,7 +29,7 @@ class Aws(FakeAws):
 @pytest.fixture
 def scene() -> Scene:
     scene = Scene()
-    scene.steps(5)
+    scene.steps(15)
     return scene
 
 

@@ -23,7 +23,7 @@ class Killed(Exception):
 @pytest.fixture
 def scene() -> Scene:
     scene = Scene()
-    scene.steps(5)
+    scene.steps(15)
     assert scene.tracking.state is TrackingState.ON
     return scene
 
@@ -35,7 +35,7 @@ def test_it_begins_when_both_sides_note() -> None:
     assert found is not None
     assert not scene.tracking.source_since
     assert scene.checked.waits_for == "the reconciler does not note the source's changes yet"
-    scene.steps(3)
+    scene.steps(13)
     tracking = scene.tracking
     assert tracking.state is TrackingState.ON
     assert tracking.destination_stream == scene.destination.arn
