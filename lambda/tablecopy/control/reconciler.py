@@ -28,7 +28,7 @@ from tablecopy.control.work import RemainingWork
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
 from tablecopy.journal.run import Phase, Run, RunRecord
-from tablecopy.journal.segments import Segments
+from tablecopy.journal.segments import Segment, Segments
 from tablecopy.metrics import log
 from tablecopy.text import count_text, duration_text
 

@@ -61,8 +61,6 @@ class DestinationStream:
         self._readers: dict[str, ShardReader] = {}
         self._is_loaded = False
         self._evaluated: float | None = None
-        # The moment of which is being found out whether everything before it is noted.
-        self._claim = 0.0
         self._lost: TrackingLost | None = None
         self.noted_to = 0.0
         self.newest = 0.0
@@ -267,16 +265,19 @@ class DestinationStream:
         """Find out up to when everything is noted."""
         if not tracking.destination_since or not self._places:
             return
-        if not self._claim:
-            self._claim = min([self._machine.now(), *map(self._noted_to, self._places.values())])
-        # Of shards that ended a short time ago, DynamoDB may list another child later.
-        if not self._listing.is_fresh(self._claim, tracking.destination_since, self.newest):
+        listing = self._listing
+        if not listing.has_siblings(tracking.destination_since):
+            listing.list_siblings(tracking.destination_since)
             self._wait_for("DynamoDB may list further shards of the destination's stream")
             return
-        self.noted_to, self._claim = max(self.noted_to, self._claim), 0.0
+        to = min([self._machine.now(), *map(self._noted_to, self._places.values())])
+        self.noted_to = max(self.noted_to, to)
+        # This requests the children that are not known yet.
+        listing.is_fresh(to)
         for place in self._places.values():
             if place.finished and self._noted_to(place) < math.inf:
-                self._wait_for(f"shard {place.shard_id} has ended, and DynamoDB has not listed its successor")
+                listed = "further successors" if listing.children(place.shard_id) else "its successor"
+                self._wait_for(f"shard {place.shard_id} has ended, and DynamoDB has not listed {listed}")
                 return
 
     def _wait_for(self, what: str) -> None:
@@ -286,11 +287,12 @@ class DestinationStream:
         if not place.finished:
             return place.noted_to
         listing, shard_id = self._listing, place.shard_id
-        if listing.children(shard_id) or listing.has_left(shard_id):
+        if listing.has_left(shard_id) or (listing.children(shard_id) and listing.is_whole(shard_id)):
             return math.inf
         # A shard that had ended when the tracking began may have ended a day ago, and its children earlier.
         if place.found_closed and listing.is_final(shard_id):
             return math.inf
+        # Another child may be listed later. It has no change from before the shard's end.
         return place.noted_to
 
     def _note_failure(self, error: Exception) -> None:

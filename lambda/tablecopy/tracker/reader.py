@@ -90,7 +90,9 @@ class ShardReader:
             noted_to = self.newest
         else:
             self._patience -= 1
-            noted_to = requested if self._patience <= 0 else 0.0
+            # A shard that has ended may have done so before this read, and its children go on.
+            is_end = self._patience <= 0 and page.iterator is not None
+            noted_to = requested if is_end else 0.0
         self._following = replace(
             self.place,
             read_to=page.records[-1].sequence_number if page.records else self.place.read_to,
