@@ -256,8 +256,7 @@ _UNREAD = object()
 def _is_standing(difference: Difference, applied_to: float) -> bool:
     """Return whether items were read again, unchanged, after every change before the first time arrived."""
     return (
-        difference.checks > 1
-        and difference.last_seen - difference.first_seen >= _STANDING_SECONDS
+        difference.last_seen - difference.first_seen >= _STANDING_SECONDS
         and applied_to >= difference.first_seen + _CLOCK_MARGIN_SECONDS
     )
 

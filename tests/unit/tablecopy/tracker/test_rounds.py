@@ -185,6 +185,14 @@ def test_a_difference_stands_when_every_change_is_applied(scene: Scene) -> None:
     assert not scene.chunks()
 
 
+def test_a_reconciler_whose_clock_is_ahead_makes_no_difference(scene: Scene) -> None:
+    scene.put(scene.source, "k", 1)
+    scene.note("k")
+    for _ in range(4):
+        scene.run(after=3, lag=-60)
+        assert not scene.rounds.standing
+
+
 def test_a_key_that_keeps_changing_is_no_difference(scene: Scene) -> None:
     """It returns to the same value each time it is read, and the destination always has the other one."""
     for number in range(60):
