@@ -185,6 +185,18 @@ def test_a_difference_stands_when_every_change_is_applied(scene: Scene) -> None:
     assert not scene.chunks()
 
 
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_an_item_that_keeps_moving_is_no_difference(scene: Scene, side: str) -> None:
+    """Its records are not noted yet."""
+    scene.put(scene.source, "k", 100)
+    scene.put(scene.destination, "k", 200)
+    scene.note("k")
+    for number in range(60):
+        scene.put(scene.source if side == "source" else scene.destination, "k", number)
+        scene.run(after=4)
+        assert not scene.rounds.standing
+
+
 def test_a_reconciler_whose_clock_is_ahead_makes_no_difference(scene: Scene) -> None:
     scene.put(scene.source, "k", 1)
     scene.note("k")
