@@ -15,6 +15,9 @@ from tablecopy.journal.places import Place
 # looked up, only the last of this many empty pages shows that nothing follows.
 _EMPTY_PAGES_AT_FIRST = 3
 
+# The end of a page with a record this new is near the shard's end.
+_RECENT_SECONDS = 60.0
+
 
 class TrackingLost(Exception):
     """Records may have left the stream, or its end, before their keys were noted. Nothing is proved then."""
@@ -85,7 +88,9 @@ class ShardReader:
         self.has_more = page.is_full
         if page.records:
             self._notes.add(page)
-            self._patience = 1
+            # After an old record, the next ones may be empty pages away.
+            is_recent = page.records[-1].created >= requested - _RECENT_SECONDS
+            self._patience = 1 if is_recent else _EMPTY_PAGES_AT_FIRST
             self.newest = max(self.newest, page.records[-1].created)
             noted_to = self.newest
         else:

@@ -108,6 +108,7 @@ class Reader:
         self.position = shard.position
         self.read_at = self.tried_at = -math.inf
         self.seen_to = 0.0
+        self._empty_pages = 0
         self.brought = False
         self.newest = 0.0
         self.at_end = False
@@ -280,14 +281,18 @@ class Reader:
             self.at_end = self._patience <= 0
         if self.at_end:
             self.end_read_at = requested
-        # A page may have fewer records than it could have although others follow.
-        is_empty = self.at_end and not page.records
+        # A page may have fewer records than it could have although others follow. After an old record, or a
+        # place that was just looked up, these may be empty pages away.
+        self._empty_pages = 0 if page.records else self._empty_pages + 1
+        is_recent = self._empty_pages >= _EMPTY_PAGES_AT_FIRST or self.newest >= requested - _RECENT_SECONDS
+        is_empty = self.at_end and not page.records and is_recent
         self.seen_to = max(self.seen_to, requested if is_empty else self.newest)
 
     def _open(self, until: float) -> str:
         """Return an iterator at the place where the reader continues."""
         self.is_reopened = True
         self._patience = _EMPTY_PAGES_AT_FIRST
+        self._empty_pages = 0
         if self._begins_at_end:
             return self._client.iterator(self._shard_id, "LATEST", until)
         if self._read_to:

@@ -237,6 +237,51 @@ def test_a_stream_that_is_gone_or_off_proves_nothing(scene: Scene) -> None:
         scene.look_for(10, other)
 
 
+def test_a_stream_that_is_gone_is_noticed_by_its_readers(scene: Scene) -> None:
+    """The next list of all shards may be minutes away."""
+    scene.add("a", 1)
+    scene.begin()
+    scene.look_for(70)
+    scene.streams.deleted = True
+    with pytest.raises(TrackingLost, match="no longer exists"):
+        scene.look_for(5)
+
+
+def test_an_environment_continues_from_what_another_one_has_written(scene: Scene) -> None:
+    scene.add("a", 1)
+    scene.begin()
+    other = scene.environment()
+    scene.add("a", 2)
+    scene.look_for(40, other)
+    scene.add("a", 3)
+    scene.look_for(70)
+    assert Places(scene.store, "v-1").read_all()["a"].read_to == number(3)
+    assert scene.noted() == {2, 3}
+
+
+def test_an_empty_page_after_an_old_record_proves_nothing(scene: Scene) -> None:
+    """GetRecords may return nothing although there are records further on."""
+    shard = scene.add("a", 1)
+    scene.begin()
+    scene.add("a", 2)
+    scene.look_for(100)
+    scene.clock.tick(1000)
+    made = scene.clock.time
+    scene.add("a", 3)
+    # From its beginning, because the record of the place has left the stream.
+    shard.trimmed, shard.gaps = 1, {1: 1, 2: 2}
+    Places(scene.store, "v-1").save(
+        replace(Places(scene.store, "v-1").read_all()["a"], read_to="", iterator="", at_end=False)
+    )
+    other = scene.environment()
+    while 3 not in scene.noted():
+        assert other.noted_to <= made
+        scene.look(other)
+    assert other.noted_to <= made
+    scene.look_for(5, other)
+    assert other.noted_to > made
+
+
 def test_a_place_waits_for_its_notes(scene: Scene) -> None:
     scene.add("a", 1)
     scene.begin()

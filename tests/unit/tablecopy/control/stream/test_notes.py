@@ -333,6 +333,28 @@ def test_noted_to_is_the_slowest_shards_and_moves_on(scene: Scene) -> None:
     assert noted(scene) >= {3, 4, 5}
 
 
+def test_an_empty_page_after_an_old_record_proves_nothing(scene: Scene) -> None:
+    """GetRecords may return nothing although there are records further on."""
+    scene.add("a", 1, 2)
+    scene.apply(1)
+    scene.look()
+    on(scene)
+    scene.look_for(40)
+    scene.clock.tick(1_000)
+    made = scene.clock.time
+    shard = scene.add("a", 3)
+    shard.gaps = {2: 2}
+    other = scene.environment()
+    while 3 not in noted(scene):
+        assert scene.shards.summary().noted_to <= made
+        scene.again(other)
+    scene.apply(2)
+    scene.apply(3)
+    for _ in range(5):
+        scene.again(other)
+    assert scene.shards.summary().noted_to > made
+
+
 def test_a_slice_counts_and_notes_what_it_reads(scene: Scene) -> None:
     scene.add("a", 1)
     scene.look()
