@@ -36,9 +36,15 @@ _CLOCK_MARGIN_SECONDS = 10.0
 # Records have their times in whole seconds.
 _SECOND = 1.0
 
-# Keys that are read at the same time, and calls for 100 of them.
+# Keys that are read in parallel, and how many readers share them.
 _KEYS_AT_A_TIME = 2_000
 _READERS = 8
+
+# Bytes of the items that one reader holds, of both sides. Decoded, they take several times as much. An item
+# has up to 400 KB, and a unit of a consistent read is 4 KB (API reference, BatchGetItem).
+_HELD_BYTES = 8_000_000
+_LARGEST_ITEM_BYTES = 400_000
+_UNIT_BYTES = 4_096
 
 # Differences that are remembered between rounds. The others are read again, and found to differ again.
 _MOST_KNOWN = 10_000
@@ -89,6 +95,7 @@ class Rounds:
         # A difference of an earlier environment stands again as soon as its key is read.
         self._known: dict[Key, Difference] = {schema.of(each.key): each for each in keys.standing()}
         self._standing: dict[Key, Difference] = {}
+        self._asked = 0
         # When a chunk was read last, and after how long it is due again.
         self._due: dict[tuple[str, str], tuple[float, float]] = {}
 
@@ -184,17 +191,26 @@ class Rounds:
                 del self._known[token]
 
     def _read(self, keys: Sequence[Json], turn: _Turn, pool: Executor) -> dict[Key, Difference | None]:
+        step = self._keys_a_call()
+        self._asked += len(keys)
+
         def read(start: int) -> dict[Key, Difference | None]:
             try:
-                return self._recheck.check(keys[start : start + MOST_KEYS], self._known, turn.until)
+                return self._recheck.check(keys[start : start + step], self._known, turn.until)
             except OutOfTime:
                 turn.is_over = True
                 return {}
 
         found: dict[Key, Difference | None] = {}
-        for part in map_with(pool, read, range(0, len(keys), MOST_KEYS)):
+        for part in map_with(pool, read, range(0, len(keys), step)):
             found |= part
         return found
+
+    def _keys_a_call(self) -> int:
+        """Return how many keys one reader reads at a time, by the size of the items so far."""
+        units = sum(self._recheck.units)
+        size = units * _UNIT_BYTES / self._asked if units else 2 * _LARGEST_ITEM_BYTES
+        return max(1, min(MOST_KEYS, int(_HELD_BYTES / size)))
 
     def _remember(self, found: dict[Key, Difference | None], turn: _Turn) -> None:
         for token, difference in found.items():

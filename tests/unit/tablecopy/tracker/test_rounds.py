@@ -8,6 +8,7 @@ import pytest
 
 from tablecopy.comparison.differences import Kind
 from tablecopy.comparison.items import KeySchema, Side
+from tablecopy.dynamodb.client import Json
 from tablecopy.journal.touched import KEEP_SECONDS, PARTITIONS, RENEW_SECONDS, Chunk, Note, TouchedKeys
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import read_limit, read_usage
@@ -121,6 +122,33 @@ def test_more_keys_than_are_read_at_a_time(scene: Scene) -> None:
     found = scene.run()
     assert (found.left, found.checked) == (1, 5_000)
     assert scene.left() == ["k4321"]
+
+
+@pytest.mark.parametrize(
+    ("units", "fewest", "most"), [(1.0, 100, 100), (100.0, 1, 10)], ids=["small", "large"]
+)
+def test_readers_hold_few_large_items(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, units: float, fewest: int, most: int
+) -> None:
+    sizes: list[int] = []
+    get = HostileTable._get
+
+    def measured(table: HostileTable, request: Json) -> Json:
+        answer = get(table, request)
+        [(_, wanted)] = request["RequestItems"].items()
+        sizes.append(len(wanted["Keys"]))
+        answer["ConsumedCapacity"][0]["CapacityUnits"] *= units
+        return answer
+
+    monkeypatch.setattr(HostileTable, "_get", measured)
+    scene.note(*(f"k{number}" for number in range(100)))
+    scene.run()
+    assert max(sizes) <= 10
+    sizes.clear()
+    scene.note(*(f"k{number}" for number in range(1_000)))
+    scene.run()
+    assert fewest <= max(sizes) <= most
+    assert not scene.chunks()
 
 
 def test_what_there_is_no_time_for_stays(scene: Scene) -> None:
