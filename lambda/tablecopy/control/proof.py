@@ -97,8 +97,9 @@ class Evidence:
         if self.verification is not None and self.baseline.differing:
             parts.append(f"the verification found {count_text(self.baseline.differing, 'difference')}")
         if self.checked.standing:
-            keys = count_text(self.checked.standing, "key that was written", "keys that were written")
-            parts.append(f"{keys} since then differ although every change is applied")
+            keys = count_text(self.checked.standing, "written key")
+            verb = "differs" if self.checked.standing == 1 else "differ"
+            parts.append(f"{keys} {verb} although every change is applied")
         if not parts:
             return ""
         return f"{' and '.join(parts)}. List them with tablecopy verify --in-account --report"
