@@ -144,8 +144,9 @@ def build(
                     stopped = event.get("writes_stopped") is True
                     request = str(event.get("request", ""))
                     begun = verifications.begin(writes_stopped=stopped, request=request)
-                    # The scans wait until the reconciler notes the keys of changes.
-                    invoke_reconciler(commands.status())
+                    if settings.stream_arn:
+                        # The scans wait until the reconciler notes the keys of changes.
+                        invoke_reconciler(commands.status())
                     return {"verification": begun}
                 case "verification":
                     return {"verification": verifications.status()}

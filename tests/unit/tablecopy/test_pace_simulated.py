@@ -14,6 +14,7 @@ from mypy_boto3_stepfunctions.client import SFNClient
 
 from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
+from tablecopy.control.proof import Proof
 from tablecopy.control.reconciler import Dependencies, Reconciler
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.notes import SourceNotes
@@ -112,6 +113,7 @@ class World:
             preflight=lambda run: [],
             inspect_tables=lambda: {"key_names": ("pk",)},
             publish_age=lambda seconds: None,
+            proof=Proof(self.store, self.clock),
         )
         return Reconciler(dependencies, self.clock, PACE, 1)
 

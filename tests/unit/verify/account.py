@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import threading
+from dataclasses import replace
 from typing import Any, cast
+from unittest.mock import Mock
 
 from tablecopy.clock import Machine
 from tablecopy.dynamodb.client import DynamoDB, DynamoDBClient, Json, encode
@@ -14,6 +16,7 @@ from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
 from tablecopy.journal.shards import Shards, StreamSummary
 from tablecopy.journal.store import Store
+from tablecopy.journal.touched import TrackingRecord, TrackingState
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.fakes import MACHINE_ARN, FakeClock, FakeStates, MemoryStore
 from tests.unit.tablecopy.functions import ENVIRONMENT, Context, control, verifier
@@ -128,11 +131,21 @@ class Account(Aws):
             if step["next"] == "end":
                 return
             self.clock.sleep(step["seconds"])
+            if step["next"] == "wait":
+                self._note_changes()
+                continue
             more = {"generation": step["generation"]} if step["next"] == "recheck" else {}
             for segment in given["segments"]:
                 while self._verify({**event, "segment": segment, **more}, Context())["next"] == "continue":
                     pass
         raise AssertionError("the verification never ends")
+
+    def _note_changes(self) -> None:
+        """Note the keys of all changes from now on, of which there are none."""
+        record = TrackingRecord(self._store)
+        tracking = record.read()
+        assert tracking is not None
+        record.save(replace(tracking, state=TrackingState.ON))
 
     def journal(self, table: str) -> Store:
         return self._store
@@ -144,7 +157,7 @@ class Account(Aws):
         return cast(DynamoDBClient, self._destination)
 
     def lambda_(self) -> Any:
-        return None
+        return Mock()
 
     def states(self) -> Any:
         return self._states

@@ -43,10 +43,13 @@ def _calls() -> dict[tuple[str, str], set[str]]:
     words = set(re.findall(r"\w+", code))
     session = botocore.session.Session()
     found = {}
+    of_a_table = set(session.get_service_model("dynamodb").operation_names)
     for service in SERVICES:
         model = session.get_service_model(service)
+        # A resource policy is called for a table only, and Lambda has operations of the same names.
+        others = of_a_table if service == "lambda" else set()
         for name in model.operation_names:
-            if name in words or xform_name(name) in words:
+            if name not in others and (name in words or xform_name(name) in words):
                 errors = model.operation_model(name).error_shapes
                 found[service, name] = {shape.error_code for shape in errors}
     return found
