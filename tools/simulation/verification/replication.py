@@ -12,6 +12,9 @@ from typing import Any
 
 import msgspec
 
+from tablecopy.comparison.items import Side
+from tablecopy.journal import codec
+from tablecopy.journal.touched import Tracking, TrackingState
 from tools.simulation.attributes import HASHES, Key, same_item
 from tools.simulation.scheduler import START, World
 from tools.simulation.table import Table
@@ -187,7 +190,11 @@ class Copy:
 
 
 class Reconciler:
-    """Notes in the journal how far the copy is, as the reconciler does once a minute or more often."""
+    """Notes in the journal how far the copy is, as the reconciler does once a minute or more often.
+
+    It also notes that both sides' changes are tracked, for which a comparison waits. What becomes of the
+    tracked keys is the subject of the scenario `cutover`.
+    """
 
     def __init__(self, world: World, journal: Table, copy: Copy, seconds: float) -> None:
         self._world = world
@@ -199,9 +206,20 @@ class Reconciler:
     def look(self) -> None:
         """Look now, and note what was seen a while later."""
         draw = self._world.random.uniform
+        self._track()
         since = self._copy.unapplied_since()
         self._world.call_later(draw(0.0, _STALE_SECONDS), self._note, since)
         self._world.call_later(self._seconds * draw(0.8, 1.2), self.look)
+
+    def _track(self) -> None:
+        item = self._journal.get(("touched", "state"))
+        tracking = None if item is None else codec.decode(Tracking, msgspec.json.decode(item))
+        if tracking is None or tracking.state is not TrackingState.REQUESTED:
+            return
+        for side in Side:
+            tracking = tracking.noting(side, self._world.now)
+        noted = {"pk": {"S": "touched"}, "sk": {"S": "state"}, **codec.encode(tracking)}
+        self._journal.put(msgspec.json.encode({**noted, "version": {"N": str(tracking.version + 1)}}))
 
     def _note(self, since: float) -> None:
         item = {
