@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import random
@@ -309,14 +310,26 @@ def test_a_disk_that_is_full_of_results_gets_their_space_back(pairing: Pairing) 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_process_that_is_killed_is_told_of(pairing: Pairing, after: int) -> None:
     """It splits the source, or the destination, or pairs."""
+    # While the directory is held, no process begins its work, so none has ended when it is killed.
+    holder = os.open(pairing.directory / "lock.helpers", os.O_RDWR | os.O_CREAT)
+
+    def hold() -> None:
+        if len(pairing.spent) == after:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+
+    def spent(side: str) -> None:
+        pairing.forget(side)
+        hold()
 
     def kill() -> None:
         if len(pairing.spent) == after:
             for process in multiprocessing.active_children():
                 os.kill(process.pid or 0, signal.SIGKILL)
 
+    hold()
     with pytest.raises(UserError, match=r"^A process of this comparison was ended by signal 9"):
-        pairing.run(processes=2, tick=kill)
+        pairing.run(processes=2, spent=spent, tick=kill)
+    os.close(holder)
     assert (len(pairing.spent), pairing.unfinished) == (after, [])
     pairing.run(processes=2)
     pairing.check()
