@@ -70,6 +70,11 @@ WRONG: dict[str, tuple[Protocol, Bounds, str]] = {
         CONFIGURATIONS["an invented value"],
         "tracker: has read to the end",
     ),
+    "the list before the source is quiet": (
+        Protocol(lists_after_source=False),
+        CONFIGURATIONS["a lost change"],
+        "fault: a change is lost",
+    ),
     "no last look": (
         Protocol(looks_last=False),
         CONFIGURATIONS["a straggler"],

@@ -4,9 +4,10 @@ The writers have stopped. Then the tables are equal if five points hold:
 
 1. Every record of the source's stream that was made before a moment S is noted. S is at least the quiet time
    after the writers stopped.
-2. The replicator has applied all of them, as the reconciler saw at S.
+2. The replicator has applied all of them, as the reconciler saw at S, after the fence. Since the fence, no
+   function of the copy can write.
 3. Every record of the destination's stream that was made before a moment D is noted. D is at least the quiet
-   time after the fence, since which no function of the copy can write.
+   time after the fence.
 4. The list of touched keys was read after S and D, and it was empty. A key leaves it only after a pair of
    consistent reads that were equal, and that began after its last record was noted.
 5. The baseline compared every key after the positions of both streams were noted, and no difference stands.
@@ -14,6 +15,9 @@ The writers have stopped. Then the tables are equal if five points hold:
 A key was then either not written on either side since the baseline found it equal, or its last write is a
 noted record, after which both items were equal. What this rests on: a stream shows a record within the quiet
 time. AWS does not promise that, so the verdict is called ``equal (seen)``.
+
+The fence comes as soon as no change is known that is not applied, so that both quiet times pass together. A
+change that the source's stream shows only then takes the copy back, and the next fence waits for S.
 
 Moments are compared only if the same clock has measured them. tests/model/cutover explores this proof, and
 shows that it fails without each of the points.
@@ -116,14 +120,14 @@ class Evidence:
         return ""
 
     def source_missing(self, run: Run, since: float, read_to: float) -> str:
-        """Return what is missing for the seal to begin (points 1, 2 and 5); empty if nothing is.
+        """Return what is missing for the source to be quiet (points 1, 2 and 5); empty if nothing is.
 
         Parameters
         ----------
         since
-            When this reconciler knew first that the writers have stopped.
+            When this environment knew first that the writers have stopped.
         read_to
-            When the same reconciler has read the shards to their ends; all that it found is applied.
+            When it has read the shards to their ends; all that it found is applied.
         """
         quiet_at = since + run.quiet_seconds
         if read_to < quiet_at:
@@ -140,7 +144,8 @@ class Evidence:
         quiet_at = checked.fence_seen_at + run.quiet_seconds
         if checked.destination_noted_to < quiet_at:
             return f"the destination's stream must show no change for {run.quiet_seconds:g} s"
-        if checked.list_read_at < quiet_at:
+        # S is of another clock. The tracker has read the list after S if it knew what was proved then.
+        if checked.list_read_at < quiet_at or checked.proved_records != run.proved_records:
             return "the list of written keys is being read"
         if checked.left:
             return f"{count_text(checked.left, 'written key')} must be compared again"
@@ -157,6 +162,13 @@ class Proof:
         self._tracking = TrackingRecord(store)
         self._shards = Shards(store)
         self._baseline: tuple[tuple[str, int], Baseline] | None = None
+        self._stopped = ("", 0.0)
+
+    def stopped_at(self, run: Run) -> float:
+        """Return when this environment knew first that the writers have stopped for the run's request."""
+        if self._stopped[0] != run.cutover:
+            self._stopped = run.cutover, self._machine.now()
+        return self._stopped[1]
 
     def evidence(self) -> Evidence:
         """Return what the journal has now.

@@ -67,6 +67,7 @@ _LATE = (
     "something wrote to the source table after its writers were said to be stopped. Find the writer, stop it "
     "and cut over again"
 )
+_SHOWN_LATE = "the source's stream has shown another change, which is being applied"
 _LOOKING = "the reconciler checks that DynamoDB lists no further shard"
 
 
@@ -160,8 +161,8 @@ class Reconciler:
         # Since when nothing is written by a run that is being sealed, and since when the run waits for what.
         self._sealing_since: float | None = None
         self._waiting: tuple[str, float] | None = None
-        # Since when this reconciler knows of which request for a cutover.
-        self._writers_stopped: tuple[str, float] | None = None
+        # The request for a cutover whose first fence was too early.
+        self._unfenced = ""
         self._steps: dict[Phase, Callable[[Run], Outcome]] = {
             Phase.PREFLIGHT: self._preflight,
             Phase.PAUSING: self._pausing,
@@ -185,10 +186,8 @@ class Reconciler:
             self._deps.mapping.switch(on=False)
             return Outcome.IDLE
         if run.is_cutting_over:
-            now = self._clock.now()
-            if self._writers_stopped is None or self._writers_stopped[0] != run.cutover:
-                self._writers_stopped = run.cutover, now
-            if now >= run.seal_by:
+            self._deps.proof.stopped_at(run)
+            if self._clock.now() >= run.seal_by:
                 return self._lapse(run)
         # A run that is being sealed writes no more, whatever happens to the tables.
         if run.phase not in {Phase.PREFLIGHT, Phase.SEALING}:
@@ -390,12 +389,13 @@ class Reconciler:
             return self._wait(run, self._switching(on=True))
         if slices_left and _in_sync(backlog):
             return self._next_slice(run, backlog)
-        obstacle = self._obstacle() if backlog.drained else ""
+        may_fence = self._may_fence(run, backlog)
+        obstacle = self._obstacle() if backlog.drained or may_fence else ""
         if run.is_cutting_over:
             if different := self._deps.proof.evidence().different():
                 return self._end_cutover(run, "different", different)
-            if backlog.drained and not obstacle and not slices_left:
-                return self._prove_source(run, backlog)
+            if may_fence and not obstacle and not slices_left:
+                return self._begin_to_seal(run, backlog)
         if backlog.quiet and not obstacle and not slices_left:
             return self._finish(run, Phase.READY)
         blocked, waits_for = bool(obstacle), obstacle
@@ -430,11 +430,11 @@ class Reconciler:
             now = self._clock.now()
             window = begin_window(backlog, now, backlog.oldest_age)
             return self._enter(run, Phase.DRAINING, reason=waits_for, seal_requested_at=0.0, **window)
+        if self._may_fence(run, backlog):
+            return self._begin_to_seal(run, backlog)
         if not backlog.drained:
             # Nothing prevents it, but this step proves nothing: a shard has just ended.
             return self._wait(run, backlog.waits_for or _failure(backlog))
-        if run.is_cutting_over:
-            return self._prove_source(run, backlog)
         if run.seal_requested_at:
             # Operators stop the writers first. So nothing is left behind that was written before.
             if backlog.proved_to < run.seal_requested_at:
@@ -444,41 +444,67 @@ class Reconciler:
             self._deps.run.save(replace(run, reason=""))
         return Outcome.IDLE
 
-    def _prove_source(self, run: Run, backlog: Backlog) -> Outcome:
-        """Begin to seal if the source is quiet and everything is applied and noted; see `control.proof`."""
-        assert self._writers_stopped is not None
+    def _may_fence(self, run: Run, backlog: Backlog) -> bool:
+        """Return whether a look of this step has found no change that is not applied, for a cutover.
+
+        That may be too early, because a stream shows a change a little after it was made. Then the next fence
+        waits until the source is quiet.
+        """
+        if not run.is_cutting_over or backlog.error or backlog.unapplied or backlog.changed:
+            return False
+        if self._unfenced == run.cutover:
+            return backlog.drained and not self._source_missing(run, backlog)
+        return backlog.looked_since >= self._read_at
+
+    def _begin_to_seal(self, run: Run, backlog: Backlog) -> Outcome:
+        """Fence the replicator for a proof; see `control.proof`."""
         evidence = self._deps.proof.evidence()
-        different = evidence.different()
-        if different:
+        if different := evidence.different():
             return self._end_cutover(run, "different", different)
-        # The quiet time of the request replaces the one that this moment allows for.
+        if missing := evidence.impossible(run) or evidence.unfinished():
+            return self._wait(run, backlog.waits_for or missing)
+        return self._finish(replace(run, proved_records=-1, fence=""), Phase.SEALING)
+
+    def _source_missing(self, run: Run, backlog: Backlog) -> str:
+        # The quiet time of the request replaces the one that ``proved_to`` allows for.
+        if backlog.error:
+            return _failure(backlog)
         read_to = backlog.proved_to + UNREADABLE_SECONDS
-        missing = evidence.source_missing(run, self._writers_stopped[1], read_to)
-        if missing:
-            return self._wait(run, backlog.waits_for or _failure(backlog) or missing)
-        return self._finish(replace(run, proved_records=backlog.records), Phase.SEALING)
+        proof = self._deps.proof
+        return proof.evidence().source_missing(run, proof.stopped_at(run), read_to)
 
     def _seal_with_proof(self, run: Run) -> Outcome:
         """Seal if the tables are proved equal. Otherwise, the copy continues."""
         began = self._clock.now()
-        # No function writes in this phase. Lambda may take a minute to stop invoking the replicator, and the
-        # writers do not have to wait for that.
-        self._deps.mapping.switch(on=False)
+        is_quiet = run.proved_records >= 0
+        if is_quiet:
+            # No function writes in this phase. Lambda may take a minute to stop invoking the replicator, and
+            # the writers do not have to wait for that.
+            self._deps.mapping.switch(on=False)
         replicators = len(self._deps.leases.alive(REPLICATOR))
         backlog = self._observe(run)
         # A change that the replicator has applied before the fence is late as well: if it was not applied as
         # it should have been, the list of touched keys may have been read before its key was noted.
-        if backlog.unapplied or backlog.records != run.proved_records:
+        if is_quiet and (backlog.unapplied or backlog.records != run.proved_records):
             return self._end_cutover(run, "late", _LATE)
+        if backlog.unapplied:
+            self._unfenced = run.cutover
+            window = begin_window(backlog, began, backlog.oldest_age)
+            return self._enter(run, Phase.DRAINING, fence="", reason=_SHOWN_LATE, **window)
         if replicators:
             return self._wait(run, _still_writing(replicators))
         if not run.fence:
             self._deps.run.save(replace(run, fence=f"{run.cutover}-{run.version}"))
             return Outcome.WAITING
         evidence = self._deps.proof.evidence()
-        different = evidence.different()
-        if different:
+        if different := evidence.different():
             return self._end_cutover(run, "different", different)
+        if not is_quiet:
+            missing = self._source_missing(run, backlog)
+            if missing:
+                return self._wait(run, backlog.waits_for or _failure(backlog) or missing)
+            self._deps.run.save(replace(run, proved_records=backlog.records))
+            return Outcome.MOVED
         missing = evidence.destination_missing(run)
         if missing:
             self._sealing_since = None

@@ -94,7 +94,7 @@ class Run(Versioned):
         Names the moment since which no function can write for the request that is being sealed. Empty before
         it.
     proved_records
-        Records of the source's stream that were applied when the source was proved to be quiet.
+        Records of the source's stream that were applied when the source was proved to be quiet; -1 before it.
     cutover_outcome, cutover_reason
         How the latest request has ended without a seal, one of `CUTOVER_OUTCOMES`, and why. Empty otherwise.
     denied
@@ -181,7 +181,7 @@ class Run(Versioned):
     seal_grade: str = ""
     quiet_seconds: float = 0.0
     fence: str = ""
-    proved_records: int = 0
+    proved_records: int = -1
     cutover_outcome: str = ""
     cutover_reason: str = ""
     denied: tuple[str, ...] = ()

@@ -163,6 +163,8 @@ class Checked:
         ``fence`` of the run, as the tracker read it before it looked at the destination's stream in this
         round, and when it read this value first; empty and 0 while the run has none. All of these times are
         of the tracker's own clock, so they can be compared with each other, and not with the reconciler's.
+    proved_records
+        ``proved_records`` of the run, as the tracker read it with ``fence``.
     """
 
     tracking_id: str
@@ -179,6 +181,7 @@ class Checked:
     waits_for: str = ""
     fence: str = ""
     fence_seen_at: float = 0.0
+    proved_records: int = -1
 
     @property
     def verified_through(self) -> float:

@@ -159,6 +159,7 @@ class Tracker:
             waits_for=stream.waits_for or self._waits_for(tracking, summary),
             fence=fence,
             fence_seen_at=fence_seen_at,
+            proved_records=run.proved_records,
         )
         if tracking.state is TrackingState.ON:
             checked = self._with_round(environment, checked, run, self._applied_to(summary))

@@ -71,7 +71,7 @@ class Cutover:
             yield "replicator: a late write ends", state._replace(pending=NOTHING), ""
         if state.phase not in ("sync", "stopping", "drained"):
             return
-        if state.applied < state.shown:
+        if state.applied < state.made:
             applied = state._replace(applied=state.applied + 1)
             yield "replicator: applies", _put(applied, applied.applied), ""
             if state.lost < self.bounds.lost:
@@ -195,18 +195,20 @@ class Cutover:
             return
         if state.attempts < self.bounds.attempts:
             yield "operator: gives up", self._resumed(state), ""
-        if state.phase not in ("stopping", "listed") and state.shown > state.proved_at and rules.looks_last:
+        proved = state.proved_at != NOTHING
+        if proved and state.phase != "listed" and state.shown > state.proved_at and rules.looks_last:
             yield "control: a late change, resumes", self._resumed(state), ""
+        read = state.control.at == state.shown <= state.applied and not state.control.owes
+        if not proved and state.phase in ("sealing", "fenced", "early", "noted", "listed"):
+            if state.shown > state.applied:
+                yield "control: fenced too early", state._replace(phase="stopping"), ""
+            quiet = state.shown >= state.quiet_from or not rules.waits_for_quiet
+            if state.phase != "sealing" and ((quiet and read) or not rules.reads_source_to_end):
+                yield "control: the source is quiet", state._replace(proved_at=state.control.at), ""
         match state.phase:
             case "stopping":
-                quiet = state.shown >= state.quiet_from or not rules.waits_for_quiet
-                read = state.control.at == state.shown == state.applied and not state.control.owes
-                if (quiet and read) or not rules.reads_source_to_end:
-                    yield (
-                        "control: all is applied",
-                        state._replace(phase="drained", proved_at=state.control.at),
-                        "",
-                    )
+                if read or not rules.reads_source_to_end:
+                    yield "control: nothing is left", state._replace(phase="drained"), ""
             case "drained":
                 # What the replicator does between the look and the phase is not seen by this look.
                 yield "control: seals", state._replace(phase="sealing"), ""
@@ -220,23 +222,24 @@ class Cutover:
             case "fenced" | "early":
                 quiet = state.written_shown >= state.fenced_from or not rules.waits_for_quiet
                 read = state.tracker.at == state.written_shown and not state.tracker.owes
-                proved = state.proved and not rules.proves_again
-                if (quiet and read) or proved or not self._reads_destination:
+                again = state.proved and not rules.proves_again
+                if (quiet and read) or again or not self._reads_destination:
                     following: Phase = "noted" if rules.lists_last else "listed"
                     yield "tracker: has read to the end", state._replace(phase=following), ""
             case "noted":
                 compared = state.baseline == "equal" or not rules.wants_baseline
                 noting = state.control.notes and (state.tracker.notes or not rules.covers_destination)
-                if not state.touched and compared and noting:
+                after_source = proved or not rules.lists_after_source
+                if not state.touched and compared and noting and after_source:
                     yield "tracker: no key is left", state._replace(phase="listed"), ""
-            case "listed":
+            case "listed" if proved:
                 yield from self._last_look(state)
 
     def _resumed(self, state: State) -> State:
         """Return the copy in sync again; it stays so if this was the last attempt."""
         proved = state.proved or state.phase in ("noted", "listed")
         phase: Phase = "sync" if state.attempts < self.bounds.attempts else "resumed"
-        return state._replace(phase=phase, proved=proved)
+        return state._replace(phase=phase, proved=proved, proved_at=NOTHING)
 
     @property
     def _reads_destination(self) -> bool:

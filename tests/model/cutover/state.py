@@ -47,7 +47,9 @@ class Protocol:
     fences_first: bool = True
     """The destination's stream is read to its end after no function can write any more."""
     lists_last: bool = True
-    """The list of touched keys is read after both streams were read to their ends."""
+    """The list of touched keys is read after the destination's stream was read to its end."""
+    lists_after_source: bool = True
+    """It is read after the source's stream was read to its end as well."""
     looks_last: bool = True
     """The source's stream is looked at once more before the seal."""
     looks_at: Literal["new", "unapplied"] = "new"
@@ -115,7 +117,7 @@ class State(NamedTuple):
     shown: int = 0
     """Records of the source's stream that can be read."""
     applied: int = 0
-    """Records that the replicator has acknowledged."""
+    """Records that the replicator has acknowledged. It may see one before control does."""
     pending: int = NOTHING
     """A write of the replicator that may still land."""
     destination: int = 0
@@ -135,8 +137,8 @@ class State(NamedTuple):
     """Records that the source's stream had when the writers had stopped."""
     fenced_from: int = 0
     """Records that the destination's stream had when nothing could write to it any more."""
-    proved_at: int = 0
-    """Records of the source's stream that were read when it was proved to be quiet."""
+    proved_at: int = NOTHING
+    """Records of the source's stream that were read when it was proved to be quiet, after the fence."""
     proved: bool = False
     """An earlier attempt has read the destination's stream to its end."""
     stragglers: int = 0
