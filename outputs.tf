@@ -1,5 +1,5 @@
 output "tables" {
-  description = "Both tables and how to reach them, for `verify --from-terraform`: name, region, profile, role and external id of `source` and `destination`."
+  description = "Both tables and how to reach them, for `verify --from-terraform`: name, region, profile, role and external id of `source` and `destination`. `destination.writer_role_arn` is the role with which the copy writes, for `tablecopy cutover --fence`."
   value       = module.copy.tables
 }
 

@@ -1,13 +1,13 @@
 output "tables" {
-  description = "Both tables and how to reach them, for `verify --from-terraform`: name, region, profile, role and external id of `source` and `destination`."
+  description = "Both tables and how to reach them, for `verify --from-terraform`: name, region, profile, role and external id of `source` and `destination`. `destination.writer_role_arn` is the role with which the copy writes, for `tablecopy cutover --fence`."
   value = {
-    for side, at in local.sides : side => {
+    for side, at in local.sides : side => merge({
       table_name  = at.name
       region      = at.region
       profile     = at.profile
       role_arn    = at.role_arn
       external_id = at.external_id
-    }
+    }, side == "source" ? {} : { writer_role_arn = module.destination.role_arn })
   }
 }
 

@@ -11,6 +11,7 @@ Replaced, each checked to be what was replaced before anything starts:
 * the resource that a call of DynamoDB or its streams is authorized against: it knows tables by name only;
 * two condition keys of policies: it has other values for them than AWS;
 * the action that a call about event source mappings or the account's settings is authorized as;
+* the resource policies of tables: it keeps them, and does not enforce what they deny;
 * the way an answer is sent: its head on its own, before its body;
 * the pause between two looks at the schedules: 10 s is too coarse for a schedule of one minute.
 """
@@ -42,6 +43,7 @@ from tools.local.authorization import (
 )
 from tools.local.expiry import Expiry
 from tools.local.process import FLAG, die_with_parent
+from tools.local.table_policies import enforce_table_policies, pause_between_changes
 
 PINNED = "1.5.33"
 REAPER_THREAD = "dynamodb-ttl-reaper"
@@ -110,13 +112,16 @@ def _replace_parts(dynamodb: ModuleType) -> None:
     iam = importlib.import_module("ministack.services.iam")
     scheduler = importlib.import_module("ministack.services.scheduler")
     streams = importlib.import_module("ministack.services.dynamodb_streams")
+    responses = importlib.import_module("ministack.core.responses")
 
     _expect_function(dynamodb, "_remove_item", "table", "pk_val", "sk_val")
     _expect_function(
         dynamodb, "_emit_stream_event", "table_name", "event_name", "old_item", "new_item", "replicate"
     )
-    for name in ("_tables", "_ttl_settings", "_stream_records"):
+    for name in ("_tables", "_ttl_settings", "_stream_records", "_resource_policies"):
         _expect_attribute(dynamodb, name)
+    _expect_function(dynamodb, "_put_resource_policy", "data")
+    _expect_function(dynamodb, "_delete_resource_policy", "data")
     _expect_function(functions, "_poll_dynamodb_streams")
     _expect_function(cloudwatch, "_describe_alarms", "params", "cbor_data", "is_cbor", "is_json")
     _expect_function(cloudwatch, "_put_metric_alarm", "params", "cbor_data", "is_cbor", "is_json")
@@ -128,19 +133,27 @@ def _replace_parts(dynamodb: ModuleType) -> None:
         *("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
     _expect_function(iam_evaluator, "_resolve_condition_key", "key", "ctx")
+    _expect_function(
+        iam_evaluator,
+        "enforce",
+        *("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
+    )
+    for name in ("evaluate_resource_policy", "resolve_principal", "EvalContext"):
+        _expect_attribute(iam_evaluator, name)
     _expect_attribute(iam, "_roles")
     _expect_function(iam_actions, "_lambda_action", "method", "path")
     _expect_attribute(scheduler, "_SCHEDULE_TICK_INTERVAL")
     _expect_function(streams, "_decode_iterator", "token")
-    _expect_function(
-        importlib.import_module("ministack.core.responses"), "request_scope", "account_id", "region"
-    )
+    _expect_function(responses, "request_scope", "account_id", "region")
+    _expect_attribute(responses, "error_response_json")
 
     functions._poll_dynamodb_streams = _nothing_was_processed  # type: ignore[attr-defined]
     complete_describe_alarms(cloudwatch)
     authorize_dynamodb_by_arn(iam_actions, streams)
     answer_conditions_as_aws(iam_evaluator, iam)
     authorize_lambda_by_operation(iam_actions)
+    enforce_table_policies(iam_evaluator, dynamodb)
+    pause_between_changes(dynamodb, responses.error_response_json)
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_SECONDS  # type: ignore[attr-defined]
 
 

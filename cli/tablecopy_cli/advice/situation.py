@@ -56,6 +56,14 @@ def is_in_sync(run: Status | None) -> bool:
     )
 
 
+def is_proved_soon(run: Status | None) -> bool:
+    """Whether both tables were equal in the account, and the keys written since are compared again."""
+    found = run.get("verification") if run is not None else None
+    if not found or found.get("verdict") != "equal":
+        return False
+    return found.get("tracking", {}).get("state") == "on"
+
+
 @dataclass(frozen=True)
 class Unlisted:
     """Differences that a comparison in the account has counted and not listed.

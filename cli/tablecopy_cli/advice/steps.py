@@ -15,6 +15,7 @@ from tablecopy_cli.advice.situation import (
     Situation,
     is_in_sync,
     is_only_compared,
+    is_proved_soon,
     phase_name,
     phase_text,
 )
@@ -109,7 +110,18 @@ def proof_text(found: Repaired, run: Status | None) -> str:
 def _of_run(run: Status | None, commands: Commands) -> list[Step]:
     if run is None:
         return [tablecopy_step(commands, "Show the run.", "status")]
-    return [*_of_verification(run, commands), *_of_phase(run, commands)]
+    return [*_of_fence(run, commands), *_of_verification(run, commands), *_of_phase(run, commands)]
+
+
+def _of_fence(run: Status, commands: Commands) -> list[Step]:
+    """Return how to allow writes that a cutover has denied, and that it does not need any more."""
+    if not run.get("denied") or run.get("cutting_over"):
+        return []
+    if run["phase"] == Phase.SEALED:
+        text = "Allow writes again before you set up the rollback, or when the writers have switched."
+    else:
+        text = "A cutover has ended without its command. Allow writes again."
+    return [tablecopy_step(commands, text, "cutover", "--lift-fence")]
 
 
 def _of_verification(run: Status, commands: Commands) -> list[Step]:
@@ -148,12 +160,14 @@ def _of_phase(run: Status, commands: Commands) -> list[Step]:
     if run["dead_letters"] and not run["redrive"]:
         return [*_dead_letters(run["dead_letters"], run, commands), _watch(commands)]
     if phase == Phase.READY and not run["dead_letters"]:
-        return cutover_steps(commands)
+        return _cutover(run, commands)
     if run["problems"]:
         text = "Fix the problems of the run. It repeats its checks every minute."
         return [Step(text), _watch(commands)]
     if run["blocked"] and not run["redrive"]:
         return [Step("Fix the problem in the note."), _watch(commands)]
+    if is_in_sync(run) and is_proved_soon(run):
+        return _cutover(run, commands)
     if is_in_sync(run):
         compare = verify_step(commands, "The copy is in sync. Compare both tables while it runs.")
         return [
@@ -255,7 +269,7 @@ def _equal(found: Compared, run: Status | None, commands: Commands) -> list[Step
     if phase in _COPYING or (phase == Phase.DRAINING and not is_in_sync(run)):
         return [_watch(commands)]
     if not found.writes_stopped:
-        return cutover_steps(commands)
+        return _cutover(run, commands)
     if phase == Phase.DRAINING:
         text = "The run is not ready for cutover yet. Wait until it is."
         return [
@@ -443,6 +457,14 @@ def cutover_steps(commands: Commands, *, begin: CutoverStep = "stop") -> list[St
     """Return the cutover from ``begin`` on, without TTL if Terraform's outputs show that there is none."""
     steps = (_STEPS[name](commands) for name in CUTOVER[CUTOVER.index(begin) :])
     return [step for step in steps if step is not None]
+
+
+def _cutover(run: Status | None, commands: Commands) -> list[Step]:
+    """Return the cutover with the command that proves and seals, if the copy can be proved without a scan."""
+    if not is_proved_soon(run):
+        return cutover_steps(commands)
+    text = "Cut over when you are ready. The command asks you to stop the writers, and seals within seconds."
+    return [tablecopy_step(commands, text, "cutover"), *cutover_steps(commands, begin="rollback")]
 
 
 def _ttl(commands: Commands) -> Step | None:

@@ -84,6 +84,25 @@ class Copy:
         return isinstance(commands, Mapping) and "status" in commands and commands["status"] is None
 
     @property
+    def writer_role_arn(self) -> str:
+        """ARN of the role with which the copy writes to the destination table.
+
+        Raises
+        ------
+        UserError
+            The output ``tables`` does not have it.
+        """
+        tables = self.outputs.get("tables")
+        destination = tables.get("destination") if isinstance(tables, Mapping) else None
+        role = destination.get("writer_role_arn") if isinstance(destination, Mapping) else None
+        if not role:
+            raise UserError(
+                "the Terraform output tables has no destination.writer_role_arn, which a fence needs. Run "
+                "terraform apply with this version of the module"
+            )
+        return str(role)
+
+    @property
     def commands(self) -> Mapping[str, Any] | None:
         """The output ``commands``; ``None`` if it is not re-exported."""
         return self.outputs.get("commands")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from tablecopy.clock import Clock
@@ -28,10 +28,12 @@ from tablecopy_cli.cutover.fence import Fence
 from tablecopy_cli.cutover.follow import Answer, ended
 from tablecopy_cli.cutover.text import (
     failure_lines,
+    fenced,
     prediction_lines,
     question_lines,
     seconds_text,
     shorter_lines,
+    tables_text,
     verdict_lines,
 )
 from tablecopy_cli.cutover.way_back import way_back_lines
@@ -40,8 +42,15 @@ from tablecopy_cli.run.copies import Target, target_of
 EXIT_REFUSED = 4
 """Nothing was begun: the stop would be too long, or the run is not in sync."""
 
+# The reconciler looks again within so long. It is called every minute, and looks for most of it.
+_PREDICTION_SECONDS = 10.0
+
 _CODES = {"different": EXIT_DIFFERENT, "stopped": EXIT_DIFFERENT}
 _ANSWER = "yes"
+
+
+class OutcomeUnknown(UserError):
+    """A request was made, and no one knows how it ends: the source must not be written to."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +102,7 @@ def fences_of(target: Target, options: CopyOptions) -> Callable[[ControlFunction
     def fences(function: ControlFunction, clock: Clock) -> list[Fence]:
         if target.copy is None:
             raise UserError("a fence needs both tables. Pass --from-terraform instead of --control-function")
-        role = target.copy.outputs.get("destination_role_arn")
-        if not role:
-            raise UserError("the Terraform outputs have no destination_role_arn, which a fence needs")
+        role = target.copy.writer_role_arn
         source, destination = target.copy.sides()
 
         def record(table_arn: str, denied: bool) -> None:
@@ -134,44 +141,65 @@ class Cutover:
         self._make_fences = fences
         self._stdin = stdin or sys.stdin
         self._progress = Progress()
+        self._lifted: set[str] = set()
+        self._stopped: float | None = None
 
     def run(self) -> int:
         """Cut over, or carry on where an earlier command was. Returns the exit code."""
         if self._options.lift_fence:
             return self._lift_left_over()
         answer = Answer(*self._function.cutover(self._options.quiet))
-        if answer.run["phase"] != "none" and answer.is_sealed:
+        if answer.is_sealed:
             return self._end(answer)
-        if answer.cutover["refused"] and not answer.cutover.get("active"):
-            return self._refuse([f"Cannot cut over: {answer.cutover['refused'].rstrip('.')}."], answer)
+        if answer.run["phase"] == "none":
+            return self._refuse(_refused_lines(answer), answer)
         if answer.cutover["denied"] and not self._options.fence:
             raise UserError(
-                f"the resource policy of {' and '.join(answer.cutover['denied'])} denies writes since an "
+                f"the resource policy of {tables_text(answer.cutover['denied'])} denies writes since an "
                 "earlier cutover. Pass --fence to cut over with it, or --lift-fence to allow writes again"
             )
         if not answer.cutover["active"]:
+            answer = self._predicted(answer)
+            if answer.cutover["refused"]:
+                return self._refuse(_refused_lines(answer), answer)
             if not self._is_short(answer):
                 return self._refuse(shorter_lines(answer.cutover, self._options.max_stop), answer)
+        # What a fence lacks must show before the writers stop.
+        fences = self._make_fences(self._function, self._clock) if self._options.fence else []
+        if not answer.cutover["active"]:
             self._confirm(answer)
-        with self._fenced() as lift:
+            self._stopped = self._clock.now()
+        code = None
+        with self._fenced(fences) as lift:
             try:
                 answer = self._followed(answer)
-            except UserError:
-                # Whatever control is asked next, it must not seal behind the operator's back.
-                with suppress(UserError):
-                    self._function.cancel_cutover("the command that requested it has failed")
-                raise
-            except KeyboardInterrupt:
-                answer = self._cancelled()
+            except UserError as error:
+                answer = self._cancelled("the command that requested it has failed", str(error))
                 if not answer.is_sealed:
-                    lift()
-                    return self._end(answer, EXIT_INTERRUPTED)
+                    raise
+            except KeyboardInterrupt:
+                answer = self._cancelled("the command was interrupted", "interrupted")
+                code = None if answer.is_sealed else EXIT_INTERRUPTED
+            stop = None if self._stopped is None else self._clock.now() - self._stopped
             if not answer.is_sealed:
                 lift()
-                return self._end(answer)
-        return self._end(answer)
+        left = [arn for arn in answer.cutover["denied"] if arn not in self._lifted]
+        return self._end(replace(answer, cutover={**answer.cutover, "denied": left}), code, stop)
 
     # Before the writers stop
+
+    def _predicted(self, answer: Answer) -> Answer:
+        """Return the prediction. One that is too long may be from before the latest look at the stream."""
+        give_up = self._clock.now() + _PREDICTION_SECONDS
+        while True:
+            if self._options.fence:
+                answer = replace(answer, cutover=fenced(answer.cutover))
+            if self._is_short(answer) or answer.cutover["refused"] or self._clock.now() >= give_up:
+                self._progress.clear()
+                return answer
+            self._progress.update("predicting how long writers would stop ...")
+            self._clock.sleep(1)
+            answer = Answer(*self._function.cutover(self._options.quiet))
 
     def _is_short(self, answer: Answer) -> bool:
         seconds = answer.cutover["seconds"]
@@ -199,28 +227,58 @@ class Cutover:
     # While the writers are stopped
 
     @contextmanager
-    def _fenced(self) -> Iterator[Callable[[], None]]:
+    def _fenced(self, fences: list[Fence]) -> Iterator[Callable[[], None]]:
         """Deny writes in the block if requested, and yield what allows all of them again.
 
         At the end of the block, only the destination's writes are allowed again: the copy is sealed, and the
-        old writers must not write to the source table any more. An error allows all of them.
+        old writers must not write to the source table any more. An error allows all of them, unless the run
+        may be sealed.
         """
-        fences = self._make_fences(self._function, self._clock) if self._options.fence else []
 
         def lift() -> None:
-            _lift(fences)
+            self._lift(fences)
 
         try:
             for fence in fences:
-                self._progress.update(f"denying writes to {fence.arn} ...")
+                self._progress.update(f"denying writes to {tables_text([fence.arn])} ...")
                 fence.put()
             yield lift
+        except OutcomeUnknown:
+            raise
         except BaseException:
             self._progress.clear()
             lift()
             raise
-        for fence in fences[1:]:
-            fence.lift()
+        self._progress.clear()
+        try:
+            self._lift(fences[1:], "sealed; ")
+        except UserError as error:
+            # The verdict counts, and the next steps name the table.
+            self._say([f"warning: {error}"])
+
+    def _lift(self, fences: Iterable[Fence], state: str = "") -> None:
+        """Allow writes to all tables again, also if one of them fails.
+
+        Raises
+        ------
+        UserError
+            One of them failed; the message names what is left.
+        """
+        failed: list[str] = []
+        for fence in fences:
+            # DynamoDB refuses a change of a policy for so long after the change before.
+            text = f"{state}allowing writes to {tables_text([fence.arn])} again (up to 15 s) ..."
+            self._progress.update(text)
+            try:
+                fence.lift()
+                self._lifted.add(fence.arn)
+            except UserError as error:
+                failed.append(str(error))
+            except KeyboardInterrupt:
+                failed.append("interrupted")
+        self._progress.clear()
+        if failed:
+            raise UserError(f"{failed[0]}. A table may still deny writes: run tablecopy cutover --lift-fence")
 
     def _followed(self, answer: Answer) -> Answer:
         if not answer.cutover["active"]:
@@ -229,39 +287,63 @@ class Cutover:
         self._progress.clear()
         return answer
 
-    def _cancelled(self) -> Answer:
-        """Cancel the request, and return how it has ended: it may have sealed the run before."""
+    def _cancelled(self, reason: str, problem: str) -> Answer:
+        """Cancel the request, and return how it has ended: it may have sealed the run before.
+
+        Raises
+        ------
+        OutcomeUnknown
+            Control does not answer, or this was interrupted also.
+        """
         self._progress.clear()
         print("Cancelling the cutover ...", file=sys.stderr)
         try:
-            self._function.cancel_cutover("the command was interrupted")
-        except UserError:
-            answer = Answer(*self._function.cutover(self._options.quiet))
-            if answer.is_sealed:
-                return answer
-            raise
-        return ended(self._function, self._options.quiet, self._clock, self._show)
+            try:
+                self._function.cancel_cutover(reason)
+            except UserError:
+                # The run is sealed, or control does not answer this either.
+                answer = Answer(*self._function.cutover(self._options.quiet))
+                if not answer.is_sealed:
+                    raise
+            else:
+                answer = ended(self._function, self._options.quiet, self._clock, self._show)
+        except (UserError, KeyboardInterrupt) as error:
+            raise OutcomeUnknown(
+                f"{problem}. The run may be sealed, or become so. Do not start writers, and run this command "
+                "again: it shows how the cutover has ended"
+                + (". The fence stays until then" if self._options.fence else "")
+            ) from error
+        self._progress.clear()
+        return answer
 
     def _show(self, answer: Answer) -> None:
         left = max(0.0, answer.cutover["by"] - answer.run["now"])
         waits_for = answer.run["reason"] or "looking at both streams"
-        self._progress.update(f"{waits_for} ({seconds_text(left)} left)")
+        self._progress.update(f"{seconds_text(left)} left: {waits_for}")
 
     # Afterwards
 
-    def _end(self, answer: Answer, code: int | None = None) -> int:
-        """Print how it has ended, and return the exit code."""
+    def _end(self, answer: Answer, code: int | None = None, stop: float | None = None) -> int:
+        """Print how it has ended, and return the exit code.
+
+        ``stop`` are the seconds from the request to its end, if this command has made it.
+        """
         if code is None:
             code = EXIT_OK if answer.is_sealed else _CODES.get(answer.cutover["outcome"], EXIT_UNSETTLED)
         steps = list(self._next(answer))
         if self._options.format_ == "jsonl":
             next_ = [step.record() for step in steps]
-            record = {**answer.cutover, "phase": answer.run["phase"], "exit_code": code, "next": next_}
-            print_json(self._target.record("cutover", record))
+            own: dict[str, Any] = {
+                "phase": answer.run["phase"],
+                "stop_seconds": stop,
+                "exit_code": code,
+                "next": next_,
+            }
+            print_json(self._target.record("cutover", {**answer.cutover, **own}))
             return code
         style = Style(sys.stdout)
         shown = (
-            verdict_lines(answer.cutover, answer.run, style)
+            verdict_lines(answer.cutover, answer.run, stop, style)
             if answer.is_sealed
             else failure_lines(answer.cutover, style)
         )
@@ -282,11 +364,12 @@ class Cutover:
             else:
                 yield tablecopy_step(commands, "Cut over again.", "cutover")
             return
-        if answer.cutover["denied"]:
+        if denied := answer.cutover["denied"]:
+            # A command that died right after the seal leaves the destination's also.
             yield tablecopy_step(
                 commands,
-                "The source table denies writes. Allow them again before you set up the rollback, or when "
-                "its writers have switched.",
+                f"Allow writes again to {tables_text(denied)}: before you set up the rollback"
+                + (" and switch the writers." if len(denied) > 1 else ", or when its writers have switched."),
                 "cutover",
                 "--lift-fence",
             )
@@ -294,8 +377,13 @@ class Cutover:
 
     def _refuse(self, lines: Iterable[str], answer: Answer) -> int:
         if self._options.format_ == "jsonl":
-            record = {**answer.cutover, "phase": answer.run["phase"], "exit_code": EXIT_REFUSED, "next": []}
-            print_json(self._target.record("cutover", record))
+            own: dict[str, Any] = {
+                "phase": answer.run["phase"],
+                "stop_seconds": None,
+                "exit_code": EXIT_REFUSED,
+                "next": [],
+            }
+            print_json(self._target.record("cutover", {**answer.cutover, **own}))
         else:
             self._say(lines)
         return EXIT_REFUSED
@@ -304,7 +392,7 @@ class Cutover:
         answer = Answer(*self._function.cutover(self._options.quiet))
         if answer.cutover.get("active"):
             raise UserError("a cutover is in progress, which needs its fence. Wait for its end first")
-        _lift(self._make_fences(self._function, self._clock))
+        self._lift(self._make_fences(self._function, self._clock))
         print("Both tables' resource policies allow writes as before.")
         return EXIT_OK
 
@@ -312,21 +400,5 @@ class Cutover:
         print(*wrapped(list(lines), sys.stderr), sep="\n", file=sys.stderr)
 
 
-def _lift(fences: Iterable[Fence]) -> None:
-    """Allow writes to all tables again, also if one of them fails.
-
-    Raises
-    ------
-    UserError
-        One of them failed; the message names what is left.
-    """
-    failed: list[Any] = []
-    for fence in fences:
-        try:
-            fence.lift()
-        except UserError as error:
-            failed.append(error)
-    if failed:
-        raise UserError(
-            f"{failed[0]}. Writes to a table are still denied: run tablecopy cutover --lift-fence"
-        )
+def _refused_lines(answer: Answer) -> list[str]:
+    return [f"Cannot cut over: {answer.cutover['refused'].rstrip('.')}."]

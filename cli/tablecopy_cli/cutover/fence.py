@@ -4,6 +4,10 @@ The operator's own credentials put it there. It is merged with what the policy h
 was read, so that another change at the same time is not lost. A policy takes effect gradually (Amazon
 DynamoDB API reference, PutResourcePolicy), so a fence only makes writes rare: that there are none, the
 streams show.
+
+It denies writes of items and nothing else, so that no one loses the right to change the policy. It does not
+stop Time to Live, what replicates from other Regions into a global table, or a bulk operation that has begun;
+the streams show their writes also.
 """
 
 from __future__ import annotations
@@ -36,12 +40,17 @@ ACTIONS = (
     "dynamodb:UpdateItem",
 )
 
+LARGEST_POLICY = 20 * 1024
+"""Bytes of a policy, with its white space (developer guide, "Resource-based policy considerations")."""
+
 _NO_POLICY = "NO_POLICY"
 _VERSION = "2012-10-17"
 
-# Others may change the policy at the same time, or DynamoDB may still show an earlier revision.
-_ATTEMPTS = 12
+# Others may change the policy at the same time, or DynamoDB may still show an earlier revision. For 15 s
+# after a change it refuses another one (developer guide, as above), and no page names the error of that.
+_ATTEMPTS = 20
 _WAIT_SECONDS = 2.0
+_NOT_NOW = {"PolicyNotFoundException", "ResourceInUseException", "LimitExceededException"}
 
 # Right after a change, DynamoDB may show the policy before it (API reference, GetResourcePolicy: wait for a
 # few seconds). A policy is as it should be if so many reads in a row show it, or once it was written.
@@ -153,7 +162,8 @@ class Fence:
             self._clock.sleep(_WAIT_SECONDS)
         raise UserError(
             f"the resource policy of {self._side.name} table {self._side.table_name} does not take the "
-            f"change. Check that no one else is changing it. The statement {SID} denies writes",
+            f"change in {_ATTEMPTS * _WAIT_SECONDS:.0f} s. Check that no one else changes it. The statement "
+            f"{SID} denies writes",
             self._side.name,
         )
 
@@ -168,7 +178,19 @@ class Fence:
         return Policy(json.loads(found["Policy"]), found["RevisionId"])
 
     def _write(self, policy: Policy, document: Any) -> bool:
-        """Write a policy under the revision that was read. Returns False if there is another one by now."""
+        """Write a policy under the revision that was read.
+
+        Returns False if there is another one by now, or if DynamoDB does not take a change yet.
+        """
+        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        size = len(text.encode())
+        if size > LARGEST_POLICY:
+            raise UserError(
+                f"the resource policy of {self._side.name} table {self._side.table_name} has no room for the "
+                f"fence: it would have {size:,} bytes of at most {LARGEST_POLICY:,}. Stop the writers "
+                "yourself, and cut over without --fence",
+                self._side.name,
+            )
         with user_errors(self._side):
             try:
                 if document is None:
@@ -177,13 +199,10 @@ class Fence:
                     )
                 else:
                     self._client.put_resource_policy(
-                        ResourceArn=self.arn, Policy=json.dumps(document), ExpectedRevisionId=policy.revision
+                        ResourceArn=self.arn, Policy=text, ExpectedRevisionId=policy.revision
                     )
             except ClientError as error:
-                if error.response["Error"]["Code"] not in {
-                    "PolicyNotFoundException",
-                    "ResourceInUseException",
-                }:
+                if error.response["Error"]["Code"] not in _NOT_NOW:
                     raise
                 return False
         return True

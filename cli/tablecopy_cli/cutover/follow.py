@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from tablecopy.clock import Clock
 from tablecopy.control.status import CutoverStatus, Status
-from tablecopy.journal.run import Phase
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 
@@ -19,7 +18,11 @@ _PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Answer:
-    """The run, and its latest request for a cutover."""
+    """The run, and its latest request for a cutover.
+
+    Control reads the run for each of them, so the run may have moved in between. How the request has ended is
+    only in ``cutover``.
+    """
 
     run: Status
     cutover: CutoverStatus
@@ -27,12 +30,12 @@ class Answer:
     @property
     def is_sealed(self) -> bool:
         """Whether the run was sealed with a proof."""
-        return self.run["phase"] == Phase.SEALED and bool(self.cutover["grade"])
+        return bool(self.cutover.get("grade"))
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing more happens with the request."""
-        return self.is_sealed or not self.cutover["active"]
+        return self.is_sealed or (not self.cutover["active"] and bool(self.cutover["outcome"]))
 
 
 def ended(

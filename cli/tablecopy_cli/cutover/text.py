@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tablecopy.control.status import CutoverStatus, Status
+from tablecopy.control.status import CutoverStatus, PartStatus, Status
 from tablecopy.text import duration_text, timestamp
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.terminal import Style
 from tablecopy_cli.common.text import escaped
 from tablecopy_cli.run.status_text import GRADES
+
+# Both policies are written and read again (`cutover.fence`).
+_FENCE_SECONDS = 5.0
+
+
+def fenced(found: CutoverStatus) -> CutoverStatus:
+    """Return a prediction that begins with the fence."""
+    part = PartStatus(
+        what="deny writes to both tables",
+        seconds=_FENCE_SECONDS,
+        advice="stop the writers yourself, and leave out --fence",
+    )
+    seconds = found["seconds"]
+    return {
+        **found,
+        "parts": [part, *found["parts"]],
+        "seconds": None if seconds is None else seconds + _FENCE_SECONDS,
+    }
+
+
+def tables_text(arns: list[str]) -> str:
+    """Return the names of tables with their accounts: ``orders (111111111111)``."""
+    return " and ".join(
+        f"{arn.partition('/')[2]} ({arn.split(':')[4]})" if arn.count(":") == 5 else arn for arn in arns
+    )
 
 
 def prediction_lines(found: CutoverStatus) -> Iterator[str]:
@@ -48,9 +73,13 @@ def question_lines(source: Side | None, destination: Side | None, *, fenced: boo
     yield "If the tables are not proved equal in time, the copy continues, and you can start the writers."
 
 
-def verdict_lines(found: CutoverStatus, run: Status, style: Style) -> Iterator[str]:
-    """Yield the verdict of a sealed run, and what it rests on."""
-    yield style.green(f"Sealed: {GRADES[found['grade']]}") + f" at {timestamp(run['phase_since'])}"
+def verdict_lines(found: CutoverStatus, run: Status, stop: float | None, style: Style) -> Iterator[str]:
+    """Yield the verdict of a sealed run, and what it rests on.
+
+    ``stop`` are the seconds from the request to the seal, if they are known.
+    """
+    took = "" if stop is None else f", {seconds_text(stop)} after the request"
+    yield style.green(f"Sealed: {GRADES[found['grade']]}") + f" at {timestamp(run['phase_since'])}{took}"
     if found["grade"] == "audited":
         yield "Both tables were scanned after the seal. Later writes were judged by their old images."
         return

@@ -22,7 +22,10 @@ def way_back_lines(copy: Copy, sealed_at: float) -> Iterator[str]:
         When it was sealed, in seconds since the epoch.
     """
     old, new = copy.sides()
-    yield "To be able to go back, put this into a new directory and apply it before you switch the writers:"
+    yield (
+        "To be able to go back, save this as main.tf in a new directory, and apply it before you switch the "
+        "writers:"
+    )
     yield ""
     for line in _block(old, new, sealed_at):
         yield Verbatim(f"    {line}".rstrip())
@@ -42,9 +45,15 @@ def _block(old: Side, new: Side, sealed_at: float) -> Iterator[str]:
     yield ""
     yield from _table("destination_table", old, create="false", allow_items="true")
     yield ""
-    yield '  name    = "tableback"'
-    yield f"  control = {{ begin_at_seal = {json.dumps(timestamp(sealed_at))} }}"
+    yield '  name         = "tableback"'
+    yield f"  control      = {{ begin_at_seal = {json.dumps(timestamp(sealed_at))} }}"
+    yield "  verification = { enabled = true }"
     yield "}"
+    for output in ("tables", "control_function_name", "commands"):
+        yield ""
+        yield f'output "{output}" {{'
+        yield f"  value = module.rollback.{output}"
+        yield "}"
 
 
 def _table(variable: str, side: Side, **settings: str) -> Iterator[str]:

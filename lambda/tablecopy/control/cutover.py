@@ -81,6 +81,8 @@ class CutoverCommands:
             seal_grade="seen",
             quiet_seconds=max(_SHORTEST_QUIET, min(quiet_seconds, _LONGEST_QUIET)),
             fence="",
+            # What the run has waited for until now is not what the cutover waits for.
+            reason="",
             cutover_outcome="",
             cutover_reason="",
         )

@@ -63,6 +63,7 @@ _LASTING_SECONDS = 10.0
 _EMPTY_SLICES = 3
 
 _CHANGES = "changes are still being applied. The run becomes ready for cutover when writes stop"
+_CHANGES_AT_CUTOVER = "changes of the source table still arrive. Check that all of its writers have stopped"
 _LATE = (
     "something wrote to the source table after its writers were said to be stopped. Find the writer, stop it "
     "and cut over again"
@@ -401,7 +402,8 @@ class Reconciler:
         blocked, waits_for = bool(obstacle), obstacle
         if not blocked and not slices_left:
             # All known shards may be applied, before the lists of shards show that these are all.
-            waits_for = backlog.waits_for or _failure(backlog) or (_LOOKING if backlog.drained else _CHANGES)
+            changes = _CHANGES_AT_CUTOVER if run.is_cutting_over else _CHANGES
+            waits_for = backlog.waits_for or _failure(backlog) or (_LOOKING if backlog.drained else changes)
         if not backlog.drained:
             waits_for = self._deps.mapping.complaint() or waits_for
         if (waits_for, blocked) != (run.reason, run.blocked):
@@ -425,7 +427,8 @@ class Reconciler:
     def _ready(self, run: Run) -> Outcome:
         self._deps.mapping.switch(on=True)
         backlog = self._observe(run)
-        waits_for = _CHANGES if backlog.changed else self._obstacle()
+        changes = _CHANGES_AT_CUTOVER if run.is_cutting_over else _CHANGES
+        waits_for = changes if backlog.changed else self._obstacle()
         if waits_for:
             now = self._clock.now()
             window = begin_window(backlog, now, backlog.oldest_age)
@@ -525,8 +528,7 @@ class Reconciler:
         if run.cutover_outcome:
             return self._end_cutover(run, run.cutover_outcome, run.cutover_reason)
         waits_for = self._waiting[0] if self._waiting else run.reason
-        why = f": {waits_for}" if waits_for else ""
-        return self._end_cutover(run, "timeout", f"the tables were not proved equal in time{why}")
+        return self._end_cutover(run, "timeout", waits_for or "the reconciler did not look in time")
 
     def _end_cutover(self, run: Run, outcome: str, reason: str) -> Outcome:
         log.event("cutover_ended", outcome=outcome, reason=reason)

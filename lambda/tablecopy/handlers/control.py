@@ -82,10 +82,12 @@ def build(
             cutovers.cancel(str(event.get("reason", "")))
         elif request:
             cutovers.begin(request, float(event["max_stop"]), quiet)
+        # In this order: a run that is sealed in the first answer is sealed in the second one.
+        found = cutovers.status(quiet)
         status = commands.status()
         if request or event["action"] == "cancel_cutover":
             invoke_reconciler(status)
-        return {"status": status, "cutover": cutovers.status(quiet)}
+        return {"status": status, "cutover": found}
 
     def invoke_reconciler(status: Status) -> Json:
         """Invoke the reconciler and return ``status``. If that fails, its schedule does so in a minute."""

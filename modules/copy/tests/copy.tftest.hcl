@@ -14,7 +14,7 @@ variables {
   destination_definition = { warm_throughput = { read_units_per_second = 20000, write_units_per_second = 8000 } }
 
   source_table      = { name = "orders", profile = "old" }
-  destination_table = { name = "orders-new", role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me" }
+  destination_table = { name = "orders-new", role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me", writer_role_arn = output.destination_role_arn }
 }
 
 run "applied" {
@@ -43,7 +43,7 @@ run "applied" {
   assert {
     condition = jsonencode(output.tables) == jsonencode({
       source      = { table_name = "orders", region = "eu-central-1", profile = "old", role_arn = null, external_id = null }
-      destination = { table_name = "orders-new", region = "eu-west-1", profile = null, role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me" }
+      destination = { table_name = "orders-new", region = "eu-west-1", profile = null, role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me", writer_role_arn = output.destination_role_arn }
     })
     error_message = "verify needs both sides: ${jsonencode(output.tables)}"
   }

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.terraform
 
 @pytest.fixture(scope="module")
 def whole_run(the_stand: Stand) -> Recording:
-    """Two slices, changes made meanwhile, a dead letter that is tried again, comparisons, and the seal."""
+    """Two slices, changes made meanwhile, a dead letter that is tried again, comparisons, and the cutover."""
     the_stand.reset()
     refused, changed, deleted = the_stand.source_items()[:3]
     late = {**changed, "note": {"S": "changed"}}
@@ -55,7 +55,11 @@ def whole_run(the_stand: Stand) -> Recording:
             assert ready["slice"] >= 2
             the_stand.assert_equal()
             different = _compare_in_the_account(the_stand, deleted, gone=changed)
-            assert tablecopy(["seal", "--yes", "--from-terraform", directory]) == 0
+            equal = the_stand.copy.verify("--in-account")
+            assert equal.returncode == 0, equal.stdout + equal.stderr
+            # Both streams have a key that is compared again.
+            the_stand.source.put_item(TableName=TABLE_NAME, Item={**late, "note": {"S": "again"}})
+            assert tablecopy(["cutover", "--yes", "--max-stop", "5m", "--from-terraform", directory]) == 0
             the_stand.wait_for("the seal", lambda status: status["phase"] == "sealed")
     finally:
         the_stand.set_rules([])

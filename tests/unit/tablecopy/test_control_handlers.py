@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -136,6 +137,32 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], Published]:
 
 
 class TestControl:
+    def test_a_run_that_is_sealed_between_two_reads_is_never_half_of_it(self, scene: Scene) -> None:
+        """A request that is over belongs to a run that is sealed in the same answer."""
+        scene.enter(Phase.SEALING)
+        store = scene.aws.store
+        get, reads = store.get, 0
+
+        def seal_at(read: int) -> Callable[[str, str], Json | None]:
+            def get_and_seal(pk: str, sk: str) -> Json | None:
+                nonlocal reads
+                reads += pk == "run" and sk == "state"
+                if reads == read:
+                    reads += 1
+                    assert scene.run.save(replace(scene.now(), phase=Phase.SEALED, seal_grade="seen"))
+                return get(pk, sk)
+
+            return get_and_seal
+
+        for read in range(1, 6):
+            scene.enter(Phase.SEALING)
+            reads = 0
+            store.get = seal_at(read)  # type: ignore[method-assign]
+            answer = scene.ask("cutover")
+            store.get = get  # type: ignore[method-assign]
+            if answer["cutover"]["grade"]:
+                assert answer["status"]["phase"] == "sealed", read
+
     def test_start_is_answered_before_anything_was_looked_at(self, scene: Scene) -> None:
         status = scene.ask("start")["status"]
         assert (status["phase"], status["problems"], status["checked"]) == ("preflight", [], 0)

@@ -143,6 +143,28 @@ def test_of_a_run(run: Any, expected: list[str]) -> None:
     assert commands(steps(run)) == expected
 
 
+TRACKED = verification("done", verdict="equal", tracking={"state": "on"})
+
+
+@pytest.mark.parametrize("phase", ["draining", "ready"])
+def test_a_copy_that_can_be_proved_without_a_scan_is_cut_over_with_the_command(phase: str) -> None:
+    run = status(phase, segments_done=16, verification=TRACKED)
+    quick = ["tablecopy cutover", *commands(cutover_steps(WHERE, begin="rollback"))]
+    assert commands(steps(run)) == quick
+    equal = Compared("equal", in_account=True)
+    assert commands(steps(run, compared=equal)) == quick
+    off = verification("done", verdict="equal", tracking={"state": "off"})
+    assert commands(steps(status("ready", verification=off))) == commands(cutover_steps(WHERE))
+
+
+def test_a_fence_that_was_left_behind_comes_first() -> None:
+    run = status("ready", verification=TRACKED, denied=["arn"])
+    assert commands(steps(run))[:2] == ["tablecopy cutover --lift-fence", "tablecopy cutover"]
+    assert "tablecopy cutover --lift-fence" not in commands(steps({**run, "cutting_over": True}))
+    sealed = status("sealed", denied=["arn"])
+    assert commands(steps(sealed))[0] == "tablecopy cutover --lift-fence"
+
+
 def test_a_sealed_run_has_only_what_follows_the_seal() -> None:
     assert steps(status("sealed")) == cutover_steps(WHERE, begin="rollback")
 

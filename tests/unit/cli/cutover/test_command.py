@@ -129,10 +129,14 @@ COPY = Copy(
     ".",
     None,
     {
-        "destination_role_arn": "arn:aws:iam::2:role/r",
         "tables": {
             "source": {"table_name": "orders", "region": "eu-west-1", "profile": "old"},
-            "destination": {"table_name": "orders", "region": "eu-west-1", "profile": "new"},
+            "destination": {
+                "table_name": "orders",
+                "region": "eu-west-1",
+                "profile": "new",
+                "writer_role_arn": "arn:aws:iam::2:role/r",
+            },
         },
     },
 )
@@ -175,6 +179,7 @@ def test_the_tables_are_equal(clock: HandClock, capsys: pytest.CaptureFixture[st
     assert "Writers stop for about 10 s" in shown.err
     assert "Stop all writers of the source table now" in shown.err
     assert "Sealed: equal (seen)" in shown.out
+    assert "at 2026-11-23T09:00:00Z, 1 s after the request" in shown.out
     assert "It rests on this: both streams showed their last records within 5 s" in shown.out
     assert "Switch the writers to the destination table." in shown.out
     assert f'begin_at_seal = "{"2026-11-23T09:00:00Z"}"' in shown.out
@@ -200,6 +205,27 @@ def test_how_it_ends_without_a_seal(
     assert part in shown
     assert "why" in shown
     assert ("You can start the writers again" in shown) == (outcome != "stopped")
+
+
+def test_a_seal_between_two_reads_of_control_is_a_seal(clock: HandClock) -> None:
+    """Control has read the run before it was sealed, and the request after that."""
+
+    def seals(control: FakeControl) -> None:
+        control.seal()
+        control.phase = "sealing"
+
+    control = FakeControl(clock, nothing, seals)
+    assert command(control, fence=True).run() == 0
+    assert control.found["denied"] == [SOURCE]
+
+
+def test_a_request_without_an_end_is_not_taken_for_one(clock: HandClock) -> None:
+    def vanishes(control: FakeControl) -> None:
+        control.found |= {"active": False, "by": 0.0}
+
+    control = FakeControl(clock, nothing, vanishes)
+    with pytest.raises(UserError, match="does not end the request"):
+        command(control).run()
 
 
 @pytest.mark.parametrize("seconds", [31.0, None])
@@ -240,7 +266,21 @@ class TestFence:
         control = FakeControl(clock, sealed)
         assert command(control, fence=True).run() == 0
         assert control.events == [(SOURCE, True), (DESTINATION, True), (DESTINATION, False)]
-        assert "--lift-fence" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "Allow writes again to arn:source: before" in shown
+        assert "--lift-fence" in shown
+
+    def test_a_seal_counts_although_the_destination_stays_denied(
+        self, clock: HandClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(fence: FakeFence) -> None:
+            raise UserError("it takes no change")
+
+        monkeypatch.setattr(FakeFence, "lift", fails)
+        assert command(FakeControl(clock, sealed), fence=True).run() == 0
+        shown = capsys.readouterr()
+        assert "warning: it takes no change" in shown.err
+        assert "Allow writes again to arn:destination and arn:source: before" in shown.out
 
     def test_it_is_put_before_the_request(self, clock: HandClock) -> None:
         control = FakeControl(clock, sealed)
@@ -252,6 +292,38 @@ class TestFence:
 
         control.begin_cutover = begin_cutover  # type: ignore[method-assign]
         assert command(control, fence=True).run() == 0
+
+    def test_its_own_time_counts(self, clock: HandClock, capsys: pytest.CaptureFixture[str]) -> None:
+        control = FakeControl(clock, seconds=29.0)
+        assert command(control, fence=True).run() == 4
+        assert "5 s to deny writes to both tables: stop the writers yourself" in capsys.readouterr().err
+
+    def test_a_seal_that_no_one_has_seen_keeps_it(self, clock: HandClock) -> None:
+        """The run may be sealed: writers of the source would write to a table that is copied no more."""
+
+        def unreachable(control: FakeControl) -> None:
+            def fails(*arguments: Any) -> Any:
+                raise UserError("access denied")
+
+            control.cutover = control.cancel_cutover = fails  # type: ignore[method-assign,assignment]
+            fails()
+
+        control = FakeControl(clock, nothing, unreachable)
+        with pytest.raises(UserError, match=r"access denied\. The run may be sealed.*The fence stays"):
+            command(control, fence=True).run()
+        assert control.found["denied"] == [DESTINATION, SOURCE]
+
+    def test_the_one_of_the_destination_may_be_left_also(
+        self, clock: HandClock, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The command died right after the seal."""
+        tables = [f"arn:aws:dynamodb:eu-west-1:{number * 12}:table/orders" for number in ("1", "2")]
+        control = FakeControl(clock, denied=tables)
+        control.seal()
+        assert command(control).run() == 0
+        shown = capsys.readouterr().out
+        assert "orders (111111111111) and orders (222222222222): before you set up" in shown
+        assert "and switch the writers" in shown
 
     @pytest.mark.parametrize("error", [UserError("denied"), KeyboardInterrupt()])
     def test_a_fence_that_fails_is_lifted(self, clock: HandClock, error: BaseException) -> None:
@@ -287,6 +359,13 @@ class TestFence:
         with pytest.raises(UserError, match="in progress"):
             command(control, lift_fence=True).run()
 
+    def test_it_needs_the_role_that_writes(self) -> None:
+        tables = {side: {"table_name": "orders"} for side in ("source", "destination")}
+        assert COPY.writer_role_arn == "arn:aws:iam::2:role/r"
+        for outputs in ({"tables": tables}, {}):
+            with pytest.raises(UserError, match=r"no destination\.writer_role_arn"):
+                _ = Copy(".", None, outputs).writer_role_arn
+
     def test_it_needs_both_tables(self, clock: HandClock) -> None:
         target = Target(None, Side("source"), "control", Commands((), (), {}))
         with pytest.raises(UserError, match="--from-terraform"):
@@ -300,6 +379,23 @@ class TestInterrupts:
         assert control.cancelled == ["the command was interrupted"]
         assert control.found["denied"] == []
         assert "You can start the writers again" in capsys.readouterr().out
+
+    def test_a_second_one_says_what_is_not_known(self, clock: HandClock) -> None:
+        control = FakeControl(clock, nothing, interrupted)
+        control.cancel_cutover = lambda reason: interrupted(control)  # type: ignore[method-assign,assignment,return-value]
+        with pytest.raises(UserError, match=r"The run may be sealed, or become so\. Do not start writers"):
+            command(control).run()
+
+    def test_a_lift_that_is_interrupted_names_the_command(
+        self, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(fence: FakeFence) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(FakeFence, "lift", interrupt)
+        control = FakeControl(clock, denied=[SOURCE])
+        with pytest.raises(UserError, match=r"interrupted\. A table may still deny writes.*--lift-fence"):
+            command(control, lift_fence=True).run()
 
     def test_a_seal_that_was_faster_counts(
         self, clock: HandClock, capsys: pytest.CaptureFixture[str]
@@ -340,6 +436,7 @@ def test_json_lines(clock: HandClock, capsys: pytest.CaptureFixture[str]) -> Non
     assert command(control, format_="jsonl", yes=True).run() == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["type"], record["grade"], record["exit_code"]) == ("cutover", "seen", 0)
+    assert record["stop_seconds"] == 0
     control = FakeControl(clock, seconds=99.0)
     assert command(control, format_="jsonl", yes=True).run() == 4
     assert json.loads(capsys.readouterr().out)["exit_code"] == 4

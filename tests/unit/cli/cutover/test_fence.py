@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.errors import UserError
-from tablecopy_cli.cutover.fence import ACTIONS, SID, Fence, denied, has_fence, restored
+from tablecopy_cli.cutover.fence import ACTIONS, LARGEST_POLICY, SID, Fence, denied, has_fence, restored
 from tests.unit.cli.run.control import HandClock
 
 ARN = "arn:aws:dynamodb:eu-west-1:111111111111:table/orders"
@@ -111,6 +111,11 @@ def test_every_way_to_write_is_denied() -> None:
     }
 
 
+def test_no_one_loses_the_right_to_change_the_policy() -> None:
+    """Nothing but items: DynamoDB would ask for a confirmation otherwise, and no one could lift the fence."""
+    assert not [each for each in ACTIONS if "Policy" in each or "Table" in each or "*" in each]
+
+
 def test_the_copys_role_may_write() -> None:
     client = FakeDynamoDB()
     fence(client, [], ROLE).put()
@@ -138,6 +143,46 @@ def test_a_change_while_it_is_there_stays() -> None:
     client.change(denied(OWN, ARN, None))
     one.lift()
     assert client.document == OWN
+
+
+@pytest.mark.parametrize("code", ["ResourceInUseException", "LimitExceededException"])
+def test_it_waits_until_dynamodb_takes_another_change(code: str) -> None:
+    """It takes none for 15 s after a change, and no page names the error."""
+    client = FakeDynamoDB(OWN)
+    one = fence(client, [])
+    one.put()
+    refused = 0
+
+    def refuse() -> None:
+        nonlocal refused
+        refused += 1
+        if refused < 8:
+            client.before_write = refuse
+            raise _error(code)
+
+    client.before_write = refuse
+    one.lift()
+    assert (client.document, refused) == (OWN, 8)
+
+
+def test_a_policy_without_room_for_it_is_left_alone() -> None:
+    statements = [{**OWN["Statement"][0], "Sid": f"Read{number}"} for number in range(141)]  # type: ignore[dict-item]
+    own = {**OWN, "Statement": statements}
+    size = len(json.dumps(own, separators=(",", ":")))
+    assert LARGEST_POLICY - 400 < size < LARGEST_POLICY, "that the fence alone is too much"
+    client = FakeDynamoDB(own)
+    with pytest.raises(UserError, match=r"has no room for the fence.*without --fence"):
+        fence(client, []).put()
+    assert client.writes == 0
+
+
+def test_white_space_is_left_out() -> None:
+    """DynamoDB counts it."""
+    client, sent = FakeDynamoDB(OWN), list[str]()
+    put = client.put_resource_policy
+    client.put_resource_policy = lambda **request: (sent.append(request["Policy"]), put(**request))  # type: ignore[method-assign]
+    fence(client, []).put()
+    assert sent == [json.dumps(client.document, separators=(",", ":"))]
 
 
 def test_twice_is_once() -> None:
