@@ -9,6 +9,7 @@ import base64
 import binascii
 import zlib
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -73,6 +74,7 @@ def binary(text: str) -> bytes:
         raise ServiceError("SerializationException", "Invalid base64 value") from None
 
 
+@lru_cache(maxsize=4096)
 def hash_of(value: Scalar, salt: int = 0) -> int:
     """Return the hash that decides an item's place in the table, from 0 to ``HASHES`` - 1."""
     if isinstance(value, str):

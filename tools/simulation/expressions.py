@@ -162,7 +162,7 @@ def check_placeholders(
     used: Iterable[frozenset[str]], names: Mapping[str, str], values: Mapping[str, Value]
 ) -> None:
     """Check that a request's expressions use every placeholder that it defines."""
-    unused = (set(names) | set(values)).difference(*used)
+    unused = {*names, *values}.difference(*used)
     if unused:
         kind = "Names" if min(unused)[0] == "#" else "Values"
         raise invalid(

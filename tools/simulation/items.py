@@ -6,6 +6,7 @@ An item stays the JSON bytes in which it came. Only its keys are decoded when it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -149,9 +150,9 @@ class Schema:
         names += [name for index in indexes for name, _ in index.key if name not in names]
         if ttl and ttl not in names:
             names.append(ttl)
-        self._fields = {name: f"a{number}" for number, name in enumerate(names)}
-        self._items = self._decoder(names, strict=False)
-        self._keys = self._decoder(list(self.key_names), strict=True)
+        self._fields = _fields(tuple(names))
+        self._items = _decoder(tuple(names), strict=False)
+        self._keys = _decoder(self.key_names, strict=True)
         self._readers = tuple((self._fields[name], name, kind) for name, kind in key)
         self._index_readers = tuple(
             (index, tuple((self._fields[name], name, kind) for name, kind in index.key)) for index in indexes
@@ -205,15 +206,6 @@ class Schema:
         return msgspec.json.encode(
             {name: to_json(value) for name, value in zip(self.key_names, key, strict=True)}
         )
-
-    def _decoder(self, names: list[str], *, strict: bool) -> msgspec.json.Decoder[Any]:
-        struct = msgspec.defstruct(
-            "Attributes",
-            [(self._fields[name], KeyValue | None, None) for name in names],
-            rename={self._fields[name]: name for name in names},
-            forbid_unknown_fields=strict,
-        )
-        return msgspec.json.Decoder(struct)
 
     def _item_key(self, values: Any, field_: str, name: str, kind: str) -> Scalar:
         value: KeyValue | None = getattr(values, field_)
@@ -280,6 +272,22 @@ class Schema:
         value: KeyValue | None = getattr(values, self._fields[self.ttl])
         # TTL ignores an attribute of another type.
         return None if value is None or value.N is None else float(value.N)
+
+
+def _fields(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: f"a{number}" for number, name in enumerate(names)}
+
+
+@cache
+def _decoder(names: tuple[str, ...], *, strict: bool) -> msgspec.json.Decoder[Any]:
+    fields = _fields(names)
+    struct = msgspec.defstruct(
+        "Attributes",
+        [(fields[name], KeyValue | None, None) for name in names],
+        rename={fields[name]: name for name in names},
+        forbid_unknown_fields=strict,
+    )
+    return msgspec.json.Decoder(struct)
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

@@ -6,6 +6,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError, Executor, Future
+from functools import partial
 from typing import Any, TypeVar
 
 from tablecopy.clock import Machine
@@ -110,7 +111,7 @@ class _Pool(Executor):
         self._world = world
         self._host = host
         self._size = size
-        self._waiting: deque[tuple[_Future[Any], Callable[[], Any]]] = deque()
+        self._waiting: deque[tuple[_Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
         self._active = 0
         self._idle: Event[None] = Event(world)
         self._shut = False
@@ -119,7 +120,8 @@ class _Pool(Executor):
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: _Future[T] = _Future(Event(self._world))
-        self._waiting.append((future, lambda: function(*args, **kwargs)))
+        called = partial(function, **kwargs) if kwargs else function
+        self._waiting.append((future, called, args))
         if self._active < self._size:
             self._active += 1
             self._world.spawn(self._host, self._work, name=getattr(function, "__name__", "call"))
@@ -129,16 +131,16 @@ class _Pool(Executor):
         self._shut = True
         if cancel_futures:
             while self._waiting:
-                future, _ = self._waiting.popleft()
+                future, _, _ = self._waiting.popleft()
                 future.cancel()
         if wait and self._active and not self._world.over:
             self._idle.wait()
 
     def _work(self) -> None:
         while self._waiting:
-            future, call = self._waiting.popleft()
+            future, function, args = self._waiting.popleft()
             try:
-                result = call()
+                result = function(*args)
             except WorldEnded:
                 raise
             except BaseException as error:

@@ -194,14 +194,13 @@ def _page(table: Table, request: Page, items: Iterator[Item], hash_: int, keys: 
     counts_only = request.select == "COUNT"
     if request.select not in {"", "COUNT", "ALL_ATTRIBUTES", "SPECIFIC_ATTRIBUTES"}:
         raise NotSimulated(f"Select {request.select}")
-    return answer(
-        [
-            ("ConsumedCapacity", consumed.json()),
-            ("Count", b"%d" % len(matching)),
-            ("Items", b"" if counts_only else array(matching)),
-            ("LastEvaluatedKey", read[-1].key_json if more else b""),
-            ("ScannedCount", b"%d" % len(read)),
-        ]
+    used_units = consumed.json()
+    return b'{%s"Count":%d,%s%s"ScannedCount":%d}' % (
+        b'"ConsumedCapacity":%s,' % used_units if used_units else b"",
+        len(matching),
+        b"" if counts_only else b'"Items":[%s],' % b",".join(matching),
+        b'"LastEvaluatedKey":%s,' % read[-1].key_json if more else b"",
+        len(read),
     )
 
 

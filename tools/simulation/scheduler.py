@@ -79,7 +79,7 @@ class Task:
         self.world = world
         self.host = host
         self.name = name
-        self.done = Event[Any](world)
+        self.done: Event[Any] = Event(world)
         self.error: BaseException | None = None
         self.killed = False
         # Raised by each wait: whoever wakes the task for an earlier one comes too late.
@@ -200,7 +200,8 @@ class World:
 
     def call_later(self, seconds: float, function: Callable[..., Any], *args: Any) -> None:
         """Call ``function``, which must not wait, in ``seconds``."""
-        self.call_at(self.now + seconds, function, *args)
+        self._planned += 1
+        heapq.heappush(self._events, (self.now + seconds, self._planned, function, args))
 
     def spawn(self, host: Host, function: Callable[..., Any], *args: Any, name: str = "") -> Task:
         """Start a task now. Its ``done`` happens with the function's result, or with None after an error."""
@@ -247,9 +248,9 @@ class World:
 
     def run(self, until: float, stop: Callable[[], bool] = lambda: False) -> None:
         """Let time pass until the moment ``until``, until nothing is left, or until ``stop`` says so."""
-        events = self._events
+        events, next_event = self._events, heapq.heappop
         while events and events[0][0] <= until:
-            moment, _, function, args = heapq.heappop(events)
+            moment, _, function, args = next_event(events)
             if moment > self.now:
                 self.now = moment
             function(*args)

@@ -45,7 +45,7 @@ _CREATED = re.compile(rb'"ApproximateCreationDateTime"\s*:\s*([-+.\deE]+)')
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _KEY = rb'%b\s*:\s*\{\s*"[SNB]"\s*:\s*%b\s*\}' % (_STRING, _STRING)
 _KEYS = re.compile(rb'"Keys"\s*:\s*(\{\s*%b(?:\s*,\s*%b)?\s*\})' % (_KEY, _KEY))
-_NEXT_ITERATOR = re.compile(rb'"NextShardIterator"\s*:\s*("(?:[^"\\]|\\.)*")')
+_NEXT_ITERATOR = re.compile(rb'"NextShardIterator"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
 T = TypeVar("T")
 
@@ -246,7 +246,7 @@ def parse(body: bytes, limit: int = PAGE_RECORDS, *, keys: bool = False) -> Reco
     found = _KEYS.findall(body) if keys else ()
     if keys and len(found) != len(records):
         raise ResponseStreamingError(error="records without a key, or with several, are not DynamoDB's JSON")
-    return RecordsPage(records, json.loads(following[1]) if following else None, len(body), limit, found)
+    return RecordsPage(records, _string(following[1]) if following else None, len(body), limit, found)
 
 
 def _string(escaped: bytes) -> str:

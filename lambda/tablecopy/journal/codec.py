@@ -46,7 +46,7 @@ def encode(record: DataclassInstance, *, without: Collection[str] = ()) -> Json:
     """Return the attributes of a dataclass instance, except the fields in ``without``."""
     values = (
         (attribute, getattr(record, name))
-        for name, attribute, _ in _attributes(type(record))
+        for name, attribute, _, _ in _attributes(type(record))
         if name not in without
     )
     return {attribute: _encoded(value) for attribute, value in values if value is not None}
@@ -54,14 +54,19 @@ def encode(record: DataclassInstance, *, without: Collection[str] = ()) -> Json:
 
 def decode(cls: type[R], item: Json, **given: object) -> R:
     """Return the instance of ``cls`` that ``item`` holds; ``given`` are fields that are not attributes."""
-    found = {name: read(item[attribute]) for name, attribute, read in _attributes(cls) if attribute in item}
-    return cls(**{**found, **given})
+    found: dict[str, Any] = {}
+    for name, attribute, kind, convert in _attributes(cls):
+        value = item.get(attribute)
+        if value is not None:
+            found[name] = value[kind] if convert is None else convert(value[kind])
+    found.update(given)
+    return cls(**found)
 
 
 @lru_cache
-def _attributes(cls: type[DataclassInstance]) -> list[tuple[str, str, Callable[[Json], Any]]]:
+def _attributes(cls: type[DataclassInstance]) -> list[tuple[str, str, str, Callable[[Any], Any] | None]]:
     hints = get_type_hints(cls)
-    return [(each.name, _attribute(each), _reader(hints[each.name])) for each in fields(cls)]
+    return [(each.name, _attribute(each), *_reader(hints[each.name])) for each in fields(cls)]
 
 
 def _attribute(each: Field[Any]) -> str:
@@ -82,20 +87,22 @@ def _encoded(value: object) -> Json:
     return text(str(value))
 
 
-def _reader(hint: Any) -> Callable[[Json], Any]:
-    """Return what reads an attribute for a field of the type ``hint``."""
+def _reader(hint: Any) -> tuple[str, Callable[[Any], Any] | None]:
+    """Return the attribute's type for a field of the type ``hint``, and what converts its value, if needed."""
     [hint, *_] = [each for each in get_args(hint) if each is not NoneType] if _is_optional(hint) else [hint]
     if hint is bool:
-        return lambda attribute: attribute["BOOL"]
+        return "BOOL", None
     if hint in {int, float}:
-        return lambda attribute: hint(attribute["N"])
+        return "N", hint
     if get_origin(hint) is tuple:
-        return lambda attribute: tuple(element["S"] for element in attribute["L"])
+        return "L", _texts
     if get_origin(hint) is dict:
-        return lambda attribute: attribute["M"]
-    if issubclass(hint, StrEnum):
-        return lambda attribute: hint(attribute["S"])
-    return lambda attribute: attribute["S"]
+        return "M", None
+    return "S", hint if issubclass(hint, StrEnum) else None
+
+
+def _texts(elements: list[Json]) -> tuple[str, ...]:
+    return tuple(element["S"] for element in elements)
 
 
 def _is_optional(hint: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tablecopy.clock import Clock
 from tablecopy.control.stream.reader import Reader
@@ -100,8 +100,7 @@ class Chain:
 def advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
     """Return a row with the reader's position, and with what is applied up to it."""
     found = progress or Progress()
-    return replace(
-        row,
+    return row.changed(
         position=reader.position,
         iterator=reader.resume_iterator,
         changed_at=max(row.changed_at, reader.newest),

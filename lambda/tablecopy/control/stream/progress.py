@@ -393,14 +393,14 @@ class Stream:
         ``moved`` is whether the position is another one than before this look.
         """
         if reader.ahead:
-            return replace(row, applied_to=reader.ahead[0].created, empty_since=None)
+            return row.changed(applied_to=reader.ahead[0].created, empty_since=None)
         if reader.beyond:
-            return replace(row, empty_since=None)
+            return row.changed(empty_since=None)
         brought = moved or (reader.is_new and reader.brought)
         if brought:
             # What comes after the newest record is unknown, unless it is the last one.
             applied_to = max(row.applied_to, reader.newest) if reader.at_end else reader.newest
-            row = replace(row, applied_to=applied_to, empty_since=None)
+            row = row.changed(applied_to=applied_to, empty_since=None)
         if reader.at_closed_end or reader.gone_at:
             return self._ended(row)
         if brought or not reader.is_new:
@@ -413,7 +413,7 @@ class Stream:
             empty_since = row.looked_at
         # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
         empty = row.looked_at - empty_since >= self._drained_after
-        return replace(row, applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
+        return row.changed(applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
 
     def _ended(self, row: Shard) -> Shard:
         """Return the row of a shard that is read to its end and applied."""
@@ -542,7 +542,7 @@ class Stream:
             noted_to=self._noted_to(now),
             newest=max((row.changed_at for row in self._rows.current.values()), default=0.0),
         )
-        is_news = replace(summary, looked_at=0.0) != replace(self._summary, looked_at=0.0)
+        is_news = replace(summary, looked_at=self._summary.looked_at) != self._summary
         if not is_news and now - self._summary.looked_at < SAVE_EVERY_SECONDS:
             return
         try:
