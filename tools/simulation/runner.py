@@ -137,7 +137,7 @@ def run_many(
         yield from map(partial(_one_of_many, options=options), seeds)
         return
     # A fork would share the parent's greenlets.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=gc.freeze) as pool:
         size = max(1, min(20, len(seeds) // (4 * processes)))
         yield from pool.map(partial(_one_of_many, options=options), seeds, chunksize=size)
 

@@ -17,6 +17,7 @@ import random
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -79,7 +80,7 @@ class DynamoDB(ABC):
             No complete answer came. The call may have taken effect, and may still do so.
         """
         encoded = body if isinstance(body, bytes) else encode(body)
-        name = operation.title().replace("_", "")
+        name = _api_name(operation)
         backoff = Backoff(self._jitter, _BACKOFF_BASE_SECONDS, _BACKOFF_CAP_SECONDS)
         for _ in range(self._attempts - 1):
             try:
@@ -197,6 +198,11 @@ class DynamoDBClient(DynamoDB):
             raise error
         _check_whole(response.headers, response.content)
         return response.content
+
+
+@cache
+def _api_name(operation: str) -> str:
+    return operation.title().replace("_", "")
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
