@@ -88,7 +88,7 @@ def _encoded(value: object) -> Json:
 
 
 def _reader(hint: Any) -> tuple[str, Callable[[Any], Any] | None]:
-    """Return the attribute's type for a field of the type ``hint``, and what converts its value, if needed."""
+    """Return the attribute's type for a field of type ``hint``, and what converts its value, if anything."""
     [hint, *_] = [each for each in get_args(hint) if each is not NoneType] if _is_optional(hint) else [hint]
     if hint is bool:
         return "BOOL", None

@@ -6,7 +6,7 @@ releases it, or with the holder's Lambda deadline, at which Lambda ends the func
 
 Each shard of the stream can need a lease every second, and a partition takes 1,000 writes a second (DynamoDB
 developer guide, "Partitions and data distribution"). The replicator's leases are therefore in 32 partitions:
-of 4,000 batches a second, a partition gets a third of what it takes. More of them would take ``alive`` longer.
+of 4,000 batches a second, each gets a third of what it takes. With more of them, ``alive`` would take longer.
 """
 
 from __future__ import annotations
