@@ -66,7 +66,7 @@ JOURNAL = (
         "        except UnsettledWrite:\n            self._clear(kind, what, owner)\n            raise\n",
     ),
     one(
-        "leases are looked for in one partition of 64",
+        "leases are looked for in one partition of many",
         _LEASES,
         "pages = map_with(pool, self._alive, _partitions(kind))",
         "pages = map_with(pool, self._alive, _partitions(kind)[:1])",

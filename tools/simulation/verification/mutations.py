@@ -38,7 +38,7 @@ READING = (
     one(
         "a budget counts for each worker",
         _WORKER,
-        "total / verification.workers if total",
+        "total / readers if total",
         "total if total",
     ),
     one(
@@ -250,7 +250,7 @@ DECIDING = (
     one(
         "an execution that was stopped is not continued",
         _COMMANDS,
-        "        if following is not None:\n            self._start(following)\n        return self.status()",
+        "            self._start(following)\n        return self.status()",
         "        return self.status()",
     ),
     one(
