@@ -33,6 +33,23 @@ def test_a_hunt_finds_a_mutant_of_the_comparison_in_the_account() -> None:
     assert outcome.rule == "consistent"
 
 
+def test_a_hunt_begins_with_the_seed_that_found_the_mutant_last() -> None:
+    mutation = MUTATIONS[named("deletes are not applied")]
+    hunt = Hunt([(seed, "calm") for seed in range(1, 100)], {mutation.name: (8, "calm")})
+    outcome = hunt.run(mutation)
+    assert (outcome.seed, outcome.runs) == ((8, "calm"), 1)
+
+
+def test_unit_tests_find_a_mutant_that_no_seed_finds() -> None:
+    name = "any writer may save the run"
+    outcome = Hunt([], answered=ALL_ANSWERED).run(MUTATIONS[named(name)])
+    assert outcome.is_found
+    assert outcome.tests == ALL_ANSWERED[name]
+    # Without the mutation, the same tests pass.
+    same = replace(MUTATIONS[named(name)], changes=())
+    assert not Hunt([], answered=ALL_ANSWERED).run(same).is_found
+
+
 def test_a_hunt_ends_with_the_seed_that_finds_a_mutant() -> None:
     mutation = MUTATIONS[named("deletes are not applied")]
     outcome = Hunt([(1, "calm"), (2, "calm"), (3, "calm"), (4, "calm")]).run(mutation)

@@ -2,7 +2,8 @@
 
 The judge is judged by this: a rule that no mutant breaks, or a mutant that breaks no rule, shows what the
 simulation does not see. Each mutant is a copy of the package with one change (see `mutations` and
-`verification.mutations`), and runs the seeds that ``make test`` runs until one of them breaks a rule.
+`verification.mutations`), and runs the seeds that ``make test`` runs until one of them breaks a rule, first
+the one that found it last. A mutant that no seed finds runs the unit tests that are named for it.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import pytest
 
 from tools.simulation.mutations import ANSWERED, MUTATIONS, Mutation
-from tools.simulation.seeds import Seed, tested, verified
+from tools.simulation.seeds import Seed, found, note_found, tested, verified
 from tools.simulation.verification.mutations import ANSWERED as VERIFICATION_ANSWERED
 from tools.simulation.verification.mutations import VERIFICATION
 
@@ -42,23 +44,35 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant: the seed and the rule that found it after how many runs, if any did."""
+    """What became of a mutant.
+
+    Attributes
+    ----------
+    runs
+        Runs of seeds until one broke a rule.
+    seed, rule
+        The seed that found it, if one did, and the rule.
+    tests
+        The unit tests that found it, if they did.
+    """
 
     name: str
-    runs: int
+    runs: int = 0
     seed: Seed | None = None
     rule: str = ""
+    tests: str = ""
 
     @property
     def is_found(self) -> bool:
-        """Whether a seed broke a rule."""
-        return self.seed is not None
+        """Whether a seed broke a rule, or a test failed."""
+        return self.seed is not None or bool(self.tests)
 
     def line(self) -> str:
         """Return the outcome as a line of text."""
+        if self.tests:
+            return f"{self.name}: {self.tests}"
         if self.seed is None:
-            answer = f", found by {ALL_ANSWERED[self.name]}" if self.name in ALL_ANSWERED else ""
-            return f"{self.name}: SURVIVED {self.runs} runs{answer}"
+            return f"{self.name}: SURVIVED {self.runs} runs"
         seed, scenario = self.seed
         return (
             f"{self.name}: {self.rule}, by seed {seed}{f' {scenario}' if scenario else ''}, run {self.runs}"
@@ -97,37 +111,46 @@ class Hunt:
     ----------
     seeds
         What each mutant runs.
+    first
+        The seed that each mutant runs before these, by its name.
+    answered
+        Tests that find mutants, by their names. These mutants run them instead of seeds.
     """
 
-    def __init__(self, seeds: Sequence[Seed]) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[Seed],
+        first: Mapping[str, Seed] | None = None,
+        answered: Mapping[str, str] | None = None,
+    ) -> None:
         self._seeds = list(seeds)
+        self._first = first or {}
+        self._answered = answered or {}
 
     def run(self, mutation: Mutation) -> Outcome:
-        """Run a mutant until a seed breaks a rule."""
+        """Run a mutant until a seed breaks a rule, or the tests that are named for it."""
         with tempfile.TemporaryDirectory() as directory:
             package = Path(directory, "tablecopy")
             shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
             apply(mutation, package)
-            # The first tablecopy on the path is the one that is imported.
-            path = os.pathsep.join([directory, *filter(None, [os.environ.get("PYTHONPATH")])])
-            done = subprocess.run(
-                [sys.executable, "-m", "tools.simulation.hunt"],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-                input=json.dumps(self._seeds),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            tests = self._answered.get(mutation.name)
+            return _test(mutation.name, tests, directory) if tests else self._hunt(mutation.name, directory)
+
+    def _hunt(self, name: str, directory: str) -> Outcome:
+        first = self._first.get(name)
+        seeds = [first, *self._seeds] if first in self._seeds else self._seeds
+        # The first tablecopy on the path is the one that is imported.
+        path = os.pathsep.join([directory, *filter(None, [os.environ.get("PYTHONPATH")])])
+        done = _python(["-m", "tools.simulation.hunt"], input=json.dumps(seeds), PYTHONPATH=path)
         if done.returncode:
-            raise RuntimeError(f"{mutation.name}: the simulation failed:\n{done.stderr[-4000:]}")
+            raise RuntimeError(f"{name}: the simulation failed:\n{done.stderr[-4000:]}")
         answer = json.loads(done.stdout)
         if not answer["rule"]:
-            return Outcome(mutation.name, answer["runs"])
+            return Outcome(name, answer["runs"])
         seed = answer["seed"], answer["scenario"]
         self._seeds.remove(seed)
         self._seeds.insert(0, seed)
-        return Outcome(mutation.name, answer["runs"], seed, answer["rule"])
+        return Outcome(name, answer["runs"], seed, answer["rule"])
 
     def run_all(self, mutations: Sequence[Mutation], processes: int) -> Iterator[Outcome]:
         """Run several mutants at the same time."""
@@ -135,23 +158,58 @@ class Hunt:
             yield from pool.map(self.run, mutations)
 
 
+def _test(name: str, tests: str, directory: str) -> Outcome:
+    """Run tests with the package in ``directory``."""
+    pythonpath = f"pythonpath=. {directory} cli"
+    done = _python(["-m", "pytest", "-qx", "-n", "0", "-p", "no:cacheprovider", "-o", pythonpath, tests])
+    if done.returncode not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        raise RuntimeError(f"{name}: the tests cannot run:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return Outcome(name, tests=tests if done.returncode else "")
+
+
+def _python(
+    arguments: Sequence[str], input: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        input=input,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @click.command()
 @click.option("--only", default="", help="Only the mutants whose names contain this.")
 @click.option("--processes", type=int, help="Mutants at the same time. The default is the number of cores.")
-def main(only: str, processes: int | None) -> None:
+@click.option("--all-seeds", is_flag=True, help="Run seeds also where unit tests find the mutant.")
+def main(only: str, processes: int | None, all_seeds: bool) -> None:
     """Break the product in many ways, and show which of them the simulation finds."""
     chosen = [mutation for mutation in ALL if only in mutation.name]
     check(chosen)
-    survived = []
+    known = found()
+    answered = {} if all_seeds else ALL_ANSWERED
+    outcomes = []
     for mutations, seeds in ((MUTATIONS, tested()), (VERIFICATION, verified())):
         of_these = [mutation for mutation in mutations if mutation in chosen]
-        for outcome in Hunt(seeds).run_all(of_these, processes or os.cpu_count() or 1):
+        for outcome in Hunt(seeds, known, answered).run_all(of_these, processes or os.cpu_count() or 1):
             click.echo(outcome.line())
-            if not outcome.is_found:
-                survived.append(outcome.name)
-    found = len(chosen) - len(survived)
-    click.echo(json.dumps({"name": "mutants", "mutants": len(chosen), "found": found, "survived": survived}))
-    sys.exit(1 if set(survived) - set(ALL_ANSWERED) else 0)
+            outcomes.append(outcome)
+            if outcome.seed is not None:
+                known[outcome.name] = outcome.seed
+    note_found({mutation.name: known[mutation.name] for mutation in ALL if mutation.name in known})
+    survived = [outcome.name for outcome in outcomes if not outcome.is_found]
+    line = {
+        "name": "mutants",
+        "mutants": len(outcomes),
+        "found": len(outcomes) - len(survived),
+        "by_tests": sum(bool(outcome.tests) for outcome in outcomes),
+        "survived": survived,
+    }
+    click.echo(json.dumps(line))
+    sys.exit(1 if set(survived) - set(ALL_ANSWERED if all_seeds else ()) else 0)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tools.simulation.verification.scenario import NAME as VERIFICATION
@@ -23,6 +23,10 @@ CORPUS = Path(__file__).parents[2] / "tests" / "simulation" / "corpus.txt"
 """Seeds that once broke a rule: one a line, with the scenario's name if it was not drawn."""
 
 
+FOUND = CORPUS.with_name("found.txt")
+"""The seed that found each mutant last: its name, the seed, and the scenario's name if it was not drawn."""
+
+
 def corpus() -> Iterator[Seed]:
     """Yield the seeds of the corpus."""
     for line in CORPUS.read_text().splitlines():
@@ -34,6 +38,23 @@ def corpus() -> Iterator[Seed]:
 def tested() -> list[Seed]:
     """Return all seeds that ``make test`` runs and that break no rule today."""
     return [*corpus(), *((seed, "") for seed in SEEDS if seed not in OPEN)]
+
+
+def found() -> dict[str, Seed]:
+    """Return the seed that found each mutant last, by the mutant's name."""
+    lines = (line.rpartition(": ") for line in FOUND.read_text().splitlines())
+    return {
+        name: (int(number), scenario)
+        for name, _, seed in lines
+        for number, _, scenario in [seed.partition(" ")]
+    }
+
+
+def note_found(seeds: Mapping[str, Seed]) -> None:
+    """Write down which seed found each mutant, so that the next hunt begins with it."""
+    FOUND.write_text(
+        "".join(f"{name}: {seed} {scenario}".rstrip() + "\n" for name, (seed, scenario) in seeds.items())
+    )
 
 
 def verified() -> list[Seed]:
