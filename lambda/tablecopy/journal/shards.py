@@ -10,6 +10,9 @@ from tablecopy.dynamodb.client import Json
 from tablecopy.journal.codec import decode, encode, number
 from tablecopy.journal.store import Conflict, Store, Versioned
 
+LOOK_SECONDS = 60.0
+"""How long after a look at all shards has read the first of them it may end."""
+
 # A shard that has ended is listed for at least the 24 hours for which its records are kept.
 _KEEP_SECONDS = 2 * 86_400
 

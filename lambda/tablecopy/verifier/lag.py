@@ -6,10 +6,7 @@ import math
 
 from tablecopy.clock import Clock
 from tablecopy.journal.run import Phase, RunRecord
-from tablecopy.journal.shards import Shards
-
-# A look at all shards ends up to a minute after it read the first of them (control.stream.progress).
-_LOOK_SECONDS = 60.0
+from tablecopy.journal.shards import LOOK_SECONDS, Shards
 
 
 class Lag:
@@ -41,5 +38,5 @@ class Lag:
         if run is None or run.phase is Phase.SEALED:
             return math.inf
         summary = self._shards.summary()
-        seen = summary.looked_at - _LOOK_SECONDS
+        seen = summary.looked_at - LOOK_SECONDS
         return min(seen, summary.unapplied_since) if summary.unapplied_since else seen

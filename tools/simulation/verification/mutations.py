@@ -187,8 +187,8 @@ RECHECKING = (
     one(
         "the copy counts as up to date when it was looked at",
         _LAG,
-        "_LOOK_SECONDS = 60.0",
-        "_LOOK_SECONDS = -300.0",
+        "seen = summary.looked_at - LOOK_SECONDS",
+        "seen = summary.looked_at + 5 * LOOK_SECONDS",
     ),
     one(
         "what the copy has not applied is not asked for",
