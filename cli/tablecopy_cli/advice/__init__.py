@@ -5,6 +5,10 @@ docs/cutover.md has the same steps in the same order; a test compares them.
 """
 
 from tablecopy_cli.advice.commands import Commands, Step, step_lines
+from tablecopy_cli.advice.comparison import is_go_ahead
+from tablecopy_cli.advice.cutover import CUTOVER, cutover_steps
+from tablecopy_cli.advice.parts import fix_dead_letters
+from tablecopy_cli.advice.repair import proof_text
 from tablecopy_cli.advice.situation import (
     Compared,
     Repaired,
@@ -14,15 +18,7 @@ from tablecopy_cli.advice.situation import (
     phase_name,
     phase_text,
 )
-from tablecopy_cli.advice.steps import (
-    CUTOVER,
-    before_apply,
-    cutover_steps,
-    fix_dead_letters,
-    is_go_ahead,
-    next_steps,
-    proof_text,
-)
+from tablecopy_cli.advice.steps import before_apply, next_steps
 
 __all__ = [
     "CUTOVER",

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tablecopy_cli.advice import CUTOVER, Commands, Repaired, Situation, cutover_steps, next_steps
-from tablecopy_cli.advice.steps import repair_steps
+from tablecopy_cli.advice.parts import repair_steps
 from tools.docs_tables.__main__ import REPOSITORY
 
 TTL = "aws dynamodb update-time-to-live"
