@@ -11,7 +11,7 @@ from tablecopy.journal.run import Phase
 from tools.simulation.deployment import Deployment
 from tools.simulation.errors import ServiceError
 from tools.simulation.judge import Judge
-from tools.simulation.scenario import Operators
+from tools.simulation.plans import Operators
 from tools.simulation.scheduler import Host, World
 
 Json = dict[str, Any]

@@ -17,8 +17,8 @@ from tools.simulation.deployment import DESTINATION, JOURNAL, SOURCE, Deployment
 from tools.simulation.functions import LambdaFaults
 from tools.simulation.judge import Judge
 from tools.simulation.network import NetworkFaults
+from tools.simulation.plans import Outage, Scenario
 from tools.simulation.report import Report
-from tools.simulation.scenario import Outage, Scenario
 from tools.simulation.scheduler import START, World
 from tools.simulation.watch import DestinationWatch, JournalWatch, SourceWatch, StreamsWatch, StreamWatch
 from tools.simulation.writers import Writers

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tools.simulation.scenario import Traffic
+from tools.simulation.plans import Traffic
 from tools.simulation.scheduler import World
 from tools.simulation.table import Table
 
