@@ -34,6 +34,7 @@ from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.run import REPLICATING, Phase
 from tools.simulation.budget import Budget
 from tools.simulation.changes import Changes
+from tools.simulation.checkpoints import Checkpoints
 from tools.simulation.findings import Findings, RunState, Tell
 from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT, Histories, History, Page
@@ -126,9 +127,8 @@ class Judge(Findings):
         self._hindered = hindered
         self._outrun = outrun
         self._disaster = ""
-        self._pages: dict[tuple[int, str, str], list[Page]] = {}
         self._read: dict[tuple[str, str], tuple[float, str]] = {}
-        self._checkpoints: dict[int, tuple[str, int, bool]] = {}
+        self._checkpoints = Checkpoints(self, self.changes)
         self._seal_asked = False
         self._seal_asked_at = 0.0
         self._replicated = self._counted = 0
@@ -156,7 +156,7 @@ class Judge(Findings):
                 f"{host} scanned segment {segment} from {start or 'its beginning'} to {end or 'its end'}",
                 *values,
             )
-        self._pages.setdefault((segment, start, end), []).append(Page(now, host, dict(values)))
+        self._checkpoints.scanned(segment, start, end, Page(now, host, dict(values)))
         for key, value in values.items():
             self._read[host, key] = now, value
 
@@ -315,29 +315,9 @@ class Judge(Findings):
 
     def segment_saved(self, segment: int, checkpoint: str, items: int, *, done: bool) -> None:
         """A worker has recorded its progress: ``checkpoint`` is the key it reaches to, or empty."""
-        start, counted, was_done = self._checkpoints.get(segment, ("", 0, False))
         if self.tell:
             self.tell(f"segment {segment}: {items} items, to {'its end' if done else checkpoint}")
-        self._checkpoints[segment] = checkpoint, items, done
-        if (checkpoint, items, done) == (start, counted, was_done):
-            return
-        end = "" if done else checkpoint
-        pages = [
-            page for page in self._pages.get((segment, start, end), ()) if len(page.values) == items - counted
-        ]
-        if not pages or was_done:
-            self.violate(
-                "counters",
-                f"segment {segment} went from {start or 'its beginning'} to {end or 'its end'} with "
-                f"{items - counted} items, and no page had them",
-            )
-            return
-        missing = min(
-            ([key for key in page.values if not self.changes.was_written(key, page.at)] for page in pages),
-            key=len,
-        )
-        if missing:
-            self.violate("lost", f"segment {segment} passed items that were not written", *missing)
+        self._checkpoints.save(segment, checkpoint, items, done=done)
 
     def batch_recorded(self, name: str, last: str, counts: tuple[int, int, int]) -> None:
         """The replicator has recorded that the batch from record ``name`` to record ``last`` is applied.
@@ -448,7 +428,7 @@ class Judge(Findings):
                 "counters",
                 f"the status counts {status['changes']} changes. The stream has {at_least} to {at_most}",
             )
-        items = sum(items for _, items, _ in self._checkpoints.values())
+        items = self._checkpoints.items
         if status["items"] != items:
             self.violate("counters", f"the status has {status['items']} items. The segments have {items}")
 
