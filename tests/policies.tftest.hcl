@@ -313,7 +313,7 @@ run "tracker" {
       } if statement.Effect == "Allow"
       }) == jsonencode({
       RecheckTheSource                = { actions = ["dynamodb:BatchGetItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
-      KeepTouchedKeys                 = { actions = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepTouchedKeys                 = { actions = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       FollowThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/reader"] }
     })
     error_message = "The tracker may do something else: ${data.aws_iam_policy_document.this.json}"

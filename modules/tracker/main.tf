@@ -10,7 +10,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "KeepTouchedKeys"
-    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
     resources = [var.journal_arn]
   }
 

@@ -11,6 +11,7 @@ The writers have stopped. Then the tables are equal if five points hold:
 4. The list of touched keys was read after S and D, and it was empty. A key leaves it only after a pair of
    consistent reads that were equal, and that began after its last record was noted.
 5. The baseline compared every key after the positions of both streams were noted, and no difference stands.
+   What it left open was in the list of point 4.
 
 A key was then either not written on either side since the baseline found it equal, or its last write is a
 noted record, after which both items were equal. What this rests on: a stream shows a record within the quiet
@@ -50,8 +51,8 @@ class Baseline:
     differing
         Keys that differ, and that nothing will make equal.
     undecided
-        Keys that differed and were too many to be read again. Keys that still changed when the baseline ended
-        are not among them: they were written since, so they are touched keys.
+        Keys that differed and were too many to be read again. Keys that were open when the baseline ended are
+        not among them: the tracker lists them with the touched keys.
     """
 
     differing: int = 0
@@ -117,6 +118,8 @@ class Evidence:
             )
         if self.tracking is None or self.tracking.state is not TrackingState.ON:
             return "the streams' positions are not noted yet"
+        if not self.checked.open_noted:
+            return "the tracker lists the keys that the verification has left open. Try again in a minute"
         return ""
 
     def source_missing(self, run: Run, since: float, read_to: float) -> str:

@@ -56,6 +56,10 @@ _FRESH_SECONDS = 60.0
 # The copy begins when all changes that control has not seen are older than that.
 _BEFORE_COPY_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
 
+# After a seal with a proof, the source's stream is looked at for so long. The children of every shard that
+# had ended are listed by then, and a writer that was forgotten has probably written.
+_WATCHED_SECONDS = 600.0
+
 # What a run waits for is noted when it has lasted for so long.
 _LASTING_SECONDS = 10.0
 
@@ -69,6 +73,11 @@ _LATE = (
     "and cut over again"
 )
 _SHOWN_LATE = "the source's stream has shown another change, which is being applied"
+_AFTER_SEAL = (
+    "the source table was written to after the seal, or DynamoDB has shown a change only then. These changes "
+    "were not copied. Find the writer and stop it"
+)
+_CONTINUING = "another environment of the reconciler continues, and finds again what was applied"
 _LOOKING = "the reconciler checks that DynamoDB lists no further shard"
 
 
@@ -185,6 +194,7 @@ class Reconciler:
             return Outcome.IDLE
         if run.phase in {Phase.SEALED, Phase.STOPPED}:
             self._deps.mapping.switch(on=False)
+            self._watch_sealed(run)
             return Outcome.IDLE
         if run.is_cutting_over:
             self._deps.proof.stopped_at(run)
@@ -488,8 +498,10 @@ class Reconciler:
         backlog = self._observe(run)
         # A change that the replicator has applied before the fence is late as well: if it was not applied as
         # it should have been, the list of touched keys may have been read before its key was noted.
-        if is_quiet and (backlog.unapplied or backlog.records != run.proved_records):
+        if is_quiet and _is_late(run, backlog):
             return self._end_cutover(run, "late", _LATE)
+        if is_quiet and backlog.records < run.proved_records:
+            return self._wait(run, _failure(backlog) or _CONTINUING)
         if backlog.unapplied:
             self._unfenced = run.cutover
             window = begin_window(backlog, began, backlog.oldest_age)
@@ -515,6 +527,19 @@ class Reconciler:
         if not self._has_looked(backlog, began):
             return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
         return self._enter(run, Phase.SEALED, seal_by=0.0)
+
+    def _watch_sealed(self, run: Run) -> None:
+        """Note in the run if a change appears after a seal with a proof, which then rests on too little."""
+        now = self._clock.now()
+        if not run.seal_grade or run.reason or now - run.phase_since >= _WATCHED_SECONDS:
+            return
+        try:
+            backlog = self._deps.stream.observe(run.covered_to, min(now + _LOOK_SECONDS, self._look_ends))
+        except (RecordsExpired, StreamGone):
+            return
+        if _is_late(run, backlog):
+            log.event("written_after_seal", changes=backlog.waiting)
+            self._deps.run.save(replace(run, reason=_AFTER_SEAL))
 
     def _has_looked(self, backlog: Backlog, began: float) -> bool:
         """Return whether each shard was looked at since the first of these steps, and shards were listed."""
@@ -612,6 +637,15 @@ class Reconciler:
         if self._deps.run.save(run.enter(phase, self._clock.now(), **changes)):
             log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED
+
+
+def _is_late(run: Run, backlog: Backlog) -> bool:
+    """Return whether there are changes other than those that were applied when the source was quiet.
+
+    A new environment may not have found all of those yet, and counts fewer.
+    """
+    records = backlog.records - run.proved_records
+    return records > 0 or (records == 0 and backlog.unapplied)
 
 
 def _in_sync(backlog: Backlog) -> bool:

@@ -165,6 +165,8 @@ class Checked:
         of the tracker's own clock, so they can be compared with each other, and not with the reconciler's.
     proved_records
         ``proved_records`` of the run, as the tracker read it with ``fence``.
+    open_noted
+        Whether the keys that the baseline has left open were in the list before it was read.
     """
 
     tracking_id: str
@@ -182,6 +184,7 @@ class Checked:
     fence: str = ""
     fence_seen_at: float = 0.0
     proved_records: int = -1
+    open_noted: bool = False
 
     @property
     def verified_through(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from tablecopy.journal.places import Places
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.shards import Shards, StreamSummary
 from tablecopy.journal.store import Store
-from tablecopy.journal.touched import Checked, TouchedKeys, Tracking, TrackingRecord, TrackingState
+from tablecopy.journal.touched import Checked, Note, TouchedKeys, Tracking, TrackingRecord, TrackingState
 from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.metrics import log
 from tablecopy.tracker.destination import DestinationStream
@@ -29,6 +30,9 @@ from tablecopy.verifier.worker import Table
 # A look at the destination's stream, and a round of rechecks, end after so long.
 _LOOK_SECONDS = 5.0
 _ROUND_SECONDS = 8.0
+
+# As long as no writer waits, the list is read this often. It costs a read unit for each of its partitions.
+_ROUND_EVERY_SECONDS = 4.0
 
 # The reconciler looks at least once a minute. What it saw longer ago says nothing.
 _STALE_SECONDS = 150.0
@@ -60,7 +64,10 @@ class _Environment:
         self.keys = keys
         self.stream = stream
         self.rounds: Rounds | None = None
+        self.next_round = 0.0
+        self.found: Found | None = None
         self.standing: frozenset[str] | None = None
+        self.open_noted = False
 
 
 class Tracker:
@@ -148,6 +155,11 @@ class Tracker:
             noting = tracking.noting(Side.DESTINATION, since, destination_stream=stream.stream_arn)
             # If another writer was first, the next step sees what it has written.
             tracking = self._record.save(noting) or tracking
+        now = self._machine.now()
+        if tracking.state is TrackingState.ON:
+            if now < environment.next_round and environment.found and not run.is_cutting_over:
+                return environment.found
+            environment.next_round = now + _ROUND_EVERY_SECONDS
         before = environment.keys.checked()
         summary = self._shards.summary()
         fence, fence_seen_at = self._fence
@@ -167,7 +179,8 @@ class Tracker:
         self._save(environment, checked)
         through = checked.verified_through
         age = max(0.0, self._machine.now() - through) if through else 0.0
-        return Found(checked.left, checked.standing, age)
+        environment.found = Found(checked.left, checked.standing, age)
+        return environment.found
 
     def _prepared(self, tracking: Tracking) -> _Environment:
         environment = self._environment
@@ -178,6 +191,7 @@ class Tracker:
             client = StreamClient(self._streams(), arn, self._machine)
             stream = DestinationStream(client, places, keys, self._machine)
             environment = self._environment = _Environment(tracking.tracking_id, keys, stream)
+            environment.open_noted = keys.checked().open_noted
             return environment
         is_due = self._machine.now() - self._described_at >= _DESCRIBE_SECONDS
         if is_due and self._stream_arn() != environment.stream.stream_arn:
@@ -213,6 +227,7 @@ class Tracker:
         if environment.rounds is None:
             schema = KeySchema(verification.key_names)
             environment.rounds = Rounds(environment.keys, self._recheck(verification), schema, self._machine)
+        self._note_open(environment, verification)
         until = self._machine.now() + _ROUND_SECONDS
         found = environment.rounds.run(applied_to, until, hurry=run.is_cutting_over)
         return replace(
@@ -222,7 +237,27 @@ class Tracker:
             oldest_left=found.oldest_left,
             rate=_rate(checked.rate, found),
             standing=len(environment.rounds.standing),
+            open_noted=environment.open_noted,
         )
+
+    def _note_open(self, environment: _Environment, verification: Verification) -> None:
+        """List the keys that the baseline has left open, once it has ended.
+
+        Most of them were written while it read them, so their keys are noted. Of the others it is not known
+        whether a change was on its way that was made before.
+        """
+        if verification.state is not State.DONE or environment.open_noted:
+            return
+        for segment in self._verifications.segments(verification):
+            if not segment.open:
+                continue
+            left = self._verifications.still_open(verification.verification_id, segment)
+            notes = [
+                Note(str(number), json.dumps(each.key, separators=(",", ":")).encode(), verification.ended)
+                for number, each in enumerate(left, 1)
+            ]
+            environment.keys.note(Side.SOURCE, f"baseline-{segment.number}", notes)
+        environment.open_noted = True
 
     def _recheck(self, verification: Verification) -> Recheck:
         keys = KeySchema(verification.key_names)

@@ -56,6 +56,7 @@ class CutoverScene(Scene):
         self.cutovers = CutoverCommands(self.run, self.segments, self.letters, self.quiet, self.clock)
         self.seen: tuple[str, float] = "", 0.0
         self.at(Phase.READY)
+        self.track()
         self.step_for(70)
 
     def another(self) -> Any:
@@ -80,6 +81,7 @@ class CutoverScene(Scene):
                 fence=fence,
                 fence_seen_at=self.seen[1] if fence else 0.0,
                 proved_records=proved_records,
+                open_noted=True,
             )
         )
 
@@ -239,6 +241,11 @@ class TestPoints:
         assert cutover.ended() == (Phase.READY, "different")
         assert "2 written keys differ although" in cutover.now().cutover_reason
 
+    def test_5_what_the_baseline_left_open_is_listed(self, cutover: CutoverScene) -> None:
+        TouchedKeys(cutover.quiet, cutover.clock, "v").save_checked(Checked("v"))
+        with pytest.raises(NotPossible, match="has left open"):
+            cutover.cut_over()
+
     def test_5_the_baseline_has_ended(self, cutover: CutoverScene) -> None:
         cutover.cut_over()
         verification = cutover.verifications.read()
@@ -266,6 +273,33 @@ class TestLateChanges:
         _apply(cutover, 1, 1)
         cutover.follow(2)
         assert cutover.now().cutover_outcome == "late"
+
+    def test_a_new_environment_takes_its_time_to_find_what_was_applied(self, cutover: CutoverScene) -> None:
+        cutover.cut_over()
+        cutover.prove_source()
+        cutover.run.save(replace(cutover.now(), proved_records=1))
+        cutover.track()
+        assert cutover.follow(10, until=Phase.SEALED) is Phase.SEALING
+        assert cutover.now().cutover_outcome == ""
+
+    def test_a_change_after_the_seal_is_named(self, cutover: CutoverScene) -> None:
+        cutover.cut_over()
+        assert cutover.follow(60, until=Phase.SEALED) is Phase.SEALED
+        cutover.follow(3)
+        assert cutover.now().reason == ""
+        cutover.write(1)
+        cutover.follow(3)
+        assert (cutover.now().phase, cutover.now().seal_grade) == (Phase.SEALED, "seen")
+        assert "written to after the seal" in cutover.now().reason
+        assert "written to after the seal" in cutover.commands.status()["reason"]
+
+    def test_a_sealed_run_is_not_watched_for_ever(self, cutover: CutoverScene) -> None:
+        cutover.cut_over()
+        assert cutover.follow(60, until=Phase.SEALED) is Phase.SEALED
+        cutover.clock.time += 700
+        cutover.write(1)
+        cutover.follow(3)
+        assert cutover.now().reason == ""
 
     def test_it_can_be_tried_again(self, cutover: CutoverScene) -> None:
         cutover.cut_over()
