@@ -20,6 +20,7 @@ variables {
     reconciler    = "k"
     control       = "c"
     verifier      = "v"
+    tracker       = "t"
   }
   location                     = { partition = "aws", account_id = "111111111111", region = "eu-central-1" }
   unapplied_change_age_seconds = 21600
@@ -89,9 +90,10 @@ run "with_verification" {
       for key, alarm in aws_cloudwatch_metric_alarm.this : trimprefix(alarm.alarm_name, "move-orders-0123abcd-") => [
         alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.comparison_operator, alarm.threshold,
         "${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods} x ${alarm.period}", alarm.treat_missing_data
-      ] if startswith(key, "verif") || startswith(key, "differences")
+      ] if startswith(key, "verif") || startswith(key, "differences") || startswith(key, "tracker")
       }) == jsonencode({
       differences-found    = ["DynamoDBAccountCopy", "DifferencesFound", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
+      tracker-errors       = ["AWS/Lambda", "Errors", { FunctionName = "t" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
       verification-failed  = ["DynamoDBAccountCopy", "VerificationFailed", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 0, "1 of 1 x 300", "ignore"]
       verification-stalled = ["DynamoDBAccountCopy", "VerificationIdle", { Copy = "move-orders-0123abcd" }, "Maximum", "GreaterThanThreshold", 1800, "1 of 1 x 300", "ignore"]
       verifier-errors      = ["AWS/Lambda", "Errors", { FunctionName = "v" }, "Sum", "GreaterThanThreshold", 0, "2 of 3 x 300", "notBreaching"]
@@ -100,7 +102,7 @@ run "with_verification" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 16
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 17
     error_message = "The other alarms are those without a verification."
   }
 }

@@ -20,6 +20,7 @@ variables {
     reconciler    = "k"
     control       = "c"
     verifier      = "v"
+    tracker       = "t"
   }
   source_table                 = { table_name = "orders", account_id = "111111111111", region = "eu-central-1", partition = "aws" }
   destination_table            = { table_name = "orders-new", account_id = "222222222222", region = "eu-west-1" }

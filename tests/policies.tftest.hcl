@@ -436,6 +436,7 @@ run "control_with_verification" {
 
   variables {
     verification = {
+      tracker       = { name = "tracker", arn = "arn:aws:lambda:eu-central-1:111111111111:function:tracker" }
       state_machine = { arn = "arn:aws:states:eu-central-1:111111111111:stateMachine:verification", executions = "arn:aws:states:eu-central-1:111111111111:execution:verification" }
       segments      = 32
       concurrency   = 16
@@ -453,8 +454,9 @@ run "control_with_verification" {
       for statement in jsondecode(data.aws_iam_policy_document.control.json).Statement : statement.Sid => {
         actions   = sort(flatten([statement.Action]))
         resources = sort(flatten([statement.Resource]))
-      } if contains(["StartAVerification", "FollowAVerification"], statement.Sid)
+      } if contains(["CallTheReconciler", "StartAVerification", "FollowAVerification"], statement.Sid)
       }) == jsonencode({
+      CallTheReconciler   = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler", "arn:aws:lambda:eu-central-1:111111111111:function:tracker"] }
       StartAVerification  = { actions = ["states:StartExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:stateMachine:verification"] }
       FollowAVerification = { actions = ["states:DescribeExecution"], resources = ["arn:aws:states:eu-central-1:111111111111:execution:verification:*"] }
     })

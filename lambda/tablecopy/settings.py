@@ -113,14 +113,15 @@ class VerifierSettings(DestinationSettings):
 class CommandSettings(Settings):
     """Settings of control, which answers operators.
 
-    Without a copy, ``stream_arn`` is empty: the tables are only compared. ``verification_machine_arn`` is the
-    verifier's state machine, or empty if there is none.
+    Without a copy, ``stream_arn`` is empty: the tables are only compared. ``verification_machine_arn`` and
+    ``tracker_function`` are the verifier's state machine and the tracker, or empty if there are none.
     """
 
     stream_arn: str = ""
     total_segments: int = 0
     drained_after_seconds: int = 0
     reconciler_function: str = ""
+    tracker_function: str = ""
     verification_machine_arn: str = ""
     verification_segments: int = 16
     verification_concurrency: int = 16

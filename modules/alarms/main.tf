@@ -2,7 +2,7 @@
 # do about each alarm.
 
 locals {
-  functions      = concat(["replicator", "backfill", "reconciler", "control"], var.verification ? ["verifier"] : [])
+  functions      = concat(["replicator", "backfill", "reconciler", "control"], var.verification ? ["verifier", "tracker"] : [])
   function_names = { for function in local.functions : function => var.names[function] }
 
   own   = { namespace = "DynamoDBAccountCopy", dimensions = { Copy = var.names.copy } }

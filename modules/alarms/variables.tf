@@ -10,12 +10,13 @@ variable "names" {
     reconciler    = string
     control       = string
     verifier      = string
+    tracker       = string
   })
   nullable = false
 }
 
 variable "verification" {
-  description = "Whether there is a verifier to watch."
+  description = "Whether there are a verifier and a tracker to watch."
   type        = bool
   nullable    = false
   default     = false

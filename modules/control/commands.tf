@@ -10,7 +10,7 @@ data "aws_iam_policy_document" "control" {
   statement {
     sid       = "CallTheReconciler"
     actions   = ["lambda:InvokeFunction"]
-    resources = [local.reconciler_arn]
+    resources = concat([local.reconciler_arn], var.verification[*].tracker.arn)
   }
 
   dynamic "statement" {
@@ -56,6 +56,7 @@ module "control" {
       RECONCILER_FUNCTION   = var.names.reconciler
     },
     var.verification == null ? {} : {
+      TRACKER_FUNCTION         = var.verification.tracker.name
       VERIFICATION_MACHINE_ARN = var.verification.state_machine.arn
       VERIFICATION_SEGMENTS    = tostring(var.verification.segments)
       VERIFICATION_CONCURRENCY = tostring(var.verification.concurrency)

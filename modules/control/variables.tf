@@ -78,8 +78,9 @@ variable "backfill" {
 }
 
 variable "verification" {
-  description = "The verifier's state machine, and how it compares. Null for none."
+  description = "The tracker's function, the verifier's state machine, and how it compares. Null for none."
   type = object({
+    tracker       = object({ name = string, arn = string })
     state_machine = object({ arn = string, executions = string })
     segments      = number
     concurrency   = number

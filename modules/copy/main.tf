@@ -206,6 +206,7 @@ module "control" {
   replicator       = module.replicator[0]
   backfill         = module.backfill[0]
   verification = !var.verification.enabled ? null : {
+    tracker       = module.tracker[0].function
     state_machine = module.verification[0].state_machine
     segments      = var.verification.segments
     concurrency   = var.verification.concurrency

@@ -5,7 +5,7 @@
 # shows one of them as a line: a table's value includes its indexes.
 
 locals {
-  functions      = concat(["replicator", "backfill", "reconciler", "control"], var.verification ? ["verifier"] : [])
+  functions      = concat(["replicator", "backfill", "reconciler", "control"], var.verification ? ["verifier", "tracker"] : [])
   function_names = { for function in local.functions : function => var.names[function] }
 
   namespace         = "DynamoDBAccountCopy"

@@ -6,18 +6,17 @@ a command that dies leaves a copy that is in sync again.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 from tablecopy.clock import Machine
 from tablecopy.control.commands import NotPossible
+from tablecopy.control.prediction import predicted_parts, total
 from tablecopy.control.proof import QUIET_SECONDS, Evidence, Proof
-from tablecopy.control.status import CutoverStatus, PartStatus
+from tablecopy.control.status import CutoverStatus
 from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.segments import Segments
-from tablecopy.journal.shards import Shards, StreamSummary
+from tablecopy.journal.shards import Shards
 from tablecopy.journal.store import Store
 from tablecopy.text import count_text
 
@@ -26,8 +25,8 @@ LONGEST_STOP_SECONDS = 3_600.0
 
 _SHORTEST_QUIET, _LONGEST_QUIET = 1.0, 300.0
 
-# Looks of the reconciler and rounds of the tracker that follow one another: each takes one to two seconds.
-_LOOKS_SECONDS = 5.0
+# Reconciler and tracker look every one to two seconds. Whoever has not for so long stands still.
+_STILL_SECONDS = 4.0
 
 _CANCELLED = "cancelled"
 
@@ -131,9 +130,7 @@ class CutoverCommands:
         evidence, summary = self._proof.evidence(), self._shards.summary()
         if run.is_cutting_over:
             quiet_seconds = run.quiet_seconds
-        parts = list(_parts(run, evidence, summary, quiet_seconds, self._clock.now()))
-        seconds = [part["seconds"] for part in parts]
-        known = [each for each in seconds if each is not None]
+        parts = predicted_parts(run, evidence.checked, summary, quiet_seconds, self._clock.now())
         return CutoverStatus(
             request=run.cutover,
             active=run.is_cutting_over,
@@ -144,10 +141,22 @@ class CutoverCommands:
             quiet=run.quiet_seconds if run.cutover else quiet_seconds,
             denied=list(run.denied),
             refused="" if run.phase is Phase.SEALED else self.refused(run, evidence),
-            seconds=math.fsum(known) if len(known) == len(seconds) else None,
+            seconds=total(parts),
             parts=parts,
             compared=evidence.verification.ended if evidence.verification else 0.0,
         )
+
+    def stands_still(self) -> tuple[bool, bool]:
+        """Return whether the reconciler, and the tracker, have not looked for seconds while a cutover waits.
+
+        Their schedules call them once a minute, and they look for most of it. The writers should not wait for
+        the rest. Of a clock that differs by more, only a call too many comes.
+        """
+        run = self._run.read()
+        if run is None or not run.is_cutting_over:
+            return False, False
+        since = self._clock.now() - _STILL_SECONDS
+        return self._shards.summary().looked_at < since, self._proof.evidence().checked.looked_at < since
 
     def refused(self, run: Run, evidence: Evidence) -> str:
         """Return why a cutover cannot begin now; empty if it can."""
@@ -174,34 +183,3 @@ class CutoverCommands:
         if run is None:
             raise NotPossible("cannot cut over: no run has been started. Run tablecopy start")
         return run
-
-
-def _parts(
-    run: Run, evidence: Evidence, summary: StreamSummary, quiet: float, now: float
-) -> Iterator[PartStatus]:
-    """Yield the parts of the time for which writers would stop now, each with what shortens it."""
-    lag = max(0.0, now - summary.unapplied_since) if summary.unapplied_since else 0.0
-    # Changes of so many seconds are applied at the replicator's own rate, if that was measured.
-    share = min(1.0, run.arriving / run.applying) if run.applying and run.arriving else 1.0
-    yield PartStatus(
-        what="apply the last changes",
-        # What is applied within the quiet time takes no time of its own.
-        seconds=max(0.0, lag * share - quiet),
-        advice="wait until the copy has caught up, or raise the destination's write capacity",
-    )
-    yield PartStatus(
-        what="see that both streams are quiet",
-        seconds=2 * quiet,
-        advice="pass a shorter --quiet. The proof then rests on a shorter time",
-    )
-    left, rate = evidence.checked.left, evidence.checked.rate
-    yield PartStatus(
-        what=f"compare {count_text(left, 'written key')} again",
-        seconds=left / rate if rate else None if left else 0.0,
-        advice="wait until fewer keys are left, or raise the read budgets of verification",
-    )
-    yield PartStatus(
-        what="look at all shards, and seal",
-        seconds=_LOOKS_SECONDS,
-        advice="raise control.memory_mb if the stream has many shards",
-    )

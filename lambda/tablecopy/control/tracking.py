@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from tablecopy.clock import Clock
+from tablecopy.control.prediction import predicted_parts, total
 from tablecopy.control.proof import QUIET_SECONDS
 from tablecopy.control.status import TrackingStatus
+from tablecopy.journal.run import RunRecord
 from tablecopy.journal.shards import Shards
 from tablecopy.journal.store import Store
-from tablecopy.journal.touched import TouchedKeys, Tracking, TrackingRecord, TrackingState
+from tablecopy.journal.touched import Checked, TouchedKeys, Tracking, TrackingRecord, TrackingState
 from tablecopy.journal.verifications import Verification
-
-# After the quiet time: the last looks of the reconciler and the tracker, and the end of the leases.
-_LOOKS_SECONDS = 5.0
 
 
 class TrackingCommands:
@@ -22,6 +21,7 @@ class TrackingCommands:
         self._clock = clock
         self._record = TrackingRecord(store)
         self._shards = Shards(store)
+        self._run = RunRecord(store)
 
     def request(self, verification: Verification, run_id: str) -> None:
         """Request that the keys of all changes are noted from now on, unless nothing writes.
@@ -52,8 +52,6 @@ class TrackingCommands:
         if tracking is None or tracking.tracking_id != verification_id:
             return {}
         checked = TouchedKeys(self._store, self._clock, verification_id).checked()
-        summary = self._shards.summary()
-        now = self._clock.now()
         is_on = tracking.state is TrackingState.ON
         return TrackingStatus(
             state=tracking.state.value,
@@ -62,20 +60,13 @@ class TrackingCommands:
             verified_through=checked.verified_through if is_on else 0.0,
             left=checked.left,
             standing=checked.standing,
-            predicted_stop_s=_predicted(checked.left, checked.rate, summary.unapplied_since, now)
-            if is_on
-            else None,
+            predicted_stop_s=self._predicted(checked) if is_on else None,
             waits_for=checked.waits_for if tracking.is_active else "",
         )
 
-
-def _predicted(left: int, rate: float, unapplied_since: float, now: float) -> float | None:
-    """Return for how many seconds writers would stop; None as long as it is not known.
-
-    Both streams must be quiet, one after the other. While the source's is, the changes that are left are
-    applied, and after the other one the keys that are left are read.
-    """
-    if left and not rate:
-        return None
-    lag = now - unapplied_since if unapplied_since else 0.0
-    return max(QUIET_SECONDS, lag) + QUIET_SECONDS + _LOOKS_SECONDS + (left / rate if left else 0.0)
+    def _predicted(self, checked: Checked) -> float | None:
+        """Return for how many seconds writers would stop; None as long as it is not known."""
+        run = self._run.read()
+        if run is None:
+            return None
+        return total(predicted_parts(run, checked, self._shards.summary(), QUIET_SECONDS, self._clock.now()))

@@ -39,6 +39,8 @@ _ACTIONS = (
     "deny",
 )
 
+_NUDGE_SECONDS = 4.0
+
 _OF_A_RUN = frozenset({"start", "seal", "redrive", "cutover", "cancel_cutover", "deny"})
 
 
@@ -86,16 +88,35 @@ def build(
         found = cutovers.status(quiet)
         status = commands.status()
         if request or event["action"] == "cancel_cutover":
-            invoke_reconciler(status)
+            invoke(settings.reconciler_function)
+            invoke(settings.tracker_function)
+        elif event["action"] == "cutover":
+            keep_going()
         return {"status": status, "cutover": found}
 
-    def invoke_reconciler(status: Status) -> Json:
-        """Invoke the reconciler and return ``status``. If that fails, its schedule does so in a minute."""
-        function = settings.reconciler_function
+    # When a function was invoked last because it stood still.
+    nudged: dict[str, float] = {}
+
+    def keep_going() -> None:
+        """Invoke the functions that stand still although a cutover waits for them, every few seconds."""
+        functions = (settings.reconciler_function, settings.tracker_function)
+        for function, stands_still in zip(functions, cutovers.stands_still(), strict=True):
+            if stands_still and clock.now() - nudged.get(function, 0.0) >= _NUDGE_SECONDS:
+                nudged[function] = clock.now()
+                invoke(function)
+
+    def invoke(function: str) -> None:
+        """Invoke a function, if there is one. If that fails, its schedule does so in a minute."""
+        if not function:
+            return
         try:
             lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
         except (BotoCoreError, ClientError) as error:
             log.event("nudge_failed", error=str(error))
+
+    def invoke_reconciler(status: Status) -> Json:
+        """Invoke the reconciler and return ``status``."""
+        invoke(settings.reconciler_function)
         return {"status": status}
 
     def handle(event: Json, context: Context) -> Json:

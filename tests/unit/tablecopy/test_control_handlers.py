@@ -16,7 +16,9 @@ from tablecopy.handlers.context import STREAM_CONNECTIONS, Aws
 from tablecopy.journal.dead_letters import DeadLetter, DeadLetters, Origin
 from tablecopy.journal.leases import Turn
 from tablecopy.journal.run import Phase, Run, RunRecord
+from tablecopy.journal.shards import Shards, StreamSummary
 from tablecopy.journal.store import Store
+from tablecopy.journal.touched import Checked, TouchedKeys, Tracking, TrackingRecord
 from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.fakes import (
@@ -209,6 +211,35 @@ class TestControl:
         assert scene.aws.function.invoked == []
         assert scene.ask("seal")["status"]["seal_requested"]
         assert len(scene.aws.function.invoked) == 1
+
+    def test_a_cutover_does_not_wait_for_the_schedule(self, clock: FakeClock) -> None:
+        """Whoever has not looked for seconds is called again, as long as a command follows the cutover."""
+        scene = Scene(clock, TRACKER_FUNCTION="move-tracker")
+        scene.enter(Phase.READY)
+        scene.run.save(replace(scene.now(), cutover="one", seal_by=clock.now() + 60))
+        tracking = Tracking("v1", "r", clock.now())
+        TrackingRecord(scene.aws.store).save(tracking, is_new=True)
+        keys, shards = TouchedKeys(scene.aws.store, clock, "v1"), Shards(scene.aws.store)
+
+        def called() -> list[str]:
+            scene.ask("cutover")
+            names = [call["FunctionName"] for call in scene.aws.function.invoked]
+            scene.aws.function.invoked.clear()
+            return names
+
+        shards.save_summary(StreamSummary(looked_at=clock.now()))
+        keys.save_checked(Checked("v1", looked_at=clock.now()))
+        assert called() == []
+        clock.tick(5)
+        assert called() == ["move-reconciler", "move-tracker"]
+        # They have just been called.
+        assert called() == []
+        clock.tick(5)
+        shards.save_summary(StreamSummary(looked_at=clock.now()))
+        assert called() == ["move-tracker"]
+        clock.tick(5)
+        scene.run.save(scene.now().without_cutover("cancelled", ""))
+        assert called() == []
 
     @pytest.mark.parametrize(
         "error",

@@ -455,8 +455,8 @@ class TestPrediction:
         return [part["seconds"] for part in cutover.cutovers.status(QUIET)["parts"]]
 
     def test_a_quiet_run(self, cutover: CutoverScene) -> None:
-        assert self.seconds(cutover) == [0, 10, 0, 5]
-        assert cutover.cutovers.status(QUIET)["seconds"] == 15
+        assert self.seconds(cutover) == [0, 5, 0, 4]
+        assert cutover.cutovers.status(QUIET)["seconds"] == 9
 
     def test_keys_are_counted_by_their_rate(self, cutover: CutoverScene) -> None:
         assert self.seconds(cutover, left=100, rate=20.0)[2] == 5

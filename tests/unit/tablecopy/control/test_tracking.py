@@ -8,6 +8,7 @@ import pytest
 
 from tablecopy.comparison.items import Side
 from tablecopy.control.tracking import TrackingCommands
+from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.shards import Shards, StreamSummary
 from tablecopy.journal.touched import Checked, TouchedKeys, Tracking, TrackingRecord, TrackingState
 from tablecopy.journal.verifications import Verification
@@ -82,6 +83,7 @@ def test_the_status_shows_how_far_it_is(
     commands: TrackingCommands, store: MemoryStore, clock: FakeClock
 ) -> None:
     assert commands.status("v-1") == {}
+    RunRecord(store).create(Run("run", "arn", 2, NOON, Phase.READY, NOON))
     commands.request(VERIFICATION, "run")
     assert commands.status("another") == {}
     shown = commands.status("v-1")
@@ -93,7 +95,7 @@ def test_the_status_shows_how_far_it_is(
     keys.save_checked(checked)
     shown = commands.status("v-1")
     assert (shown["since"], shown["verified_through"], shown["waits_for"]) == (NOON + 1, NOON + 40, "changes")
-    assert shown["predicted_stop_s"] == 15.0
+    assert shown["predicted_stop_s"] == 9.0
     # A key is left, and its change was made earlier.
     keys.save_checked(replace(checked, left=600, oldest_left=NOON + 20, standing=1))
     shown = commands.status("v-1")
@@ -101,10 +103,10 @@ def test_the_status_shows_how_far_it_is(
     # How fast keys are read is not known yet.
     assert shown["predicted_stop_s"] is None
     keys.save_checked(replace(checked, left=600, rate=100.0))
-    assert commands.status("v-1")["predicted_stop_s"] == 21.0
+    assert commands.status("v-1")["predicted_stop_s"] == 15.0
     clock.tick(30)
     Shards(store).save_summary(StreamSummary(looked_at=NOON, unapplied_since=NOON))
-    assert commands.status("v-1")["predicted_stop_s"] == 46.0
+    assert commands.status("v-1")["predicted_stop_s"] == 40.0
     TrackingRecord(store).save(read(store).off(NOON, "records have expired"))
     shown = commands.status("v-1")
     assert (shown["state"], shown["reason"]) == ("off", "records have expired")
