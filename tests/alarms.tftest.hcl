@@ -102,7 +102,7 @@ run "with_verification" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 17
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 18
     error_message = "The other alarms are those without a verification."
   }
 }

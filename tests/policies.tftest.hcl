@@ -671,7 +671,7 @@ run "reading_role" {
       attributes = { id = "S" }
       encryption = { type = "CUSTOMER_MANAGED", kms_key_arn = "arn:aws:kms:eu-central-1:222222222222:key/own" }
     }
-    reader = { name = "reader", trusted_role_arn = "arn:aws:iam::111111111111:role/verifier" }
+    reader = { name = "reader", trusted_role_arns = ["arn:aws:iam::111111111111:role/verifier"] }
     tags   = { Copied = "yes" }
   }
 
@@ -706,11 +706,11 @@ run "reader" {
   }
 
   variables {
-    name             = "reader"
-    role             = merge(var.role, { external_id = "an-external-id", trusted_account_id = "111111111111" })
-    trusted_role_arn = "arn:aws:iam::111111111111:role/verifier"
-    table_name       = "orders"
-    table_arn        = "arn:aws:dynamodb:eu-central-1:222222222222:table/orders"
+    name              = "reader"
+    role              = merge(var.role, { external_id = "an-external-id", trusted_account_id = "111111111111" })
+    trusted_role_arns = ["arn:aws:iam::111111111111:role/verifier"]
+    table_name        = "orders"
+    table_arn         = "arn:aws:dynamodb:eu-central-1:222222222222:table/orders"
     key_policy_json = jsonencode({ Version = "2012-10-17", Statement = [{
       Sid       = "OpenTheTableUnderItsKey"
       Effect    = "Allow"

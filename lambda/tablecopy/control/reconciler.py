@@ -123,13 +123,21 @@ class Dependencies:
     proof: Proof
 
 
-def reconcile(reconciler: Reconciler, clock: Clock, until: float, is_my_turn: Callable[[], bool]) -> None:
+def reconcile(
+    reconciler: Reconciler, clock: Clock, until: float, cutover_until: float, is_my_turn: Callable[[], bool]
+) -> None:
     """Take steps until nothing moves by itself, or ``until`` (seconds since the epoch).
 
-    ``is_my_turn`` is called before each step; False ends the steps, since another reconciler has taken over.
+    A cutover goes on until ``cutover_until``: the next invocation may have another clock, by which the quiet
+    time would begin again. ``is_my_turn`` is called before each step; False ends the steps, since another
+    reconciler has taken over.
     """
-    while clock.now() < until and is_my_turn():
-        outcome = reconciler.step(until + _LAST_LOOK_SECONDS)
+
+    def ends() -> float:
+        return cutover_until if reconciler.is_cutting_over else until
+
+    while clock.now() < ends() and is_my_turn():
+        outcome = reconciler.step(ends() + _LAST_LOOK_SECONDS)
         if outcome is Outcome.IDLE:
             return
         if outcome is Outcome.WAITING:
@@ -173,6 +181,7 @@ class Reconciler:
         self._waiting: tuple[str, float] | None = None
         # The request for a cutover whose first fence was too early.
         self._unfenced = ""
+        self._is_cutting_over = False
         self._steps: dict[Phase, Callable[[Run], Outcome]] = {
             Phase.PREFLIGHT: self._preflight,
             Phase.PAUSING: self._pausing,
@@ -183,6 +192,11 @@ class Reconciler:
             Phase.SEALING: self._sealing,
         }
 
+    @property
+    def is_cutting_over(self) -> bool:
+        """Whether a request for a cutover was in progress in the latest step."""
+        return self._is_cutting_over
+
     def step(self, look_ends: float = math.inf) -> Outcome:
         """Look at the run once and move it if possible.
 
@@ -190,6 +204,7 @@ class Reconciler:
         """
         self._read_at, self._look_ends = self._clock.now(), look_ends
         run = self._deps.run.read()
+        self._is_cutting_over = run is not None and run.is_cutting_over
         if run is None:
             return Outcome.IDLE
         if run.phase in {Phase.SEALED, Phase.STOPPED}:

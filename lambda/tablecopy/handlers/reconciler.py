@@ -36,6 +36,9 @@ from tablecopy.text import epoch
 # The schedule calls once a minute. Reconciling for most of it lets phases follow each other within seconds.
 _RECONCILE_SECONDS = 55.0
 
+# A cutover is not interrupted. The function may run for two minutes (modules/control).
+_CUTOVER_SECONDS = 105.0
+
 
 def build(
     environ: Mapping[str, str], clock: Machine, aws: Aws | None = None
@@ -142,7 +145,8 @@ def build(
         try:
             if settings.start_on_apply:
                 commands.begin()
-            reconcile(reconciler(), clock, clock.now() + _RECONCILE_SECONDS, turn.take)
+            now = clock.now()
+            reconcile(reconciler(), clock, now + _RECONCILE_SECONDS, now + _CUTOVER_SECONDS, turn.take)
         finally:
             turn.give_back()
         status = commands.status()

@@ -26,6 +26,10 @@ from tablecopy.verifier.worker import Table
 # The schedule calls once a minute. Keys are rechecked for most of it.
 _TRACK_SECONDS = 55.0
 
+# A cutover is not interrupted. The function may run for two minutes (modules/tracker), and a step takes up to
+# 13 seconds.
+_CUTOVER_SECONDS = 100.0
+
 _EVERY_SECONDS = 1.0
 
 
@@ -62,10 +66,14 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
         metrics.publish()
 
     def track(turn: Turn) -> Json:
-        until, published = clock.now() + _TRACK_SECONDS, 0.0
+        began, published = clock.now(), 0.0
         found = None
-        while clock.now() < until and turn.take():
-            began = clock.now()
+
+        def ends() -> float:
+            return began + (_CUTOVER_SECONDS if tracker.is_cutting_over else _TRACK_SECONDS)
+
+        while clock.now() < ends() and turn.take():
+            step_began = clock.now()
             latest = tracker.step()
             if latest is None:
                 break
@@ -73,7 +81,7 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
             if clock.now() - published >= PUBLISH_EVERY_SECONDS:
                 published = clock.now()
                 publish(found)
-            clock.sleep(max(0.0, began + _EVERY_SECONDS - clock.now()))
+            clock.sleep(max(0.0, step_began + _EVERY_SECONDS - clock.now()))
         return {} if found is None else {"left": found.left, "standing": found.standing}
 
     def handle(event: Json, context: Context) -> Json:

@@ -104,6 +104,12 @@ class Tracker:
         self._described_at = 0.0
         # The fence that was read last, and when it was read first.
         self._fence = ("", 0.0)
+        self._is_cutting_over = False
+
+    @property
+    def is_cutting_over(self) -> bool:
+        """Whether a request for a cutover was in progress in the latest step."""
+        return self._is_cutting_over
 
     def step(self) -> Found | None:
         """Look at the destination's stream, recheck what is due, and record what is left.
@@ -119,10 +125,12 @@ class Tracker:
             A table or the journal cannot be used. The next step tries again.
         """
         tracking = self._record.read()
+        self._is_cutting_over = False
         if tracking is None or not tracking.is_active:
             self._environment = None
             return None
         run = self._run.read()
+        self._is_cutting_over = run is not None and run.is_cutting_over
         try:
             if run is None or run.run_id != tracking.run_id:
                 raise TrackingLost("another copy has begun")

@@ -1279,8 +1279,16 @@ class TestBudgets:
 
 def test_it_keeps_looking_until_its_time_is_up(scene: Scene) -> None:
     scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
-    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, NOON + 100, lambda: True)
     assert scene.clock.time == NOON + 50
+
+
+def test_a_cutover_is_not_interrupted(scene: Scene) -> None:
+    """Another environment may have another clock, and the quiet time would begin again."""
+    scene.at(Phase.DRAINING, cutover="one", seal_by=NOON + 80, seal_grade="seen", quiet_seconds=300.0)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, NOON + 100, lambda: True)
+    # The request has lapsed, and the rest of its time is not used.
+    assert (scene.now().cutover_outcome, scene.clock.time) == ("timeout", NOON + 81)
 
 
 def test_its_last_look_ends_before_the_next_invocation_begins(scene: Scene) -> None:
@@ -1289,20 +1297,20 @@ def test_its_last_look_ends_before_the_next_invocation_begins(scene: Scene) -> N
         scene.streams.shards[f"s{number}"] = FakeShard()
     scene.streams.on_read = lambda shard: scene.clock.tick(0.5)
     scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
-    reconcile(scene.reconciler, scene.clock, NOON + 1, lambda: True)
+    reconcile(scene.reconciler, scene.clock, NOON + 1, NOON + 2, lambda: True)
     assert scene.clock.time <= NOON + 3
 
 
 def test_it_ends_when_another_has_taken_its_turn(scene: Scene) -> None:
     scene.at(Phase.SLICE, slice=1, slice_ends=NOON + SLICE_SECONDS)
     turns = iter([True, True, False])
-    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: next(turns))
+    reconcile(scene.reconciler, scene.clock, NOON + 50, NOON + 100, lambda: next(turns))
     assert scene.clock.time == NOON + 2
 
 
 def test_it_does_not_look_on_when_nothing_moves_by_itself(scene: Scene) -> None:
     scene.at(Phase.SEALED)
-    reconcile(scene.reconciler, scene.clock, NOON + 50, lambda: True)
+    reconcile(scene.reconciler, scene.clock, NOON + 50, NOON + 100, lambda: True)
     assert scene.clock.time == NOON
 
 

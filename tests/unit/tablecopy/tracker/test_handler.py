@@ -54,6 +54,13 @@ def test_it_works_for_most_of_a_minute_and_publishes(
     assert set(values) >= {"VerifiedThroughAge", "ConsumedReadUnits"}
 
 
+def test_a_cutover_is_not_interrupted(scene: Scene) -> None:
+    began = scene.clock.time
+    scene.change_run(cutover="one", seal_by=began + 300)
+    handler(scene)({}, Context())
+    assert 100 <= scene.clock.time - began < 105
+
+
 def test_without_a_tracking_it_ends_immediately(scene: Scene) -> None:
     scene.change_run(phase=Phase.SEALED)
     began = scene.clock.time
