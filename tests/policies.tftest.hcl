@@ -285,7 +285,7 @@ run "verification" {
       } if statement.Effect == "Allow"
       }) == jsonencode({
       ReadTheSource                 = { actions = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:Scan"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
-      KeepProgressAndDifferences    = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
+      KeepProgressAndDifferences    = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       ReadThroughTheDestinationRole = { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::222222222222:role/reader"] }
     })
     error_message = "The verifier may do something else: ${data.aws_iam_policy_document.this.json}"

@@ -108,6 +108,8 @@ def _compare_in_account(given: CompareFlags) -> int:
         raise
     finally:
         progress.clear()
+    if status.get("audit"):
+        raise UserError("the latest comparison in the account is an audit. Run tablecopy audit --report")
     dead_letters = read_dead_letters(targets.source, targets.control_function)
     if dead_letters.note:
         complain(dead_letters.note)

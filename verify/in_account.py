@@ -34,13 +34,22 @@ _LAG_SECONDS = 10.0
 _RATE_SECONDS = 60.0
 
 
-def follow(control: ControlFunction, on_progress: Callable[[str], None], clock: Clock) -> VerificationStatus:
+def follow(
+    control: ControlFunction,
+    on_progress: Callable[[str], None],
+    clock: Clock,
+    *,
+    what: str = "comparison",
+    command: str = "verify --in-account",
+) -> VerificationStatus:
     """Wait for the end of the latest comparison in the account, and return its status.
 
     Parameters
     ----------
     on_progress
         Called with a line for people.
+    what, command
+        What it is called, and the command that begins or continues it.
 
     Raises
     ------
@@ -58,15 +67,15 @@ def follow(control: ControlFunction, on_progress: Callable[[str], None], clock: 
         else:
             answered = clock.now()
             if not status:
-                raise UserError("no comparison was started in the account. Run verify --in-account")
+                raise UserError(f"no {what} was started in the account. Run {command}")
             if status["state"] == "failed":
-                raise UserError(f"the comparison in the account has failed: {status['reason']}")
+                raise UserError(f"the {what} in the account has failed: {status['reason']}")
             if status["state"] == "done":
                 return status
             if not status["running"]:
                 raise UserError(
-                    "the execution of the comparison in the account has ended before the comparison. To "
-                    "continue it, run verify --in-account"
+                    f"the execution of the {what} in the account has ended before the {what}. To continue "
+                    f"it, run {command}"
                 )
             on_progress(", ".join(["in the account", *progress_parts(status, rate.update(status))]))
         clock.sleep(_POLL_SECONDS)

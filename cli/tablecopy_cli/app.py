@@ -342,6 +342,34 @@ def cutover(copy: CopyOptions, format_: str, **given: Any) -> int:
     return run(copy, CutoverOptions(**given, format_=format_), Clock())
 
 
+@_run_command(
+    "audit",
+    "Audit a cutover: scan both tables after it, while the new writers work.",
+    exit_codes={
+        0: "At the seal, the tables were equal (audited).",
+        1: "At the seal, the tables were different.",
+        2: "Error: not sealed with a proof, too late, the audit has failed, access denied, or no answer.",
+        130: "Interrupted. The audit continues in the account.",
+    },
+)
+@option("--detach", is_flag=True, help="Start it and do not wait for the end.")
+@option("--report", is_flag=True, help="Start nothing: report on the latest audit.")
+@option(
+    "--limit",
+    type=Number(whole=True),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Differences to list in the text output, 0 for all.",
+)
+def audit(copy: CopyOptions, format_: str, **given: Any) -> int:
+    """Audit a cutover."""
+    from tablecopy_cli.cutover.audit import AuditOptions
+    from tablecopy_cli.cutover.audit import audit as run
+
+    return run(copy, AuditOptions(**given, format_=format_), Clock())
+
+
 @_run_command("seal", "End the copy. Later changes in the source table are not copied.")
 @option("--yes", is_flag=True, help="Seal without asking for confirmation.")
 def seal(copy: CopyOptions, yes: bool, format_: str) -> int:

@@ -89,12 +89,12 @@ locals {
 
   verification_alarms = {
     differences-found = merge(local.level, local.once, {
-      description = "The latest verification in the account has found differences between the tables. `verify --in-account --report` shows them."
+      description = "The latest verification or audit in the account has found differences between the tables. `verify --in-account --report` or `tablecopy audit --report` shows them."
       metric_name = "DifferencesFound"
     })
 
     verification-failed = merge(local.level, local.once, {
-      description = "The latest verification in the account has failed. `verify --in-account --report` shows the reason."
+      description = "The latest verification or audit in the account has failed. `tablecopy status` shows the reason."
       metric_name = "VerificationFailed"
     })
 

@@ -9,7 +9,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "KeepProgressAndDifferences"
-    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"]
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"]
     resources = [var.journal_arn]
   }
 

@@ -1,4 +1,4 @@
-"""Explore the cutover: the right proof holds, and each wrong one calls tables equal that are not."""
+"""Explore the cutover and its audit: the right proofs hold, and each wrong one gives a false verdict."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.model.cutover import audit
+from tests.model.cutover.audit import AuditModel, Rules
 from tests.model.cutover.protocol import FALSE_DIFFERENCE, FALSE_EQUAL, Cutover, ended, helps
 from tests.model.cutover.state import Bounds, Protocol
 from tests.model.cutover.way_back import LOST, WayBack, WayBackModel, over
@@ -115,6 +117,17 @@ WRONG_WAYS: dict[str, tuple[WayBack, str]] = {
     "the first copy goes on": (WayBack(wants_seal=False), "first copy: writes what came back"),
 }
 
+AUDIT_RULES = (audit.FALSE_EQUAL, audit.FALSE_DIFFERENCE)
+
+WRONG_AUDITS: dict[str, tuple[Rules, str]] = {
+    "the last old image counts": (Rules(first=False), "writer: writes"),
+    "scans that are eventually consistent": (Rules(consistent=False), "audit: scans 0"),
+    "the stream is not read beyond the scan": (Rules(reads_beyond_scan=False), "writer: writes"),
+    "the stream from the beginning of the audit on": (Rules(from_the_seal=False), "writer: writes"),
+    "records from before the seal count": (Rules(divides=False), "reader: reads a record"),
+    "only what differs in the scan is judged": (Rules(judges_all=False), "writer: writes 0"),
+}
+
 
 @functools.cache
 def explored(protocol: Protocol, bounds: Bounds, rules: tuple[str, ...] = RULES) -> Outcome:
@@ -160,3 +173,22 @@ def test_a_wrong_way_back_loses_a_write(name: str, record_property: Recorder) ->
     rules, step = WRONG_WAYS[name]
     found = outcome(WayBackModel(rules), (LOST,), over, helps_back)
     record_property("explored", found.assert_fails(name, LOST, step))
+
+
+def audited(rules: Rules, broken: tuple[str, ...] = AUDIT_RULES) -> Outcome:
+    return outcome(AuditModel(rules), broken, audit.over, audit.helps)
+
+
+def test_an_audit_says_what_was_at_the_seal(record_property: Recorder) -> None:
+    """Whatever new writers do, it calls the tables equal exactly if they were."""
+    found = audited(Rules())
+    found.assert_holds()
+    record_property("explored", f"{found.size}  the audit")
+
+
+@pytest.mark.parametrize("name", WRONG_AUDITS)
+def test_a_wrong_audit_gives_a_false_equal(name: str, record_property: Recorder) -> None:
+    """It calls tables equal that differed at the seal, by what is wrong with it."""
+    rules, step = WRONG_AUDITS[name]
+    failed = audited(rules, (audit.FALSE_EQUAL,)).assert_fails(name, audit.FALSE_EQUAL, step)
+    record_property("explored", failed)

@@ -72,6 +72,8 @@ def _of_fence(run: Status, commands: Commands) -> list[Step]:
 def _of_verification(run: Status, commands: Commands) -> list[Step]:
     """Return what to do about the latest comparison in the account; nothing if it needs nothing."""
     found = run.get("verification", VerificationStatus())
+    if found.get("audit"):
+        return _of_audit(found, commands)
     if is_active(found):
         if found["running"]:
             return [verify_step(commands, "Follow the comparison in the account.", *_REPORT)]
@@ -87,6 +89,19 @@ def _of_verification(run: Status, commands: Commands) -> list[Step]:
         return []
     what = "differences" if found["verdict"] == "different" else "items that are still changing"
     return [verify_step(commands, f"The latest comparison in the account found {what}. Show them.", *_REPORT)]
+
+
+def _of_audit(found: VerificationStatus, commands: Commands) -> list[Step]:
+    if is_active(found):
+        if found["running"]:
+            return [tablecopy_step(commands, "Follow the audit.", "audit", "--report")]
+        text = "The execution of the audit has ended early. Continue the audit."
+        return [tablecopy_step(commands, text, "audit")]
+    if found["state"] == "failed":
+        return [tablecopy_step(commands, "The audit has failed. Fix the reason and repeat it.", "audit")]
+    if found["verdict"] == "equal":
+        return []
+    return [tablecopy_step(commands, "The audit found differences. Show them.", "audit", "--report")]
 
 
 def _of_phase(run: Status, commands: Commands) -> list[Step]:

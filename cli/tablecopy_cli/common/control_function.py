@@ -130,6 +130,10 @@ class ControlFunction:
         """Begin a comparison in the account, or continue one that has ended early."""
         return self._verification("verify", writes_stopped=writes_stopped, request=uuid.uuid4().hex)
 
+    def audit(self) -> VerificationStatus:
+        """Begin an audit of the sealed run, or continue one that has ended early."""
+        return self._verification("audit", request=uuid.uuid4().hex)
+
     def verification(self) -> VerificationStatus:
         """The latest comparison in the account; empty before the first one."""
         return self._verification("verification")

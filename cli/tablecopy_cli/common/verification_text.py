@@ -36,6 +36,17 @@ def progress_parts(status: VerificationStatus, rate: float | None) -> Iterator[s
     if status["state"] == "requested":
         yield "starting"
         return
+    audit = status.get("audit")
+    if audit and status["state"] == "rechecking":
+        yield "judging what was written since the seal"
+        yield f"{count_text(_standing(status), 'difference')} so far"
+        return
+    if audit and audit["scanned"]:
+        through = timestamp(audit["noted_to"]) if audit["noted_to"] else "an unknown time"
+        yield f"reading the destination's stream, through {through}"
+        if audit["waits_for"]:
+            yield escaped(audit["waits_for"])
+        return
     if status["state"] == "rechecking":
         yield f"recheck {status['generation']}"
         yield f"{count_text(status['undecided'], 'key')} may be changes in progress"
@@ -55,7 +66,8 @@ def progress_parts(status: VerificationStatus, rate: float | None) -> Iterator[s
 def state_text(status: VerificationStatus) -> str:
     """Return how far the comparison is or what it has found, in one line without control characters."""
     if is_active(status):
-        word = "comparing in the account" if status["running"] else "interrupted in the account"
+        doing = "auditing" if status.get("audit") else "comparing"
+        word = f"{doing} in the account" if status["running"] else "interrupted in the account"
         return f"{word}: {', '.join(progress_parts(status, items_per_second(status)))}"
     ended = f"in the account, ended {timestamp(status['ended'])}"
     if status["state"] == "failed":
@@ -66,6 +78,8 @@ def state_text(status: VerificationStatus) -> str:
         found.append(f"{status['undecided']:,} still changing")
     what = ", ".join(found) or f"{count_text(status['equal'], 'item')} match"
     stopped = ", writes stopped" if status["writes_stopped"] else ""
+    if status.get("audit"):
+        stopped = ", audited"
     return f"{_VERDICTS[status['verdict']]}: {what}{stopped}, {ended}"
 
 

@@ -79,7 +79,11 @@ def verdict_lines(found: CutoverStatus, run: Status, stop: float | None, style: 
     ``stop`` are the seconds from the request to the seal, if they are known.
     """
     took = "" if stop is None else f", {seconds_text(stop)} after the request"
-    yield style.green(f"Sealed: {GRADES[found['grade']]}") + f" at {timestamp(run['phase_since'])}{took}"
+    paint = style.red if found["grade"] == "different" else style.green
+    yield paint(f"Sealed: {GRADES[found['grade']]}") + f" at {timestamp(run['phase_since'])}{took}"
+    if found["grade"] == "different":
+        yield "The audit after the seal found differences. List them with tablecopy audit --report."
+        return
     if found["grade"] == "audited":
         yield "Both tables were scanned after the seal. Later writes were judged by their old images."
         return
@@ -87,7 +91,7 @@ def verdict_lines(found: CutoverStatus, run: Status, stop: float | None, style: 
     yield "Every key that was written since, to either table, was compared again with consistent reads."
     yield (
         f"It rests on this: both streams showed their last records within {found['quiet']:g} s. "
-        "tablecopy audit proves it without that."
+        "tablecopy audit scans both tables and does not need that."
     )
 
 

@@ -29,7 +29,7 @@ _MEANING: Mapping[RunPhase, str] = {
     Phase.STOPPED: "the run does not continue by itself",
 }
 
-GRADES = {"seen": "equal (seen)", "audited": "equal (audited)"}
+GRADES = {"seen": "equal (seen)", "audited": "equal (audited)", "different": "different (audited)"}
 """The grades of a proof, as every text names them."""
 
 # How control's reason begins while nothing but changes keeps a run from being ready.

@@ -524,7 +524,8 @@ class Reconciler:
         if replicators:
             return self._wait(run, _still_writing(replicators))
         if not run.fence:
-            self._deps.run.save(replace(run, fence=f"{run.cutover}-{run.version}"))
+            fence = f"{run.cutover}-{run.version}"
+            self._deps.run.save(replace(run, fence=fence, fenced_at=self._clock.now()))
             return Outcome.WAITING
         evidence = self._deps.proof.evidence()
         if different := evidence.different():

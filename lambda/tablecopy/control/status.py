@@ -61,7 +61,7 @@ class CutoverStatus(TypedDict, total=False):
     by
         When it lapses; 0 if none is in progress.
     grade
-        Grade of a sealed run's proof: ``seen`` or ``audited``; empty without a proof.
+        Grade of a sealed run's proof: ``seen``, ``audited`` or ``different``; empty without a proof.
     outcome, reason
         How the latest request has ended without a seal, and why; see journal.run.Run.
     quiet
@@ -137,7 +137,7 @@ class Status(TypedDict, total=False):
     seal_requested
         An operator has requested the seal.
     seal_grade
-        Grade of the proof of a sealed run: ``seen`` or ``audited``; empty without a proof.
+        Grade of the proof of a sealed run: ``seen``, ``audited`` or ``different``; empty without a proof.
     cutting_over
         A cutover is in progress.
     denied
@@ -248,6 +248,29 @@ class TrackingStatus(TypedDict, total=False):
     waits_for: str
 
 
+class AuditStatus(TypedDict, total=False):
+    """How far an audit has read the destination's stream, empty for another verification.
+
+    Times are seconds since the epoch.
+
+    Attributes
+    ----------
+    since
+        What was written to the destination after this moment was written by the new writers.
+    scanned
+        When both tables were scanned; 0 before that.
+    noted_to
+        Changes since the seal that were made before this moment are noted; 0 as long as that is not known.
+    waits_for
+        What keeps the stream from being read; may be empty.
+    """
+
+    since: float
+    scanned: float
+    noted_to: float
+    waits_for: str
+
+
 class VerificationStatus(TypedDict, total=False):
     """A verification as the journal has it, empty before the first one. Times are seconds since the epoch.
 
@@ -277,6 +300,10 @@ class VerificationStatus(TypedDict, total=False):
         Items of both tables, as DynamoDB counted them; 0 until the scans begin.
     tracking
         What was written since the scans began.
+    audit
+        How far an audit is; empty if it is another verification.
+    differing
+        Keys that differed in the scans of an audit, and are judged after them.
     """
 
     id: str
@@ -305,3 +332,5 @@ class VerificationStatus(TypedDict, total=False):
     segments_by_key: int
     estimated_items: int
     tracking: TrackingStatus
+    audit: AuditStatus
+    differing: int

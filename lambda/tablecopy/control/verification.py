@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.clock import Machine
+from tablecopy.control.audit import Audits
 from tablecopy.control.commands import NotPossible
 from tablecopy.control.status import VerificationStatus, VerificationVerdict
 from tablecopy.control.tracking import TrackingCommands
@@ -55,6 +56,7 @@ class VerificationCommands:
         segments: Segments,
         verifications: Verifications,
         tracking: TrackingCommands,
+        audits: Audits,
         states: Callable[[], SFNClient],
         settings: CommandSettings,
         clock: Machine,
@@ -63,6 +65,7 @@ class VerificationCommands:
         self._segments = segments
         self._verifications = verifications
         self._tracking = tracking
+        self._audits = audits
         self._states = states
         self._settings = settings
         self._clock = clock
@@ -82,37 +85,85 @@ class VerificationCommands:
         NotPossible
             It is not enabled, one is in progress, or the backfill is not complete.
         """
-        if not self._settings.verification_machine_arn:
-            raise NotPossible(
-                "verification in the account is not enabled. Set verification = { enabled = true } and apply"
-            )
+        self._check_enabled()
         latest = self._verifications.read()
         if latest is not None and not latest.has_ended:
             return self._continued(latest, request)
         if latest is not None and request and latest.request == request:
             return self.status()
         run = self._check_copied()
-        now = self._clock.now()
-        began = self._verifications.save(
-            Verification(
-                verification_id=f"{compact_timestamp(now)}-{self._clock.token()}",
-                total_segments=self._settings.verification_segments,
-                workers=min(self._settings.verification_concurrency, self._settings.verification_segments),
-                began=now,
-                executed=now,
-                writes_stopped=writes_stopped,
-                request=request,
-                version=latest.version if latest else 0,
-            ),
-            is_new=latest is None,
-        )
+        began = self._save_new(latest, request, writes_stopped=writes_stopped)
         if began is None:
             # Another request was first.
             return self.begin(writes_stopped=writes_stopped, request=request)
-        if run is not None:
-            self._tracking.request(began, run.run_id)
+        self._track(began, run)
         self._start(began)
         return self.status()
+
+    def audit(self, *, request: str = "") -> VerificationStatus:
+        """Begin an audit of the sealed run, or continue one whose execution has ended early.
+
+        Parameters
+        ----------
+        request
+            As for `begin`.
+
+        Raises
+        ------
+        NotPossible
+            It is not enabled, another verification is in progress, or the run cannot be audited.
+        """
+        self._check_enabled()
+        latest = self._verifications.read()
+        if latest is not None and not latest.has_ended:
+            if latest.audited_run:
+                return self._continued(latest, request)
+            raise NotPossible(
+                f"cannot audit: verification {latest.verification_id} has not ended. Follow it with "
+                "tablecopy verify --in-account --report"
+            )
+        if latest is not None and request and latest.request == request:
+            return self.status()
+        run, tracking = self._audits.auditable(self._run.read())
+        began = self._save_new(
+            latest,
+            request,
+            audited_run=run.run_id,
+            tracking_id=tracking.tracking_id,
+            since=run.new_writers_since,
+        )
+        if began is None:
+            return self.audit(request=request)
+        self._start(began)
+        return self.status()
+
+    def _check_enabled(self) -> None:
+        if not self._settings.verification_machine_arn:
+            raise NotPossible(
+                "verification in the account is not enabled. Set verification = { enabled = true } and apply"
+            )
+
+    def _save_new(
+        self, latest: Verification | None, request: str, **fields: bool | float | str
+    ) -> Verification | None:
+        """Write a new verification in place of the latest one. Returns None if another request was first."""
+        now = self._clock.now()
+        new = Verification(
+            verification_id=f"{compact_timestamp(now)}-{self._clock.token()}",
+            total_segments=self._settings.verification_segments,
+            workers=min(self._settings.verification_concurrency, self._settings.verification_segments),
+            began=now,
+            executed=now,
+            request=request,
+            version=latest.version if latest else 0,
+            **fields,  # type: ignore[arg-type]
+        )
+        return self._verifications.save(new, is_new=latest is None)
+
+    def _track(self, verification: Verification, run: Run | None) -> None:
+        """Request that keys are tracked. After a seal, an audit needs the tracking that has proved it."""
+        if run is not None and run.phase is not Phase.SEALED:
+            self._tracking.request(verification, run.run_id)
 
     def _continued(self, latest: Verification, request: str) -> VerificationStatus:
         if self._is_running(latest):
@@ -134,9 +185,8 @@ class VerificationCommands:
             )
         )
         if following is not None:
-            run = self._run.read()
-            if run is not None and following.state is State.REQUESTED:
-                self._tracking.request(following, run.run_id)
+            if following.state is State.REQUESTED and not following.audited_run:
+                self._track(following, self._run.read())
             self._start(following)
         return self.status()
 
@@ -149,6 +199,7 @@ class VerificationCommands:
         if not running:
             # It may have ended after it was read.
             verification = self._verifications.read() or verification
+        self._audits.settle()
         segments = self._verifications.segments(verification)
         status = VerificationStatus(
             id=verification.verification_id,
@@ -177,6 +228,8 @@ class VerificationCommands:
             segments_by_key=sum(segment.by_key for segment in segments),
             estimated_items=verification.estimated_items,
             tracking=self._tracking.status(verification.verification_id),
+            audit=self._audits.status(verification),
+            differing=sum(segment.differing for segment in segments),
         )
         if verification.state is State.DONE:
             status["verdict"] = _verdict(status)

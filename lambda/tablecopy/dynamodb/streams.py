@@ -89,6 +89,8 @@ class RecordsPage:
         Most records that it could have.
     keys
         The records' ``Keys`` as they are in the answer, JSON text in DynamoDB JSON; empty unless requested.
+    body
+        The whole answer; empty unless requested.
     """
 
     records: list[StreamRecord]
@@ -96,6 +98,7 @@ class RecordsPage:
     size: int
     limit: int = PAGE_RECORDS
     keys: Sequence[bytes] = ()
+    body: bytes = b""
 
     @property
     def is_full(self) -> bool:
@@ -193,14 +196,21 @@ class StreamClient:
         return self._call("GetShardIterator", request, until, _shard_iterator)
 
     def records(
-        self, iterator: str, until: float, limit: int = PAGE_RECORDS, *, keys: bool = False
+        self,
+        iterator: str,
+        until: float,
+        limit: int = PAGE_RECORDS,
+        *,
+        keys: bool = False,
+        body: bool = False,
     ) -> RecordsPage:
         """Return at most ``limit`` records at ``iterator``, or none although there are some further on.
 
-        The call is repeated until ``until``. Raises what ``iterator`` raises.
+        With their ``keys``, or the ``body`` of the answer with their images, if requested. The call is
+        repeated until ``until``. Raises what ``iterator`` raises.
         """
         request = {"ShardIterator": iterator, "Limit": limit}
-        return self._call("GetRecords", request, until, partial(parse, limit=limit, keys=keys))
+        return self._call("GetRecords", request, until, partial(parse, limit=limit, keys=keys, body_too=body))
 
     def _call(self, operation: str, request: Json, until: float, read: Callable[[bytes], T]) -> T:
         body = encode(request)
@@ -225,10 +235,12 @@ class StreamClient:
             self._machine.sleep(wait)
 
 
-def parse(body: bytes, limit: int = PAGE_RECORDS, *, keys: bool = False) -> RecordsPage:
+def parse(
+    body: bytes, limit: int = PAGE_RECORDS, *, keys: bool = False, body_too: bool = False
+) -> RecordsPage:
     """Return the page in the body of an answer of GetRecords, which was asked for ``limit`` records.
 
-    ``keys`` is whether to find the records' keys as well.
+    ``keys`` is whether to find the records' keys as well, and ``body_too`` whether to keep the body.
 
     Raises
     ------
@@ -246,7 +258,8 @@ def parse(body: bytes, limit: int = PAGE_RECORDS, *, keys: bool = False) -> Reco
     found = _KEYS.findall(body) if keys else ()
     if keys and len(found) != len(records):
         raise ResponseStreamingError(error="records without a key, or with several, are not DynamoDB's JSON")
-    return RecordsPage(records, _string(following[1]) if following else None, len(body), limit, found)
+    iterator = _string(following[1]) if following else None
+    return RecordsPage(records, iterator, len(body), limit, found, body if body_too else b"")
 
 
 def _string(escaped: bytes) -> str:

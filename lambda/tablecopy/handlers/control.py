@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tablecopy.clock import Machine
+from tablecopy.control.audit import Audits
 from tablecopy.control.commands import Commands, NotPossible
 from tablecopy.control.cutover import CutoverCommands
 from tablecopy.control.proof import QUIET_SECONDS
@@ -20,6 +21,7 @@ from tablecopy.journal.dead_letters import DeadLetters
 from tablecopy.journal.run import RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
+from tablecopy.journal.touched import TrackingRecord
 from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics import log
 from tablecopy.settings import CommandSettings
@@ -32,6 +34,7 @@ _ACTIONS = (
     "redrive",
     "dead-letters",
     "verify",
+    "audit",
     "verification",
     "differences",
     "cutover",
@@ -41,7 +44,7 @@ _ACTIONS = (
 
 _NUDGE_SECONDS = 4.0
 
-_OF_A_RUN = frozenset({"start", "seal", "redrive", "cutover", "cancel_cutover", "deny"})
+_OF_A_RUN = frozenset({"start", "seal", "redrive", "audit", "cutover", "cancel_cutover", "deny"})
 
 
 def build(
@@ -67,6 +70,7 @@ def build(
         Segments(store),
         Verifications(store, clock),
         TrackingCommands(store, clock),
+        Audits(RunRecord(store), Verifications(store, clock), TrackingRecord(store), clock),
         aws.states,
         settings,
         clock,
@@ -126,8 +130,9 @@ def build(
         not wait for it. A start may have a ``"request"`` id, so that sending it again is not another start.
         Dead letters have their items' images only with ``"values": true``.
 
-        verify begins a verification, ``"writes_stopped": true`` if nothing writes; verification returns how
-        far it is; differences returns what differs, from ``"segment"`` and ``"text"`` on.
+        verify begins a verification, ``"writes_stopped": true`` if nothing writes, and audit begins one of a
+        sealed run whose destination is written to; verification returns how far the latest is; differences
+        returns what differs, from ``"segment"`` and ``"text"`` on.
 
         cutover requests one, with the id ``"request"``, the seconds ``"max_stop"`` after which the request
         lapses, and ``"quiet_seconds"``; without an id it only shows what it would take. cancel_cutover
@@ -135,7 +140,7 @@ def build(
 
         Returns ``{"status": {...}}`` (see control.status.Status), with ``"cutover": {...}`` for these three
         (see control.status.CutoverStatus), for dead-letters a
-        control.status.DeadLetterList, for verify and verification ``{"verification": {...}}`` (see
+        control.status.DeadLetterList, for verify, audit and verification ``{"verification": {...}}`` (see
         control.verification.VerificationStatus), for differences what
         `control.verification.VerificationCommands.differences` does, or ``{"error": text}`` if the command is
         not possible.
@@ -151,10 +156,12 @@ def build(
                 case "start":
                     return invoke_reconciler(commands.start(str(event.get("request", ""))))
                 case "status":
+                    # First, because it writes the result of an audit to the run.
+                    verification = verifications.status()
                     status = commands.status()
                     if not settings.stream_arn:
                         status["comparison_only"] = True
-                    if verification := verifications.status():
+                    if verification:
                         status["verification"] = verification
                     return {"status": status}
                 case "seal":
@@ -171,6 +178,8 @@ def build(
                         # The scans wait until the reconciler notes the keys of changes.
                         invoke_reconciler(commands.status())
                     return {"verification": begun}
+                case "audit":
+                    return {"verification": verifications.audit(request=str(event.get("request", "")))}
                 case "verification":
                     return {"verification": verifications.status()}
                 case "cutover" | "cancel_cutover" | "deny":

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from tablecopy.clock import Machine
+from tablecopy.control.audit import Audits
 from tablecopy.control.commands import Commands
 from tablecopy.control.estimate import inspect_tables
 from tablecopy.control.metrics import RunMetrics, VerificationMetrics
@@ -28,6 +29,7 @@ from tablecopy.journal.leases import Leases, Turn
 from tablecopy.journal.run import Run, RunRecord
 from tablecopy.journal.segments import Segments
 from tablecopy.journal.shards import Shards
+from tablecopy.journal.touched import TrackingRecord
 from tablecopy.journal.verifications import Verifications
 from tablecopy.metrics import log
 from tablecopy.settings import ReconcilerSettings
@@ -79,6 +81,7 @@ def build(
     )
     stream_problems = partial(source_problems, source, source_table, stream_arn)
     proof = Proof(store, clock)
+    audits = Audits(run, Verifications(store, clock), TrackingRecord(store), clock)
     begin_at = epoch(settings.begin_at_seal) if settings.begin_at_seal else 0.0
     metrics = RunMetrics(clock, settings.copy_name)
     verification_metrics = VerificationMetrics(Verifications(store, clock), clock, settings.copy_name)
@@ -149,6 +152,7 @@ def build(
             reconcile(reconciler(), clock, now + _RECONCILE_SECONDS, now + _CUTOVER_SECONDS, turn.take)
         finally:
             turn.give_back()
+        audits.settle()
         status = commands.status()
         metrics.publish(status)
         verification_metrics.publish()

@@ -20,8 +20,9 @@ from tablecopy.metrics.definitions import (
 from tablecopy.metrics.log import PUBLISH_EVERY_SECONDS, MetricsBuffer
 from tablecopy.settings import VerifierSettings
 from tablecopy.throughput.limits import read_limit, read_usage
+from tablecopy.tracker.auditor import Auditor
 from tablecopy.tracker.tracker import Found, Tracker
-from tablecopy.verifier.worker import Table
+from tablecopy.verifier.part import Table
 
 # The schedule calls once a minute. Keys are rechecked for most of it.
 _TRACK_SECONDS = 55.0
@@ -53,7 +54,8 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
     def streams() -> DynamoDB:
         return aws.destination_streams(settings, "tracker")
 
-    # It lives as long as the execution environment, and compares what it knows with the journal's versions.
+    # They live as long as the execution environment, and compare what they know with the journal's versions.
+    auditor = Auditor(store, streams, clock)
     tracker = Tracker(store, (source, destination), budgets, streams, clock)
 
     def publish(found: Found) -> None:
@@ -75,17 +77,18 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
         while clock.now() < ends() and turn.take():
             step_began = clock.now()
             latest = tracker.step()
-            if latest is None:
+            # Keys are tracked before the seal, and audits are after it.
+            if latest is None and not auditor.step():
                 break
-            found = latest
-            if clock.now() - published >= PUBLISH_EVERY_SECONDS:
+            found = latest or found
+            if found is not None and clock.now() - published >= PUBLISH_EVERY_SECONDS:
                 published = clock.now()
                 publish(found)
             clock.sleep(max(0.0, step_began + _EVERY_SECONDS - clock.now()))
         return {} if found is None else {"left": found.left, "standing": found.standing}
 
     def handle(event: Json, context: Context) -> Json:
-        """Note and recheck keys for most of a minute, while they are tracked.
+        """Note and recheck keys for most of a minute, while they are tracked, or read for an audit.
 
         ``event`` is not used. Returns the keys left and the differences that stand, ``{"left": n,
         "standing": n}``; ``{}`` if nothing is tracked, or ``{"skipped": text}`` while another invocation

@@ -17,9 +17,10 @@ from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.settings import VerifierSettings
 from tablecopy.throughput.limits import destination_read_usage, read_limit, read_usage
 from tablecopy.verifier.lag import Lag
+from tablecopy.verifier.part import Table
 from tablecopy.verifier.progress import Progress
 from tablecopy.verifier.tables import Tables
-from tablecopy.verifier.worker import Table, Worker
+from tablecopy.verifier.worker import Worker
 
 
 def build(

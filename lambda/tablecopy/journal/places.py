@@ -35,6 +35,8 @@ class Place(Versioned):
         When it was found to be finished; 0 before that.
     saved_at
         When it was written; 0 before that.
+    rank
+        Grows from a shard to its children, so that records of one key can be put into their order.
     """
 
     shard_id: str
@@ -47,6 +49,7 @@ class Place(Versioned):
     found_closed: bool = False
     ended_at: float = 0.0
     saved_at: float = 0.0
+    rank: int = 0
 
 
 class Places:

@@ -87,12 +87,17 @@ class Run(Versioned):
         When that request lapses; 0 if none is in progress.
     seal_grade
         What the proof of the request, or of a sealed run, rests on: ``seen`` if the tables are equal as far
-        as the streams have shown, ``audited`` if both were scanned afterwards as well. Empty without a proof.
+        as the streams have shown, ``audited`` if an audit after the seal has found them equal, ``different``
+        if it has not. Empty without a proof.
+    audit
+        The audit that the grade is of; empty if there was none.
     quiet_seconds
         For how long the streams must show nothing new for the proof.
     fence
         Names the moment since which no function can write for the request that is being sealed. Empty before
         it.
+    fenced_at
+        When that was.
     proved_records
         Records of the source's stream that were applied when the source was proved to be quiet; -1 before it.
     cutover_outcome, cutover_reason
@@ -179,8 +184,10 @@ class Run(Versioned):
     cutover: str = ""
     seal_by: float = 0.0
     seal_grade: str = ""
+    audit: str = ""
     quiet_seconds: float = 0.0
     fence: str = ""
+    fenced_at: float = 0.0
     proved_records: int = -1
     cutover_outcome: str = ""
     cutover_reason: str = ""
@@ -190,6 +197,17 @@ class Run(Versioned):
     def is_cutting_over(self) -> bool:
         """Whether a request for a cutover is in progress."""
         return self.seal_by > 0
+
+    @property
+    def new_writers_since(self) -> float:
+        """A moment that divides the copy's writes to the destination from those of the new writers.
+
+        Nothing wrote between the fence and the seal. This is the middle of that time, because clocks differ,
+        and records have their times in whole seconds. 0 without a seal that has a proof.
+        """
+        if self.phase is not Phase.SEALED or not self.seal_grade or not self.fenced_at:
+            return 0.0
+        return (self.fenced_at + self.phase_since) / 2
 
     def without_cutover(self, outcome: str, reason: str) -> Run:
         """Return this run without the request for a cutover, which has ended."""

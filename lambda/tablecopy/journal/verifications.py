@@ -13,6 +13,7 @@ from enum import StrEnum
 from tablecopy.clock import Machine
 from tablecopy.comparison.differences import Difference, read, texts
 from tablecopy.dynamodb.client import Json
+from tablecopy.journal.audits import AuditNotes
 from tablecopy.journal.codec import decode, number, text
 from tablecopy.journal.store import MOST_KEYS, Store, Versioned
 
@@ -66,6 +67,12 @@ class Verification(Versioned):
         When it was requested, when the state machine asked last what is next, and when it ended; 0 before.
     reason
         Why it has failed.
+    audited_run
+        Id of the sealed run that it audits; empty if it is another verification.
+    tracking_id, since
+        Of an audit: the tracking that has proved the seal, and `Run.new_writers_since`.
+    scanned
+        When all segments of an audit were scanned; 0 before that.
     """
 
     verification_id: str
@@ -90,6 +97,15 @@ class Verification(Versioned):
     stepped: float = 0.0
     ended: float = 0.0
     reason: str = ""
+    audited_run: str = ""
+    tracking_id: str = ""
+    since: float = 0.0
+    scanned: float = 0.0
+
+    @property
+    def counts_at_once(self) -> bool:
+        """Whether what differs once counts: nothing writes, or an audit judges what was written."""
+        return self.writes_stopped or bool(self.audited_run)
 
     @property
     def has_ended(self) -> bool:
@@ -115,6 +131,10 @@ class Compared(Versioned):
         Keys that differ, perhaps because of a change on its way, and are read again.
     undecided
         Such keys that are too many to be kept.
+    differing
+        Keys that differed in the scans of an audit, to be judged.
+    judged_to
+        Up to which key an audit has judged, as `journal.audits.order_of`; empty before the first one.
     listed
         Differences that are listed. If there are more, the others are only counted.
     standing_chunks, open_chunks, next_chunks
@@ -146,6 +166,8 @@ class Compared(Versioned):
     expired: int = 0
     open: int = 0
     undecided: int = 0
+    differing: int = 0
+    judged_to: str = ""
     listed: int = 0
     standing_chunks: int = 0
     open_chunks: int = 0
@@ -180,6 +202,10 @@ class Verifications:
     def save(self, verification: Verification, *, is_new: bool = False) -> Verification | None:
         """Write the verification. Returns None if another writer was first."""
         return self._store.save(self._PK, self._SK, verification, is_new=is_new)
+
+    def notes(self, audit: Verification) -> AuditNotes:
+        """Return the notes of an audit."""
+        return AuditNotes(self._store, self._clock, audit.verification_id)
 
     def segment(self, verification_id: str, segment: int) -> Compared:
         """Return how far a segment is; one that was never saved is at its beginning."""

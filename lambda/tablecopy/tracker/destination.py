@@ -1,21 +1,21 @@
-"""Follows every shard of the destination's stream and notes the keys of its records.
+"""Follows every shard of the destination's stream and notes what its records show.
 
-The order of the shards does not matter for a set of keys. So they are read side by side, from their ends when
-the tracking begins, and from their beginnings if they are listed later.
+The shards are read side by side, from their ends when the tracking begins, and from their beginnings if they
+are listed later. Their order does not matter for a set of keys. An audit continues at the places of the
+tracking, and puts its notes into their order by the ranks of the shards.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
-from tablecopy.comparison.items import Side
 from tablecopy.control.stream.listing import Listing, StreamGone, leaves, unknown
-from tablecopy.control.stream.notes import KeyNotes
 from tablecopy.control.stream.work import Workers
 from tablecopy.dynamodb.errors import NO_ANSWER
 from tablecopy.dynamodb.streams import (
@@ -27,8 +27,8 @@ from tablecopy.dynamodb.streams import (
     Unavailable,
 )
 from tablecopy.journal.places import Place, Places
-from tablecopy.journal.touched import TouchedKeys, Tracking
-from tablecopy.tracker.reader import ShardReader, TrackingLost
+from tablecopy.journal.touched import Tracking
+from tablecopy.tracker.reader import Noting, ShardReader, TrackingLost
 
 # The tracking is on so long after the shards' ends were looked up. Half of it is for clocks that differ.
 _BEGUN_SECONDS = 10.0
@@ -39,6 +39,15 @@ _SAVE_EVERY_SECONDS = 30.0
 
 class DestinationStream:
     """The destination's stream in one tracking. It lives as long as the execution environment.
+
+    Parameters
+    ----------
+    places
+        Of the journal: where this tracking has read to.
+    noting
+        Notes what it reads.
+    begin
+        Places at which it begins to read, of an earlier tracking.
 
     Attributes
     ----------
@@ -51,10 +60,18 @@ class DestinationStream:
         What keeps it from noting every change; may be empty.
     """
 
-    def __init__(self, client: StreamClient, places: Places, keys: TouchedKeys, machine: Machine) -> None:
+    def __init__(
+        self,
+        client: StreamClient,
+        places: Places,
+        noting: Noting,
+        machine: Machine,
+        begin: Mapping[str, Place] | None = None,
+    ) -> None:
         self._client = client
         self._journal = places
-        self._keys = keys
+        self._noting = noting
+        self._begin = {id_: replace(place, version=0) for id_, place in (begin or {}).items()}
         self._machine = machine
         self._listing = Listing(client, machine)
         self._places: dict[str, Place] = {}
@@ -106,7 +123,7 @@ class DestinationStream:
         self._prove(tracking)
 
     def _load(self) -> None:
-        for shard_id, place in self._journal.read_all().items():
+        for shard_id, place in {**self._begin, **self._journal.read_all()}.items():
             known = self._places.get(shard_id)
             if known is None or known.version != place.version:
                 self._places[shard_id] = place
@@ -125,7 +142,10 @@ class DestinationStream:
             if place.begun_at > latest:
                 self._readers.pop(place.shard_id, None)
                 self._places[place.shard_id] = Place(
-                    place.shard_id, noted_to=tracking.destination_since, version=place.version
+                    place.shard_id,
+                    noted_to=tracking.destination_since,
+                    rank=place.rank,
+                    version=place.version,
                 )
 
     # Listing
@@ -150,14 +170,16 @@ class DestinationStream:
         for place in [place for place in self._places.values() if place.finished]:
             for child in listing.children(place.shard_id):
                 if child not in self._places:
-                    self._places[child] = Place(child, noted_to=place.noted_to)
+                    self._places[child] = Place(child, noted_to=place.noted_to, rank=place.rank + 1)
         if listing.listed_at == self._evaluated:
             return
         self._evaluated = listing.listed_at
         if tracking.destination_since:
-            for shard in unknown(listing.shards, self._places):
+            # Parents first, because a rank is that of an ancestor, or 0 without one that is followed.
+            for shard in sorted(unknown(listing.shards, self._places), key=self._depth):
                 noted_to = self._noted_before(shard, tracking.destination_since)
-                self._places[shard.shard_id] = Place(shard.shard_id, noted_to=noted_to)
+                rank = self._rank_of(shard)
+                self._places[shard.shard_id] = Place(shard.shard_id, noted_to=noted_to, rank=rank)
             return
         for shard in leaves(listing.shards):
             if shard.shard_id in self._places:
@@ -177,6 +199,26 @@ class DestinationStream:
             parent = self._listing.shards.get(parent.parent)
         # A sibling of a shard that is read from its end.
         return since
+
+    def _depth(self, shard: ListedShard) -> int:
+        """Return how many ancestors of a shard are listed."""
+        depth = 0
+        parent = self._listing.shards.get(shard.parent)
+        while parent is not None:
+            depth += 1
+            parent = self._listing.shards.get(parent.parent)
+        return depth
+
+    def _rank_of(self, shard: ListedShard) -> int:
+        """Return a rank that is higher than that of each ancestor that is followed; 0 without one."""
+        above = 0
+        parent: ListedShard | None = shard
+        while parent is not None:
+            above += 1
+            if parent.parent in self._places:
+                return self._places[parent.parent].rank + above
+            parent = self._listing.shards.get(parent.parent)
+        return 0
 
     # Reading
 
@@ -201,8 +243,8 @@ class DestinationStream:
                 continue
             reader = self._readers.get(shard_id)
             if reader is None:
-                notes = KeyNotes(self._keys, Side.DESTINATION, shard_id, int(place.read_to or 0))
-                reader = self._readers[shard_id] = ShardReader(self._client, place, notes, self._machine)
+                reader = ShardReader(self._client, place, self._noting, self._machine)
+                self._readers[shard_id] = reader
             if reader.tried_at <= latest and not reader.place.finished and shard_id not in seen:
                 due.append(reader)
                 seen.add(shard_id)

@@ -1,14 +1,14 @@
-"""Reads the records of one shard of the destination's stream, and notes their keys."""
+"""Reads the records of one shard of the destination's stream, and notes what they show."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Protocol
 
 from tablecopy.clock import Machine
 from tablecopy.control.stream.expiry import LOST_AFTER_SECONDS
-from tablecopy.control.stream.notes import KeyNotes
-from tablecopy.dynamodb.streams import IteratorExpired, StreamClient, StreamNotFound
+from tablecopy.dynamodb.streams import IteratorExpired, RecordsPage, StreamClient, StreamNotFound
 from tablecopy.journal.places import Place
 
 # GetRecords may take several calls to reach a shard's records (API reference). Of a place that was just
@@ -21,6 +21,31 @@ _RECENT_SECONDS = 60.0
 
 class TrackingLost(Exception):
     """Records may have left the stream, or its end, before their keys were noted. Nothing is proved then."""
+
+
+class Notes(Protocol):
+    """What is noted of one shard: see `control.stream.notes.KeyNotes` and `tracker.images.ImageNotes`."""
+
+    def add(self, page: RecordsPage) -> None:
+        """Take over the records of a page."""
+
+    def flush(self) -> None:
+        """Write what was taken over to the journal."""
+
+
+class Noting(Protocol):
+    """What is noted of a stream.
+
+    Attributes
+    ----------
+    bodies
+        Whether the notes need more of the records than their keys.
+    """
+
+    bodies: bool
+
+    def of(self, place: Place) -> Notes:
+        """Return the notes of a shard from a place on."""
 
 
 class ShardReader:
@@ -38,10 +63,11 @@ class ShardReader:
         Whether the latest page was full, so that more is likely to follow.
     """
 
-    def __init__(self, client: StreamClient, place: Place, notes: KeyNotes, machine: Machine) -> None:
+    def __init__(self, client: StreamClient, place: Place, noting: Noting, machine: Machine) -> None:
         self._client = client
         self._machine = machine
-        self._notes = notes
+        self._bodies = noting.bodies
+        self._notes = noting.of(place)
         self._iterator = place.iterator
         self._patience = 1 if place.iterator else _EMPTY_PAGES_AT_FIRST
         # Where reading continues once what was read is noted.
@@ -53,7 +79,7 @@ class ShardReader:
         self.has_more = False
 
     def read(self, until: float) -> None:
-        """Read a page and note its keys. A throttled call is repeated ``until`` then.
+        """Read a page and note it. A throttled call is repeated ``until`` then.
 
         Raises
         ------
@@ -84,7 +110,7 @@ class ShardReader:
         if not self._iterator:
             self._iterator = self._open(until)
         requested = self._machine.now()
-        page = self._client.records(self._iterator, until, keys=True)
+        page = self._client.records(self._iterator, until, keys=not self._bodies, body=self._bodies)
         self.has_more = page.is_full
         if page.records:
             self._notes.add(page)

@@ -21,11 +21,12 @@ from tablecopy.journal.touched import Checked, Note, TouchedKeys, Tracking, Trac
 from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.metrics import log
 from tablecopy.tracker.destination import DestinationStream
+from tablecopy.tracker.images import KeyNoting
 from tablecopy.tracker.reader import TrackingLost
 from tablecopy.tracker.rounds import Round, Rounds, listed
 from tablecopy.verifier.keys import KeyReader
+from tablecopy.verifier.part import Table
 from tablecopy.verifier.recheck import Recheck
-from tablecopy.verifier.worker import Table
 
 # A look at the destination's stream, and a round of rechecks, end after so long.
 _LOOK_SECONDS = 5.0
@@ -197,7 +198,7 @@ class Tracker:
             keys = TouchedKeys(self._store, self._machine, tracking.tracking_id)
             places = Places(self._store, tracking.tracking_id)
             client = StreamClient(self._streams(), arn, self._machine)
-            stream = DestinationStream(client, places, keys, self._machine)
+            stream = DestinationStream(client, places, KeyNoting(keys), self._machine)
             environment = self._environment = _Environment(tracking.tracking_id, keys, stream)
             environment.open_noted = keys.checked().open_noted
             return environment

@@ -11,7 +11,7 @@ from tablecopy.clock import Clock
 from tablecopy.journal.touched import TrackingRecord, TrackingState
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
 from tablecopy.verifier.lag import Lag
-from tablecopy.verifier.tables import NotComparable, Tables
+from tablecopy.verifier.tables import Described, NotComparable, Tables
 
 GENERATIONS = 4
 """How often open keys are read again at most. What still changes then is undecided."""
@@ -25,6 +25,15 @@ _LONGEST_WAIT_SECONDS = 600.0
 # Both streams' places are noted within a minute, as a rule. What takes longer than this is not waited for.
 _TRACKING_SECONDS = 900.0
 _TRACKING_POLL_SECONDS = 5
+
+# An audit reads the destination's stream for so much longer than its scans. A record that is shown later than
+# this counts as if its key had not been written. The second part is for clocks that differ.
+_SHOWN_SECONDS = 120.0
+_CLOCK_MARGIN_SECONDS = 30.0
+
+# The tracker looks every few seconds. An audit ends if it has not for so long.
+_SILENT_SECONDS = 900.0
+_READING_POLL_SECONDS, _LONGEST_POLL_SECONDS = 5, 60
 
 # So often the scans are begun again without any segment getting further.
 _FUTILE_ROUNDS = 3
@@ -116,10 +125,17 @@ class Progress:
         if left := sum(not segment.scanned for segment in segments):
             return self._again(verification, Step(Next.SCAN), segments, left)
         if left := sum(segment.generation < verification.generation for segment in segments):
-            return self._again(verification, self._recheck(verification.generation), segments, left)
-        is_last = verification.writes_stopped or verification.generation == GENERATIONS
+            return self._again(verification, self._recheck(verification), segments, left)
+        if verification.audited_run and not verification.generation:
+            return self._scanned(verification, segments)
+        is_last = verification.counts_at_once or verification.generation == GENERATIONS
         if is_last or not any(segment.open for segment in segments):
             return Step(Next.END), self._done(verification)
+        return self._rechecking(verification, segments)
+
+    def _rechecking(
+        self, verification: Verification, segments: Sequence[Compared]
+    ) -> tuple[Step, Verification]:
         following = replace(
             verification,
             state=State.RECHECKING,
@@ -127,7 +143,26 @@ class Progress:
             reached=_reached(segments),
             failed_workers=0,
         )
-        return self._recheck(following.generation), following
+        return self._recheck(following), following
+
+    def _scanned(self, verification: Verification, segments: Sequence[Compared]) -> tuple[Step, Verification]:
+        """Return what follows the scans of an audit: its keys are judged once what was written is known."""
+        now = self._clock.now()
+        verification = replace(verification, scanned=verification.scanned or now, failed_workers=0)
+        reading = self._verifications.notes(verification).reading()
+        if reading.lost:
+            return Step(Next.END), self._failed(verification, reading.lost)
+        missing = verification.scanned + _SHOWN_SECONDS + _CLOCK_MARGIN_SECONDS - reading.noted_to
+        if missing <= 0:
+            return self._rechecking(verification, segments)
+        if now - max(reading.looked_at, verification.scanned) > _SILENT_SECONDS:
+            reason = (
+                f"the tracker has not read the destination's stream for {_SILENT_SECONDS / 60:.0f} minutes. "
+                "See its log, and run tablecopy audit again"
+            )
+            return Step(Next.END), self._failed(verification, reason)
+        seconds = max(_READING_POLL_SECONDS, min(math.ceil(missing / 4), _LONGEST_POLL_SECONDS))
+        return Step(Next.WAIT, seconds), verification
 
     def _again(
         self, verification: Verification, step: Step, segments: Sequence[Compared], left: int
@@ -148,7 +183,10 @@ class Progress:
                     return f"segment {segment.number} gets no further: {problem}"
         return "its workers have failed again and again. See the log of the verifier's function"
 
-    def _recheck(self, generation: int) -> Step:
+    def _recheck(self, verification: Verification) -> Step:
+        generation = verification.generation
+        if verification.audited_run:
+            return Step(Next.RECHECK, 1, generation)
         least = _FIRST_WAIT_SECONDS if generation == 1 else _WAIT_SECONDS
         seconds = min(max(self._lag.behind(), least), _LONGEST_WAIT_SECONDS)
         return Step(Next.RECHECK, math.ceil(seconds), generation)
@@ -174,6 +212,8 @@ class Progress:
             described = self._tables.describe()
         except NotComparable as problem:
             return Step(Next.END), self._failed(verification, str(problem))
+        if verification.audited_run and (hindrance := self._not_auditable(verification, described)):
+            return Step(Next.END), self._failed(verification, hindrance)
         return Step(Next.SCAN), replace(
             verification,
             state=State.SCANNING,
@@ -184,6 +224,21 @@ class Progress:
             identities=described.identities,
             estimated_items=described.estimated_items,
         )
+
+    def _not_auditable(self, audit: Verification, described: Described) -> str:
+        """Return why the destination's stream cannot show what was there at the seal; empty if it can."""
+        tracking = self._tracking.read()
+        otherwise = "Stop the writers and run verify --in-account --writes-stopped"
+        if tracking is None or tracking.tracking_id != audit.tracking_id:
+            return f"the journal does not have the tracking of the seal any more. {otherwise}"
+        if described.destination_stream != tracking.destination_stream:
+            return f"the destination's stream was replaced or turned off since the seal. {otherwise}"
+        if not described.shows_old_images:
+            return (
+                "the destination's stream does not show what an item was before a change. An audit needs the "
+                f"view type NEW_AND_OLD_IMAGES or OLD_IMAGE from before the copy. {otherwise}"
+            )
+        return ""
 
     def _done(self, verification: Verification) -> Verification:
         try:

@@ -222,7 +222,7 @@ class Recheck:
     ) -> Difference:
         now = self._clock.now()
         paths = () if source is None or destination is None else changed_paths(source, destination)
-        kind, expires = self._kind(source, destination)
+        kind, expires = kind_of(source, destination, self._expiry, now)
         return Difference(
             kind,
             key,
@@ -235,17 +235,29 @@ class Recheck:
             expires=expires,
         )
 
-    def _kind(self, source: Json | None, destination: Json | None) -> tuple[Kind, int | None]:
-        if source is not None and destination is not None:
-            return Kind.CHANGED, None
-        item = destination if source is None else source
-        assert item is not None
-        expires = None
-        if self._expiry:
-            expires = expired_at(item.get(self._expiry, {}).get("N", ""), self._clock.now())
-        if expires is not None:
-            return Kind.EXPIRED, expires
-        return (Kind.EXTRA if source is None else Kind.MISSING), None
+
+def kind_of(
+    source: Json | None, destination: Json | None, expiry: str | None, now: float
+) -> tuple[Kind, int | None]:
+    """Return the kind of a difference, and when an expired item has expired.
+
+    Parameters
+    ----------
+    source, destination
+        The items, of which one exists at least.
+    expiry
+        Name of the time to live attribute; None if there is none.
+    now
+        Seconds since the epoch, as the result.
+    """
+    if source is not None and destination is not None:
+        return Kind.CHANGED, None
+    item = destination if source is None else source
+    assert item is not None
+    expires = expired_at(item.get(expiry, {}).get("N", ""), now) if expiry else None
+    if expires is not None:
+        return Kind.EXPIRED, expires
+    return (Kind.EXTRA if source is None else Kind.MISSING), None
 
 
 def _same(one: Json | None, other: Json | None) -> bool:

@@ -36,6 +36,10 @@ class Described:
         Which tables these are. Another text means that one was deleted and created again.
     estimated_items
         Items of both tables, as DynamoDB counts them about every six hours.
+    destination_stream
+        ARN of the destination's stream; empty if it has none.
+    shows_old_images
+        Whether this stream shows what an item was before a change.
     """
 
     key_names: tuple[str, ...]
@@ -44,6 +48,8 @@ class Described:
     destination_ceiling: float
     identities: str
     estimated_items: int
+    destination_stream: str = ""
+    shows_old_images: bool = False
 
 
 class Tables:
@@ -80,6 +86,7 @@ class Tables:
                 f"the primary keys differ: {_key(source)} in the source, {_key(destination)} in the "
                 "destination. Only tables with the same key can be compared"
             )
+        stream = destination.get("StreamSpecification") or {}
         return Described(
             tuple(name for name, _ in _key(source)),
             self._expiry(),
@@ -87,6 +94,8 @@ class Tables:
             _ceiling(destination),
             f"{_text(here)} {_text(there)}",
             sum(int(table.get("ItemCount", 0)) for table in (source, destination)),
+            destination.get("LatestStreamArn", "") if stream.get("StreamEnabled") else "",
+            stream.get("StreamViewType") in {"OLD_IMAGE", "NEW_AND_OLD_IMAGES"},
         )
 
     def _expiry(self) -> str | None:

@@ -3,95 +3,54 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine, OutOfTime
-from tablecopy.comparison.differences import fitting
-from tablecopy.comparison.items import KeySchema, Side
+from tablecopy.comparison.differences import Difference
+from tablecopy.comparison.items import Side
 from tablecopy.comparison.window import WINDOW_BYTES, Candidate, Window
 from tablecopy.data.scan import Scan
-from tablecopy.dynamodb.client import DynamoDB, Json
+from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.pages import DecodedPage, Page, decode
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
-from tablecopy.throughput.limits import Usage
-from tablecopy.throughput.rate import TokenBucket
-from tablecopy.verifier.keys import MOST_KEYS, KeyReader
+from tablecopy.verifier.audit import SegmentAudit
 from tablecopy.verifier.lag import Lag
-from tablecopy.verifier.recheck import Judged, Recheck
-
-MOST_LISTED = 1_000
-"""Differences of a segment that are listed. The others are counted."""
-
-MOST_OPEN = 10_000
-"""Open keys of a segment that are kept to be read again. With more, the segment stays undecided."""
+from tablecopy.verifier.part import (
+    JUDGE_MARGIN_SECONDS,
+    MOST_UNSAVED,
+    SAVE_SECONDS,
+    UNIT_BYTES,
+    NoProgress,
+    Part,
+    Result,
+    Table,
+    keys_at_once,
+    no_progress,
+    rate_of,
+)
+from tablecopy.verifier.recheck import Judged
 
 # Reading ends so long before the function does that what was read can be judged and saved.
 _SCAN_MARGIN_SECONDS = 20.0
-_JUDGE_MARGIN_SECONDS = 8.0
 
-_SAVE_SECONDS = 10.0
-
-# What is saved at a time must fit into one transaction: 100 items and 4 MB. What does not fit is counted.
-_MOST_UNSAVED = 200
-_LISTED_CHARACTERS = 1_000_000
-_OPEN_CHARACTERS = 2_000_000
-
-# A page of a scan is 1 MB at most, and a unit of a consistent read is 4 KB (API reference, Scan).
+# A page of a scan is 1 MB at most (API reference, Scan).
 _PAGE_BYTES = 1024 * 1024
-_UNIT_BYTES = 4096
+
+# Keys that differ in the scans of an audit are noted by the bucket, so many at a time.
+_MOST_DIFFERING = 2_000
 
 # Scans of which fewer than this part meets, once so many items were given up, are not in the same order.
 _ALIGNED_PART = 0.1
 _ALIGNED_ITEMS = 2_000
 
-# So long the units of the keys that are read at a time last at most.
-_KEYS_SECONDS = 5.0
-
 # What waits is read by key before it can be saved. That must fit into this part of an invocation.
 _WAITING_PART = 0.25
-
-
-class NoProgress(Exception):
-    """An invocation has ended and could not compare anything."""
-
-
-class Result(StrEnum):
-    """What the state machine does after a worker's invocation."""
-
-    CONTINUE = "continue"
-    """Invoke again: the function's time was up."""
-    DONE = "done"
-    """The segment is compared."""
-    STOP = "stop"
-    """There is nothing to do: the verification has ended, or another one has begun."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that is compared.
-
-    Attributes
-    ----------
-    name
-        Name of the table.
-    capacity
-        The worker's limit on its throughput.
-    usage
-        Counts what was used.
-    """
-
-    client: DynamoDB
-    name: str
-    capacity: TokenBucket
-    usage: Usage
 
 
 class Worker:
@@ -141,7 +100,7 @@ class Worker:
         return self._noted(verification_id, segment, partial(scan.run, deadline))
 
     def recheck(self, verification_id: str, segment: int, generation: int, deadline: float) -> Result:
-        """Read the open keys of a segment again, as the rechecks' ``generation``, from 1.
+        """Read the open keys of a segment again, as the rechecks' ``generation``, from 1. Judge an audit's.
 
         Raises as ``scan`` does.
         """
@@ -151,6 +110,9 @@ class Worker:
         compared = self._verifications.segment(verification_id, segment)
         if compared.generation >= generation:
             return Result.DONE
+        if verification.audited_run:
+            audit = SegmentAudit(self._verifications, verification, compared, self._tables, self._machine)
+            return self._noted(verification_id, segment, partial(audit.run, deadline))
         recheck = _SegmentRecheck(self._verifications, verification, compared, self._tables, self._machine)
         return self._noted(verification_id, segment, partial(recheck.run, self._lag.applied_to(), deadline))
 
@@ -178,37 +140,7 @@ class Worker:
         return verification
 
 
-class _Part:
-    """One invocation's part of the work on a segment: what was saved before it, and last."""
-
-    def __init__(
-        self,
-        verifications: Verifications,
-        verification: Verification,
-        compared: Compared,
-        tables: tuple[Table, Table],
-        machine: Machine,
-    ) -> None:
-        self._verifications = verifications
-        self._verification = verification
-        self._base = self._saved = compared
-        self._tables = tables
-        self._machine = machine
-        self._keys = KeySchema(verification.key_names)
-        self._recheck = _recheck(verification, tables, machine)
-
-    def _write(self, reached: Compared, found: Judged, *, rechecking: bool = False) -> bool:
-        """Write how far the segment is, with what was found. Returns whether this worker may continue."""
-        saved = _saved(
-            self._verifications, self._verification.verification_id, reached, found, rechecking=rechecking
-        )
-        if saved is None:
-            return False
-        self._saved = saved
-        return True
-
-
-class _SegmentScan(_Part):
+class _SegmentScan(Part):
     """One invocation's part of a segment's scans."""
 
     def __init__(
@@ -227,11 +159,12 @@ class _SegmentScan(_Part):
         self._units = [compared.source_units, compared.destination_units]
         self._item_bytes = [0.0, 0.0]
         self._most_waiting = 0
+        self._most_unsaved = _MOST_DIFFERING if verification.audited_run else MOST_UNSAVED
         self._began = self._saved_at = machine.now()
 
     def run(self, deadline: float) -> Result:
         """Compare until the segment's end, or until the time is up. Raises NoProgress if it was too short."""
-        judge_until = deadline - _JUDGE_MARGIN_SECONDS
+        judge_until = deadline - JUDGE_MARGIN_SECONDS
         scans = [self._scan_of(table, deadline - _SCAN_MARGIN_SECONDS) for table in self._tables]
         is_scanned = False
         self._bound_window(deadline)
@@ -260,7 +193,7 @@ class _SegmentScan(_Part):
             if is_scanned:
                 return Result.DONE
         if self._saved is self._base:
-            raise NoProgress(_no_progress(self._machine.now() - self._began))
+            raise NoProgress(no_progress(self._machine.now() - self._began))
         return Result.CONTINUE
 
     def _scan_of(self, table: Table, until: float) -> Scan:
@@ -287,8 +220,8 @@ class _SegmentScan(_Part):
         It costs a second's capacity at most, and two pages may wait.
         """
         # Before the first page an item is taken to cost a unit.
-        each = self._item_bytes[side] or _UNIT_BYTES
-        wanted = self._tables[side].capacity.rate * _UNIT_BYTES
+        each = self._item_bytes[side] or UNIT_BYTES
+        wanted = self._tables[side].capacity.rate * UNIT_BYTES
         if wanted >= _PAGE_BYTES:
             return None
         return max(1, min(int(wanted / each), self._most_waiting // 2))
@@ -296,9 +229,9 @@ class _SegmentScan(_Part):
     def _bound_window(self, deadline: float) -> None:
         """Let no more wait than can be read by key and saved in an invocation."""
         seconds = deadline - _SCAN_MARGIN_SECONDS - self._began
-        units = max(1.0, _rate(self._tables) * seconds * _WAITING_PART)
+        units = max(1.0, rate_of(self._tables) * seconds * _WAITING_PART)
         self._most_waiting = int(units)
-        self._window.bound(int(min(WINDOW_BYTES, units * _UNIT_BYTES)), self._most_waiting)
+        self._window.bound(int(min(WINDOW_BYTES, units * UNIT_BYTES)), self._most_waiting)
 
     def _add(self, side: Side, page: Page | DecodedPage) -> None:
         self._units[side] += page.consumed
@@ -322,13 +255,13 @@ class _SegmentScan(_Part):
             if self._window.candidates >= most:
                 self._judge(until)
             unsaved = len(self._found.standing) + len(self._found.open)
-            is_due = self._machine.now() - self._saved_at >= _SAVE_SECONDS
-            if (unsaved >= _MOST_UNSAVED or is_due) and not self._save(until, is_scanned=False):
+            is_due = self._machine.now() - self._saved_at >= SAVE_SECONDS
+            if (unsaved >= self._most_unsaved or is_due) and not self._save(until, is_scanned=False):
                 return False
         return True
 
     def _keys_at_once(self) -> int:
-        return _keys_at_once(self._tables, max(self._item_bytes))
+        return keys_at_once(self._tables, max(self._item_bytes))
 
     def _judge(self, until: float) -> None:
         # They stay until they are judged: nothing is saved before that.
@@ -368,6 +301,11 @@ class _SegmentScan(_Part):
             return True
         self._found = Judged()
         self._counted = self._window.equal
+        if self._verification.audited_run:
+            # Before the progress is written. A key that is noted twice does no harm.
+            self._note_differing(found.standing)
+            reached = replace(reached, differing=reached.differing + len(found.standing))
+            found = replace(found, standing=[])
         return self._write(
             replace(
                 reached,
@@ -377,8 +315,12 @@ class _SegmentScan(_Part):
             found,
         )
 
+    def _note_differing(self, found: Sequence[Difference]) -> None:
+        notes = self._verifications.notes(self._verification)
+        notes.differ(self._base.number, [(self._keys.of(each.key), each) for each in found])
 
-class _SegmentRecheck(_Part):
+
+class _SegmentRecheck(Part):
     """One invocation's part of a generation of a segment's open keys."""
 
     def run(self, applied_to: float, deadline: float) -> Result:
@@ -393,12 +335,12 @@ class _SegmentRecheck(_Part):
         found, at = Judged(), self._base.rechecked
         with suppress(OutOfTime):
             while at < len(opened):
-                end = min(len(opened), at + _keys_at_once(self._tables, _UNIT_BYTES))
+                end = min(len(opened), at + keys_at_once(self._tables, UNIT_BYTES))
                 keys = [opened[n] for n in range(at, end) if firsts[self._keys.of(opened[n].key)] == n]
-                found.add(self._recheck.judge_again(keys, deadline - _JUDGE_MARGIN_SECONDS, applied_to))
+                found.add(self._recheck.judge_again(keys, deadline - JUDGE_MARGIN_SECONDS, applied_to))
                 at = end
-                is_due = self._machine.now() - saved_at >= _SAVE_SECONDS
-                if is_due or len(found.standing) + len(found.open) >= _MOST_UNSAVED:
+                is_due = self._machine.now() - saved_at >= SAVE_SECONDS
+                if is_due or len(found.standing) + len(found.open) >= MOST_UNSAVED:
                     saved_at = self._machine.now()
                     if not self._save(found, at):
                         return Result.CONTINUE
@@ -407,7 +349,7 @@ class _SegmentRecheck(_Part):
             return Result.CONTINUE
         if at < len(opened):
             if self._saved is self._base:
-                raise NoProgress(_no_progress(self._machine.now() - began))
+                raise NoProgress(no_progress(self._machine.now() - began))
             return Result.CONTINUE
         ended = self._verifications.end_generation(self._verification.verification_id, self._saved)
         return Result.CONTINUE if ended is None else Result.DONE
@@ -421,62 +363,3 @@ class _SegmentRecheck(_Part):
             destination_units=self._base.destination_units + self._recheck.units[Side.DESTINATION],
         )
         return self._write(reached, found, rechecking=True)
-
-
-def _rate(tables: Sequence[Table]) -> float:
-    return min(table.capacity.rate for table in tables)
-
-
-def _keys_at_once(tables: Sequence[Table], item_bytes: float) -> int:
-    """Return how many keys may be read so that their units are there within a few seconds."""
-    units = _rate(tables) * _KEYS_SECONDS
-    return max(1, int(min(MOST_KEYS, units / max(1.0, item_bytes / _UNIT_BYTES))))
-
-
-def _no_progress(seconds: float) -> str:
-    return (
-        f"in {seconds:.0f} s nothing was compared. A table has no read capacity left, or the read budget is "
-        "too small. Raise the read capacity of both tables, or the budgets of the verification"
-    )
-
-
-def _recheck(verification: Verification, tables: Sequence[Table], machine: Machine) -> Recheck:
-    keys = KeySchema(verification.key_names)
-    source, destination = (
-        KeyReader(table.client, table.name, keys, table.capacity, table.usage, machine) for table in tables
-    )
-    return Recheck(
-        (source, destination),
-        keys,
-        machine,
-        expiry=verification.expiry,
-        writes_stopped=verification.writes_stopped,
-    )
-
-
-def _saved(
-    verifications: Verifications,
-    verification_id: str,
-    compared: Compared,
-    found: Judged,
-    *,
-    rechecking: bool = False,
-) -> Compared | None:
-    """Save a segment with what was found; return it as saved, or None if another worker was first."""
-    kinds = Counter(difference.kind.value for difference in found.standing)
-    listed = found.standing[: max(0, MOST_LISTED - compared.listed)]
-    listed = listed[: fitting(listed, _LISTED_CHARACTERS)]
-    kept = found.open[: max(0, MOST_OPEN - compared.open)]
-    kept = kept[: fitting(kept, _OPEN_CHARACTERS)]
-    counted = replace(
-        compared,
-        equal=compared.equal + found.equal,
-        missing=compared.missing + kinds["missing"],
-        changed=compared.changed + kinds["changed"],
-        extra=compared.extra + kinds["extra"],
-        expired=compared.expired + kinds["expired"],
-        listed=compared.listed + len(listed),
-        open=compared.open + len(kept),
-        undecided=compared.undecided + len(found.open) - len(kept),
-    )
-    return verifications.save_segment(verification_id, counted, listed, kept, rechecking=rechecking)

@@ -11,7 +11,7 @@ from tablecopy.control.sizing import SEGMENT_BYTES
 from tablecopy.control.verification_estimate import VerificationPlan, estimate_verification
 from tablecopy.journal.applied_batches import KEEP_SECONDS
 from tablecopy.settings import CONTROL_FUNCTIONS, CopySettings, Prices
-from tablecopy.verifier.worker import MOST_LISTED, MOST_OPEN
+from tablecopy.verifier.part import MOST_LISTED, MOST_OPEN
 from tools.docs_tables import sizes
 from tools.docs_tables.__main__ import REPOSITORY
 from tools.docs_tables.cost import MANY_SHARDS, MUCH_MEMORY_MB

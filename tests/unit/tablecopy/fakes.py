@@ -290,7 +290,8 @@ class FakeStreams(DynamoDB):
 
     ``on_send`` looks at each request first, and may raise. ``described`` are the requests for lists,
     ``reads`` counts those for records, and ``read`` has the moment of each by shard. ``keys`` are the keys of
-    records by their sequence number, if they are not named after it.
+    records by their sequence number, if they are not named after it. ``befores`` are their old images, where
+    records have them; None for an insert.
     """
 
     def __init__(self, page_size: int = 4, clock: Clock | None = None) -> None:
@@ -306,6 +307,7 @@ class FakeStreams(DynamoDB):
         self.iterators: list[Json] = []
         self.expired: set[str] = set()
         self.keys: dict[str, str] = {}
+        self.befores: dict[str, Json | None] = {}
         self.on_read: Callable[[str], None] = lambda shard_id: None
         self.on_send: Callable[[str, Json], None] = lambda operation, request: None
 
@@ -387,10 +389,12 @@ class FakeStreams(DynamoDB):
             "Records": [
                 {
                     "eventID": event_id(number),
+                    "eventName": "MODIFY" if self.befores.get(number) else "INSERT",
                     "dynamodb": {
                         "SequenceNumber": number,
                         "ApproximateCreationDateTime": created,
                         "Keys": {"pk": {"S": self.keys.get(number, f"key {number}")}},
+                        **({"OldImage": before} if (before := self.befores.get(number)) else {}),
                     },
                 }
                 for number, created in shard.records[index:end]

@@ -27,7 +27,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tablecopy.dynamodb import errors
-from tablecopy.verifier.worker import NoProgress
+from tablecopy.verifier.part import NoProgress
 from tools.simulation.attributes import Key, same_item
 from tools.simulation.findings import Findings, Tell
 from tools.simulation.functions import Answer

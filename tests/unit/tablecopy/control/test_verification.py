@@ -9,11 +9,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.comparison.differences import Difference, Kind
+from tablecopy.control.audit import Audits
 from tablecopy.control.commands import NotPossible
 from tablecopy.control.tracking import TrackingCommands
 from tablecopy.control.verification import VerificationCommands
 from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.touched import TrackingRecord
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
 from tablecopy.settings import CommandSettings
 from tests.unit.tablecopy.fakes import MACHINE_ARN, NOON, STREAM_ARN, FakeClock, FakeStates, MemoryStore
@@ -61,6 +63,7 @@ class Account:
             Segments(self._store),
             self.verifications,
             TrackingCommands(self._store, self.clock),
+            Audits(RunRecord(self._store), self.verifications, TrackingRecord(self._store), self.clock),
             lambda: self.states,  # type: ignore[arg-type, return-value]
             settings,
             self.clock,

@@ -18,7 +18,7 @@ from tablecopy.journal.verifications import State, Verification, Verifications
 from tablecopy.metrics.log import MetricsBuffer
 from tablecopy.throughput.limits import read_limit, read_usage
 from tablecopy.tracker.tracker import Found, Tracker
-from tablecopy.verifier.worker import Table
+from tablecopy.verifier.part import Table
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore, name_of
 from tests.unit.tablecopy.verifier.tables import HostileTable
 
@@ -44,6 +44,7 @@ class StreamedTable(HostileTable):
 
     def write(self, key: str, item: Json | None) -> str:
         """Change an item; return the sequence number of its record."""
+        before = self.items.get(key)
         if item is None:
             self.items.pop(key, None)
         else:
@@ -51,6 +52,7 @@ class StreamedTable(HostileTable):
         self.records += 1
         number = str(10**24 + self.records)
         self.stream.keys[number] = key
+        self.stream.befores[number] = before
         self.stream.shards[self.shard].records.append((number, self._ticks.time // 1))
         return number
 
@@ -75,8 +77,8 @@ class Change:
 class Scene:
     """A copy in sync whose verification has been requested."""
 
-    def __init__(self, seed: int = 1, faults: float = 0.0) -> None:
-        self.clock = FakeClock()
+    def __init__(self, seed: int = 1, faults: float = 0.0, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.rng = random.Random(seed)
         self.source = StreamedTable("source", self.rng, self.clock, faults)
         self.destination = StreamedTable("copy", self.rng, self.clock, faults)

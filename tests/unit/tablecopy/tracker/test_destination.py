@@ -13,6 +13,7 @@ from tablecopy.journal.places import Places
 from tablecopy.journal.store import Store
 from tablecopy.journal.touched import PARTITIONS, TouchedKeys, Tracking
 from tablecopy.tracker.destination import DestinationStream
+from tablecopy.tracker.images import KeyNoting
 from tablecopy.tracker.reader import TrackingLost
 from tests.unit.tablecopy.fakes import NOON, FakeClock, FakeShard, FakeStreams, MemoryStore, client_error
 
@@ -40,7 +41,7 @@ class Scene:
 
     def environment(self) -> DestinationStream:
         client = StreamClient(self.streams, "arn:stream", self.clock)
-        return DestinationStream(client, Places(self.store, "v-1"), self.keys, self.clock)
+        return DestinationStream(client, Places(self.store, "v-1"), KeyNoting(self.keys), self.clock)
 
     def add(self, shard_id: str, *values: int, parent: str = "") -> FakeShard:
         shard = self.streams.shards.setdefault(shard_id, FakeShard(parent=parent))

@@ -24,7 +24,8 @@ from tablecopy.throughput.limits import read_usage
 from tablecopy.throughput.rate import AdaptiveRate
 from tablecopy.verifier import worker
 from tablecopy.verifier.lag import Lag
-from tablecopy.verifier.worker import NoProgress, Result, Table, Worker
+from tablecopy.verifier.part import NoProgress, Result, Table
+from tablecopy.verifier.worker import Worker
 from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore, client_error
 from tests.unit.tablecopy.verifier.tables import HostileTable
 
