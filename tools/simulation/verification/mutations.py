@@ -8,6 +8,7 @@ _KEYS = "verifier/keys.py"
 _PROGRESS = "verifier/progress.py"
 _RECHECK = "verifier/recheck.py"
 _WORKER = "verifier/worker.py"
+_PART = "verifier/part.py"
 _LAG = "verifier/lag.py"
 _WINDOW = "comparison/window.py"
 _ITEMS = "comparison/items.py"
@@ -141,13 +142,13 @@ SAVING = (
     ),
     one(
         "differences are listed and not counted",
-        _WORKER,
+        _PART,
         '        missing=compared.missing + kinds["missing"],\n',
         "",
     ),
     one(
         "what was found is not listed",
-        _WORKER,
+        _PART,
         "counted, listed, kept, rechecking=rechecking",
         "counted, [], kept, rechecking=rechecking",
     ),
@@ -199,8 +200,8 @@ RECHECKING = (
     one(
         "an expired item that is gone is missing",
         _RECHECK,
-        "        if expires is not None:\n",
-        "        if expires is not None and expires < 0:\n",
+        "    if expires is not None:\n",
+        "    if expires is not None and expires < 0:\n",
     ),
     one(
         "a key of both scans is counted twice",
@@ -256,7 +257,7 @@ DECIDING = (
     one(
         "what waits does not fit into an invocation",
         _WORKER,
-        "        self._window.bound(int(min(WINDOW_BYTES, units * _UNIT_BYTES)), self._most_waiting)\n",
+        "        self._window.bound(int(min(WINDOW_BYTES, units * UNIT_BYTES)), self._most_waiting)\n",
         "",
     ),
 )
