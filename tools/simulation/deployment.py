@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tools.simulation import names
-from tools.simulation.definition import definition
+from tools.simulation.definition import definition, verification_definition
 from tools.simulation.dynamodb import DynamoDBService
 from tools.simulation.functions import Answer, FunctionSettings, Handler, Lambda, LambdaFaults
-from tools.simulation.handlers import backfill, control, reconciler, replicator
+from tools.simulation.handlers import backfill, control, reconciler, replicator, tracker, verifier
 from tools.simulation.machine import SimMachine
 from tools.simulation.mapping import EventSourceMapping, MappingFaults
 from tools.simulation.network import Network, NetworkFaults
@@ -26,7 +26,7 @@ from tools.simulation.services import (
 from tools.simulation.states import StatesFaults, StepFunctions
 from tools.simulation.streams import Stream
 from tools.simulation.streams_api import StreamsService
-from tools.simulation.table import TableSettings
+from tools.simulation.table import Table, TableSettings
 
 Json = dict[str, Any]
 
@@ -47,6 +47,8 @@ class Settings:
 
     Attributes
     ----------
+    verification_segments
+        Segments of a comparison in the account; 0 to deploy none of its functions.
     environ
         More environment variables of all functions, by their names in lower case.
     """
@@ -64,6 +66,8 @@ class Settings:
     control_reserved: int | None = None
     memory_mb: Mapping[str, int] = field(default_factory=dict)
     start_on_apply: bool = True
+    verification_segments: int = 0
+    verification_timeout: int = 60
     environ: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -80,7 +84,18 @@ class Settings:
             + 1,
             "replicator_reserved": self.replicator_reserved is not None,
             "start_on_apply": self.start_on_apply,
+            **self._verification,
             **self.environ,
+        }
+
+    @property
+    def _verification(self) -> dict[str, object]:
+        if not self.verification_segments:
+            return {}
+        return {
+            "verification_machine_arn": names.VERIFICATION_ARN,
+            "verification_segments": self.verification_segments,
+            "verification_concurrency": self.verification_segments,
         }
 
 
@@ -101,13 +116,35 @@ class Faults:
     new_role: float = 0.0
 
 
+@dataclass(frozen=True)
+class Side:
+    """One account with a table that is copied, from or to it.
+
+    Attributes
+    ----------
+    dynamodb, streams
+        DynamoDB of the account, and DynamoDB Streams.
+    """
+
+    dynamodb: DynamoDBService
+    streams: StreamsService
+    table: Table
+
+    @classmethod
+    def new(cls, world: World, account: str, settings: TableSettings) -> Side:
+        """Return an account with a new table."""
+        dynamodb = DynamoDBService(world, account, names.REGION)
+        return cls(dynamodb, StreamsService(dynamodb), dynamodb.create_table(settings))
+
+
 class Deployment:
     """Two accounts with their tables, and one copy, from its first apply on.
 
     Parameters
     ----------
     source, destination
-        Settings of the tables, by default with the key ``pk``. The source needs a stream with new images.
+        Settings of the tables, by default with the key ``pk``. The source needs a stream with new images. Or
+        accounts that exist, in which another copy works or has worked.
     concurrency
         Concurrent executions of the source account.
     cpu
@@ -119,6 +156,8 @@ class Deployment:
         The tables.
     source_account, destination_account, streams
         DynamoDB of both accounts, and DynamoDB Streams of the source account.
+    sides
+        Both accounts, for another copy.
     """
 
     def __init__(
@@ -126,8 +165,8 @@ class Deployment:
         world: World,
         settings: Settings = Settings(),
         faults: Faults = Faults(),
-        source: TableSettings = SOURCE,
-        destination: TableSettings = DESTINATION,
+        source: TableSettings | Side = SOURCE,
+        destination: TableSettings | Side = DESTINATION,
         journal: TableSettings = JOURNAL,
         *,
         concurrency: int = 1000,
@@ -137,12 +176,15 @@ class Deployment:
         self.settings = settings
         self.faults = faults
         self.network = Network(world, faults.network)
-        self.source_account = DynamoDBService(world, names.SOURCE_ACCOUNT, names.REGION)
-        self.destination_account = DynamoDBService(world, names.DESTINATION_ACCOUNT, names.REGION)
-        self.source = self.source_account.create_table(source)
+        if isinstance(source, TableSettings):
+            source = Side.new(world, names.SOURCE_ACCOUNT, source)
+        self.source_account, self.streams, self.source = source.dynamodb, source.streams, source.table
         self.journal = self.source_account.create_table(journal)
-        self.destination = self.destination_account.create_table(destination)
-        self.streams = StreamsService(self.source_account)
+        if isinstance(destination, TableSettings):
+            destination = Side.new(world, names.DESTINATION_ACCOUNT, destination)
+        self.destination_account, self.destination = destination.dynamodb, destination.table
+        self.sides = source, destination
+        self._stream_arn = self.stream.arn
         self.lambda_ = Lambda(world, concurrency, faults.lambda_, cpu)
         self.account = Account(
             source=self.source_account,
@@ -156,6 +198,16 @@ class Deployment:
             queue=Queue(world),
             control_plane=RequestRate(world, LAMBDA_REQUESTS_A_SECOND, faults.others),
             executions_rate=RequestRate(world, _DESCRIBE_EXECUTIONS_A_SECOND),
+            destination_streams=destination.streams,
+            verification=StepFunctions(
+                world,
+                names.VERIFICATION_ARN,
+                self._verification_definition(),
+                self.lambda_,
+                faults.states,
+            )
+            if settings.verification_segments
+            else None,
             role_from=world.now + world.random.uniform(0.0, faults.new_role),
             own_role_from=world.now + world.random.uniform(0.0, faults.new_role),
         )
@@ -163,6 +215,9 @@ class Deployment:
         self.mapping = self._new_mapping()
         self._deploy_functions()
         self.schedule = Schedule(world, lambda: self.lambda_.send(names.RECONCILER, {}), faults.schedule)
+        self.tracking: Schedule | None = None
+        if settings.verification_segments:
+            self.tracking = Schedule(world, lambda: self.lambda_.send(names.TRACKER, {}), faults.schedule)
 
     def redeploy(self, settings: Settings) -> None:
         """Apply again with other settings. Functions get new environments; what runs goes on."""
@@ -179,6 +234,10 @@ class Deployment:
         self.mapping.faults = faults.mapping
         self.account.states.faults = faults.states
         self.schedule.faults = faults.schedule
+        if self.tracking is not None:
+            self.tracking.faults = faults.schedule
+        if self.account.verification is not None:
+            self.account.verification.faults = faults.states
         self.account.control_plane = RequestRate(self.world, LAMBDA_REQUESTS_A_SECOND, faults.others)
 
     def replace_mapping(self) -> None:
@@ -238,9 +297,20 @@ class Deployment:
             settings.backfill_timeout,
         )
 
+    def _verification_definition(self) -> Json:
+        settings = self.settings
+        segments, timeout = settings.verification_segments, settings.verification_timeout
+        return verification_definition(names.function_arn(names.VERIFIER), segments, timeout)
+
     def _deploy_functions(self) -> None:
         settings = self.settings
-        variables = {**settings.variables, "mapping_uuid": self.mapping.uuid}
+        variables = {
+            **settings.variables,
+            "mapping_uuid": self.mapping.uuid,
+            "source_table": self.source.name,
+            "destination_table": self.destination.name,
+            "stream_arn": self._stream_arn,
+        }
 
         def deploy(
             name: str, build: Callable[..., Handler], memory_mb: int, timeout: float, **more: Any
@@ -273,3 +343,7 @@ class Deployment:
         reserved = settings.control_reserved
         deploy(names.RECONCILER, reconciler.build, 256, 120, reserved=reserved, retries=0, max_age=60.0)
         deploy(names.CONTROL, control.build, 256, 30)
+        if settings.verification_segments:
+            deploy(names.VERIFIER, verifier.build, 512, float(settings.verification_timeout))
+            # modules/tracker: as the reconciler.
+            deploy(names.TRACKER, tracker.build, 512, 120, retries=0, max_age=60.0)

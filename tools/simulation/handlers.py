@@ -17,6 +17,6 @@ _ENVIRONMENT = {
 }
 
 with patch.dict(os.environ, _ENVIRONMENT):
-    from tablecopy.handlers import backfill, control, reconciler, replicator, verifier
+    from tablecopy.handlers import backfill, control, reconciler, replicator, tracker, verifier
 
-__all__ = ["backfill", "control", "reconciler", "replicator", "verifier"]
+__all__ = ["backfill", "control", "reconciler", "replicator", "tracker", "verifier"]

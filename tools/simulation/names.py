@@ -25,6 +25,7 @@ BACKFILL = "orders-backfill"
 RECONCILER = "orders-reconciler"
 CONTROL = "orders-control"
 VERIFIER = "orders-verifier"
+TRACKER = "orders-tracker"
 
 
 def table_arn(account: str, table: str) -> str:

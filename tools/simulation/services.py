@@ -117,8 +117,12 @@ class Account:
     ----------
     source, destination, streams
         DynamoDB of both accounts, and DynamoDB Streams of the source account.
+    destination_streams
+        DynamoDB Streams of the destination account; None if no function reads them.
     mappings
         Event source mappings by UUID, in the order in which they were made.
+    states, verification
+        Step Functions with the state machine of the copy, and with that of comparisons; None without one.
     foreign
         What ListEventSourceMappings shows besides, for readers that are not the copy's.
     control_plane
@@ -138,6 +142,8 @@ class Account:
     queue: Queue
     control_plane: RequestRate
     executions_rate: RequestRate
+    destination_streams: Service | None = None
+    verification: StepFunctions | None = None
     role_from: float = 0.0
     own_role_from: float = 0.0
     foreign: tuple[Json, ...] = ()
@@ -146,6 +152,12 @@ class Account:
         """Raise ServiceError (AccessDeniedException) while the functions' own roles are too new."""
         if self.lambda_.world.now < self.own_role_from:
             raise ServiceError("AccessDeniedException", "User is not authorized to perform this action", 403)
+
+    def machine(self, arn: str) -> StepFunctions:
+        """Return Step Functions with the state machine of an ARN, or of the ARN of an execution."""
+        name = arn.split(":")[6]
+        other = self.verification
+        return other if other is not None and other.arn.endswith(f":{name}") else self.states
 
     def mapping(self, uuid: str) -> EventSourceMapping:
         """Return a mapping. Raises ServiceError (ResourceNotFoundException)."""
@@ -303,13 +315,13 @@ class SimStates(_Client):
 
         def describe() -> Json:
             self._account.executions_rate.take()
-            return self._account.states.describe_execution(executionArn)
+            return self._account.machine(executionArn).describe_execution(executionArn)
 
         return self._call("DescribeExecution", describe)
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Json:  # noqa: N803
         """Start an execution."""
-        states = self._account.states
+        states = self._account.machine(stateMachineArn)
         return self._call("StartExecution", lambda: states.start_execution(stateMachineArn, name, input))
 
 
@@ -416,8 +428,17 @@ class SimAws(Aws):
 
     def destination(self, settings: DestinationSettings, function: str) -> DynamoDB:
         """Return DynamoDB in the destination account, with that account's role."""
+        return self._with_role(self._account.destination, settings)
+
+    def destination_streams(self, settings: DestinationSettings, function: str) -> DynamoDB:
+        """Return DynamoDB Streams in the destination account, with that account's role."""
+        streams = self._account.destination_streams
+        assert streams is not None, "the destination's stream is not simulated"
+        return self._with_role(streams, settings)
+
+    def _with_role(self, service: Service, settings: DestinationSettings) -> DynamoDB:
         caller = Caller(self._machine.host.name, names.DESTINATION_ACCOUNT, settings.destination_role_arn)
-        return SimRoleDynamoDB(self._machine, self._network, self._account.destination, caller, self._account)
+        return SimRoleDynamoDB(self._machine, self._network, service, caller, self._account)
 
     def lambda_(self) -> Any:
         """Return Lambda."""
