@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from tools.simulation.cutover.scenario import NAME as CUTOVER
 from tools.simulation.runner import Options, Result, Summary, run, run_many
 from tools.simulation.scenario import SCENARIOS
 from tools.simulation.verification.scenario import NAME as VERIFICATION
@@ -21,7 +22,7 @@ from tools.simulation.verification.scenario import NAME as VERIFICATION
 @click.option("--shards", type=int, help="Open shards of the stream at the beginning.")
 @click.option(
     "--scenario",
-    type=click.Choice(["", *SCENARIOS, VERIFICATION]),
+    type=click.Choice(["", *SCENARIOS, VERIFICATION, CUTOVER]),
     default="",
     help="Scenario of all runs. Without it, the seed draws one.",
 )

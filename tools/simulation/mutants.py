@@ -22,8 +22,10 @@ from pathlib import Path
 import click
 import pytest
 
+from tools.simulation.cutover.mutations import ANSWERED as CUTOVER_ANSWERED
+from tools.simulation.cutover.mutations import CUTOVER
 from tools.simulation.mutations import ANSWERED, MUTATIONS, Mutation
-from tools.simulation.seeds import Seed, found, note_found, tested, verified
+from tools.simulation.seeds import Seed, cut_over, found, note_found, tested, verified
 from tools.simulation.verification.mutations import ANSWERED as VERIFICATION_ANSWERED
 from tools.simulation.verification.mutations import VERIFICATION
 
@@ -31,10 +33,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambda" / "tablecopy"
 
 
-ALL = (*MUTATIONS, *VERIFICATION)
-"""The mutations of the copy and those of the comparison in the account."""
+ALL = (*MUTATIONS, *VERIFICATION, *CUTOVER)
+"""The mutations of the copy, of the comparison in the account, and of cutovers."""
 
-ALL_ANSWERED = {**ANSWERED, **VERIFICATION_ANSWERED}
+ALL_ANSWERED = {**ANSWERED, **VERIFICATION_ANSWERED, **CUTOVER_ANSWERED}
 """Mutants that no seed finds, each with the tests that do."""
 
 
@@ -192,7 +194,7 @@ def main(only: str, processes: int | None, all_seeds: bool) -> None:
     known = found()
     answered = {} if all_seeds else ALL_ANSWERED
     outcomes = []
-    for mutations, seeds in ((MUTATIONS, tested()), (VERIFICATION, verified())):
+    for mutations, seeds in ((MUTATIONS, tested()), (VERIFICATION, verified()), (CUTOVER, cut_over())):
         of_these = [mutation for mutation in mutations if mutation in chosen]
         for outcome in Hunt(seeds, known, answered).run_all(of_these, processes or os.cpu_count() or 1):
             click.echo(outcome.line())

@@ -17,6 +17,8 @@ from functools import partial
 from multiprocessing import get_context
 
 from tablecopy.metrics.definitions import OLDEST_UNAPPLIED_CHANGE_AGE
+from tools.simulation.cutover import scenario as cutover
+from tools.simulation.cutover.stage import Stage as CutoverStage
 from tools.simulation.findings import Violation
 from tools.simulation.judge import Judge
 from tools.simulation.report import Report
@@ -34,8 +36,10 @@ class Options:
     shards: int | None = None
     seconds: float | None = None
 
-    def stage(self, seed: int, report: Report | None) -> Stage | VerificationStage:
+    def stage(self, seed: int, report: Report | None) -> Stage | VerificationStage | CutoverStage:
         """Return the run of a seed, before anything has happened."""
+        if self.scenario == cutover.NAME:
+            return CutoverStage(cutover.plan(seed), report)
         if self.scenario == verification.NAME:
             return VerificationStage(verification.plan(seed), report)
         return Stage(plan(seed, self.scenario, self.shards, self.seconds), report)

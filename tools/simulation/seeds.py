@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tools.simulation.cutover.scenario import NAME as CUTOVER
 from tools.simulation.verification.scenario import NAME as VERIFICATION
 
 Seed = tuple[int, str]
@@ -15,6 +16,9 @@ SEEDS = range(1, 2001)
 
 VERIFICATION_SEEDS = range(1, 1_001)
 """Seeds of the scenario `verification`, which has a list of its own."""
+
+CUTOVER_SEEDS = range(1, 25)
+"""Seeds of the scenario `cutover`, which has a list of its own. A run takes about a second."""
 
 OPEN: dict[int, str] = {1706: "a host that stood still says ready by a look from 20 s before"}
 """Seeds that break a rule today, with what is wrong."""
@@ -60,3 +64,8 @@ def note_found(seeds: Mapping[str, Seed]) -> None:
 def verified() -> list[Seed]:
     """Return the seeds of comparisons that ``make test`` runs."""
     return [(seed, VERIFICATION) for seed in VERIFICATION_SEEDS]
+
+
+def cut_over() -> list[Seed]:
+    """Return the seeds of cutovers that ``make test`` runs."""
+    return [(seed, CUTOVER) for seed in CUTOVER_SEEDS]

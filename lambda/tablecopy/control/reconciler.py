@@ -128,9 +128,9 @@ def reconcile(
 ) -> None:
     """Take steps until nothing moves by itself, or ``until`` (seconds since the epoch).
 
-    A cutover continues until ``cutover_until``: the next invocation may have another clock, by which the quiet
-    time would begin again. ``is_my_turn`` is called before each step; False ends the steps, since another
-    reconciler has taken over.
+    A cutover continues until ``cutover_until``: the next invocation may have another clock, by which the
+    quiet time would begin again. ``is_my_turn`` is called before each step; False ends the steps, since
+    another reconciler has taken over.
     """
 
     def ends() -> float:
