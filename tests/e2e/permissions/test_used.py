@@ -22,7 +22,7 @@ pytestmark = pytest.mark.terraform
 
 @pytest.fixture(scope="module")
 def whole_run(the_stand: Stand) -> Recording:
-    """Two slices, changes made meanwhile, a dead letter that is tried again, comparisons, and the cutover."""
+    """Two slices, changes made meanwhile, a dead letter that is tried again, comparisons, cutover and audit."""
     the_stand.reset()
     refused, changed, deleted = the_stand.source_items()[:3]
     late = {**changed, "note": {"S": "changed"}}
@@ -61,6 +61,11 @@ def whole_run(the_stand: Stand) -> Recording:
             the_stand.source.put_item(TableName=TABLE_NAME, Item={**late, "note": {"S": "again"}})
             assert tablecopy(["cutover", "--yes", "--max-stop", "5m", "--from-terraform", directory]) == 0
             the_stand.wait_for("the seal", lambda status: status["phase"] == "sealed")
+            # A new writer changes what an audit must judge by its old image.
+            written = {**late, "note": {"S": "by a new writer"}}
+            the_stand.destination.put_item(TableName=DESTINATION_NAME, Item=written)
+            assert tablecopy(["audit", "--from-terraform", directory]) == 0
+            the_stand.wait_for("the grade", lambda status: status["seal_grade"] == "audited")
     finally:
         the_stand.set_rules([])
         for item in (refused, changed, deleted):

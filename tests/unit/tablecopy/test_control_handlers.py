@@ -187,7 +187,7 @@ class TestControl:
             return handle({"action": action}, Context())
 
         assert ask("status")["status"] == {"phase": "none", "now": clock.now(), "comparison_only": True}
-        for action in ("start", "seal", "redrive"):
+        for action in ("start", "seal", "redrive", "audit"):
             assert "there is no copy" in ask(action)["error"]
         assert ask("dead-letters") == {"count": 0, "dead_letters": []}
         begun = ask("verify")["verification"]
@@ -203,6 +203,28 @@ class TestControl:
         status = scene.ask("status")["status"]
         assert status["verification"] == scene.ask("verification")["verification"]
         assert (status["verification"]["id"], status["verification"]["verdict"]) == ("v1", "equal")
+
+    @pytest.mark.parametrize(("extra", "grade"), [(0, "audited"), (1, "different")])
+    def test_the_status_has_the_result_of_an_audit(self, scene: Scene, extra: int, grade: str) -> None:
+        scene.enter(Phase.SEALED)
+        run = scene.run.save(replace(scene.now(), seal_grade="seen"))
+        assert run is not None
+        verifications = Verifications(scene.aws.store, scene.clock)
+        audit = Verification("v1", 1, 1, scene.clock.now(), state=State.SCANNING, audited_run=run.run_id)
+        audit_ = verifications.save(audit, is_new=True)
+        assert audit_ is not None
+        verifications.save_segment("v1", replace(verifications.segment("v1", 0), extra=extra))
+        assert scene.ask("status")["status"]["seal_grade"] == "seen"
+        verifications.save(replace(audit_, state=State.DONE))
+        status = scene.ask("status")["status"]
+        assert status["seal_grade"] == grade
+        assert status["verification"]["verdict"] == ("different" if extra else "equal")
+        assert scene.ask("cutover")["cutover"]["grade"] == grade
+
+    def test_what_cannot_be_audited_is_said(self, clock: FakeClock) -> None:
+        scene = Scene(clock, VERIFICATION_MACHINE_ARN=MACHINE_ARN)
+        scene.enter(Phase.READY)
+        assert "the run is not sealed" in scene.ask("audit")["error"]
 
     def test_commands_call_the_reconciler_and_questions_do_not(self, scene: Scene) -> None:
         scene.enter(Phase.READY)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tablecopy.dynamodb.client import DynamoDB
+from tablecopy.journal.audits import BUCKETS
 from tablecopy.journal.leases import TRACKER, Turn
 from tablecopy.journal.run import Phase
+from tablecopy.journal.verifications import State
 from tablecopy.settings import DestinationSettings
 from tests.unit.tablecopy.fakes import FakeAws
 from tests.unit.tablecopy.functions import ENVIRONMENT, Context, tracker
@@ -67,6 +71,31 @@ def test_without_a_tracking_it_ends_immediately(scene: Scene) -> None:
     handle = handler(scene)
     assert handle({}, Context()) == {}
     assert handle({}, Context()) == {}
+    assert scene.clock.time == began
+
+
+def test_an_audit_keeps_it_reading(scene: Scene) -> None:
+    scene.change_run(phase=Phase.SEALED)
+    handle = handler(scene)
+    handle({}, Context())
+    known = scene.verifications.read()
+    assert known is not None
+    audit = replace(
+        known, verification_id="a-1", audited_run="run", tracking_id="v-1", since=scene.clock.time
+    )
+    audit_ = scene.verifications.save(audit)
+    assert audit_ is not None
+    scene.clock.tick(2)
+    scene.destination.write("k", {"pk": {"S": "k"}, "v": {"N": "1"}})
+    began = scene.clock.time
+    assert handle({}, Context()) == {}
+    assert 55 <= scene.clock.time - began < 60
+    notes = scene.verifications.notes(audit_)
+    assert notes.reading().looked_at > began + 50
+    assert [each.digest for bucket in range(BUCKETS) for each in notes.written(bucket)] == [""]
+    scene.verifications.save(replace(audit_, state=State.DONE))
+    began = scene.clock.time
+    handle({}, Context())
     assert scene.clock.time == began
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -85,7 +86,7 @@ class Audited(Scene):
         self.delay: Callable[[], float] = lambda: 0.0
         self.meanwhile: Callable[[], None] = lambda: None
         self.kill_in = 0
-        self.shards_made = 0
+        self.children: dict[str, tuple[str, str]] = {}
         self.at_seal: dict[str, Json] = {}
         for number in range(items):
             self.put(f"k{number}", number)
@@ -132,6 +133,7 @@ class Audited(Scene):
         if before is not None and item is not None and are_equal(before, item):
             # A put that changes nothing leaves no record.
             return
+        self.destination.shard = self.shard_of(key)
         self.destination.write(key, item)
         record = self.destination.stream.shards[self.destination.shard].records.pop()
         due = max([self.clock.time + self.delay(), *(each.due for each in self.hidden)])
@@ -144,16 +146,27 @@ class Audited(Scene):
             each = self.hidden.pop(0)
             self.destination.stream.shards[each.shard].records.append(each.record)
 
-    def split(self) -> None:
-        """The shard ends and has a child, whose name says nothing about the order. All is shown by then."""
+    def shard_of(self, key: str) -> str:
+        """The open shard that gets the records of a key."""
+        shard, bits = "s0", zlib.crc32(key.encode())
+        while shard in self.children:
+            shard, bits = self.children[shard][bits % 2], bits // 2
+        return shard
+
+    def split(self, key: str = "k1") -> None:
+        """The shard of a key ends, and has two children, whose names say nothing about the order.
+
+        All of its records are shown by then.
+        """
         while self.hidden:
             self.clock.time = max(self.clock.time, self.hidden[0].due)
             self.show()
-        self.shards_made += 1
-        parent = self.destination.shard
+        parent = self.shard_of(key)
         self.destination.stream.shards[parent].closed = True
-        self.destination.shard = f"a{999 - self.shards_made}"
-        self.destination.stream.shards[self.destination.shard] = FakeShard(parent=parent)
+        made = len(self.children)
+        self.children[parent] = (f"a{998 - 2 * made}", f"a{997 - 2 * made}")
+        for child in self.children[parent]:
+            self.destination.stream.shards[child] = FakeShard(parent=parent)
 
     # The audit
 

@@ -285,7 +285,7 @@ def test_every_seed(seed: int) -> None:
         scene.clock.tick(1)
         write()
         if rng.random() < 0.1:
-            scene.split()
+            scene.split(rng.choice(keys))
     scene.destination.stream.page_size = rng.choice([1, 7, 1_000])
     scene.commands().audit()
     splits = [0]
@@ -294,7 +294,7 @@ def test_every_seed(seed: int) -> None:
         write()
         if rng.random() < 0.01 and splits[0] < 4:
             splits[0] += 1
-            scene.split()
+            scene.split(rng.choice(keys))
 
     scene.meanwhile = meanwhile
     scene.source._faults = scene.destination._faults = rng.choice([0.0, 0.1])
