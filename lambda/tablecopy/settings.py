@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Self, get_type_hints
@@ -43,6 +44,15 @@ class Prices:
 
 CONTROL_FUNCTIONS = 2
 """Number of control functions: one moves the run, one answers operators."""
+
+SHARDS_PER_READER = 500
+"""Shards that one invocation reads for the reconciler, in a few seconds with a third of a core."""
+
+
+def reader_count(shards: int, per_reader: int = SHARDS_PER_READER) -> int:
+    """Return how many invocations read so many shards for the reconciler; 0 if it reads them itself."""
+    return math.ceil(shards / per_reader) if shards > 2 * per_reader else 0
+
 
 _PARSERS: dict[object, Callable[[str], Any]] = {
     str: str,
@@ -171,8 +181,9 @@ class ReconcilerSettings(CopySettings, DestinationSettings):
 
     ``record_age_fraction`` is the part of 24 hours that no change may exceed in age. ``begin_at_seal`` is the
     time of the other copy's seal in RFC 3339, or empty: see `control.reconciler`. Lambda sets
-    ``aws_lambda_function_memory_size``, the function's memory in MB (Developer Guide, "Defined runtime
-    environment variables").
+    ``aws_lambda_function_memory_size``, the function's memory in MB, and ``aws_lambda_function_name``
+    (Developer Guide, "Defined runtime environment variables"). ``shards_per_reader`` is how many shards one
+    invocation reads for the reconciler; see `control.stream.parts`.
     """
 
     source_table: str
@@ -184,3 +195,5 @@ class ReconcilerSettings(CopySettings, DestinationSettings):
     record_age_fraction: float = 0.5
     begin_at_seal: str = ""
     aws_lambda_function_memory_size: int = 256
+    aws_lambda_function_name: str = ""
+    shards_per_reader: int = SHARDS_PER_READER

@@ -20,6 +20,12 @@ data "aws_iam_policy_document" "reconciler" {
   }
 
   statement {
+    sid       = "ReadManyShardsInParts"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [local.reconciler_arn]
+  }
+
+  statement {
     sid       = "PauseAndResumeTheReplicator"
     actions   = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"]
     resources = [var.replicator.event_source_mapping.arn]

@@ -323,7 +323,10 @@ class Deployment:
                     name,
                     made,
                     names.environ(name, variables)
-                    | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mb.get(name, memory_mb))},
+                    | {
+                        "AWS_LAMBDA_FUNCTION_NAME": name,
+                        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mb.get(name, memory_mb)),
+                    },
                     timeout,
                     settings.memory_mb.get(name, memory_mb),
                     **more,

@@ -288,6 +288,20 @@ def _size(draw: random.Random, plan: Scenario) -> Scenario:
     )
 
 
+def _readers(draw: random.Random, plan: Scenario) -> Scenario:
+    """Other invocations read the shards for the reconciler, each a few, in any other scenario."""
+    base = draw.choices(list(MIX), weights=list(MIX.values()))[0]
+    plan = SCENARIOS[base](draw, plan)
+    return replace(
+        plan,
+        stream=replace(plan.stream, shards=draw.choice([3, 3, 4, 8])),
+        settings=replace(
+            plan.settings,
+            environ={**plan.settings.environ, "shards_per_reader": draw.choice([1, 1, 2])},
+        ),
+    )
+
+
 SCENARIOS: dict[str, Change] = {
     "calm": _calm,
     "faults": _faults,
@@ -304,6 +318,7 @@ SCENARIOS: dict[str, Change] = {
     "disasters": _disasters,
     "slow": _slow,
     "size": _size,
+    "readers": _readers,
 }
 """The named scenarios, each as the changes that it makes to a plan without faults."""
 
@@ -321,7 +336,10 @@ MIX = {
     "disasters": 4,
     "slow": 2,
 }
-"""How often each scenario is drawn where none is named. The scenario of size takes too long for that."""
+"""How often each scenario is drawn where none is named.
+
+The scenario of size takes too long for that, and the one of readers has seeds of its own.
+"""
 
 
 def plan(seed: int, name: str = "", shards: int | None = None, seconds: float | None = None) -> Scenario:

@@ -14,6 +14,10 @@ Seed = tuple[int, str]
 SEEDS = range(1, 2001)
 """Seeds of the mix of scenarios."""
 
+READERS = "readers"
+READERS_SEEDS = range(1, 121)
+"""Seeds of the scenario in which other invocations read the shards for the reconciler."""
+
 VERIFICATION_SEEDS = range(1, 1_001)
 """Seeds of the scenario `verification`, which has a list of its own."""
 
@@ -41,7 +45,11 @@ def corpus() -> Iterator[Seed]:
 
 def tested() -> list[Seed]:
     """Return all seeds that ``make test`` runs and that break no rule today."""
-    return [*corpus(), *((seed, "") for seed in SEEDS if seed not in OPEN)]
+    return [
+        *corpus(),
+        *((seed, "") for seed in SEEDS if seed not in OPEN),
+        *((seed, READERS) for seed in READERS_SEEDS),
+    ]
 
 
 def found() -> dict[str, Seed]:

@@ -10,10 +10,11 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, TypeVar
 
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tablecopy.dynamodb import errors
 from tablecopy.dynamodb.client import DynamoDB
@@ -23,7 +24,7 @@ from tablecopy.settings import DestinationSettings
 from tools.simulation import names
 from tools.simulation.capacity import Bucket
 from tools.simulation.errors import ServiceError
-from tools.simulation.functions import Lambda
+from tools.simulation.functions import Invocation, Lambda
 from tools.simulation.machine import SimMachine
 from tools.simulation.mapping import EventSourceMapping
 from tools.simulation.network import Caller, Network, Service, SimDynamoDB
@@ -45,6 +46,11 @@ _RENEWED_SECONDS = 1.0
 # botocore's standard mode.
 _ATTEMPTS = 3
 _LONGEST_BACKOFF = 20.0
+
+# Lambda quotas: a synchronous invocation's request and answer, each.
+_PAYLOAD_BYTES = 6 * 1024 * 1024
+# The client's timeout (`tablecopy.handlers.context`).
+_READ_SECONDS = 10.0
 
 
 class RequestRate:
@@ -278,7 +284,9 @@ class SimLambda(_Client):
         return self._control("GetAccountSettings", lambda: {"AccountLimit": limit})
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> Json:  # noqa: N803
-        """Invoke asynchronously. Invocations are not in the control plane's rate."""
+        """Invoke. Invocations are not in the control plane's rate."""
+        if InvocationType == "RequestResponse":
+            return self._invoke_and_wait(FunctionName, Payload)
         assert InvocationType == "Event"
 
         def send() -> Json:
@@ -287,12 +295,41 @@ class SimLambda(_Client):
 
         return self._call("Invoke", send)
 
+    def _invoke_and_wait(self, function: str, payload: bytes) -> Json:
+        """Invoke synchronously, once (`tablecopy.handlers.context.Aws.invocations`)."""
+        assert len(payload) <= _PAYLOAD_BYTES, f"a payload of {len(payload)} bytes"
+
+        def start() -> Invocation:
+            self._account.check_own_role()
+            return self._account.lambda_.start(function, json.loads(payload))
+
+        try:
+            invocation = self._network.call("lambda.Invoke", start)
+            if not invocation.done.wait(_READ_SECONDS):
+                raise ReadTimeoutError(endpoint_url="https://lambda.Invoke")
+            answer = invocation.done.value
+            if isinstance(answer, ServiceError):
+                raise answer
+        except ServiceError as error:
+            raise self._raised(error, "Invoke") from None
+        assert answer is not None
+        if answer.error:
+            body = {"errorType": answer.error, "errorMessage": answer.message}
+            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": _body(body)}
+        return {"StatusCode": 200, "Payload": _body(answer.payload)}
+
     def _control(self, operation: str, serve: Callable[[], Json]) -> Json:
         def within_rate() -> Json:
             self._account.control_plane.take()
             return serve()
 
         return self._call(operation, within_rate)
+
+
+def _body(value: object) -> BytesIO:
+    body = json.dumps(value).encode()
+    assert len(body) <= _PAYLOAD_BYTES, f"an answer of {len(body)} bytes"
+    return BytesIO(body)
 
 
 class _MappingPages:
@@ -443,6 +480,10 @@ class SimAws(Aws):
     def lambda_(self) -> Any:
         """Return Lambda."""
         return SimLambda(self._machine, self._network, self._account)
+
+    def invocations(self) -> Any:
+        """Return Lambda."""
+        return self.lambda_()
 
     def states(self) -> Any:
         """Return Step Functions."""

@@ -27,14 +27,13 @@ from tools.simulation.scheduler import World
 from tools.simulation.table import Table
 
 _PREFIX = "batch#"
-_STEADY_SECONDS = 130.0
 _PATIENCE_SECONDS = 3_600.0
 
-# Two slices, which four workers with a write unit a second each need for this many items.
+# So many slices, which four workers with a write unit a second each need for this many items in each of them.
 _SLICE_SECONDS = 80
 _SEGMENTS = 16
 _WORKERS = 4
-_ITEMS = 460
+_ITEMS = 230
 
 # A published age below this is that of changes that arrive steadily.
 _CURRENT_SECONDS = 10.0
@@ -57,12 +56,18 @@ class ControlCase:
         Memory of the reconciler.
     call_cpu_seconds
         CPU time of one signed call over HTTP on this machine's core.
+    slices
+        Number of slices: two show how soon the second one can begin.
+    steady_seconds
+        For how long changes arrive steadily.
     """
 
     shards: int
     changes_per_second: float
     memory_mb: int
     call_cpu_seconds: float
+    slices: int = 2
+    steady_seconds: float = 130.0
 
 
 @dataclass
@@ -207,7 +212,7 @@ class _Scene:
             environ={"write_capacity": _WORKERS},
         )
         self.deployment = deployment = Deployment(self.world, settings, concurrency=20_000, cpu=1.0)
-        for number in range(_ITEMS):
+        for number in range(_ITEMS * case.slices):
             deployment.source.put(b'{"pk":{"S":"%d"}}' % number)
         self.stream = FormulaStream(self.world, case.shards, case.changes_per_second / case.shards)
         self.stream.halt()
@@ -290,7 +295,7 @@ def measure(
     """Run a copy whose stream has these shards, from its first apply to ready. ``say`` gets its progress."""
     scene = _Scene(case, seed)
     with _quiet(scene, case):
-        return _measured(scene, say)
+        return _measured(scene, case, say)
 
 
 @contextmanager
@@ -305,25 +310,26 @@ def _quiet(scene: _Scene, case: ControlCase) -> Iterator[None]:
         scene.world.end()
 
 
-def _measured(scene: _Scene, say: Callable[[str], object]) -> ControlResult:
+def _measured(scene: _Scene, case: ControlCase, say: Callable[[str], object]) -> ControlResult:
     stream, result = scene.stream, ControlResult()
     result.saved_s = scene.wait(lambda: len(scene.journal.shards) >= stream.shards)
     result.began_s = result.saved_s + scene.wait_for("slice")
     say(f"the first slice began after {result.began_s:.0f} s")
     scene.pass_time(10)
     result.slice_look_s, result.slice_age_error_s = scene.watch(60)
-    overtime = _overtime(scene)
+    result.overtime_s = _overtime(scene)
     say(f"the first slice ended, {result}")
-    drained = scene.wait_for("draining")
-    result.drained_s = drained + scene.wait_for("pausing", "slice", "stopped")
-    say(f"drained after {result.drained_s:.0f} s")
-    scene.wait_for("slice", "stopped")
-    result.overtime_s = max(overtime, _overtime(scene))
-    say(f"the second slice ended, {result}")
+    if case.slices > 1:
+        drained = scene.wait_for("draining")
+        result.drained_s = drained + scene.wait_for("pausing", "slice", "stopped")
+        say(f"drained after {result.drained_s:.0f} s")
+        scene.wait_for("slice", "stopped")
+        result.overtime_s = max(result.overtime_s, _overtime(scene))
+        say(f"the second slice ended, {result}")
     scene.age()
     scene.wait_for("draining", "stopped")
     scene.wait(scene.is_current)
-    _steady(scene, result)
+    _steady(scene, result, case.steady_seconds)
     say(f"writes stop, {result}")
     stream.stopped_at = scene.world.now
     result.ready_s = scene.wait_for("ready")
@@ -340,10 +346,10 @@ def _overtime(scene: _Scene) -> float:
     return max(0.0, scene.world.now - ends)
 
 
-def _steady(scene: _Scene, result: ControlResult) -> None:
-    stream, minutes = scene.stream, _STEADY_SECONDS / 60
+def _steady(scene: _Scene, result: ControlResult, seconds: float) -> None:
+    stream, minutes = scene.stream, seconds / 60
     calls, cpu = stream.calls.copy(), scene.cpu()
-    result.look_s, result.age_error_s = scene.watch(_STEADY_SECONDS)
+    result.look_s, result.age_error_s = scene.watch(seconds)
     result.cpu_per_minute = (scene.cpu() - cpu) / minutes
     result.calls_per_minute = {
         operation: (count - calls[operation]) / minutes for operation, count in sorted(stream.calls.items())

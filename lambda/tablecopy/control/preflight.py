@@ -20,7 +20,7 @@ from tablecopy.control.tables import (
     source_problems,
 )
 from tablecopy.dynamodb import errors
-from tablecopy.settings import CopySettings
+from tablecopy.settings import CopySettings, reader_count
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.client import DynamoDBStreamsClient
@@ -246,19 +246,21 @@ def concurrency_problems(client: LambdaClient, settings: CopySettings, shards: i
     limit = client.get_account_settings()["AccountLimit"]
     free = limit["UnreservedConcurrentExecutions"]
     replicators = 0 if settings.replicator_reserved else max(1, shards)
-    needed = max(settings.unreserved_concurrency, replicators)
+    readers = reader_count(shards)
+    needed = max(settings.unreserved_concurrency, replicators) + readers
     if free >= needed:
         return []
     for_shards = replicators > settings.unreserved_concurrency
-    reason = f" (the replicator one for each of {replicators:,} open shards)" if for_shards else ""
+    more = f", and {readers} to read them" if readers else ""
+    reason = f" (the replicator one for each of {replicators:,} open shards{more})" if for_shards else ""
     problem = (
         f"not enough Lambda concurrency: the copy needs {needed}{reason}, and the source account has {free} "
         f"unreserved of {limit['ConcurrentExecutions']}. "
     )
-    workers = settings.concurrency - (settings.unreserved_concurrency - free)
+    workers = settings.concurrency - (settings.unreserved_concurrency + readers - free)
     # If the workers have reserved executions, they use none of these.
     workers_count = settings.unreserved_concurrency >= settings.concurrency
-    if workers_count and workers >= 1 and free >= replicators:
+    if workers_count and workers >= 1 and free >= replicators + readers:
         return [f"{problem}Set backfill.concurrency to {workers} or less, or request a higher quota"]
     return [f"{problem}Request a higher quota"]
 

@@ -74,6 +74,11 @@ class Aws:
         """Return Lambda."""
         return self._boto3.client("lambda", config=_config())
 
+    def invocations(self) -> LambdaClient:
+        """Return Lambda for synchronous invocations, which are not sent again."""
+        retries = Config(retries={"total_max_attempts": 1}, max_pool_connections=STREAM_CONNECTIONS)
+        return self._boto3.client("lambda", config=_config().merge(retries))
+
     def states(self) -> SFNClient:
         """Return Step Functions."""
         return self._boto3.client("stepfunctions", config=_config())

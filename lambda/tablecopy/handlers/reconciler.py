@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from tablecopy.clock import Machine
 from tablecopy.control.audit import Audits
@@ -18,6 +19,7 @@ from tablecopy.control.proof import Proof
 from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
 from tablecopy.control.stream.notes import SourceNotes
+from tablecopy.control.stream.parts import PartReader, Parts, ReaderFailed
 from tablecopy.control.stream.progress import RECORDS_KEPT_PER_MB, Stream
 from tablecopy.control.tables import TableChecks, destination_lost, source_problems
 from tablecopy.dynamodb.client import Json
@@ -56,14 +58,34 @@ def build(
     lambda_, stream_arn = aws.lambda_(), settings.stream_arn
     # These live as long as the execution environment. What they know of AWS ages, and what they know of the
     # journal is compared with its versions.
+    streams = aws.streams()
+    records_kept = settings.aws_lambda_function_memory_size * RECORDS_KEPT_PER_MB
+    # Few copies need this client.
+    invocations = cache(aws.invocations)
+
+    def invoke(event: Json) -> Json:
+        """Invoke this function to read a part of the shards, and return what it returns."""
+        answer = invocations().invoke(
+            FunctionName=settings.aws_lambda_function_name,
+            InvocationType="RequestResponse",
+            Payload=json.dumps(event).encode(),
+        )
+        payload: Json = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise ReaderFailed(f"a reader of the reconciler has failed: {payload.get('errorType')}")
+        return payload
+
+    part_reader = PartReader(streams, stream_arn, store, clock, records_kept)
+    parts = Parts(invoke, clock, settings.shards_per_reader)
     stream = Stream(
-        StreamClient(aws.streams(), stream_arn, clock),
+        StreamClient(streams, stream_arn, clock),
         shards,
         AppliedBatches(store, clock),
         SourceNotes(store, clock),
         clock,
         settings.drained_after_seconds,
-        settings.aws_lambda_function_memory_size * RECORDS_KEPT_PER_MB,
+        records_kept,
+        parts if settings.aws_lambda_function_name else None,
     )
     mapping = SourceMapping(lambda_, settings.mapping_uuid, clock)
     executions = Executions(aws.states(), settings.state_machine_arn, clock)
@@ -138,9 +160,12 @@ def build(
     def handle(event: Json, context: Context) -> Json:
         """Move the run until nothing moves by itself, for most of a minute at most.
 
-        ``event`` is not used. Returns ``{"status": {...}}`` (see control.status.Status), or
-        ``{"skipped": text}`` while another invocation reconciles.
+        Returns ``{"status": {...}}`` (see control.status.Status), or ``{"skipped": text}`` while another
+        invocation reconciles. With ``{"read": text}``, it only reads shards for another invocation, and
+        returns ``{"read": text}`` (see control.stream.parts). Nothing else of ``event`` is used.
         """
+        if "read" in event:
+            return {"read": part_reader.read(event["read"])}
         turn = Turn(store, clock, context.aws_request_id)
         if not turn.take():
             log.event("turn_taken")

@@ -288,6 +288,13 @@ def reading(stage: Stage, role: Role) -> str:
     return f"PROBLEM: Cannot access stream: {', '.join(missing)}" if missing else ""
 
 
+def readers(stage: Stage, role: Role) -> str:
+    """The reconciler invokes itself to read a part of the shards."""
+    client = stage.stand.client("lambda")
+    function = client.get_function_configuration(FunctionName=stage.stand.function_name(role.kind))
+    return "; ".join(role.denied([("lambda:InvokeFunction", function["FunctionArn"])]))
+
+
 def own_log(stage: Stage, role: Role) -> str:
     """Lambda opens a log stream in the function's name and writes to it."""
     name = stage.stand.function_name(role.kind)
@@ -348,6 +355,7 @@ _LOG = "Lambda writes the log; the local Lambda does not ask the function's role
 _READ = (
     "the mapping's poller asks IAM's simulator for these four actions, as Lambda does when a mapping is made"
 )
+_SHARDS = "the reconciler invokes itself above 1,000 shards; a local stream has one"
 _MACHINE = "Step Functions acts with this role; the local one does not ask it"
 _SCHEDULE = "EventBridge Scheduler acts with this role; the local one does not ask it"
 
@@ -362,6 +370,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("reconciler", "KeepTheRun"): Need(first_look),
     ("reconciler", "CheckTheSource"): Need(first_look),
     ("reconciler", "SeeWhatIsUnapplied"): Need(first_look_anew),
+    ("reconciler", "ReadManyShardsInParts"): Need(readers, _SHARDS),
     ("reconciler", "PauseAndResumeTheReplicator"): Need(stop),
     ("reconciler", "FindOtherReadersOfTheStream"): Need(first_look),
     ("reconciler", "SeeHowManyWorkersTheAccountAllows"): Need(first_look),

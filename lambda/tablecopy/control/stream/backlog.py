@@ -92,8 +92,8 @@ def age_of(row: Shard, reader: Reader | None, parent: Shard | None, now: float, 
         # Another environment has found changes, or no shard shows since when there may be some.
         is_known = row.empty_since is not None or (follows and not row.looked_at)
         behind, empty_at = not is_known and now - applied_to, row.looked_at
-    elif reader.ahead:
-        behind, empty_at = now - reader.ahead[0].created, 0.0
+    elif reader.ahead_count:
+        behind, empty_at = now - reader.oldest, 0.0
     else:
         # The first pages of a new iterator may be empty, even if there are records.
         is_known = row.empty_since is not None and (follows or reader.end_read_at > 0)

@@ -94,7 +94,7 @@ class Chain:
 
     def _has_head(self, reader: Reader) -> bool:
         reader.pass_covered(self.covered_to)
-        return bool(reader.ahead)
+        return reader.ahead_count > 0
 
 
 def advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
@@ -111,5 +111,5 @@ def advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
         puts=row.puts + found.puts,
         deletes=row.deletes + found.deletes,
         counted_to=reader.counted_to,
-        waiting=reader.beyond + len(reader.ahead) if reader.beyond else 0,
+        waiting=reader.beyond + reader.ahead_count if reader.beyond else 0,
     )

@@ -16,8 +16,10 @@ from tablecopy.dynamodb.streams import ListedShard, StreamClient, StreamNotFound
 # All copies of an account share ten DescribeStream calls a second (API reference, DescribeStream).
 _BETWEEN_CALLS_SECONDS = 1.0
 
-# The whole list has 100 shards a call, most of them ended hours ago.
+# The whole list has 100 shards a call, most of them ended hours ago. A long one is requested less often: of
+# thousands of shards one ends every few seconds, and its children need the calls.
 _LIST_EVERY_SECONDS = 600.0
+_LIST_EVERY_SECONDS_A_PAGE = 20.0
 
 # A child is asked for until it is listed, at growing intervals up to this one.
 _LONGEST_INTERVAL_SECONDS = 30.0
@@ -34,10 +36,14 @@ class StreamGone(Exception):
 
 @dataclass
 class _Parent:
-    """A shard that has ended: when, how often its children were requested, and when they are due again."""
+    """A shard that has ended: when, how often its children were requested, and when they are due again.
+
+    ``is_urgent`` is whether a child of it may hold changes that no one has seen.
+    """
 
     ended_at: float
     due: float
+    is_urgent: bool = True
     asked: int = 0
     asked_at: float = 0.0
 
@@ -61,6 +67,7 @@ class Listing:
         self._parents: dict[str, _Parent] = {}
         self._parts: dict[str, ListedShard] = {}
         self._began = 0.0
+        self._pages = 0
         self._after = ""
         # Dictionaries as sets that keep the order of the list: the order of calls must not depend on hashes.
         self._children: dict[str, dict[str, None]] = {}
@@ -91,12 +98,21 @@ class Listing:
         """
         now = self._clock.now()
         self._next_call = now + _BETWEEN_CALLS_SECONDS
-        due = [(parent.due, shard_id) for shard_id, parent in self._parents.items() if now >= parent.due]
-        # A child may hold changes that nobody has seen. The rest of a long list can wait.
-        if due and (self._after or now < self._whole_due or self.listed_at is not None):
-            self._list_children(min(due)[1])
-        else:
+        due = [
+            (not parent.is_urgent, parent.due, shard_id)
+            for shard_id, parent in self._parents.items()
+            if now >= parent.due
+        ]
+        if not due:
             self._list_page()
+            return
+        waits, _, shard_id = min(due)
+        # The rest of a long list can wait for children, unless most likely there are none.
+        is_listing = now >= self._whole_due and (waits or not (self._after or self.listed_at is not None))
+        if is_listing:
+            self._list_page()
+        else:
+            self._list_children(shard_id)
 
     def list_again(self) -> None:
         """Request the whole list as soon as possible."""
@@ -118,7 +134,7 @@ class Listing:
     def is_final(self, shard_id: str) -> bool:
         """Return whether no further child of a shard that has ended can be listed."""
         parent = self._parents.get(shard_id)
-        return parent is not None and parent.asked_at >= parent.ended_at + FINAL_SECONDS
+        return parent is not None and self._asked_at(parent) >= parent.ended_at + FINAL_SECONDS
 
     def is_whole(self, shard_id: str) -> bool:
         """Return whether all children of a shard that has ended are listed, as far as DynamoDB is known.
@@ -126,7 +142,7 @@ class Listing:
         It lists the other one within a minute of the first. See also `is_final`.
         """
         parent = self._parents.get(shard_id)
-        return parent is not None and parent.asked_at >= self._whole_at(shard_id, parent)
+        return parent is not None and self._asked_at(parent) >= self._whole_at(shard_id, parent)
 
     def has_left(self, shard_id: str) -> bool:
         """Return whether a shard that has ended has left the stream. Its children are known then."""
@@ -155,10 +171,15 @@ class Listing:
         is_fresh = True
         for shard_id, parent in self._parents.items():
             wanted = min(since, self._whole_at(shard_id, parent))
-            if parent.asked_at < wanted:
+            if self._asked_at(parent) < wanted:
                 is_fresh = False
                 parent.due = min(parent.due, max(now, wanted))
+                parent.is_urgent = True
         return is_fresh
+
+    def _asked_at(self, parent: _Parent) -> float:
+        """Return when the children of a shard were requested last. The whole list has them as well."""
+        return max(parent.asked_at, self.listed_at or 0.0)
 
     def _whole_at(self, shard_id: str, parent: _Parent) -> float:
         """Return from when on a list has all children of a shard, in seconds since the epoch."""
@@ -183,13 +204,15 @@ class Listing:
         if self.children(shard_id):
             times = self._whole_at(shard_id, parent), parent.ended_at + FINAL_SECONDS
             parent.due = min((moment for moment in times if now < moment), default=math.inf)
+            parent.is_urgent = parent.due < times[1]
         else:
             parent.due = now + min(_LONGEST_INTERVAL_SECONDS, 2.0 ** (parent.asked - 1))
 
     def _list_page(self) -> None:
         now = self._clock.now()
         if not self._after:
-            self._parts, self._began = {}, now
+            self._parts, self._began, self._pages = {}, now, 0
+        self._pages += 1
         try:
             page = self._client.describe(after=self._after)
         except StreamNotFound as gone:
@@ -204,8 +227,11 @@ class Listing:
         self._after = page.last
         if not page.last:
             self.listed_at = self._began
-            self._whole_due = now + _LIST_EVERY_SECONDS
+            self._whole_due = now + max(_LIST_EVERY_SECONDS, _LIST_EVERY_SECONDS_A_PAGE * self._pages)
             self._replace()
+            for shard_id, parent in self._parents.items():
+                if self.children(shard_id) and self.is_final(shard_id):
+                    parent.due = math.inf
 
     def _replace(self) -> None:
         """Forget the shards that the whole list no longer has."""

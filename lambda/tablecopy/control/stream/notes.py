@@ -67,6 +67,16 @@ class KeyNotes:
             last = self._pending[-1]
             self._noted_to, self.created, self._pending = int(last.sequence_number), last.created, []
 
+    @property
+    def place(self) -> tuple[int, float]:
+        """The record up to which all are in the journal, and when the newest of them was made."""
+        return self._noted_to, self.created
+
+    def advance(self, noted_to: int, created: float) -> None:
+        """Continue from where another reader has noted this shard; see ``place``. Nothing may be pending."""
+        self._read_to = self._noted_to = noted_to
+        self.created = created
+
     def cover(self, row: Shard) -> bool:
         """Return whether every record up to the place of a row is noted."""
         place = max(int(row.position or 0), int(row.counted_to or 0))

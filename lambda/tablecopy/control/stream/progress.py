@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 
@@ -25,6 +25,7 @@ from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.listing import Listing, leaves, unknown
 from tablecopy.control.stream.notes import KeyNotes, SourceNotes
+from tablecopy.control.stream.parts import FEWEST_KEPT, MOST_KEPT, Look, Parts
 from tablecopy.control.stream.proof import Proof, ended_after
 from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
 from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
@@ -37,9 +38,6 @@ from tablecopy.journal.shards import Shard, Shards, StreamSummary
 CLOCK_MARGIN_SECONDS = 30.0
 """By how much clocks may differ: control's, and the one that dates the changes."""
 
-# Records of one shard that are kept.
-_FEWEST_KEPT, _MOST_KEPT = 25, 1_000
-
 RECORDS_KEPT_PER_MB = 400
 """Records that all readers together keep for each MB of the function's memory. One takes about 250 bytes."""
 
@@ -48,17 +46,6 @@ _RETIRED_AT_A_TIME = 5
 
 # The parts of a look's time after which nothing is read, and after which no applied batch is looked up.
 _READING, _FOLLOWING = 0.6, 0.8
-
-
-@dataclass
-class _Look:
-    """How long to read, and how: see ``Stream.observe``. ``failed`` ends the reading."""
-
-    until: float
-    covered_to: float
-    noting: bool
-    counting: bool
-    failed: bool = False
 
 
 class Stream:
@@ -72,6 +59,8 @@ class Stream:
         Seconds for which repeated reads of a shard must find nothing before it counts as empty.
     records_kept
         Records that all readers together keep.
+    parts
+        Lets other invocations read where there are many shards; ``None`` to read all of them here.
     """
 
     def __init__(
@@ -83,9 +72,11 @@ class Stream:
         machine: Machine,
         drained_after: float,
         records_kept: int = 256 * RECORDS_KEPT_PER_MB,
+        parts: Parts | None = None,
     ) -> None:
         self._client = client
         self._records_kept = records_kept
+        self._parts = parts
         self._journal = shards
         self._batches = batches
         self._notes = notes
@@ -158,10 +149,16 @@ class Stream:
         else:
             self._take_back(covered_to)
             self._notes.begin_look(self._rows, self._start_over)
-        look = _Look(began + _READING * seconds, covered_to, noting=noting, counting=counting)
+        look = Look(
+            began + _READING * seconds,
+            began + _FOLLOWING * seconds,
+            covered_to,
+            noting=noting,
+            counting=counting,
+        )
         with Workers(self._machine, READERS) as workers:
             self._read_all(look, workers)
-            found = self._follow(workers, look, began + _FOLLOWING * seconds)
+            found = self._follow(workers, look)
             changed = self._update(found, look)
             # A shard that has just ended has children.
             self._list(look)
@@ -240,10 +237,12 @@ class Stream:
 
     # Reading
 
-    def _read_all(self, look: _Look, workers: Workers) -> None:
+    def _read_all(self, look: Look, workers: Workers) -> None:
         """Read a page of each shard, and list shards at the same time, until the time is up."""
         seen: set[str] = set()
         self._list(look)
+        if self._parts is not None and not look.noting and self._parts.count(len(self._rows.current)):
+            self._read_in_parts(self._parts, look, seen)
         while True:
             while due := self._due(seen, look):
                 workers.work_off(due, partial(self._read, look), look.until)
@@ -254,7 +253,21 @@ class Stream:
             self._machine.sleep(BETWEEN_READS_SECONDS)
             seen -= behind
 
-    def _read(self, look: _Look, reader: Reader) -> None:
+    def _read_in_parts(self, parts: Parts, look: Look, seen: set[str]) -> None:
+        """Let other invocations read the shards that are due. What they have not read is read here."""
+        due = self._due(seen, look)
+        # Keys that were read here and are not noted yet stay here.
+        sent = [reader for reader in due if not (reader.notes and reader.notes.is_pending)]
+        left = set(due).difference(sent)
+        if parts.count(len(sent)):
+            unread, error = parts.read(sent, look, self._notes.tracking_id, partial(self._list, look))
+            self._error = error or self._error
+            left.update(unread)
+        else:
+            left.update(sent)
+        seen -= {reader.shard_id for reader in left}
+
+    def _read(self, look: Look, reader: Reader) -> None:
         self._list(look)
         if look.failed:
             return
@@ -263,12 +276,12 @@ class Stream:
         # Without the permission there is no use in trying the other shards.
         look.failed = look.failed or isinstance(reader.error, ClientError)
 
-    def _due(self, seen: set[str], look: _Look) -> list[Reader]:
+    def _due(self, seen: set[str], look: Look) -> list[Reader]:
         """Return readers of the shards that are due, those first that have waited for the longest time.
 
         ``seen`` are the shards that this look has come to; the others are added to them.
         """
-        keep = max(_FEWEST_KEPT, min(_MOST_KEPT, self._records_kept // max(1, len(self._rows.current))))
+        keep = max(FEWEST_KEPT, min(MOST_KEPT, self._records_kept // max(1, len(self._rows.current))))
         latest = self._machine.now() - BETWEEN_READS_SECONDS
         due = []
         for shard_id, row in self._rows.current.items():
@@ -288,7 +301,7 @@ class Stream:
 
     # Listing
 
-    def _list(self, look: _Look) -> None:
+    def _list(self, look: Look) -> None:
         """List shards if that is due and no other thread does."""
         with self._lock:
             if self._is_listing or not self._listing.is_due():
@@ -350,16 +363,17 @@ class Stream:
 
     # What the records and the applied batches show
 
-    def _follow(self, workers: Workers, look: _Look, until: float) -> dict[Reader, Progress]:
+    def _follow(self, workers: Workers, look: Look) -> dict[Reader, Progress]:
         chain = Chain(self._batches, workers.executor, self._machine, look.covered_to)
         found: dict[Reader, Progress] = {}
+        mine = [reader for reader in self._readers.values() if reader not in look.found]
         try:
-            chain.follow(self._readers.values(), until, found)
+            chain.follow(mine, look.follow_until, found)
         except (ClientError, *NO_ANSWER) as error:
             self._error = error
-        return found
+        return found | look.found
 
-    def _update(self, found: Mapping[Reader, Progress], look: _Look) -> bool:
+    def _update(self, found: Mapping[Reader, Progress], look: Look) -> bool:
         """Take over what the readers have found. Returns whether a shard was not empty."""
         now = self._machine.now()
         changed, self._unapplied_from = False, now
@@ -373,10 +387,11 @@ class Stream:
                 if not look.noting:
                     check_not_lost(shard_id, max(row.applied_to, look.covered_to), now)
             progress = found.get(reader)
-            if reader.ahead and progress is not None and progress.is_known:
-                check_not_lost(shard_id, reader.ahead[0].created, now)
-                self._unapplied_from = min(self._unapplied_from, reader.ahead[0].created)
-            changed = changed or bool(reader.ahead or reader.beyond or (reader.is_new and reader.brought))
+            if reader.ahead_count and progress is not None and progress.is_known:
+                check_not_lost(shard_id, reader.oldest, now)
+                self._unapplied_from = min(self._unapplied_from, reader.oldest)
+            found_some = reader.ahead_count or reader.beyond or (reader.is_new and reader.brought)
+            changed = changed or bool(found_some)
             if reader.read_at > 0 or reader.gone_at:
                 moved = row.position != reader.position
                 row = self._updated(advanced(row, reader, progress), reader, moved=moved)
@@ -392,8 +407,8 @@ class Stream:
 
         ``moved`` is whether the position is another one than before this look.
         """
-        if reader.ahead:
-            return row.changed(applied_to=reader.ahead[0].created, empty_since=None)
+        if reader.ahead_count:
+            return row.changed(applied_to=reader.oldest, empty_since=None)
         if reader.beyond:
             return row.changed(empty_since=None)
         brought = moved or (reader.is_new and reader.brought)
@@ -407,10 +422,10 @@ class Stream:
             return row
         empty_since = row.empty_since
         if empty_since is None:
-            empty_since = self._proof.empty_since(row)
+            empty_since = self._proof.empty_since(row) + reader.late
         elif reader.is_reopened:
             # Far back in the shard, a new iterator may show nothing for a while, even if there are records.
-            empty_since = row.looked_at
+            empty_since = row.looked_at + reader.late
         # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
         empty = row.looked_at - empty_since >= self._drained_after
         return row.changed(applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
@@ -498,9 +513,9 @@ class Stream:
             records=totals.records + sum(row.records for row in rows),
             puts=totals.puts + sum(row.puts for row in rows),
             deletes=totals.deletes + sum(row.deletes for row in rows),
-            waiting=sum(len(reader.ahead) + reader.beyond for reader in self._readers.values()),
+            waiting=sum(reader.ahead_count + reader.beyond for reader in self._readers.values()),
             changed=changed,
-            unapplied=any(reader.ahead or reader.beyond for reader in self._readers.values()),
+            unapplied=any(reader.ahead_count or reader.beyond for reader in self._readers.values()),
             listed=self._listing.listed_at is not None,
             settled=bool(rows)
             and all(reader is not None and reader.is_settled for reader in readers)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -37,6 +39,35 @@ a shard's end takes a moment to show, and clocks differ."""
 # The end of a page that is not full and has records this new is the shard's end.
 _RECENT_SECONDS = 60.0
 
+# What a reader knows, apart from the records ahead.
+_STATE = (
+    "_iterator",
+    "_read_to",
+    "_patience",
+    "_pages",
+    "_page_is_full",
+    "_first_page",
+    "_begins_at_end",
+    "_empty_pages",
+    "beyond",
+    "position",
+    "read_at",
+    "seen_to",
+    "brought",
+    "newest",
+    "at_end",
+    "end_read_at",
+    "from_horizon",
+    "begun_at_end_at",
+    "skipped_to",
+    "gone_at",
+    "is_new",
+    "is_reopened",
+)
+
+STATE_FORM = " ".join(_STATE)
+"""Names what `Reader.state` returns. Another version of the function may have another form."""
+
 
 class Reader:
     """Reads one shard, a page a call, and keeps the first records that are not known to be applied.
@@ -45,8 +76,8 @@ class Reader:
 
     Attributes
     ----------
-    ahead
-        The first records that were read and are not known to be applied, in order, at most ``keep``.
+    shard_id
+        The shard.
     beyond
         Number of records after those in ``ahead`` that were read and not kept.
     position
@@ -58,6 +89,8 @@ class Reader:
         When the latest page was requested, in seconds since the epoch.
     seen_to
         Every record created before this moment was read; 0 as long as that is not known.
+    late
+        By how many seconds at most ``read_at`` is too early, because another host has measured it.
     tried_at
         When the latest request for a page ended, with or without one.
     brought
@@ -92,7 +125,7 @@ class Reader:
     def __init__(self, client: StreamClient, shard: Shard, machine: Machine) -> None:
         self._client = client
         self._machine = machine
-        self._shard_id = shard.shard_id
+        self.shard_id = shard.shard_id
         self._iterator: str | None = shard.iterator
         self._read_to = shard.position
         # Where another reader has found nothing, one page more is enough.
@@ -103,10 +136,17 @@ class Reader:
         self._first_page = ""
         self._begins_at_end = False
         self.keep = PAGE_RECORDS
-        self.ahead: deque[StreamRecord] = deque()
+        self._ahead: deque[StreamRecord] = deque()
+        # The same as text, of another reader, with their number, and when the first was made and the name of
+        # its batch. Reading this text takes long, and most readers only pass it on.
+        self._packed = ""
+        self._packed_count = 0
+        self._packed_oldest = 0.0
+        self._packed_head = ""
         self.beyond = 0
         self.position = shard.position
         self.read_at = self.tried_at = -math.inf
+        self.late = 0.0
         self.seen_to = 0.0
         self._empty_pages = 0
         self.brought = False
@@ -121,6 +161,30 @@ class Reader:
         self.is_reopened = False
         self.error: Exception | None = None
         self.notes: KeyNotes | None = None
+
+    @property
+    def ahead(self) -> deque[StreamRecord]:
+        """The first records that were read and are not known to be applied, in order, at most ``keep``."""
+        if self._packed:
+            self._ahead = deque(StreamRecord(*record) for record in json.loads(self._packed))
+            self._packed = ""
+        return self._ahead
+
+    @ahead.setter
+    def ahead(self, records: deque[StreamRecord]) -> None:
+        self._ahead, self._packed = records, ""
+
+    @property
+    def ahead_count(self) -> int:
+        """Number of records in ``ahead``."""
+        return self._packed_count if self._packed else len(self._ahead)
+
+    @property
+    def oldest(self) -> float:
+        """When the first record in ``ahead`` was made, in seconds since the epoch; 0 without one."""
+        if self._packed:
+            return self._packed_oldest
+        return self._ahead[0].created if self._ahead else 0.0
 
     @property
     def at_closed_end(self) -> bool:
@@ -138,7 +202,7 @@ class Reader:
     @property
     def resume_iterator(self) -> str:
         """The iterator at which another reader continues, if the position alone does not lead there."""
-        if self.ahead:
+        if self.ahead_count:
             return "" if self.position else self._first_page
         # Records that were counted and not kept are before the iterator.
         return "" if self.beyond else self._iterator or ""
@@ -163,6 +227,8 @@ class Reader:
     @property
     def head(self) -> str:
         """Name of the batch that begins with the first record ahead, which must exist."""
+        if self._packed:
+            return self._packed_head
         first = self.ahead[0]
         return batch_name(first.sequence_number, first.event_id)
 
@@ -172,6 +238,24 @@ class Reader:
         The records are not kept, so this reader can count, but not follow applied batches.
         """
         self._iterator, self._read_to, self.beyond = "", shard.counted_to, shard.waiting
+
+    def state(self, most: int) -> list[Any]:
+        """Return what the reader knows, as JSON, with at most ``most`` records ahead. See `resume`."""
+        while self.ahead_count > most:
+            self.ahead.pop()
+            self.beyond += 1
+        count = self.ahead_count
+        packed = self._packed or (json.dumps(list(self._ahead), separators=(",", ":")) if count else "")
+        head = self.head if count else ""
+        return [[getattr(self, name) for name in _STATE], packed, count, self.oldest, head]
+
+    def resume(self, state: list[Any]) -> None:
+        """Continue from where another reader of the shard was; see `state`."""
+        values, packed, count, oldest, head = state
+        for name, value in zip(_STATE, values, strict=True):
+            setattr(self, name, value)
+        self._ahead, self._packed = deque(), packed
+        self._packed_count, self._packed_oldest, self._packed_head = count, oldest, head
 
     def look(self, until: float, covered_to: float, *, noting: bool, counting: bool) -> None:
         """Read a page, unless that would bring nothing new.
@@ -188,7 +272,8 @@ class Reader:
             Read on although ``keep`` records are ahead, and count the others.
         """
         self.error = None
-        if self.beyond and not self.ahead and not counting:
+        self.late = 0.0
+        if self.beyond and not self.ahead_count and not counting:
             # Another reader counted these records. From here on they are followed.
             self._begin_at(self.position, 0.0)
             self.beyond = 0
@@ -198,7 +283,7 @@ class Reader:
         try:
             # Nothing is read twice: the page has room for what is kept, unless all records count.
             whole = counting or noting or self.is_behind
-            limit = PAGE_RECORDS if whole else max(1, self.keep - len(self.ahead))
+            limit = PAGE_RECORDS if whole else max(1, self.keep - self.ahead_count)
             try:
                 self._read(until, covered_to, limit)
             except IteratorExpired:
@@ -215,7 +300,7 @@ class Reader:
     def _has_enough(self) -> bool:
         """Return whether another page would only hold records that are not kept."""
         enough = 1 if self._page_is_full or self.beyond else self.keep // 2
-        return len(self.ahead) >= enough
+        return self.ahead_count >= enough
 
     def pass_to(self, sequence_number: str, count: float = math.inf) -> None:
         """Drop the records up to ``sequence_number``, which are applied: ``count`` of them, if known."""
@@ -244,7 +329,7 @@ class Reader:
     def pass_covered(self, covered_to: float) -> None:
         """Drop the first records ahead if they are from before the copy."""
         last = ""
-        while self.ahead and self.ahead[0].created < covered_to:
+        while self.ahead_count and self.oldest < covered_to:
             last = self.ahead.popleft().sequence_number
         if last:
             self.skipped_to = max(self.skipped_to, covered_to)
@@ -294,15 +379,15 @@ class Reader:
         self._patience = _EMPTY_PAGES_AT_FIRST
         self._empty_pages = 0
         if self._begins_at_end:
-            return self._client.iterator(self._shard_id, "LATEST", until)
+            return self._client.iterator(self.shard_id, "LATEST", until)
         if self._read_to:
             try:
-                return self._client.iterator(self._shard_id, "AFTER_SEQUENCE_NUMBER", until, self._read_to)
+                return self._client.iterator(self.shard_id, "AFTER_SEQUENCE_NUMBER", until, self._read_to)
             except (IteratorExpired, StreamNotFound):
                 # The record itself has expired. Time shows whether later records have as well.
                 pass
         self.from_horizon = True
-        return self._client.iterator(self._shard_id, "TRIM_HORIZON", until)
+        return self._client.iterator(self.shard_id, "TRIM_HORIZON", until)
 
     def _take(self, page: RecordsPage, iterator: str, covered_to: float) -> None:
         records = page.records
@@ -311,7 +396,7 @@ class Reader:
         if self.position and int(records[0].sequence_number) <= int(self.position):
             reached = int(self.position)
             records = [record for record in records if int(record.sequence_number) > reached]
-        if not self.ahead and not self.beyond:
+        if not self.ahead_count and not self.beyond:
             covered = 0
             while covered < len(records) and records[covered].created < covered_to:
                 covered += 1
@@ -320,8 +405,9 @@ class Reader:
                 self.skipped_to = max(self.skipped_to, covered_to)
                 records = records[covered:]
             self._first_page = iterator
-        kept = [] if self.beyond else records[: max(0, self.keep - len(self.ahead))]
-        self.ahead += kept
+        kept = [] if self.beyond else records[: max(0, self.keep - self.ahead_count)]
+        if kept:
+            self.ahead += kept
         self.beyond += len(records) - len(kept)
 
     def _skip_history(self) -> None:

@@ -63,6 +63,12 @@ def test_workers_and_replicators_do_not_run_at_the_same_time() -> None:
     assert concurrency(1_000, 40, shards=1_000) == []
 
 
+def test_thousands_of_shards_are_read_by_more_invocations() -> None:
+    assert concurrency(4_008, 16, shards=4_000) == []
+    [problem] = concurrency(4_007, 16, shards=4_000)
+    assert "needs 4008 (the replicator one for each of 4,000 open shards, and 8 to read them)" in problem
+
+
 def test_few_shards_do_not_hide_that_there_are_too_many_workers() -> None:
     [problem] = concurrency(17, 16, shards=17)
     assert "needs 18, " in problem

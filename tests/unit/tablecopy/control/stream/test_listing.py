@@ -97,6 +97,59 @@ class TestCalls:
         assert list(scene.stream._rows.current) == ["0", "2", "3", "4"]
 
 
+    def test_a_long_list_is_requested_less_often(self, scene: Scene) -> None:
+        """Twenty seconds for each page, so that it takes a twentieth of the calls."""
+        scene.streams.list_size = 1
+        for index in range(60):
+            scene.add(f"{index}")
+        scene.look_for(70)
+        listed = len(lists(scene))
+        assert listed == 60
+        scene.look_for(1_150)
+        assert len(lists(scene)) == listed
+        scene.look_for(100)
+        assert len(lists(scene)) == 2 * listed
+
+    def test_whether_there_is_a_last_child_can_wait_for_the_list(self, scene: Scene) -> None:
+        """The first children cannot: they may hold changes that no one has seen."""
+        scene.streams.list_size = 1
+        for index in range(20):
+            scene.add(f"{index}")
+        scene.look_for(30)
+        scene.follow_up("0", "a")
+        scene.look_for(100)
+        scene.stream._listing.list_again()
+        scene.again()
+        scene.clock.tick(20)
+        before = len(lists(scene))
+        scene.follow_up("1", "b")
+        scene.look_for(40)
+        after = lists(scene)[before:]
+        pages = [at for at, parent in enumerate(after) if not parent]
+        assert after.index("1") < pages[-1] < after.index("0")
+
+    def test_the_whole_list_shows_that_no_child_can_follow(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.add("z")
+        scene.look()
+        scene.follow_up("a", "b")
+        scene.look_for(70)
+        asked = lists(scene).count("a")
+        scene.clock.tick(60)
+        scene.streams.on_send = lambda operation, request: (
+            (_ for _ in ()).throw(client_error("LimitExceededException"))
+            if operation == "DescribeStream" and "ShardFilter" in request
+            else None
+        )
+        scene.stream._listing.list_again()
+        scene.look_for(5)
+        assert scene.stream._listing.is_final("a") or "a" not in followed(scene)
+        scene.streams.on_send = lambda operation, request: None
+        scene.look_for(30)
+        assert lists(scene).count("a") == asked
+        assert followed(scene) == {"b", "z"}
+
+
 class TestTree:
     """A shard arises only as the child of one that has ended."""
 
