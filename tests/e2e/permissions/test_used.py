@@ -22,7 +22,7 @@ pytestmark = pytest.mark.terraform
 
 @pytest.fixture(scope="module")
 def whole_run(the_stand: Stand) -> Recording:
-    """Two slices, changes made meanwhile, a dead letter that is tried again, comparisons, cutover and audit."""
+    """Two slices, changes meanwhile, a dead letter tried again, comparisons, a cutover, and its audit."""
     the_stand.reset()
     refused, changed, deleted = the_stand.source_items()[:3]
     late = {**changed, "note": {"S": "changed"}}

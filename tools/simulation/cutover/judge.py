@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from tablecopy.dynamodb import errors
 from tablecopy.journal.leases import UnsettledWrite
 from tablecopy.journal.run import Phase
-from tablecopy.verifier.worker import NoProgress
+from tablecopy.verifier.part import NoProgress
 from tools.simulation.attributes import Key, same_item
 from tools.simulation.cutover.writers import Records, Shown
 from tools.simulation.findings import Findings, Tell
