@@ -351,7 +351,6 @@ run "control" {
       KeepTheRun                        = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       CheckTheSource                    = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
       SeeWhatIsUnapplied                = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
-      ReadManyShardsInParts             = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler"] }
       PauseAndResumeTheReplicator       = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }
       FindOtherReadersOfTheStream       = { actions = ["lambda:ListEventSourceMappings"], resources = ["*"] }
       SeeHowManyWorkersTheAccountAllows = { actions = ["lambda:GetAccountSettings"], resources = ["*"] }
@@ -710,6 +709,7 @@ run "reader" {
     name              = "reader"
     role              = merge(var.role, { external_id = "an-external-id", trusted_account_id = "111111111111" })
     trusted_role_arns = ["arn:aws:iam::111111111111:role/verifier"]
+    follows_stream    = false
     table_name        = "orders"
     table_arn         = "arn:aws:dynamodb:eu-central-1:222222222222:table/orders"
     key_policy_json = jsonencode({ Version = "2012-10-17", Statement = [{
