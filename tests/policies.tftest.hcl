@@ -351,6 +351,7 @@ run "control" {
       KeepTheRun                        = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/journal"] }
       CheckTheSource                    = { actions = ["dynamodb:DescribeTable"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders"] }
       SeeWhatIsUnapplied                = { actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], resources = ["arn:aws:dynamodb:eu-central-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"] }
+      ReadManyShardsInParts             = { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:eu-central-1:111111111111:function:tablecopy-orders-0123abcd-reconciler"] }
       PauseAndResumeTheReplicator       = { actions = ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"], resources = ["arn:aws:lambda:eu-central-1:111111111111:event-source-mapping:00000000-0000-0000-0000-000000000000"] }
       FindOtherReadersOfTheStream       = { actions = ["lambda:ListEventSourceMappings"], resources = ["*"] }
       SeeHowManyWorkersTheAccountAllows = { actions = ["lambda:GetAccountSettings"], resources = ["*"] }
