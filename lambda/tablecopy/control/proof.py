@@ -15,7 +15,9 @@ The writers have stopped. Then the tables are equal if five points hold:
 
 A key was then either not written on either side since the baseline found it equal, or its last write is a
 noted record, after which both items were equal. What this rests on: a stream shows a record within the quiet
-time. AWS does not promise that, so the verdict is called ``equal (seen)``.
+time, and lists all children of a shard within that time after its end, if it has listed one. AWS does not
+promise that, so the verdict is called ``equal (seen)``. Of a thousand shards one ends every few seconds, so
+that a proof that waits for every child that may still be listed would take minutes.
 
 The fence comes as soon as no change is known that is not applied, so that both quiet times pass together. A
 change that the source's stream shows only then takes the copy back, and the next fence waits for S.

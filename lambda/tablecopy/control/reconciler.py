@@ -494,10 +494,10 @@ class Reconciler:
         return self._finish(replace(run, proved_records=-1, fence=""), Phase.SEALING)
 
     def _source_missing(self, run: Run, backlog: Backlog) -> str:
-        # The quiet time of the request replaces the one that ``proved_to`` allows for.
+        # The quiet time of the request replaces the one that ``shown_to`` allows for.
         if backlog.error:
             return _failure(backlog)
-        read_to = backlog.proved_to + UNREADABLE_SECONDS
+        read_to = backlog.shown_to + UNREADABLE_SECONDS
         proof = self._deps.proof
         return proof.evidence().source_missing(run, proof.stopped_at(run), read_to)
 

@@ -77,6 +77,7 @@ class DestinationStream:
         self._places: dict[str, Place] = {}
         self._readers: dict[str, ShardReader] = {}
         self._is_loaded = False
+        self._quiet: float | None = None
         self._evaluated: float | None = None
         self._lost: TrackingLost | None = None
         self.noted_to = 0.0
@@ -98,8 +99,10 @@ class DestinationStream:
             and self._machine.now() - max(each.begun_at for each in self._places.values()) >= _BEGUN_SECONDS
         )
 
-    def look(self, tracking: Tracking, until: float) -> None:
+    def look(self, tracking: Tracking, until: float, quiet: float | None = None) -> None:
         """Read the shards once, and note what they hold, as far as the time allows.
+
+        ``quiet`` is for a cutover: every shard counts as listed within so many seconds of its parent's end.
 
         Raises
         ------
@@ -109,6 +112,7 @@ class DestinationStream:
             The journal cannot be read.
         """
         self.waits_for = ""
+        self._quiet = quiet
         if not self._is_loaded:
             self._load()
         self._take_back(tracking)
@@ -330,6 +334,8 @@ class DestinationStream:
             return place.noted_to
         listing, shard_id = self._listing, place.shard_id
         if listing.has_left(shard_id) or (listing.children(shard_id) and listing.is_whole(shard_id)):
+            return math.inf
+        if self._quiet is not None and listing.is_shown(shard_id, self._quiet):
             return math.inf
         # A shard that had ended when the tracking began may have ended a day ago, and its children earlier.
         if place.found_closed and listing.is_final(shard_id):

@@ -158,7 +158,8 @@ class Tracker:
     def _track(self, tracking: Tracking, run: Run) -> Found:
         environment = self._prepared(tracking)
         stream = environment.stream
-        stream.look(tracking, self._machine.now() + _LOOK_SECONDS)
+        quiet = run.quiet_seconds if run.is_cutting_over else None
+        stream.look(tracking, self._machine.now() + _LOOK_SECONDS, quiet)
         if not tracking.destination_since and stream.is_noting:
             since = self._machine.now()
             noting = tracking.noting(Side.DESTINATION, since, destination_stream=stream.stream_arn)

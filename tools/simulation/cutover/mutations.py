@@ -111,6 +111,12 @@ PROVING = (
         "        if False:\n",
     ),
     one(
+        "a shard counts as the last one when it is not listed",
+        "control/stream/listing.py",
+        "        if parent is None or not self.children(shard_id):\n            return False\n        wanted",
+        "        if parent is None:\n            return False\n        wanted",
+    ),
+    one(
         "keys that are left do not count",
         _PROOF,
         "        if checked.left:\n",
@@ -186,6 +192,8 @@ ANSWERED = {
     "the destination's stream is not read to its end": _TEST_PROOF,
     "the verdict comes before the fence": _TEST_PROOF,
     "the list was read before the streams were": _TEST_PROOF,
+    "keys that are left do not count": _TEST_PROOF,
+    "a shard counts as the last one when it is not listed": f"{_UNIT}/control/stream/test_listing.py",
     "a replicator that may still write is not waited for": _TEST_PROOF,
     "a change after the proof is not looked for": _TEST_PROOF,
     "a request never lapses": _TEST_PROOF,

@@ -26,6 +26,9 @@ class Backlog:
     proved_to
         Every change made before this moment, in seconds since the epoch, is applied. Minus infinity unless
         ``drained``.
+    shown_to
+        As ``proved_to``, if every shard is listed within the time for which a shard must be empty. Only a
+        look for a cutover finds more by it.
     quiet
         ``proved_to`` is recent, and later than the newest known change: the source has become quiet, and all
         changes are applied that were made until then.
@@ -58,6 +61,7 @@ class Backlog:
     unapplied_age: float = 0.0
     drained: bool = False
     proved_to: float = -math.inf
+    shown_to: float = -math.inf
     quiet: bool = False
     looked_since: float = -math.inf
     records: int = 0

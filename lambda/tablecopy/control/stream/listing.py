@@ -38,10 +38,12 @@ class StreamGone(Exception):
 class _Parent:
     """A shard that has ended: when, how often its children were requested, and when they are due again.
 
-    ``is_urgent`` is whether a child of it may hold changes that no one has seen.
+    ``followed_at`` is when this environment knew of the end, and ``is_urgent`` whether a child of it may hold
+    changes that no one has seen.
     """
 
     ended_at: float
+    followed_at: float
     due: float
     is_urgent: bool = True
     asked: int = 0
@@ -125,7 +127,8 @@ class Listing:
     def follow(self, shard_id: str, ended_at: float) -> None:
         """Ask for the children of a shard that has ended, until no further one can be listed."""
         if shard_id not in self._parents:
-            self._parents[shard_id] = _Parent(ended_at, due=self._clock.now())
+            now = self._clock.now()
+            self._parents[shard_id] = _Parent(ended_at, now, due=now)
 
     def forget(self, shard_id: str) -> None:
         """Ask no more for the children of a shard."""
@@ -143,6 +146,22 @@ class Listing:
         """
         parent = self._parents.get(shard_id)
         return parent is not None and self._asked_at(parent) >= self._whole_at(shard_id, parent)
+
+    def is_shown(self, shard_id: str, seconds: float) -> bool:
+        """Return whether DynamoDB has listed children of a shard, and all that it lists within ``seconds``.
+
+        Every shard that ends has a child, so it is not enough that none is listed. Another child may be
+        listed later: see `is_whole`. If it is too early to say, the children are requested again then.
+        """
+        parent = self._parents.get(shard_id)
+        if parent is None or not self.children(shard_id):
+            return False
+        wanted = parent.followed_at + seconds
+        if self._asked_at(parent) >= wanted:
+            return True
+        parent.due = min(parent.due, max(self._clock.now(), wanted))
+        parent.is_urgent = True
+        return False
 
     def has_left(self, shard_id: str) -> bool:
         """Return whether a shard that has ended has left the stream. Its children are known then."""

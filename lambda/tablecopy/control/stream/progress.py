@@ -82,6 +82,7 @@ class Stream:
         self._notes = notes
         self._machine = machine
         self._usual = self._drained_after = drained_after
+        self._is_cutover = False
         self._rows = Rows(shards, machine, drained_after)
         self._readers: dict[str, Reader] = {}
         self._listing = Listing(client, machine)
@@ -127,7 +128,7 @@ class Stream:
         counting
             Count all unapplied changes, because nothing is applied now.
         drained_after
-            Replaces the usual seconds in this look.
+            Replaces the usual seconds in this look, which is for a cutover.
 
         Raises
         ------
@@ -143,6 +144,7 @@ class Stream:
         self._error = None
         self._covered_to = covered_to
         self._drained_after = self._usual if drained_after is None else drained_after
+        self._is_cutover = drained_after is not None
         self._load()
         if noting:
             self._notes.stop()
@@ -503,11 +505,13 @@ class Stream:
         unlisted = next((row.shard_id for row in rows if row.finished and not proof.is_finished(row)), "")
         is_known = not noting and self._has_siblings() and self._rows.is_loaded
         proved_to = min(now, proof.proved_to()) if is_known else -math.inf
+        shown_to = min(now, proof.shown_to()) if is_known and self._is_cutover else proved_to
         return Backlog(
             oldest_age=max([0.0, *map(age, following)]),
             unapplied_age=max(0.0, now - self._unapplied_from),
-            drained=proved_to > -math.inf,
+            drained=shown_to > -math.inf,
             proved_to=proved_to,
+            shown_to=shown_to,
             quiet=proof.is_quiet(proved_to, now),
             looked_since=min((row.looked_at for row in following), default=now) if rows else -math.inf,
             records=totals.records + sum(row.records for row in rows),

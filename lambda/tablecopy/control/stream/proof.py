@@ -68,6 +68,13 @@ class Proof:
         """Return the moment before which every change is applied; minus infinity without a proof."""
         return min(map(self._proved_by, self.rows.values()), default=-math.inf)
 
+    def shown_to(self) -> float:
+        """Return as `proved_to`, if a shard is listed within ``drained_after`` seconds of its parent's end.
+
+        AWS bounds that time no more than the time in which a record is shown.
+        """
+        return min(map(self._shown_by, self.rows.values()), default=-math.inf)
+
     def is_quiet(self, proved_to: float, now: float) -> bool:
         """Return whether a proof up to ``proved_to`` shows that all changes before a pause are applied.
 
@@ -116,6 +123,12 @@ class Proof:
         parent = self.rows.get(row.parent)
         found = row.position or (row.looked_at and row.empty_since is None)
         return -math.inf if parent is None or found else ended_after(parent)
+
+    def _shown_by(self, row: Shard) -> float:
+        is_shown = row.finished and row.skipped_to <= self.covered_to
+        if is_shown and self.listing.is_shown(row.shard_id, self.drained_after):
+            return math.inf
+        return self._proved_by(row)
 
     def _has_no_other_child(self, row: Shard) -> bool:
         """Return whether all children of a shard that has ended are known."""

@@ -183,6 +183,22 @@ def test_a_closed_shard_without_children_holds_back_what_is_said_to_be_noted(sce
     assert not scene.stream.waits_for
 
 
+def test_a_cutover_waits_for_further_children_only_as_long_as_for_records(scene: Scene) -> None:
+    scene.add("a", 1)
+    scene.begin()
+    scene.look_for(70)
+    scene.streams.shards["a"].closed = True
+    ended = scene.clock.time
+    for child in ("", "b"):
+        if child:
+            scene.add(child, 2, parent="a")
+        for _ in range(20):
+            scene.clock.tick(1)
+            scene.stream.look(scene.tracking, scene.clock.time + 5, quiet=5)
+        assert (scene.stream.noted_to > scene.clock.time - 3) == bool(child), child
+    assert scene.clock.time - ended < 60
+
+
 @pytest.mark.parametrize(("hours", "lost"), [(22.0, False), (23.5, True)], ids=["in time", "too late"])
 def test_a_place_that_has_left_the_stream_proves_nothing(scene: Scene, hours: float, lost: bool) -> None:
     shard = scene.add("a", 1)

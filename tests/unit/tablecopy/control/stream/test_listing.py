@@ -96,7 +96,6 @@ class TestCalls:
             scene.again()
         assert list(scene.stream._rows.current) == ["0", "2", "3", "4"]
 
-
     def test_a_long_list_is_requested_less_often(self, scene: Scene) -> None:
         """Twenty seconds for each page, so that it takes a twentieth of the calls."""
         scene.streams.list_size = 1
@@ -213,6 +212,35 @@ class TestTree:
         scene.add("c", 2, parent="a")
         assert scene.look_for(5).waiting == 1
         assert not scene.look().drained
+
+    def test_a_cutover_waits_for_it_only_as_long_as_for_records(self, scene: Scene) -> None:
+        """AWS bounds neither time, so the verdict rests on both."""
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look_for(DRAINED_AFTER)
+        scene.follow_up("a", "b")
+
+        def look_for(seconds: int) -> float:
+            backlog = scene.look()
+            for _ in range(seconds):
+                scene.clock.tick(1)
+                backlog = scene.stream.observe(0, scene.clock.time + 8, drained_after=5)
+            return backlog.shown_to
+
+        ended = scene.clock.time
+        assert look_for(4) < ended
+        assert look_for(8) == scene.clock.time - 5
+        assert scene.look().proved_to < ended
+
+    def test_a_cutover_waits_for_the_first_child_however_long(self, scene: Scene) -> None:
+        scene.add("a", 1)
+        scene.apply(1)
+        scene.look_for(DRAINED_AFTER)
+        scene.streams.shards["a"].closed = True
+        ended = scene.clock.time
+        for _ in range(50):
+            scene.clock.tick(1)
+            assert scene.stream.observe(0, scene.clock.time + 8, drained_after=5).shown_to < ended
 
     def test_without_one_everything_is_proved_then(self, scene: Scene) -> None:
         scene.add("a")
