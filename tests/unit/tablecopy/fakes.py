@@ -316,11 +316,9 @@ class FakeStreams(DynamoDB):
     def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
         request = json.loads(body)
         self.on_send(operation, request)
-        answers = {
-            "DescribeStream": self._describe,
-            "GetShardIterator": self._iterator,
-            "GetRecords": self._records,
-        }
+        if operation == "GetRecords":
+            return self._records(request)
+        answers = {"DescribeStream": self._describe, "GetShardIterator": self._iterator}
         return encode(answers[operation](request))
 
     def _describe(self, request: Json) -> Json:
@@ -361,7 +359,7 @@ class FakeStreams(DynamoDB):
             index += kind == "AFTER_SEQUENCE_NUMBER"
         return {"ShardIterator": json.dumps([request["ShardId"], index, 0])}
 
-    def _records(self, request: Json) -> Json:
+    def _records(self, request: Json) -> bytes:
         self.reads += 1
         shard_id, index, waited = json.loads(request["ShardIterator"])
         if self.clock:
@@ -377,7 +375,7 @@ class FakeStreams(DynamoDB):
         if index < shard.trimmed:
             raise client_error("TrimmedDataAccessException")
         if waited < shard.gaps.get(index, 0):
-            return {"Records": [], "NextShardIterator": json.dumps([shard_id, index, waited + 1])}
+            return _page([], [shard_id, index, waited + 1])
         end = min(
             [
                 index + min(self.page_size, request["Limit"]),
@@ -385,24 +383,32 @@ class FakeStreams(DynamoDB):
                 *(gap for gap in shard.gaps if gap > index),
             ]
         )
-        answer: Json = {
-            "Records": [
-                {
-                    "eventID": event_id(number),
-                    "eventName": "MODIFY" if self.befores.get(number) else "INSERT",
-                    "dynamodb": {
-                        "SequenceNumber": number,
-                        "ApproximateCreationDateTime": created,
-                        "Keys": {"pk": {"S": self.keys.get(number, f"key {number}")}},
-                        **({"OldImage": before} if (before := self.befores.get(number)) else {}),
-                    },
-                }
-                for number, created in shard.records[index:end]
-            ]
-        }
-        if not (shard.closed and end == len(shard.records)):
-            answer["NextShardIterator"] = json.dumps([shard_id, end, 0])
-        return answer
+        page = [self._record(number, created) for number, created in shard.records[index:end]]
+        return _page(page, None if shard.closed and end == len(shard.records) else [shard_id, end, 0])
+
+    def _record(self, number: str, created: float) -> bytes:
+        before = self.befores.get(number)
+        return _record(
+            number, created, self.keys.get(number, f"key {number}"), json.dumps(before) if before else ""
+        )
+
+
+@functools.lru_cache(maxsize=100_000)
+def _record(number: str, created: float, key: str, before: str) -> bytes:
+    """A record, which is made once however often it is read. ``before`` is its old image, or empty."""
+    stream_record = {
+        "SequenceNumber": number,
+        "ApproximateCreationDateTime": created,
+        "Keys": {"pk": {"S": key}},
+        **({"OldImage": json.loads(before)} if before else {}),
+    }
+    name = "MODIFY" if before else "INSERT"
+    return encode({"eventID": event_id(number), "eventName": name, "dynamodb": stream_record})
+
+
+def _page(records: list[bytes], following: list[Any] | None) -> bytes:
+    iterator = encode({"NextShardIterator": json.dumps(following)})[1:-1] if following else b""
+    return b'{"Records":[%b]%b%b}' % (b",".join(records), b"," if iterator else b"", iterator)
 
 
 def _described(shard_id: str, shard: FakeShard) -> Json:
