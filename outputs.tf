@@ -4,7 +4,7 @@ output "tables" {
 }
 
 output "commands" {
-  description = "Commands to paste. `start`, `status`, `watch` and `seal` control the run, `dead_letters` lists its dead letters, `redrive` tries them again, and `verify` compares the tables. `cutover` lists the commands of the cutover in order. `seal` asks for confirmation: add `--yes` if there is no terminal. `time_to_live`, `warm_throughput` and `auto_scaling` do what Terraform cannot: turn on TTL at the cutover, warm the destination table, and show the source table's auto scaling. A command is null if there is nothing to do, or while the copy is disabled."
+  description = "Commands to paste. `start`, `status`, `watch` and `seal` control the run, `dead_letters` lists its dead letters, `redrive` tries them again, and `verify` compares the tables. `cutover` lists the commands of the cutover in order, with `tablecopy cutover` if `verification.enabled` is set. `seal` asks for confirmation: add `--yes` if there is no terminal. `time_to_live`, `warm_throughput` and `auto_scaling` do what Terraform cannot: turn on TTL at the cutover, warm the destination table, and show the source table's auto scaling. A command is null if there is nothing to do, or while the copy is disabled."
   value       = module.copy.commands
 }
 

@@ -65,18 +65,27 @@ locals {
     ))}"
   )
 
+  # In this order. `tablecopy cutover` asks for the writers to be stopped.
+  cutover = !var.enabled ? [] : compact([
+    "${local.verify} --in-account",
+    replace(local.operate.seal, "tablecopy seal ", "tablecopy cutover "),
+    local.time_to_live,
+  ])
+
+  # In this order, after the writers have stopped.
+  cutover_with_a_comparison = !var.enabled ? [] : compact([
+    "${local.operate.watch} --until ready",
+    "${local.verify} --writes-stopped",
+    local.operate.seal,
+    local.time_to_live,
+  ])
+
   commands = merge(local.operate, {
     verify          = local.verify
     time_to_live    = local.time_to_live
     warm_throughput = local.warm_throughput
     auto_scaling    = local.auto_scaling
 
-    # In this order, after the writers have stopped.
-    cutover = !var.enabled ? null : compact([
-      "${local.operate.watch} --until ready",
-      "${local.verify} --writes-stopped",
-      local.operate.seal,
-      local.time_to_live,
-    ])
+    cutover = !var.enabled ? null : var.verification.enabled ? local.cutover : local.cutover_with_a_comparison
   })
 }

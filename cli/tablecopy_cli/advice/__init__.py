@@ -6,7 +6,7 @@ docs/cutover.md has the same steps in the same order; a test compares them.
 
 from tablecopy_cli.advice.commands import Commands, Step, step_lines
 from tablecopy_cli.advice.comparison import is_go_ahead
-from tablecopy_cli.advice.cutover import CUTOVER, cutover_steps
+from tablecopy_cli.advice.cutover import CUTOVER, after_proof, cutover_steps
 from tablecopy_cli.advice.parts import fix_dead_letters
 from tablecopy_cli.advice.repair import proof_text
 from tablecopy_cli.advice.situation import (
@@ -28,6 +28,7 @@ __all__ = [
     "Situation",
     "Step",
     "Unlisted",
+    "after_proof",
     "before_apply",
     "cutover_steps",
     "fix_dead_letters",

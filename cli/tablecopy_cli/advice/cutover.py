@@ -25,7 +25,19 @@ def begin_cutover(run: Status | None, commands: Commands) -> list[Step]:
     if not is_proved_soon(run):
         return cutover_steps(commands)
     text = "Cut over when you are ready. The command asks you to stop the writers, and seals within seconds."
-    return [tablecopy_step(commands, text, "cutover"), *cutover_steps(commands, begin="rollback")]
+    return [tablecopy_step(commands, text, "cutover"), *after_proof(commands, shown=False)]
+
+
+def after_proof(commands: Commands, *, shown: bool) -> list[Step]:
+    """Return what follows a seal with a proof: the rollback begins at the seal, so no one waits for it.
+
+    ``shown`` is whether its configuration is shown with the steps.
+    """
+    text = "Set up the rollback if you want one, within 12 hours of the seal"
+    rollback = Step(f"{text}, with the configuration below.")
+    if not shown:
+        rollback = tablecopy_step(commands, f"{text}. The command prints its configuration.", "cutover")
+    return [*cutover_steps(commands, begin="ttl"), rollback]
 
 
 def _ttl(commands: Commands) -> Step | None:

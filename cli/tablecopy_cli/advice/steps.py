@@ -6,7 +6,7 @@ from tablecopy.control.status import Status, VerificationStatus
 from tablecopy.journal.run import Phase
 from tablecopy_cli.advice.commands import Commands, Step, tablecopy_step, verify_step
 from tablecopy_cli.advice.comparison import after_comparison
-from tablecopy_cli.advice.cutover import begin_cutover, cutover_steps
+from tablecopy_cli.advice.cutover import after_proof, begin_cutover, cutover_steps
 from tablecopy_cli.advice.parts import dead_letter_steps, restart, until_sealed, watch
 from tablecopy_cli.advice.repair import after_repair
 from tablecopy_cli.advice.situation import Situation, is_in_sync, is_only_compared, is_proved_soon
@@ -116,7 +116,7 @@ def _of_phase(run: Status, commands: Commands) -> list[Step]:
     if phase == Phase.SEALING:
         return [until_sealed(commands)]
     if phase == Phase.SEALED:
-        return _of_sealed_too_early(commands) if run["reason"] else cutover_steps(commands, begin="rollback")
+        return _of_sealed(run, commands)
     if run["dead_letters"] and not run["redrive"]:
         return [*dead_letter_steps(run["dead_letters"], run, commands), watch(commands)]
     if phase == Phase.READY and not run["dead_letters"]:
@@ -136,6 +136,14 @@ def _of_phase(run: Status, commands: Commands) -> list[Step]:
             tablecopy_step(commands, "Wait until the run is ready for cutover.", "watch", "--until", "ready"),
         ]
     return [watch(commands)]
+
+
+def _of_sealed(run: Status, commands: Commands) -> list[Step]:
+    if run["reason"]:
+        return _of_sealed_too_early(commands)
+    if run.get("seal_grade"):
+        return after_proof(commands, shown=False)
+    return cutover_steps(commands, begin="rollback")
 
 
 def _of_sealed_too_early(commands: Commands) -> list[Step]:

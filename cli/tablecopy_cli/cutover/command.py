@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from tablecopy.clock import Clock
 from tablecopy.journal.run import Phase
-from tablecopy_cli.advice import cutover_steps, step_lines
+from tablecopy_cli.advice import after_proof, step_lines
 from tablecopy_cli.advice.commands import Step, tablecopy_step
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import (
@@ -349,7 +349,8 @@ class Cutover:
         )
         print(*wrapped([*shown, "", *step_lines(steps, style)], sys.stdout), sep="\n")
         if answer.is_sealed and self._target.copy:
-            print("", *way_back_lines(self._target.copy, answer.run["phase_since"]), sep="\n")
+            lines = way_back_lines(self._target.copy, answer.run["phase_since"])
+            print("", *wrapped(lines, sys.stdout), sep="\n")
         return code
 
     def _next(self, answer: Answer) -> Iterator[Step]:
@@ -368,12 +369,12 @@ class Cutover:
             # A command that died right after the seal leaves the destination's also.
             yield tablecopy_step(
                 commands,
-                f"Allow writes again to {tables_text(denied)}: before you set up the rollback"
-                + (" and switch the writers." if len(denied) > 1 else ", or when its writers have switched."),
+                f"Allow writes again to {tables_text(denied)}: before you "
+                + ("switch the writers." if len(denied) > 1 else "set up the rollback, or at the end."),
                 "cutover",
                 "--lift-fence",
             )
-        yield from cutover_steps(commands, begin="rollback")
+        yield from after_proof(commands, shown=self._target.copy is not None)
 
     def _refuse(self, lines: Iterable[str], answer: Answer) -> int:
         if self._options.format_ == "jsonl":

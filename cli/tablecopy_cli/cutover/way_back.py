@@ -23,16 +23,16 @@ def way_back_lines(copy: Copy, sealed_at: float) -> Iterator[str]:
     """
     old, new = copy.sides()
     yield (
-        "To be able to go back, save this as main.tf in a new directory, and apply it before you switch the "
-        "writers:"
+        "To be able to go back, save this as main.tf in a new directory, and apply it. The writers do not "
+        "have to wait for it:"
     )
     yield ""
     for line in _block(old, new, sealed_at):
         yield Verbatim(f"    {line}".rstrip())
     yield ""
     yield (
-        "It copies every later write of the new table back and scans nothing. It must begin within 12 hours "
-        "of the seal. After that, remove begin_at_seal."
+        "It copies every write since the seal back and scans nothing. It must begin within 12 hours of the "
+        "seal. After that, remove begin_at_seal."
     )
 
 

@@ -175,8 +175,9 @@ def build(
                     request = str(event.get("request", ""))
                     begun = verifications.begin(writes_stopped=stopped, request=request)
                     if settings.stream_arn:
-                        # The scans wait until the reconciler notes the keys of changes.
+                        # The scans wait until both of them note the keys of changes.
                         invoke_reconciler(commands.status())
+                        invoke(settings.tracker_function)
                     return {"verification": begun}
                 case "audit":
                     return {"verification": verifications.audit(request=str(event.get("request", "")))}

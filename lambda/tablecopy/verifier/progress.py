@@ -13,12 +13,14 @@ from tablecopy.journal.verifications import Compared, State, Verification, Verif
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.tables import Described, NotComparable, Tables
 
-GENERATIONS = 4
+GENERATIONS = 5
 """How often open keys are read again at most. What still changes then is undecided."""
 
-# Before the first generation a change must have the time to arrive. Before the others the reconciler must
-# have the time to prove that all changes have: it looks every minute, and notes what it saw within 90 s.
-_FIRST_WAIT_SECONDS = 10.0
+# Before the first generations a change must have the time to arrive: few keys are written again in the moment
+# of the first one, and hardly any in that of the second one. Before the others the reconciler must have the
+# time to prove that all changes have arrived: it looks every minute, and notes what it saw within 90 s.
+_SHORT_WAITS = 2
+_SHORT_WAIT_SECONDS = 10.0
 _WAIT_SECONDS = 150.0
 _LONGEST_WAIT_SECONDS = 600.0
 
@@ -187,7 +189,9 @@ class Progress:
         generation = verification.generation
         if verification.audited_run:
             return Step(Next.RECHECK, 1, generation)
-        least = _FIRST_WAIT_SECONDS if generation == 1 else _WAIT_SECONDS
+        # Without a copy a key that stays different from one generation to the next counts.
+        short = _SHORT_WAITS if math.isfinite(self._lag.applied_to()) else 1
+        least = _SHORT_WAIT_SECONDS if generation <= short else _WAIT_SECONDS
         seconds = min(max(self._lag.behind(), least), _LONGEST_WAIT_SECONDS)
         return Step(Next.RECHECK, math.ceil(seconds), generation)
 

@@ -276,6 +276,15 @@ run "with_verification" {
     )
     error_message = "The verifier, its state machine and the reading role have outputs: ${jsonencode(output.function_role_arns)}"
   }
+
+  assert {
+    condition = jsonencode(output.commands.cutover) == jsonencode([
+      "${output.commands.verify} --in-account",
+      "tablecopy cutover${trimprefix(output.commands.seal, "tablecopy seal")}",
+      output.commands.time_to_live,
+    ])
+    error_message = "The cutover has a command of its own: ${jsonencode(output.commands.cutover)}"
+  }
 }
 
 run "disabled_with_verification" {

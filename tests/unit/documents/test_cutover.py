@@ -12,7 +12,8 @@ from tools.docs_tables.__main__ import REPOSITORY
 
 TTL = "aws dynamodb update-time-to-live"
 STEPS = cutover_steps(Commands(outputs={"time_to_live": TTL}))
-SECTION = (REPOSITORY / "docs/cutover.md").read_text().partition("\n## Cut over\n")[2].partition("\n## ")[0]
+PAGE = (REPOSITORY / "docs/cutover.md").read_text()
+SECTION = PAGE.partition("\n## Cut over with a comparison while nothing writes\n")[2].partition("\n## ")[0]
 CUTOVER_TEXT, _, REPAIR_TEXT = SECTION.partition("\n### ")
 
 
@@ -56,7 +57,7 @@ def test_a_dry_run_leads_to_the_repair_of_the_page() -> None:
 
 def test_terraform_prints_the_commands_in_the_same_order() -> None:
     text = (REPOSITORY / "modules/copy/commands.tf").read_text()
-    block = re.search(r"cutover = .*?compact\(\[(.*?)\]\)", text, re.DOTALL)
+    block = re.search(r"cutover_with_a_comparison = .*?compact\(\[(.*?)\]\)", text, re.DOTALL)
     assert block is not None
     written = [
         re.sub(r"\$\{local\.(?:operate\.)?(\w+)\}", r"\1", line.strip().strip('",')).replace(

@@ -234,6 +234,16 @@ class TestControl:
         assert scene.ask("seal")["status"]["seal_requested"]
         assert len(scene.aws.function.invoked) == 1
 
+    def test_a_comparison_does_not_wait_for_the_schedule(self, clock: FakeClock) -> None:
+        """Its scans wait until the keys of changes are noted on both sides."""
+        machine = {"VERIFICATION_MACHINE_ARN": MACHINE_ARN, "TRACKER_FUNCTION": "move-tracker"}
+        scene = Scene(clock, **machine)
+        scene.enter(Phase.READY)
+        scene.run.save(replace(scene.now(), total_segments=0))
+        assert scene.ask("verify")["verification"]["state"] == "requested"
+        names = [call["FunctionName"] for call in scene.aws.function.invoked]
+        assert names == ["move-reconciler", "move-tracker"]
+
     def test_a_cutover_does_not_wait_for_the_schedule(self, clock: FakeClock) -> None:
         """Whoever has not looked for seconds is called again, as long as a command follows the cutover."""
         scene = Scene(clock, TRACKER_FUNCTION="move-tracker")

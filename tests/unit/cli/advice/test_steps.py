@@ -149,7 +149,7 @@ TRACKED = verification("done", verdict="equal", tracking={"state": "on"})
 @pytest.mark.parametrize("phase", ["draining", "ready"])
 def test_a_copy_that_can_be_proved_without_a_scan_is_cut_over_with_the_command(phase: str) -> None:
     run = status(phase, segments_done=16, verification=TRACKED)
-    quick = ["tablecopy cutover", *commands(cutover_steps(WHERE, begin="rollback"))]
+    quick = ["tablecopy cutover", "aws ttl", "tablecopy cutover"]
     assert commands(steps(run)) == quick
     equal = Compared("equal", in_account=True)
     assert commands(steps(run, compared=equal)) == quick
@@ -161,6 +161,9 @@ def test_a_fence_that_was_left_behind_comes_first() -> None:
     run = status("ready", verification=TRACKED, denied=["arn"])
     assert commands(steps(run))[:2] == ["tablecopy cutover --lift-fence", "tablecopy cutover"]
     assert "tablecopy cutover --lift-fence" not in commands(steps({**run, "cutting_over": True}))
+    proved = steps(status("sealed", seal_grade="seen"))
+    assert commands(proved) == ["aws ttl", "tablecopy cutover"]
+    assert proved[-1].text.startswith("Set up the rollback if you want one, within 12 hours")
     sealed = status("sealed", denied=["arn"])
     assert commands(steps(sealed))[0] == "tablecopy cutover --lift-fence"
 

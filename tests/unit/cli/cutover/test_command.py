@@ -267,7 +267,7 @@ class TestFence:
         assert command(control, fence=True).run() == 0
         assert control.events == [(SOURCE, True), (DESTINATION, True), (DESTINATION, False)]
         shown = capsys.readouterr().out
-        assert "Allow writes again to arn:source: before" in shown
+        assert "Allow writes again to arn:source: before you set up the rollback" in shown
         assert "--lift-fence" in shown
 
     def test_a_seal_counts_although_the_destination_stays_denied(
@@ -322,8 +322,7 @@ class TestFence:
         control.seal()
         assert command(control).run() == 0
         shown = capsys.readouterr().out
-        assert "orders (111111111111) and orders (222222222222): before you set up" in shown
-        assert "and switch the writers" in shown
+        assert "orders (111111111111) and orders (222222222222): before you switch the writers" in shown
 
     @pytest.mark.parametrize("error", [UserError("denied"), KeyboardInterrupt()])
     def test_a_fence_that_fails_is_lifted(self, clock: HandClock, error: BaseException) -> None:

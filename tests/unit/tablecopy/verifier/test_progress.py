@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from tablecopy.comparison.items import Side
-from tablecopy.journal.run import RunRecord
+from tablecopy.journal.run import Phase, Run, RunRecord
 from tablecopy.journal.shards import Shards, StreamSummary
 from tablecopy.journal.touched import Tracking, TrackingRecord, TrackingState
 from tablecopy.journal.verifications import Compared, State, Verification, Verifications
 from tablecopy.verifier.lag import Lag
 from tablecopy.verifier.progress import GENERATIONS, Next, Progress, Step
 from tablecopy.verifier.tables import Described, NotComparable, Tables
-from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore
+from tests.unit.tablecopy.fakes import NOON, STREAM_ARN, FakeClock, MemoryStore
 
 NAME = "v1"
 
@@ -53,14 +53,22 @@ def record() -> TrackingRecord:
 
 
 @pytest.fixture
+def run() -> RunRecord:
+    run = RunRecord(MemoryStore())
+    run.create(Run("r", STREAM_ARN, 1, NOON, Phase.READY, phase_since=NOON))
+    return run
+
+
+@pytest.fixture
 def progress(
     verifications: Verifications,
     tables: FakeTables,
+    run: RunRecord,
     shards: Shards,
     record: TrackingRecord,
     clock: FakeClock,
 ) -> Progress:
-    lag = Lag(RunRecord(MemoryStore()), shards, clock)
+    lag = Lag(run, shards, clock)
     return Progress(verifications, tables, lag, record, clock)
 
 
@@ -203,13 +211,21 @@ def test_without_open_keys_it_ends(
     assert progress.advance(NAME) == Step(Next.END)
 
 
+@pytest.mark.parametrize("copied", [True, False])
 def test_open_keys_are_read_again_until_they_are_too_often(
-    progress: Progress, verifications: Verifications
+    progress: Progress, verifications: Verifications, run: RunRecord, copied: bool
 ) -> None:
+    """Without a copy, a key that stays different from one generation to the next counts."""
+    if not copied:
+        found = run.read()
+        assert found is not None
+        run.save(replace(found, phase=Phase.SEALED))
     begin(verifications)
     save(verifications, scanned=True, open=1)
     for generation in range(1, GENERATIONS + 1):
-        assert progress.advance(NAME) == Step(Next.RECHECK, 10 if generation == 1 else 150, generation)
+        assert progress.advance(NAME) == Step(
+            Next.RECHECK, 10 if generation <= 1 + copied else 150, generation
+        )
         assert (read(verifications).state, read(verifications).generation) == (State.RECHECKING, generation)
         save(verifications, generation=generation)
     assert progress.advance(NAME) == Step(Next.END)
