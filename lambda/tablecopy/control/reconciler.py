@@ -41,6 +41,9 @@ With a thousand shards, one of them always waits for most of its batching window
 
 _LOOK_AGAIN_SECONDS = 1.0
 
+# The same while writers wait. A shard is still read twice a second at most.
+_CUTOVER_LOOK_SECONDS = 0.5
+
 # A look at all shards ends after so long. The next one goes on with the shards that are left.
 _LOOK_SECONDS = 8.0
 
@@ -141,7 +144,7 @@ def reconcile(
         if outcome is Outcome.IDLE:
             return
         if outcome is Outcome.WAITING:
-            clock.sleep(_LOOK_AGAIN_SECONDS)
+            clock.sleep(_CUTOVER_LOOK_SECONDS if reconciler.is_cutting_over else _LOOK_AGAIN_SECONDS)
 
 
 class Reconciler:

@@ -31,7 +31,8 @@ _TRACK_SECONDS = 55.0
 # 13 seconds.
 _CUTOVER_SECONDS = 100.0
 
-_EVERY_SECONDS = 1.0
+# From one step to the next, and the same while writers wait.
+_EVERY_SECONDS, _CUTOVER_EVERY_SECONDS = 1.0, 0.5
 
 
 Handler = Callable[[Json, Context], Json]
@@ -84,7 +85,8 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
             if found is not None and clock.now() - published >= PUBLISH_EVERY_SECONDS:
                 published = clock.now()
                 publish(found)
-            clock.sleep(max(0.0, step_began + _EVERY_SECONDS - clock.now()))
+            every = _CUTOVER_EVERY_SECONDS if tracker.is_cutting_over else _EVERY_SECONDS
+            clock.sleep(max(0.0, step_began + every - clock.now()))
         return {} if found is None else {"left": found.left, "standing": found.standing}
 
     def handle(event: Json, context: Context) -> Json:
