@@ -16,7 +16,7 @@ COMPARISON = REPOSITORY / "modules" / "verify"
 
 CALCULATED = {
     "README.md": {"sizes": sizes.table},
-    "docs/cost.md": {"example": cost.example, "daily": cost.daily},
+    "docs/cost.md": {"example": cost.example, "daily": cost.daily, "tracking": cost.tracking},
     "docs/sizes.md": {
         "settings": sizes.settings,
         "verification": sizes.verification,

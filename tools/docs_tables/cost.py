@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tablecopy.control.bounds import PARTITION_WRITE_UNITS
 from tablecopy.control.cost import (
     LONG_WINDOW_SECONDS,
     Circumstances,
@@ -13,6 +14,8 @@ from tablecopy.control.cost import (
     replicator_use,
 )
 from tablecopy.control.estimate import estimate
+from tablecopy.control.tracking_cost import recheck_units, tracker_use, tracking_costs
+from tablecopy.control.verification_estimate import VerificationPlan
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings
 
@@ -71,6 +74,51 @@ def daily() -> str:
             row(f"{name}: journal", map(_journal, replicator)),
         ]
     return table(("USD a day", *(f"{shards:,} shards" for shards in ACTIVE)), rows)
+
+
+TRACKED_RATES = (10, 500, 5_000)
+
+TRACKED_SHARDS = (1, 16, 100)
+
+ITEM_BYTES = 500
+
+
+def tracking() -> str:
+    """Return what tracking costs a day, at some rates and numbers of shards."""
+    prices, memory_mb = CopySettings().prices, VerificationPlan().memory_mb
+    rows = []
+    for shards in TRACKED_SHARDS:
+        for rate in TRACKED_RATES:
+            if rate > PARTITION_WRITE_UNITS * shards:
+                continue
+            given = Circumstances(changes_per_second=rate, shards=shards)
+            use = tracker_use(given, memory_mb, _DAY)
+            rechecks = recheck_units(rate * _DAY, ITEM_BYTES) * prices.read_per_million / 1e6
+            bill = tracking_costs(given, memory_mb, ITEM_BYTES, prices)
+            million = (_journal(use).price(prices) + rechecks) / (rate * _DAY) * 1e6
+            rows.append(
+                (
+                    f"{shards:,}",
+                    f"{rate:,}",
+                    f"{_functions(use).price(prices):,.2f}",
+                    f"{_journal(use).price(prices):,.2f}",
+                    f"{Use(stream_reads=use.stream_reads).price(prices):,.2f}",
+                    f"{rechecks:,.2f}",
+                    f"{sum(cost.cost for cost in bill):,.2f}",
+                    f"{million:,.2f}",
+                )
+            )
+    header = (
+        "shards",
+        "changes/s",
+        "function",
+        "journal",
+        "stream",
+        "rechecks",
+        "a day",
+        "a million changes",
+    )
+    return table(header, rows)
 
 
 def per_second() -> str:

@@ -13,6 +13,7 @@ from tablecopy.control.cost import Cost, costs, memory_advice, window_advice
 from tablecopy.control.estimate import Estimate
 from tablecopy.control.estimate import estimate as estimate_copy
 from tablecopy.control.tables import described
+from tablecopy.control.tracking_cost import tracking_costs
 from tablecopy.control.verification_estimate import VerificationEstimate, estimate_verification
 from tablecopy.dynamodb.client import Json
 from tablecopy.settings import CopySettings
@@ -215,6 +216,12 @@ def _show_estimate(
         settings.prices,
         nat=planned.circumstances.nat,
     )
+    tracking = tracking_costs(
+        replace(planned.circumstances, shards=planned.circumstances.shards or expected.shards),
+        planned.verification.memory_mb,
+        expected.bytes / max(1, expected.items),
+        settings.prices,
+    )
     advice = [text for _, text in _advice(expected, planned)]
     try:
         stop: Cutover | None = _cutover(source, destination, description, written, settings, imports)
@@ -231,6 +238,7 @@ def _show_estimate(
                 "advice": advice,
                 "cutover": asdict(stop) if stop else None,
                 "verification": in_account.as_json(),
+                "tracking": [cost.as_json() for cost in tracking],
             }
         )
         return
@@ -239,6 +247,8 @@ def _show_estimate(
         *_lines(expected, bill, settings, advice),
         f"  cutover    {last}",
         *_verification_lines(in_account, settings),
+        f"  tracking   {_money(sum(cost.cost for cost in tracking), settings)} a day from "
+        "verify --in-account to the cutover",
     ]
     print(*wrapped(shown, sys.stdout), sep="\n")
 
