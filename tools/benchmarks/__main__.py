@@ -27,6 +27,7 @@ from tools.benchmarks.account import (
 from tools.benchmarks.comparing import measure_size, measure_verify
 from tools.benchmarks.control import measure_control
 from tools.benchmarks.copying import measure_backfill, measure_memory, measure_overlap
+from tools.benchmarks.cutover import measure_cutover
 from tools.benchmarks.figures import Bench, Figure, missed, text_table
 from tools.benchmarks.handlers import measure_cold_start, measure_replicator
 from tools.benchmarks.meter import CORES
@@ -47,6 +48,7 @@ FAMILIES = (
     Family(["worker_memory"], measure_memory),
     Family(["cold_start"], measure_cold_start),
     Family(["control", "journal_load"], measure_control),
+    Family(["cutover", "cutover_slope"], measure_cutover),
     Family(["verify"], measure_verify),
     Family(["verify_account"], measure_verify_account),
     Family(["verify_account_memory"], measure_account_memory),

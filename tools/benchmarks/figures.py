@@ -217,6 +217,16 @@ _JOURNAL = tuple(
     for goal, bound in (("busiest_key_units_per_s", 500), ("units_per_batch", 3.1), ("reads_per_batch", 2.1))
 )
 
+_SIZES = ("10,000 items", "100,000 items", "1,000,000 items", "10,000,000 items")
+
+# Seconds from the moment at which the writers have stopped to the verdict, whatever the size.
+_CUTOVER = (
+    *(Requirement("cutover", shape, "goal", "stop_s", at_most=15) for shape in _SIZES),
+    *(Requirement("cutover", shape, "goal", "sealed", at_least=1) for shape in _SIZES),
+    *(Requirement("cutover", shape, "goal", "backfill_units", at_most=0) for shape in _SIZES),
+    Requirement("cutover_slope", "a tenfold", "goal", "slope_s", at_most=0.5),
+)
+
 REQUIRED = (
     Requirement("backfill", "medium", "boto3.client", "ratio", at_least=10),
     Requirement("backfill", "medium", "article", "ratio", at_least=35),
@@ -228,6 +238,7 @@ REQUIRED = (
     Requirement("worker_memory", "medium", "import boto3", "growth_mb", at_most=20),
     *_CONTROL,
     *_JOURNAL,
+    *_CUTOVER,
     Requirement("verify", "medium", "boto3.resource scan", "ratio", at_least=15),
     Requirement(
         "verify_account", "medium, equal bytes", "boto3.resource scan", "items_per_cpu_s", at_least=100_000
