@@ -14,7 +14,7 @@ variables {
   destination_definition = { warm_throughput = { read_units_per_second = 20000, write_units_per_second = 8000 } }
 
   source_table      = { name = "orders", profile = "old" }
-  destination_table = { name = "orders-new", role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me", writer_role_arn = output.destination_role_arn }
+  destination_table = { name = "orders-new", role_arn = "arn:aws:iam::222222222222:role/admin", external_id = "it's me" }
 }
 
 run "applied" {
