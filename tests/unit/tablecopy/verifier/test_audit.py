@@ -112,6 +112,22 @@ def test_a_record_that_is_shown_a_minute_after_its_write() -> None:
     assert not scene.found()
 
 
+def test_a_difference_that_is_hidden_before_its_scan_and_shown_much_later() -> None:
+    """The scan finds both items equal, so only the stream shows it, and only after the scans."""
+    scene = sealed(k1=999)
+    scene.clock.tick(200)
+    scene.delay = lambda: 100.0
+    scene.commands().audit()
+
+    def hide() -> None:
+        scene.write("k1", 1)
+
+    scene.meanwhile = hide
+    scene.finish(RNG)
+    scene.check()
+    assert scene.found() == {"k1": "changed"}
+
+
 def test_a_last_write_of_the_copy_that_the_stream_shows_after_the_seal() -> None:
     """It is older than the seal, so its old image is not what the key held there."""
     scene = Audited()
