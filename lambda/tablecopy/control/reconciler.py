@@ -63,6 +63,9 @@ _BEFORE_COPY_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
 # had ended are listed by then, and a writer that was forgotten has probably written.
 _WATCHED_SECONDS = 600.0
 
+# Most records of a stream can be read within so long. A fence that comes sooner is often too early.
+_SHOWN_SECONDS = 1.0
+
 # What a run waits for is noted when it has lasted for so long.
 _LASTING_SECONDS = 10.0
 
@@ -485,7 +488,9 @@ class Reconciler:
             return False
         if self._unfenced == run.cutover:
             return backlog.drained and not self._source_missing(run, backlog)
-        return backlog.looked_since >= self._read_at
+        # The last changes are shown by then, as a rule.
+        is_shown = self._read_at >= self._deps.proof.stopped_at(run) + _SHOWN_SECONDS
+        return is_shown and backlog.looked_since >= self._read_at
 
     def _begin_to_seal(self, run: Run, backlog: Backlog) -> Outcome:
         """Fence the replicator for a proof; see `control.proof`."""
