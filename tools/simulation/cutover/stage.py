@@ -38,6 +38,9 @@ _LANDED_SECONDS = 25.0
 # The copy back applies its first change within some minutes, and is sealed within some more.
 _BACK_SECONDS = 1_800.0
 
+# The replicator runs once for each shard.
+_CONCURRENCY = 3_000
+
 _FUNCTIONS = (names.RECONCILER, names.TRACKER, names.REPLICATOR, names.CONTROL)
 
 
@@ -75,6 +78,7 @@ class Stage:
                 stream_behavior=plan.destination_stream,
             ),
             replace(JOURNAL, behavior=plan.journal),
+            concurrency=_CONCURRENCY,
         )
         self.policies = Policies(world), Policies(world)
         self.astray = Astray(world, copy.destination_account, copy.destination, self.policies[1])
@@ -329,7 +333,9 @@ class Stage:
         world.run(world.now + plan.back.wait_seconds)
         source, destination = self.copy.sides
         settings = self._settings({"begin_at_seal": timestamp(sealed_at), "allow_nonempty_destination": True})
-        self._follow_back(Deployment(world, settings, Faults(), destination, source, JOURNAL))
+        self._follow_back(
+            Deployment(world, settings, Faults(), destination, source, JOURNAL, concurrency=_CONCURRENCY)
+        )
 
     def _follow_back(self, copy: Deployment) -> None:
         world, judge, writers, back = self.world, self.judge, self.writers, self.plan.back
