@@ -34,6 +34,9 @@ from tools.simulation.table import Table
 
 Json = dict[str, Any]
 
+# A shard that was listed late, even before the request, may be asked for so long after its parent has ended.
+LISTED_SECONDS = 130.0
+
 # What could be read for longer before the seal must have been seen by the last looks.
 LOOK_SECONDS = 15.0
 
@@ -132,8 +135,8 @@ class Judge(Findings):
             self.violate("progress", f"the run has stopped although nothing hinders it: {reason}")
 
     def _was_written_late(self) -> bool:
-        newest = self.records[0].newest
-        return newest is not None and newest.at > self.requested_at
+        source = self.records[0]
+        return source.shown_at > self.requested_at or source.listed_at > self.now() - LISTED_SECONDS
 
     def _sealed(self, grade: str) -> None:
         self.sealed_at = self.now()

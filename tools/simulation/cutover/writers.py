@@ -38,18 +38,29 @@ class Shown:
 
 
 class Records:
-    """The latest record of each key of a table."""
+    """The latest record of each key of a table.
+
+    Attributes
+    ----------
+    shown_at
+        From when on the last one of all could be read.
+    listed_at
+        When a shard with a record was listed last that was not listed when it began.
+    """
 
     def __init__(self, table: Table) -> None:
         self.latest: dict[Key, Shown] = {}
-        self.newest: Shown | None = None
+        self.shown_at = self.listed_at = 0.0
         assert table.stream is not None
         table.stream.on_append.append(self._appended)
 
     def _appended(self, shard: Shard, record: Record) -> None:
         item = record.new or record.old
         assert item is not None
-        self.newest = self.latest[item.key] = Shown(record, shard)
+        shown = self.latest[item.key] = Shown(record, shard)
+        self.shown_at = max(self.shown_at, shown.at)
+        if shard.listed > shard.opened:
+            self.listed_at = max(self.listed_at, shard.listed)
 
 
 def item(number: int, version: int) -> bytes:
