@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from tablecopy.control.bounds import WRITE_UNIT_BYTES, workers
 from tablecopy.control.estimate import Estimate
 from tablecopy.dynamodb.client import Json
-from tablecopy.settings import CopySettings, Prices
+from tablecopy.settings import CopySettings, Prices, reader_count
 
 JOURNAL_WRITES_PER_BATCH = 3
 """Writes of the replicator for a batch: lease, release, applied batch."""
@@ -224,16 +224,17 @@ def replicator_use(given: Circumstances, seconds: float) -> Use:
 def reconciler_use(given: Circumstances, seconds: float) -> Use:
     """Return what the reconciler uses in ``seconds``. ``given.shards`` must be set.
 
-    It reads all open shards in a look. Of a shard with changes, it looks up each applied batch, and the one
-    that it expects next.
+    It reads all open shards in a look, if there are many with the help of other invocations. Of a shard with
+    changes, it looks up each applied batch, and the one that it expects next.
     """
     assert given.shards is not None
     working = seconds * RECONCILER_SECONDS / 60
-    looks = working / (LOOK_PAUSE_SECONDS + look_seconds(given.shards, given.reconciler_memory_mb))
-    active = _active_shards(given)
+    look = look_seconds(given.shards, given.reconciler_memory_mb)
+    looks = working / (LOOK_PAUSE_SECONDS + look)
+    active, readers = _active_shards(given), reader_count(given.shards)
     return Use(
-        gb_seconds=working * given.reconciler_memory_mb / 1024,
-        requests=seconds / 60,
+        gb_seconds=(working + looks * look * readers) * given.reconciler_memory_mb / 1024,
+        requests=seconds / 60 + looks * readers,
         journal_writes=working / TURN_SECONDS + working * active / SAVE_SECONDS,
         journal_reads=looks * (_JOURNAL_READS_PER_LOOK + active) + _batches_per_second(given) * seconds,
         stream_reads=looks * given.shards,
@@ -242,7 +243,8 @@ def reconciler_use(given: Circumstances, seconds: float) -> Use:
 
 def look_seconds(shards: int, memory_mb: int) -> float:
     """Return how long the reconciler reads all shards: its readers wait for AWS, or for the processor."""
-    return shards * max(_READ_SECONDS / READERS, _READ_CORE_SECONDS * _CORE_MB / memory_mb)
+    shards_of_one = shards / max(1, reader_count(shards))
+    return shards_of_one * max(_READ_SECONDS / READERS, _READ_CORE_SECONDS * _CORE_MB / memory_mb)
 
 
 def _costs(expected: Estimate, settings: CopySettings, given: Circumstances) -> Iterator[Cost]:

@@ -134,7 +134,6 @@ def looks(shards: int, memory_mb: int = 256) -> float:
         # The processor is the limit with little memory, and else the answers of AWS to 32 readers.
         (1_000, 256, 1_000 * 0.000_4 * 1_769 / 256),
         (1_000, 1_769, 1_000 * 0.02 / 32),
-        (4_000, 1_769, 4_000 * 0.02 / 32),
     ],
 )
 def test_a_look_takes_longer_with_more_shards(shards: int, memory_mb: int, seconds: float) -> None:
@@ -142,6 +141,15 @@ def test_a_look_takes_longer_with_more_shards(shards: int, memory_mb: int, secon
     use = reconciler_use(Circumstances(shards=shards, reconciler_memory_mb=memory_mb), 86_400)
     assert use.stream_reads == pytest.approx(shards * looks(shards, memory_mb))
     assert use.gb_seconds == pytest.approx(1_440 * RECONCILER_SECONDS * memory_mb / 1024)
+
+
+def test_thousands_of_shards_are_read_by_more_invocations() -> None:
+    """A reader of 500 shards needs the whole look, and so does the reconciler."""
+    assert look_seconds(4_000, 1_769) == pytest.approx(500 * 0.02 / 32)
+    use = reconciler_use(Circumstances(shards=4_000, reconciler_memory_mb=1_769), 86_400)
+    look, found = look_seconds(4_000, 1_769), looks(4_000, 1_769)
+    assert use.requests == pytest.approx(1_440 + 8 * found)
+    assert use.gb_seconds == pytest.approx((1_440 * RECONCILER_SECONDS + 8 * found * look) * 1_769 / 1024)
 
 
 def test_the_shards_are_those_that_the_estimate_expects() -> None:
