@@ -39,6 +39,7 @@ _SLICES = "data/slices.py"
 _REDRIVE = "data/dead_letters.py"
 _RECONCILER = "control/reconciler.py"
 _PROOF = "control/stream/proof.py"
+_PARTS = "control/stream/parts.py"
 
 JOURNAL = (
     one(
@@ -366,6 +367,26 @@ CONTROL = (
         "reason=waits_for, seal_requested_at=0.0, **window)",
         "reason=waits_for, **window)",
     ),
+    one(
+        "shards of a reader that does not answer count as empty",
+        _PARTS,
+        "                left += mine\n                continue\n",
+        "                for reader in mine:\n"
+        "                    reader.read_at, reader.is_new, reader.brought = self._machine.now(), True, False\n"
+        "                continue\n",
+    ),
+    one(
+        "a reader measures time by its own clock",
+        _PARTS,
+        '        self._machine.follow(request["now"])\n',
+        "",
+    ),
+    one(
+        "a shard moves on although its keys are not noted",
+        _PARTS,
+        "                    if not (reader.notes and reader.notes.is_pending)\n",
+        "",
+    ),
 )
 
 MUTATIONS = (*JOURNAL, *DATA, *CONTROL)
@@ -383,5 +404,8 @@ ANSWERED = {
     "the scan reads eventually consistently": f"{_UNIT}/data/test_scan.py",
     "a worker does not look at the phase": f"{_UNIT}/data/test_backfill.py",
     "the redrive settles a dead letter that is rejected again": f"{_UNIT}/data/test_redrive.py",
+    "shards of a reader that does not answer count as empty": f"{_UNIT}/control/stream/test_parts.py",
+    "a reader measures time by its own clock": f"{_UNIT}/control/stream/test_parts.py",
+    "a shard moves on although its keys are not noted": f"{_UNIT}/control/stream/test_parts.py",
 }
 """Mutants that no seed finds, each with the tests that do."""

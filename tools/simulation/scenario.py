@@ -292,8 +292,11 @@ def _readers(draw: random.Random, plan: Scenario) -> Scenario:
     """Other invocations read the shards for the reconciler, each a few, in any other scenario."""
     base = draw.choices(list(MIX), weights=list(MIX.values()))[0]
     plan = SCENARIOS[base](draw, plan)
+    refused = draw.choice([plan.faults.lambda_.refused, plan.faults.lambda_.refused, 0.3])
     return replace(
         plan,
+        faults=replace(plan.faults, lambda_=replace(plan.faults.lambda_, refused=refused)),
+        is_hindered=plan.is_hindered or refused > 0,
         stream=replace(plan.stream, shards=draw.choice([3, 3, 4, 8])),
         settings=replace(
             plan.settings,
