@@ -372,7 +372,7 @@ CONTROL = (
         _PARTS,
         "                left += mine\n                continue\n",
         "                for reader in mine:\n"
-        "                    reader.read_at, reader.is_new, reader.brought = self._machine.now(), True, False\n"
+        "                    reader.read_at, reader.is_new = self._machine.now(), True\n"
         "                continue\n",
     ),
     one(
