@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 import time
@@ -9,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from tools.local.demo.cities import TABLE_NAME, Item, key_of
+from tools.local.demo.cities import TABLE_NAME, Item, key_of, token_of
 
 # A deleted city comes back after this many further changes, so that a key is often gone when the backfill
 # comes by and there again afterwards, or the other way round.
@@ -17,7 +18,10 @@ _BACK_AFTER_CHANGES = 40
 
 
 class Writer:
-    """Changes the source table in a thread of its own until it is stopped.
+    """Changes the table in a thread of its own until it is stopped.
+
+    ``ledger`` has the latest acknowledged write of each key that it has written, by `cities.token_of`: the
+    item, or ``None`` if it is deleted.
 
     Parameters
     ----------
@@ -35,6 +39,7 @@ class Writer:
 
     def __init__(self, client: Any, present: list[Item], reserve: list[Item], rate: float, seed: int) -> None:
         self.counts: Counter[str] = Counter()
+        self.ledger: dict[str, Item | None] = {}
         self._client = client
         self._present = list(present)
         self._reserve = list(reserve)
@@ -44,6 +49,11 @@ class Writer:
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it has not ended, by itself or by `stop`."""
+        return self._thread.is_alive()
 
     @property
     def changes(self) -> int:
@@ -91,8 +101,7 @@ class Writer:
             UpdateExpression="SET population = :people",
             ExpressionAttributeValues={":people": people},
         )
-        self.counts["updated"] += 1
-        self._present.append(item)
+        self._acknowledged("updated", item)
 
     def _replace(self) -> None:
         item = self._pick()
@@ -103,11 +112,16 @@ class Writer:
     def _delete(self) -> None:
         item = self._pick()
         self._client.delete_item(TableName=TABLE_NAME, Key=key_of(item))
+        self.ledger[token_of(item)] = None
         self.counts["deleted"] += 1
         self._deleted.append((self.changes, item))
 
     def _put(self, what: str, item: Item) -> None:
         self._client.put_item(TableName=TABLE_NAME, Item=item)
+        self._acknowledged(what, item)
+
+    def _acknowledged(self, what: str, item: Item) -> None:
+        self.ledger[token_of(item)] = copy.deepcopy(item)
         self.counts[what] += 1
         self._present.append(item)
 
