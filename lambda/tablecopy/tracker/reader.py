@@ -138,7 +138,8 @@ class ShardReader:
 
     def saved(self, place: Place) -> None:
         """Take over the place as it was written to the journal."""
-        self.place, self._following = place, replace(self._following, version=place.version)
+        self._following = replace(self._following, version=place.version, saved_at=place.saved_at)
+        self.place = place
 
     def _note(self) -> None:
         self._notes.flush()

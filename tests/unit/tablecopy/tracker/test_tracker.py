@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -385,3 +386,18 @@ def test_what_the_baseline_has_left_open_is_rechecked(scene: Scene) -> None:
     scene.destination.items["lost"] = {"pk": {"S": "lost"}}
     scene.steps(40)
     assert (scene.checked.left, scene.checked.open_noted) == (0, True)
+
+
+def test_a_place_is_written_twice_a_minute_and_not_at_each_look() -> None:
+    scene = Scene()
+    scene.steps(15)
+    written: list[str] = []
+    put = scene.store.put
+
+    def watch(pk: str, sk: str, *given: Any, **more: Any) -> None:
+        written.append(pk)
+        put(pk, sk, *given, **more)
+
+    scene.store.put = watch  # type: ignore[method-assign]
+    scene.steps(60)
+    assert 1 <= sum("places" in pk for pk in written) <= 3
