@@ -63,6 +63,9 @@ _BEFORE_COPY_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
 # had ended are listed by then, and a writer that was forgotten has probably written.
 _WATCHED_SECONDS = 600.0
 
+# Later changes of a sealed source are those of a rollback, as a rule. It cannot be applied sooner.
+_STRAGGLING_SECONDS = 60.0
+
 # Most records of a stream can be read within so long. A fence that comes sooner is often too early.
 _SHOWN_SECONDS = 1.0
 
@@ -561,7 +564,9 @@ class Reconciler:
             backlog = self._deps.stream.observe(run.covered_to, min(now + _LOOK_SECONDS, self._look_ends))
         except (RecordsExpired, StreamGone):
             return
-        if _is_late(run, backlog):
+        created = self._clock.now() - backlog.unapplied_age
+        is_old = not backlog.unapplied or created < run.phase_since + _STRAGGLING_SECONDS
+        if is_old and _is_late(run, backlog):
             log.event("written_after_seal", changes=backlog.waiting)
             self._deps.run.save(replace(run, reason=_AFTER_SEAL))
 

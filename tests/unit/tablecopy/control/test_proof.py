@@ -293,6 +293,14 @@ class TestLateChanges:
         assert "written to after the seal" in cutover.now().reason
         assert "written to after the seal" in cutover.commands.status()["reason"]
 
+    def test_a_rollback_that_writes_to_the_source_is_no_late_change(self, cutover: CutoverScene) -> None:
+        cutover.cut_over()
+        assert cutover.follow(60, until=Phase.SEALED) is Phase.SEALED
+        cutover.clock.time += 70
+        cutover.write(1)
+        cutover.follow(3)
+        assert cutover.now().reason == ""
+
     def test_a_sealed_run_is_not_watched_for_ever(self, cutover: CutoverScene) -> None:
         cutover.cut_over()
         assert cutover.follow(60, until=Phase.SEALED) is Phase.SEALED
