@@ -46,7 +46,7 @@ _SEAL_SECONDS = 5.0
 def table() -> str:
     """Return the rows as a Markdown table."""
     fast = f"copy, {WORKERS} workers, warmed to {WARM_WRITE_UNITS:,} writes/s"
-    header = ("table", "copy", fast, "writers stop", "cost (USD)")
+    header = ("table", "copy", fast, "stop with `verify`", "cost (USD)")
     rows = [header, tuple("---:" for _ in header), *(_row(size * 10**9) for size in GIGABYTES)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
