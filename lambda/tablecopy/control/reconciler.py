@@ -8,27 +8,23 @@ end anywhere, and many reconcilers may run in parallel: the journal lets only on
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tablecopy.clock import Clock
 from tablecopy.control.pace import SliceLimits, begin_window
 from tablecopy.control.preflight import UNREACHABLE, unreachable_problem
-from tablecopy.control.proof import Proof
-from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.sealing import Sealing
+from tablecopy.control.steps import BEFORE_COPY_SECONDS, LOOKING, Dependencies, Outcome, failure
 from tablecopy.control.stream.backlog import Backlog
 from tablecopy.control.stream.expiry import RecordsExpired
 from tablecopy.control.stream.listing import StreamGone
-from tablecopy.control.stream.progress import CLOCK_MARGIN_SECONDS, Stream
-from tablecopy.control.stream.reader import UNREADABLE_SECONDS
-from tablecopy.control.tables import NotProved, StopReason, TableChecks
+from tablecopy.control.stream.progress import CLOCK_MARGIN_SECONDS
+from tablecopy.control.tables import NotProved, StopReason
 from tablecopy.control.work import RemainingWork
-from tablecopy.journal.dead_letters import DeadLetters
-from tablecopy.journal.leases import BACKFILL, REPLICATOR, Leases
-from tablecopy.journal.run import Phase, Run, RunRecord
-from tablecopy.journal.segments import Segment, Segments
+from tablecopy.journal.leases import BACKFILL
+from tablecopy.journal.run import Phase, Run
+from tablecopy.journal.segments import Segment
 from tablecopy.metrics import log
 from tablecopy.text import count_text, duration_text
 
@@ -44,9 +40,6 @@ _LOOK_AGAIN_SECONDS = 1.0
 # The same while writers wait. A shard is still read twice a second at most.
 _CUTOVER_LOOK_SECONDS = 0.5
 
-# A look at all shards ends after so long. The next one goes on with the shards that are left.
-_LOOK_SECONDS = 8.0
-
 # The last look of an invocation ends so long after the last moment for a step at the latest. Otherwise, the
 # next invocation would find the turn taken, and leave the shards alone for a minute.
 _LAST_LOOK_SECONDS = 2.0
@@ -54,82 +47,11 @@ _LAST_LOOK_SECONDS = 2.0
 # Nothing is concluded from what control saw longer ago.
 _FRESH_SECONDS = 60.0
 
-# Another environment, with another clock, may begin the first slice, and changes have their times in whole
-# seconds. So a change is from before the copy whenever that begins if it is a little older than the margin.
-# The copy begins when all changes that control has not seen are older than that.
-_BEFORE_COPY_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
-
-# After a seal with a proof, the source's stream is looked at for so long. The children of every shard that
-# had ended are listed by then, and a writer that was forgotten has probably written.
-_WATCHED_SECONDS = 600.0
-
-# Later changes of a sealed source are those of a rollback, as a rule. It cannot be applied sooner.
-_STRAGGLING_SECONDS = 60.0
-
-# Most records of a stream can be read within so long. A fence that comes sooner is often too early.
-_SHOWN_SECONDS = 1.0
-
-# What a run waits for is noted when it has lasted for so long.
-_LASTING_SECONDS = 10.0
-
 # A slice that copies nothing is repeated. So many in a row need an operator.
 _EMPTY_SLICES = 3
 
 _CHANGES = "changes are still being applied. The run becomes ready for cutover when writes stop"
 _CHANGES_AT_CUTOVER = "changes of the source table still arrive. Check that all of its writers have stopped"
-_LATE = (
-    "something wrote to the source table after its writers were said to be stopped. Find the writer, stop it "
-    "and cut over again"
-)
-_SHOWN_LATE = "the source's stream has shown another change, which is being applied"
-_AFTER_SEAL = (
-    "the source table was written to after the seal, or DynamoDB has shown a change only then. These changes "
-    "were not copied. Find the writer and stop it"
-)
-_CONTINUING = "another environment of the reconciler continues, and finds again what was applied"
-_LOOKING = "the reconciler checks that DynamoDB lists no further shard"
-
-
-class Outcome(Enum):
-    """The result of one step."""
-
-    MOVED = "moved"
-    """The run is in another phase, or another reconciler has moved it. Take the next step immediately."""
-    WAITING = "waiting"
-    """Something is in progress. Take the next step in a second."""
-    IDLE = "idle"
-    """Nothing changes by itself soon. Take the next step in a minute."""
-
-
-@dataclass(frozen=True)
-class Dependencies:
-    """What the reconciler reads and moves.
-
-    Attributes
-    ----------
-    preflight
-        Returns the problems that prevent the run from beginning, one text each.
-    inspect_tables
-        Returns the fields of the run that follow from the tables.
-    publish_age
-        Publishes the age in seconds of the oldest unapplied change.
-    proof
-        Reads what shows that both tables are equal, for a cutover.
-    """
-
-    run: RunRecord
-    segments: Segments
-    leases: Leases
-    dead_letters: DeadLetters
-    mapping: SourceMapping
-    executions: Executions
-    stream: Stream
-    queue: FailureQueue
-    tables: TableChecks
-    preflight: Callable[[Run], list[str]]
-    inspect_tables: Callable[[], Mapping[str, Any]]
-    publish_age: Callable[[float], None]
-    proof: Proof
 
 
 def reconcile(
@@ -153,7 +75,7 @@ def reconcile(
             clock.sleep(_CUTOVER_LOOK_SECONDS if reconciler.is_cutting_over else _LOOK_AGAIN_SECONDS)
 
 
-class Reconciler:
+class Reconciler(Sealing):
     """Moves a run from phase to phase.
 
     Parameters
@@ -175,21 +97,12 @@ class Reconciler:
         concurrency: int,
         begin_at: float = 0.0,
     ) -> None:
-        self._deps = dependencies
-        self._clock = clock
+        super().__init__(dependencies, clock)
         self._limits = limits
         self._concurrency = concurrency
         self._begin_at = begin_at
         self._preflight_problems: list[str] | None = None
         self._preflight_is_whole = False
-        # When the run was about to be read, and when the look ends at the latest.
-        self._read_at = 0.0
-        self._look_ends = math.inf
-        # Since when nothing is written by a run that is being sealed, and since when the run waits for what.
-        self._sealing_since: float | None = None
-        self._waiting: tuple[str, float] | None = None
-        # The request for a cutover whose first fence was too early.
-        self._unfenced = ""
         self._is_cutting_over = False
         self._steps: dict[Phase, Callable[[Run], Outcome]] = {
             Phase.PREFLIGHT: self._preflight,
@@ -246,23 +159,6 @@ class Reconciler:
             "the stream from another place. Empty the destination and start a new copy",
             resumable=False,
         )
-
-    def _observe(self, run: Run) -> Backlog:
-        now = self._clock.now()
-        # Before its first slice a run has read nothing that could lack a change.
-        before_copy = not run.scan_began
-        backlog = self._deps.stream.observe(
-            # Another reconciler may have begun the first slice since the run was read.
-            self._read_at - _BEFORE_COPY_SECONDS if before_copy else run.covered_to,
-            min(now + _LOOK_SECONDS, self._look_ends),
-            noting=before_copy,
-            counting=run.phase is Phase.SLICE,
-            drained_after=run.quiet_seconds if run.is_cutting_over else None,
-        )
-        if backlog.error:
-            log.event("look_failed", error=str(backlog.error))
-        self._deps.publish_age(0.0 if before_copy else backlog.oldest_age)
-        return backlog
 
     def _preflight(self, run: Run) -> Outcome:
         try:
@@ -343,7 +239,7 @@ class Reconciler:
         if not run.scan_began:
             backlog = self._observe(run)
             # Changes that control has not seen must be from before the copy.
-            if not backlog.settled or self._clock.now() < backlog.noted_at + _BEFORE_COPY_SECONDS:
+            if not backlog.settled or self._clock.now() < backlog.noted_at + BEFORE_COPY_SECONDS:
                 return self._wait(run, "the first slice begins when the reconciler has noted its place")
         stop = self._deps.tables.check_now(run)
         if stop:
@@ -437,7 +333,7 @@ class Reconciler:
         if not blocked and not slices_left:
             # All known shards may be applied, before the lists of shards show that these are all.
             changes = _CHANGES_AT_CUTOVER if run.is_cutting_over else _CHANGES
-            waits_for = backlog.waits_for or _failure(backlog) or (_LOOKING if backlog.drained else changes)
+            waits_for = backlog.waits_for or failure(backlog) or (LOOKING if backlog.drained else changes)
         if not backlog.drained:
             waits_for = self._deps.mapping.complaint() or waits_for
         if (waits_for, blocked) != (run.reason, run.blocked):
@@ -471,222 +367,22 @@ class Reconciler:
             return self._begin_to_seal(run, backlog)
         if not backlog.drained:
             # Nothing prevents it, but this step proves nothing: a shard has just ended.
-            return self._wait(run, backlog.waits_for or _failure(backlog))
+            return self._wait(run, backlog.waits_for or failure(backlog))
         if run.seal_requested_at:
             # Operators stop the writers first. So nothing is left behind that was written before.
             if backlog.proved_to < run.seal_requested_at:
-                return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
+                return self._wait(run, backlog.waits_for or failure(backlog) or LOOKING)
             return self._finish(run, Phase.SEALING)
         if run.reason:
             self._deps.run.save(replace(run, reason=""))
         return Outcome.IDLE
 
-    def _may_fence(self, run: Run, backlog: Backlog) -> bool:
-        """Return whether a look of this step has found no change that is not applied, for a cutover.
-
-        That may be too early, because a stream shows a change a little after it was made. Then the next fence
-        waits until the source is quiet.
-        """
-        if not run.is_cutting_over or backlog.error or backlog.unapplied or backlog.changed:
-            return False
-        if self._unfenced == run.cutover:
-            return backlog.drained and not self._source_missing(run, backlog)
-        # The last changes are shown by then, as a rule.
-        is_shown = self._read_at >= self._deps.proof.stopped_at(run) + _SHOWN_SECONDS
-        return is_shown and backlog.looked_since >= self._read_at
-
-    def _begin_to_seal(self, run: Run, backlog: Backlog) -> Outcome:
-        """Fence the replicator for a proof; see `control.proof`."""
-        evidence = self._deps.proof.evidence()
-        if different := evidence.different():
-            return self._end_cutover(run, "different", different)
-        if missing := evidence.impossible(run) or evidence.unfinished():
-            return self._wait(run, backlog.waits_for or missing)
-        return self._finish(replace(run, proved_records=-1, fence=""), Phase.SEALING)
-
-    def _source_missing(self, run: Run, backlog: Backlog) -> str:
-        # The quiet time of the request replaces the one that ``shown_to`` allows for.
-        if backlog.error:
-            return _failure(backlog)
-        read_to = backlog.shown_to + UNREADABLE_SECONDS
-        proof = self._deps.proof
-        return proof.evidence().source_missing(run, proof.stopped_at(run), read_to)
-
-    def _seal_with_proof(self, run: Run) -> Outcome:
-        """Seal if the tables are proved equal. Otherwise, the copy continues."""
-        began = self._clock.now()
-        is_quiet = run.proved_records >= 0
-        if is_quiet:
-            # No function writes in this phase. Lambda may take a minute to stop invoking the replicator, and
-            # the writers do not have to wait for that.
-            self._deps.mapping.switch(on=False)
-        replicators = len(self._deps.leases.alive(REPLICATOR))
-        backlog = self._observe(run)
-        # A change that the replicator has applied before the fence is late as well: if it was not applied as
-        # it should have been, the list of touched keys may have been read before its key was noted.
-        if is_quiet and _is_late(run, backlog):
-            return self._end_cutover(run, "late", _LATE)
-        if is_quiet and backlog.records < run.proved_records:
-            return self._wait(run, _failure(backlog) or _CONTINUING)
-        if backlog.unapplied:
-            self._unfenced = run.cutover
-            window = begin_window(backlog, began, backlog.oldest_age)
-            return self._enter(run, Phase.DRAINING, fence="", reason=_SHOWN_LATE, **window)
-        if replicators:
-            return self._wait(run, _still_writing(replicators))
-        if not run.fence:
-            fence = f"{run.cutover}-{run.version}"
-            self._deps.run.save(replace(run, fence=fence, fenced_at=self._clock.now()))
-            return Outcome.WAITING
-        evidence = self._deps.proof.evidence()
-        if different := evidence.different():
-            return self._end_cutover(run, "different", different)
-        if not is_quiet:
-            missing = self._source_missing(run, backlog)
-            if missing:
-                return self._wait(run, backlog.waits_for or _failure(backlog) or missing)
-            self._deps.run.save(replace(run, proved_records=backlog.records))
-            return Outcome.MOVED
-        missing = evidence.destination_missing(run)
-        if missing:
-            self._sealing_since = None
-            return self._wait(run, missing)
-        if not self._has_looked(backlog, began):
-            return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
-        return self._enter(run, Phase.SEALED, seal_by=0.0)
-
-    def _watch_sealed(self, run: Run) -> None:
-        """Note in the run if a change appears after a seal with a proof, which then rests on too little."""
-        now = self._clock.now()
-        if not run.seal_grade or run.reason or now - run.phase_since >= _WATCHED_SECONDS:
-            return
-        try:
-            backlog = self._deps.stream.observe(run.covered_to, min(now + _LOOK_SECONDS, self._look_ends))
-        except (RecordsExpired, StreamGone):
-            return
-        created = self._clock.now() - backlog.unapplied_age
-        is_old = not backlog.unapplied or created < run.phase_since + _STRAGGLING_SECONDS
-        if is_old and _is_late(run, backlog):
-            log.event("written_after_seal", changes=backlog.waiting)
-            self._deps.run.save(replace(run, reason=_AFTER_SEAL))
-
-    def _has_looked(self, backlog: Backlog, began: float) -> bool:
-        """Return whether each shard was looked at since the first of these steps, and shards were listed."""
-        if self._sealing_since is None:
-            self._sealing_since = began
-        since = self._sealing_since
-        return backlog.looked_since >= since and self._deps.stream.is_listed_since(since)
-
-    def _lapse(self, run: Run) -> Outcome:
-        """End a request whose time is up, or that an operator has cancelled."""
-        if run.cutover_outcome:
-            return self._end_cutover(run, run.cutover_outcome, run.cutover_reason)
-        waits_for = self._waiting[0] if self._waiting else run.reason
-        return self._end_cutover(run, "timeout", waits_for or "the reconciler did not look in time")
-
-    def _end_cutover(self, run: Run, outcome: str, reason: str) -> Outcome:
-        log.event("cutover_ended", outcome=outcome, reason=reason)
-        ended = run.without_cutover(outcome, reason)
-        if run.phase is Phase.SEALING:
-            # The replicator has applied everything up to the fence, so no drain is measured.
-            return self._enter(ended, Phase.RESUMING, slice_began=0.0)
-        self._deps.run.save(ended)
-        self._waiting = None
-        return Outcome.MOVED
-
-    def _sealing(self, run: Run) -> Outcome:
-        if run.is_cutting_over:
-            return self._seal_with_proof(run)
-        began = self._clock.now()
-        waits_for = self._replicator_may_write()
-        backlog = self._observe(run)
-        if waits_for:
-            return self._wait(run, waits_for)
-        # A run that is being sealed applies nothing that it may still find, so it only has to look.
-        if not self._has_looked(backlog, began):
-            return self._wait(run, backlog.waits_for or _failure(backlog) or _LOOKING)
-        late = "the source table was written to after the run was ready. These changes were not copied"
-        return self._enter(run, Phase.SEALED, reason=late if backlog.unapplied else "")
-
-    def _replicator_may_write(self) -> str:
-        """Switch the mapping off, and return why the replicator may still write; empty if it cannot."""
-        if not self._deps.mapping.switch(on=False):
-            return self._switching(on=False)
-        # These are in many partitions, so they are read last.
-        replicators = len(self._deps.leases.alive(REPLICATOR))
-        if replicators:
-            return _still_writing(replicators)
-        return ""
-
-    def _switching(self, *, on: bool) -> str:
-        state = self._deps.mapping.state
-        reported = f" Its state is {state}" if state else ""
-        return f"Lambda has not {'enabled' if on else 'disabled'} the event source mapping yet.{reported}"
-
-    def _obstacle(self) -> str:
-        """Return what else prevents the run from becoming ready for cutover; empty if nothing does."""
-        letters = self._deps.dead_letters.count()
-        if letters:
-            return (
-                f"{count_text(letters, 'dead letter')} must be settled. List the rejected items with "
-                "tablecopy dead-letters, and retry them with tablecopy redrive"
-            )
-        depth = self._deps.queue.depth()
-        if depth:
-            return f"the failure queue holds {count_text(depth, 'message')}: Lambda has given up records"
-        return ""
-
     def _work(self, run: Run) -> RemainingWork:
         return RemainingWork.of(run, self._deps.segments.read_all(run.total_segments))
-
-    def _finish(self, run: Run, phase: Phase) -> Outcome:
-        """Enter a phase that states that the copy is complete, if the tables are still the same."""
-        stop = self._deps.tables.check_now(run)
-        if stop:
-            return self._stop(run, stop.reason, resumable=stop.resumable)
-        return self._enter(run, phase)
-
-    def _wait(self, run: Run, reason: str) -> Outcome:
-        """Wait, and note what for, once that has lasted for a while."""
-        now = self._clock.now()
-        if self._waiting is None or self._waiting[0] != reason:
-            self._waiting = reason, now
-        lasting = 0.0 if run.is_cutting_over else _LASTING_SECONDS
-        if reason != run.reason and now - self._waiting[1] >= lasting:
-            self._deps.run.save(replace(run, reason=reason))
-        return Outcome.WAITING
-
-    def _stop(self, run: Run, reason: str, *, resumable: bool = True) -> Outcome:
-        if run.is_cutting_over:
-            run = run.without_cutover("stopped", reason)
-        return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable, seal_requested_at=0.0)
-
-    def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
-        self._sealing_since = self._waiting = None
-        if self._deps.run.save(run.enter(phase, self._clock.now(), **changes)):
-            log.event("phase", phase=phase, **{"slice": run.slice, **changes})
-        return Outcome.MOVED
-
-
-def _is_late(run: Run, backlog: Backlog) -> bool:
-    """Return whether there are changes other than those that were applied when the source was quiet.
-
-    A new environment may not have found all of those yet, and counts fewer.
-    """
-    records = backlog.records - run.proved_records
-    return records > 0 or (records == 0 and backlog.unapplied)
 
 
 def _in_sync(backlog: Backlog) -> bool:
     return backlog.drained or backlog.oldest_age <= IN_SYNC_SECONDS
-
-
-def _still_writing(replicators: int) -> str:
-    return f"{count_text(replicators, 'invocation')} of the replicator may still be writing"
-
-
-def _failure(backlog: Backlog) -> str:
-    return f"the reconciler cannot look at all shards: {backlog.error}" if backlog.error else ""
 
 
 def _unreadable(error: Exception) -> str:

@@ -16,8 +16,9 @@ from tablecopy.control.metrics import RunMetrics, VerificationMetrics
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import Check, Preflight, problems
 from tablecopy.control.proof import Proof
-from tablecopy.control.reconciler import Dependencies, Reconciler, reconcile
+from tablecopy.control.reconciler import Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.steps import Dependencies
 from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.parts import PartReader, Parts, ReaderFailed
 from tablecopy.control.stream.progress import RECORDS_KEPT_PER_MB, Stream

@@ -15,8 +15,9 @@ from mypy_boto3_stepfunctions.client import SFNClient
 from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.proof import Proof
-from tablecopy.control.reconciler import Dependencies, Reconciler
+from tablecopy.control.reconciler import Reconciler
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.steps import Dependencies
 from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks

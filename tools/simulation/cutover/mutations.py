@@ -6,6 +6,7 @@ from tools.simulation.mutations import Mutation, one
 
 _PROOF = "control/proof.py"
 _RECONCILER = "control/reconciler.py"
+_SEALING = "control/sealing.py"
 _CUTOVER = "control/cutover.py"
 _NOTES = "control/stream/notes.py"
 _PROGRESS = "control/stream/progress.py"
@@ -127,20 +128,20 @@ PROVING = (
 SEALING = (
     one(
         "a replicator that may still write is not waited for",
-        _RECONCILER,
-        "        if replicators:\n            return self._wait(run, _still_writing(replicators))\n"
+        _SEALING,
+        "        if replicators:\n            return self._wait(run, still_writing(replicators))\n"
         "        if not run.fence:\n",
         "        if not run.fence:\n",
     ),
     one(
         "a change after the proof is not looked for",
-        _RECONCILER,
+        _SEALING,
         "        if is_quiet and _is_late(run, backlog):\n",
         "        if False:\n",
     ),
     one(
         "a change after the seal is not named",
-        _RECONCILER,
+        _SEALING,
         "            self._deps.run.save(replace(run, reason=_AFTER_SEAL))\n",
         "            pass\n",
     ),

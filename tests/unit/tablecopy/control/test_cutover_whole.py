@@ -20,8 +20,9 @@ from tablecopy.control.commands import NotPossible
 from tablecopy.control.cutover import CutoverCommands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.proof import Proof
-from tablecopy.control.reconciler import Dependencies, Reconciler
+from tablecopy.control.reconciler import Reconciler
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.steps import Dependencies
 from tablecopy.control.tables import TableChecks
 from tablecopy.dynamodb.client import Json
 from tablecopy.journal.dead_letters import DeadLetters

@@ -20,8 +20,9 @@ from tablecopy.control.commands import Commands
 from tablecopy.control.pace import SliceLimits
 from tablecopy.control.preflight import unreachable_problem
 from tablecopy.control.proof import Proof
-from tablecopy.control.reconciler import Dependencies, Outcome, Reconciler, reconcile
+from tablecopy.control.reconciler import Reconciler, reconcile
 from tablecopy.control.services import Executions, FailureQueue, SourceMapping
+from tablecopy.control.steps import Dependencies, Outcome
 from tablecopy.control.stream.notes import SourceNotes
 from tablecopy.control.stream.progress import Stream
 from tablecopy.control.tables import TableChecks
