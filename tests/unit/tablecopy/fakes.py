@@ -595,10 +595,13 @@ class MemoryStore(Store):
         *,
         without: Collection[str] = (),
     ) -> V | None:
-        saved = self.save(pk, sk, record, without=without)
-        if saved is not None:
-            self.update(*to, add=add)
-        return saved
+        before = self.get(pk, sk)
+        try:
+            return self.save(pk, sk, record, without=without)
+        finally:
+            # A transaction takes place as a whole, also if the caller ends before its answer.
+            if self.get(pk, sk) is not before:
+                self.update(*to, add=add)
 
     def save_with(
         self,
@@ -609,12 +612,14 @@ class MemoryStore(Store):
         without: Collection[str] = (),
         extra: Json | None = None,
     ) -> V | None:
-        saved = self.save(*key, record, is_new=record.version == 0, without=without)
-        if saved is not None:
-            self.partitions[key[0]][key[1]].update(extra or {})
-            for pk, sk, attributes in items:
-                self.put(pk, sk, attributes)
-        return saved
+        before = self.get(*key)
+        try:
+            return self.save(*key, record, is_new=record.version == 0, without=without)
+        finally:
+            if self.get(*key) is not before:
+                self.partitions[key[0]][key[1]].update(extra or {})
+                for pk, sk, attributes in items:
+                    MemoryStore.put(self, pk, sk, attributes)
 
     def delete(
         self,

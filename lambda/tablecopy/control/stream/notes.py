@@ -9,7 +9,6 @@ others can write none of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from tablecopy.clock import Clock
 from tablecopy.comparison.items import Side
@@ -125,7 +124,9 @@ class SourceNotes:
             self._lose(f"shard {unmarked} of the source's stream was read without noting the keys")
             return
         for shard_id, row in rows.current.items():
-            rows.current[shard_id] = replace(row, tracked=tracking.tracking_id)
+            # One that stays as it was is not written again.
+            if row.tracked != tracking.tracking_id:
+                rows.current[shard_id] = row.changed(tracked=tracking.tracking_id)
 
     def _unmarked(self, rows: Rows) -> str:
         """Return a shard that was written without notes although keys are tracked; empty without one."""

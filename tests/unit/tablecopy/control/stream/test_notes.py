@@ -89,6 +89,19 @@ def test_the_tracking_is_not_on_before_each_row_is_written(scene: Scene) -> None
     assert tracking(scene).source_since
 
 
+def test_a_shard_that_has_ended_is_not_written_at_each_look(scene: Scene) -> None:
+    """It waits for its children for minutes."""
+    scene.add("a", 1)
+    scene.apply(1)
+    on(scene)
+    scene.follow_up("a", "b")
+    scene.again()
+    assert scene.shard().finished
+    written = scene.shard().version
+    scene.look_for(30)
+    assert scene.shard().version == written
+
+
 def test_records_of_an_applied_batch_that_was_not_read_are_noted(scene: Scene) -> None:
     scene.streams.page_size = 2
     shard = scene.add("a", 1)
