@@ -39,6 +39,7 @@ _LAMBDA_NAMES = "Lambda names what it makes"
 EXPLAINED = {
     "WriteOwnLog": f"the streams of the function's own log group: {_LAMBDA_NAMES}",
     "FindTheStream": _NO_RESOURCE,
+    "FollowTheStream": "a stream is named by the time at which it was switched on",
     "FindOtherReadersOfTheStream": _NO_RESOURCE,
     "SeeHowManyWorkersTheAccountAllows": _NO_RESOURCE,
     "FollowASlice": "the state machine's own executions",
@@ -113,9 +114,9 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
     for resource in resources(state):
         found.setdefault(resource["type"], []).append(resource["values"])
     roles, functions = found["aws_iam_role"], found["aws_lambda_function"]
-    assert [role["path"] for role in roles] == ["/platform/"] * 10
+    assert [role["path"] for role in roles] == ["/platform/"] * 12
     assert sorted(role["permissions_boundary"] for role in roles) == [
-        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 8,
+        *[f"arn:aws:iam::{SOURCE_ACCOUNT}:policy/boundary"] * 10,
         *[f"arn:aws:iam::{DESTINATION_ACCOUNT}:policy/boundary"] * 2,
     ]
     [key] = {function["kms_key_arn"] for function in functions}
@@ -128,11 +129,11 @@ def test_what_an_organization_asks_for_reaches_every_resource(state: dict[str, A
         queue["kms_master_key_id"],
         topic["kms_master_key_id"],
     ]
-    assert keys == [key] * 7
-    assert [group["retention_in_days"] for group in groups] == [365] * 5
+    assert keys == [key] * 8
+    assert [group["retention_in_days"] for group in groups] == [365] * 6
     assert [function["vpc_config"][0]["subnet_ids"] for function in functions] == [
         ["subnet-0123456789abcdef0"]
-    ] * 5
+    ] * 6
     # Control answers operators: nothing is reserved for it.
     assert sorted(function["reserved_concurrent_executions"] for function in functions) == [-1, 1, 4, 8, 16]
     variables = [function["environment"][0]["variables"] for function in functions]

@@ -25,6 +25,7 @@ NAMES = {
     "reconciler": "k",
     "control": "c",
     "verifier": "v",
+    "tracker": "t",
 }
 DASHBOARD = {
     "names": {**NAMES, "dashboard": "dashboard"},

@@ -358,7 +358,7 @@ CONTROL = (
     one(
         "the other child of a split is not waited for",
         _PROOF,
-        "math.inf if self._has_no_other_child(row) else",
+        "math.inf if self.has_no_other_child(row) else",
         "math.inf if self.is_finished(row) else",
     ),
     one(

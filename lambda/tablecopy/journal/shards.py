@@ -145,6 +145,9 @@ class StreamSummary:
         are not tracked, or as long as it is not known.
     newest
         When the newest change that was read was made; 0 without one.
+    listed_to
+        Every change made before this moment is in a shard that is listed; 0 while keys are not tracked. It is
+        minutes behind after the end of a shard, whose children may be listed one after the other.
     """
 
     looked_at: float = 0.0
@@ -156,6 +159,7 @@ class StreamSummary:
     empty_since: float | None = None
     noted_to: float = 0.0
     newest: float = 0.0
+    listed_to: float = 0.0
 
 
 class Shards:

@@ -104,7 +104,7 @@ class Rounds:
         """The differences that stay although every change is applied."""
         return list(self._standing.values())
 
-    def run(self, applied_to: float, until: float, *, hurry: bool) -> Round:
+    def run(self, applied_to: float, until: float, *, hurry: bool, listed_to: float = math.inf) -> Round:
         """Read the list once, and the keys that are due.
 
         Parameters
@@ -116,6 +116,9 @@ class Rounds:
             Seconds since the epoch after which no item is read. The list is read to its end.
         hurry
             Writers have stopped, so that everything is due.
+        listed_to
+            Every change of the source that was made before this moment is in a shard that is listed. A later
+            one may not have arrived although every known change is applied.
 
         Raises
         ------
@@ -123,7 +126,7 @@ class Rounds:
             The journal or a table cannot be used.
         """
         began = self._machine.now()
-        turn = _Turn(applied_to, until, hurry=hurry)
+        turn = _Turn(applied_to, listed_to, until, hurry=hurry)
         due: dict[tuple[str, str], tuple[float, float]] = {}
         waiting: list[Chunk] = []
         size = 0
@@ -220,7 +223,7 @@ class Rounds:
                 continue
             if token in self._known or len(self._known) < _MOST_KNOWN:
                 self._known[token] = difference
-            if _is_standing(difference, turn.applied_to):
+            if _is_standing(difference, min(turn.applied_to, turn.listed_to)):
                 self._standing[token] = difference
 
     def _keep(
@@ -249,8 +252,9 @@ class Rounds:
 class _Turn:
     """One round, as it goes."""
 
-    def __init__(self, applied_to: float, until: float, *, hurry: bool) -> None:
+    def __init__(self, applied_to: float, listed_to: float, until: float, *, hurry: bool) -> None:
         self.applied_to = applied_to
+        self.listed_to = listed_to
         self.until = until
         self.hurry = hurry
         self.is_over = False

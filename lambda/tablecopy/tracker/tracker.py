@@ -184,7 +184,7 @@ class Tracker:
             proved_records=run.proved_records,
         )
         if tracking.state is TrackingState.ON:
-            checked = self._with_round(environment, checked, run, self._applied_to(summary))
+            checked = self._with_round(environment, checked, run, summary)
         checked = replace(checked, looked_at=self._machine.now())
         self._save(environment, checked)
         through = checked.verified_through
@@ -227,7 +227,7 @@ class Tracker:
     # Rechecks
 
     def _with_round(
-        self, environment: _Environment, checked: Checked, run: Run, applied_to: float
+        self, environment: _Environment, checked: Checked, run: Run, summary: StreamSummary
     ) -> Checked:
         verification = self._verifications.read()
         if verification is None or not verification.key_names:
@@ -239,7 +239,9 @@ class Tracker:
             environment.rounds = Rounds(environment.keys, self._recheck(verification), schema, self._machine)
         self._note_open(environment, verification)
         until = self._machine.now() + _ROUND_SECONDS
-        found = environment.rounds.run(applied_to, until, hurry=run.is_cutting_over)
+        found = environment.rounds.run(
+            self._applied_to(summary), until, hurry=run.is_cutting_over, listed_to=summary.listed_to
+        )
         return replace(
             checked,
             list_read_at=found.list_read_at,

@@ -545,6 +545,14 @@ class Stream:
         # What is noted stays noted, so a shard that this environment has not read yet takes nothing back.
         return max(to, self._summary.noted_to)
 
+    def _listed_to(self, now: float) -> float:
+        """Return up to when all changes are in shards that are listed; see `StreamSummary`."""
+        if not self._notes.is_on:
+            return 0.0
+        rows = self._rows.current.values()
+        incomplete = (row.open_at for row in rows if row.finished and not self._proof.has_no_other_child(row))
+        return min(incomplete, default=now)
+
     def _summarize(self, backlog: Backlog) -> None:
         """Write what the commands show to the journal."""
         now = self._machine.now()
@@ -560,6 +568,7 @@ class Stream:
             empty_since=max(known) if known and len(known) == len(since) else None,
             noted_to=self._noted_to(now),
             newest=max((row.changed_at for row in self._rows.current.values()), default=0.0),
+            listed_to=self._listed_to(now),
         )
         is_news = replace(summary, looked_at=self._summary.looked_at) != self._summary
         if not is_news and now - self._summary.looked_at < SAVE_EVERY_SECONDS:

@@ -117,7 +117,7 @@ class Proof:
         if row.skipped_to > self.covered_to:
             return -math.inf
         if row.finished:
-            return math.inf if self._has_no_other_child(row) else ended_after(row)
+            return math.inf if self.has_no_other_child(row) else ended_after(row)
         if row.empty_since is not None and row.looked_at - row.empty_since >= self.drained_after:
             return row.looked_at - UNREADABLE_SECONDS
         parent = self.rows.get(row.parent)
@@ -130,7 +130,7 @@ class Proof:
             return math.inf
         return self._proved_by(row)
 
-    def _has_no_other_child(self, row: Shard) -> bool:
+    def has_no_other_child(self, row: Shard) -> bool:
         """Return whether all children of a shard that has ended are known."""
         listing = self.listing
         if listing.has_left(row.shard_id):

@@ -151,6 +151,23 @@ def test_readers_hold_few_large_items(
     assert not scene.chunks()
 
 
+def test_a_change_of_a_shard_that_is_not_listed_is_no_difference(scene: Scene) -> None:
+    """All that is known is applied, but not the change that a shard holds which is listed later."""
+    scene.put(scene.source, "k", 1)
+    scene.note("k")
+    listed_to = scene.clock.time
+    for _ in range(30):
+        scene.clock.tick(5)
+        now = scene.clock.time
+        scene.rounds.run(now, now + 8, hurry=True, listed_to=listed_to)
+    assert not scene.rounds.standing
+    scene.rounds.run(now, now + 8, hurry=True)
+    scene.clock.tick(5)
+    now = scene.clock.time
+    scene.rounds.run(now, now + 8, hurry=True, listed_to=now)
+    assert len(scene.rounds.standing) == 1
+
+
 def test_what_there_is_no_time_for_stays(scene: Scene) -> None:
     keys = [f"k{number}" for number in range(300)]
     scene.note(*keys)

@@ -89,6 +89,21 @@ def test_the_tracking_is_not_on_before_each_row_is_written(scene: Scene) -> None
     assert tracking(scene).source_since
 
 
+def test_a_second_child_may_hold_changes_that_are_not_listed(scene: Scene) -> None:
+    scene.add("a", 1)
+    scene.apply(1)
+    on(scene)
+    scene.again()
+    assert scene.shards.summary().listed_to == scene.clock.time
+    ended = scene.clock.time
+    scene.follow_up("a", "b")
+    scene.look_for(30)
+    assert scene.shards.summary().noted_to > ended
+    assert scene.shards.summary().listed_to <= ended
+    scene.look_for(120)
+    assert scene.shards.summary().listed_to > ended + 60
+
+
 def test_a_shard_that_has_ended_is_not_written_at_each_look(scene: Scene) -> None:
     """It waits for its children for minutes."""
     scene.add("a", 1)
