@@ -328,11 +328,19 @@ class Stage:
             listed += page["differences"]
             position = dict(zip(("segment", "text"), page["next"], strict=True)) if "next" in page else None
         self._judged.add(status["id"])
+        if not self._is_latest(status["id"]):
+            # Another request has begun a comparison in between, and the list is that one's.
+            return
         self.judge.reported(status, listed, lambda key: self.source.key_of(encode(key)))
         if self._needs_no_keys:
             for read in self.read:
                 if read.keys:
                     self.judge.read_without_need(read.keys)
+
+    def _is_latest(self, verification_id: str) -> bool:
+        while (status := self._command("verification").get("verification")) is None:
+            self.world.sleep(1.0)
+        return bool(status["id"] == verification_id)
 
     @property
     def _needs_no_keys(self) -> bool:
