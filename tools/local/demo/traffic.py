@@ -41,7 +41,8 @@ class Writer:
         self.counts: Counter[str] = Counter()
         self.ledger: dict[str, Item | None] = {}
         self._client = client
-        self._present = list(present)
+        # Changed in place, also by a write that fails.
+        self._present = copy.deepcopy(present)
         self._reserve = list(reserve)
         self._deleted: deque[tuple[int, Item]] = deque()
         self._rate = rate
