@@ -20,17 +20,12 @@ PATIENCE_SECONDS = 240.0
 
 @dataclass
 class Copy:
-    """One applied stack and its run. ``account`` is that of its source."""
+    """One applied stack and its run."""
 
     aws: LocalAws
     terraform: Terraform
     outputs: dict[str, Any]
     function: ControlFunction
-    account: str = SOURCE_ACCOUNT
-
-    def client(self, service: str) -> Any:
-        """A client of a service where the copy's functions are."""
-        return self.aws.session(self.account).client(service)
 
     @property
     def source(self) -> Any:
@@ -77,7 +72,7 @@ class Copy:
         )
 
     def mapping_state(self) -> str:
-        client = self.client("lambda")
+        client = self.aws.session(SOURCE_ACCOUNT).client("lambda")
         state: str = client.get_event_source_mapping(UUID=self.outputs["event_source_mapping_uuid"])["State"]
         return state
 

@@ -6,6 +6,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from tablecopy.control.proof import QUIET_SECONDS
 from tablecopy.control.status import Status
 from tablecopy_cli.app import main as tablecopy
 from tablecopy_cli.common.errors import UserError
@@ -60,6 +61,11 @@ def whole_run(the_stand: Stand) -> Recording:
             different = _compare_in_the_account(the_stand, deleted, gone=changed)
             equal = the_stand.copy.verify("--in-account")
             assert equal.returncode == 0, equal.stdout + equal.stderr
+            # Until the tracker has listed what the comparison left open, a cutover is refused.
+            function = the_stand.copy.function
+            the_stand.wait_until(
+                "a possible cutover", lambda: not function.cutover(QUIET_SECONDS)[1]["refused"]
+            )
             # Both streams have a key that is compared again.
             the_stand.source.put_item(TableName=TABLE_NAME, Item={**late, "note": {"S": "again"}})
             assert tablecopy(["cutover", "--yes", "--max-stop", "5m", "--from-terraform", directory]) == 0
