@@ -22,7 +22,7 @@ from tablecopy.metrics import log
 from tablecopy.text import count_text
 
 LOOK_SECONDS = 8.0
-"""A look at all shards ends after so long. The next one goes on with the shards that are left."""
+"""A look at all shards ends after so long. The next one continues with the shards that are left."""
 
 BEFORE_COPY_SECONDS = CLOCK_MARGIN_SECONDS + 5.0
 """A change that is older than this is from before the copy, whenever that begins.
