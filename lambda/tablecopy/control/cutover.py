@@ -25,7 +25,7 @@ LONGEST_STOP_SECONDS = 3_600.0
 
 _SHORTEST_QUIET, _LONGEST_QUIET = 1.0, 300.0
 
-# Reconciler and tracker look every one to two seconds. Whoever has not for so long stands still.
+# Reconciler and tracker look every one to two seconds. One that has not for so long stands still.
 _STILL_SECONDS = 4.0
 
 _CANCELLED = "cancelled"

@@ -167,8 +167,10 @@ class Steps:
 
 
 def still_writing(replicators: int) -> str:
+    """Return that so many invocations of the replicator are waited for."""
     return f"{count_text(replicators, 'invocation')} of the replicator may still be writing"
 
 
 def failure(backlog: Backlog) -> str:
+    """Return why a look is not complete; empty if no call has failed."""
     return f"the reconciler cannot look at all shards: {backlog.error}" if backlog.error else ""

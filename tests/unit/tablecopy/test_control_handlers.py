@@ -245,7 +245,7 @@ class TestControl:
         assert names == ["move-reconciler", "move-tracker"]
 
     def test_a_cutover_does_not_wait_for_the_schedule(self, clock: FakeClock) -> None:
-        """Whoever has not looked for seconds is called again, as long as a command follows the cutover."""
+        """One that has not looked for seconds is called again, as long as a command follows the cutover."""
         scene = Scene(clock, TRACKER_FUNCTION="move-tracker")
         scene.enter(Phase.READY)
         scene.run.save(replace(scene.now(), cutover="one", seal_by=clock.now() + 60))

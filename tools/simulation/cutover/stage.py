@@ -32,9 +32,6 @@ _LONG_LIFE = (80_000.0, 90_000.0)
 # Within this time after the seal, the status names what was not seen before it.
 _NAMED_SECONDS = 240.0
 
-# A function may write until its lease ends, and what goes astray lands within 20 s.
-_LANDED_SECONDS = 25.0
-
 # The copy back applies its first change within some minutes, and is sealed within some more.
 _BACK_SECONDS = 1_800.0
 

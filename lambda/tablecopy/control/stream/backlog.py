@@ -103,6 +103,6 @@ def age_of(row: Shard, reader: Reader | None, parent: Shard | None, now: float, 
         is_known = row.empty_since is not None and (follows or reader.end_read_at > 0)
         is_behind = reader.beyond or not (reader.at_end or is_known)
         behind, empty_at = is_behind and row.looked_at - applied_to, reader.end_read_at
-    # Longer than a look takes, a shard may hold changes that nobody has seen.
+    # Longer than a look takes, a shard may hold changes that no look has seen.
     unseen = now - max(applied_to, empty_at)
     return behind or (unseen if unseen > LOOK_SECONDS else 0.0)

@@ -461,7 +461,7 @@ class Stream:
 
     def _save(self, row: Shard) -> None:
         if not self._notes.cover(row):
-            # Whoever continues from this row would not see records whose keys are not noted yet.
+            # An environment that continues from this row would not see records whose keys are not noted yet.
             return
         try:
             self._rows.save(row)

@@ -229,7 +229,7 @@ def test_a_shard_that_has_left_the_stream_unread_proves_nothing(scene: Scene) ->
 
 
 def test_a_shard_that_is_found_after_days_is_read(scene: Scene) -> None:
-    """An environment that begins anew finds the child of a shard that it has not read to its end."""
+    """An environment that starts again finds the child of a shard that it has not read to its end."""
     scene.add("a", 1)
     scene.begin()
     for _ in range(30):

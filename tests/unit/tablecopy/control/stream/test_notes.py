@@ -283,7 +283,7 @@ def test_a_child_that_a_frozen_environment_has_read_is_not_passed_over(scene: Sc
     scene.follow_up("a", "b")
     scene.look_for(3)
     assert scene.shard("a").finished
-    # To nobody else DynamoDB has listed the child.
+    # DynamoDB has listed the child to no one else.
     del scene.store.partitions["shard"]["b"]
     frozen: list[str] = []
 

@@ -223,7 +223,7 @@ class TestTime:
 
 
 class TestNotes:
-    """Keys are noted by whoever reads, before a row gets ahead of them."""
+    """Keys are noted by the one that reads, before a row gets ahead of them."""
 
     def track(self, cluster: Cluster) -> None:
         record = TrackingRecord(cluster.store)
