@@ -15,7 +15,7 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
-from tablecopy.control.stream.listing import Listing, StreamGone, leaves, unknown
+from tablecopy.control.stream.listing import CHILD_SECONDS, Listing, StreamGone, leaves, unknown
 from tablecopy.control.stream.work import Workers
 from tablecopy.dynamodb.errors import NO_ANSWER
 from tablecopy.dynamodb.streams import (
@@ -312,8 +312,9 @@ class DestinationStream:
         if not tracking.destination_since or not self._places:
             return
         listing = self._listing
-        if not listing.has_siblings(tracking.destination_since):
-            listing.list_siblings(tracking.destination_since)
+        since, within = tracking.destination_since, CHILD_SECONDS if self._quiet is None else self._quiet
+        if not listing.has_siblings(since, within):
+            listing.list_siblings(since, within)
             self._wait_for("DynamoDB may list further shards of the destination's stream")
             return
         to = min([self._machine.now(), *map(self._noted_to, self._places.values())])

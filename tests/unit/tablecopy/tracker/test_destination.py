@@ -199,6 +199,19 @@ def test_a_cutover_waits_for_further_children_only_as_long_as_for_records(scene:
     assert scene.clock.time - ended < 60
 
 
+def test_a_cutover_waits_for_siblings_only_as_long_as_for_records(scene: Scene) -> None:
+    """The tracking has just begun: a cutover rests on the quiet time alone, for shards as for records."""
+    scene.add("a", 1)
+    scene.begin()
+    scene.look_for(5)
+    assert not scene.stream.noted_to
+    for _ in range(7):
+        scene.clock.tick(1)
+        scene.stream.look(scene.tracking, scene.clock.time + 5, quiet=5)
+    assert scene.stream.noted_to > scene.clock.time - 3
+    assert scene.clock.time - scene.tracking.destination_since < 20
+
+
 @pytest.mark.parametrize(("hours", "lost"), [(22.0, False), (23.5, True)], ids=["in time", "too late"])
 def test_a_place_that_has_left_the_stream_proves_nothing(scene: Scene, hours: float, lost: bool) -> None:
     shard = scene.add("a", 1)
