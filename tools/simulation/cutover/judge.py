@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from botocore.exceptions import ClientError
 
@@ -145,19 +145,20 @@ class Judge(Findings):
         for key in self.differing():
             ours, theirs = (records.latest.get(key) for records in self.records)
             name = "/".join(map(str, key))
-            if self._is_unseen(ours):
-                self.unseen[key] = None
-                what = f"a change of {name} could not be seen before the seal"
-            elif self._is_unseen(theirs):
+            # The later one made them differ, if both are new.
+            if self._is_unseen(theirs) and (ours is None or theirs.at > ours.at):
                 self.strayed[key] = None
                 what = f"a write of {name} at the destination could not be seen before the seal"
+            elif self._is_unseen(ours):
+                self.unseen[key] = None
+                what = f"a change of {name} could not be seen before the seal"
             else:
                 what = f"sealed as equal, and {name} differs"
                 self.violate("equal", what, name)
             if self.tell:
                 self.tell(what, name)
 
-    def _is_unseen(self, shown: Shown | None) -> bool:
+    def _is_unseen(self, shown: Shown | None) -> TypeGuard[Shown]:
         return shown is not None and shown.at > self.now() - LOOK_SECONDS
 
     def wrote(self, host: str) -> None:
