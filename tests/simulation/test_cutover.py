@@ -180,6 +180,19 @@ class TestJudge:
         scene.judge.named("")
         assert scene.rules == ["named"]
 
+    @pytest.mark.parametrize("is_last", [True, False])
+    def test_a_write_at_the_destination_that_could_not_be_seen_need_not_be_named(
+        self, scene: Scene, is_last: bool
+    ) -> None:
+        """The key has a change of the source that is as new."""
+        tables = [scene.source, scene.destination]
+        for version, table in enumerate(tables if is_last else reversed(tables)):
+            table.put(item(1, version))
+            scene.world.run(scene.world.now + 5)
+        scene.saves("sealed")
+        scene.judge.named("")
+        assert scene.rules == ([] if is_last else ["named"])
+
     def test_a_change_that_is_named(self, scene: Scene) -> None:
         scene.saves("sealed")
         scene.source.put(item(1, 1))

@@ -45,6 +45,9 @@ EXIT_REFUSED = 4
 # The reconciler looks again within so long. It is called every minute, and looks for most of it.
 _PREDICTION_SECONDS = 10.0
 
+# After a comparison has ended, the tracker lists the keys that it has left open. It is called every minute.
+_PASSING_SECONDS = 150.0
+
 _CODES = {"different": EXIT_DIFFERENT, "stopped": EXIT_DIFFERENT}
 _ANSWER = "yes"
 
@@ -189,15 +192,23 @@ class Cutover:
     # Before the writers stop
 
     def _predicted(self, answer: Answer) -> Answer:
-        """Return the prediction. One that is too long may be from before the latest look at the stream."""
-        give_up = self._clock.now() + _PREDICTION_SECONDS
+        """Return the prediction. One that is too long may be from before the latest look at the stream.
+
+        What a cutover is refused for may pass by itself, and is waited for before the writers stop.
+        """
+        asked = passed = self._clock.now()
         while True:
             if self._options.fence:
                 answer = replace(answer, cutover=fenced(answer.cutover))
-            if self._is_short(answer) or answer.cutover["refused"] or self._clock.now() >= give_up:
+            refused, now = answer.cutover["refused"], self._clock.now()
+            if refused and answer.cutover.get("passing") and now < asked + _PASSING_SECONDS:
+                passed = now
+                self._progress.update(f"waiting until writers may stop: {refused} ...")
+            elif refused or self._is_short(answer) or now >= passed + _PREDICTION_SECONDS:
                 self._progress.clear()
                 return answer
-            self._progress.update("predicting how long writers would stop ...")
+            else:
+                self._progress.update("predicting how long writers would stop ...")
             self._clock.sleep(1)
             answer = Answer(*self._function.cutover(self._options.quiet))
 

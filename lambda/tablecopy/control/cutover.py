@@ -131,6 +131,7 @@ class CutoverCommands:
         if run.is_cutting_over:
             quiet_seconds = run.quiet_seconds
         parts = predicted_parts(run, evidence.checked, summary, quiet_seconds, self._clock.now())
+        refused = "" if run.phase is Phase.SEALED else self.refused(run, evidence)
         return CutoverStatus(
             request=run.cutover,
             active=run.is_cutting_over,
@@ -140,7 +141,8 @@ class CutoverCommands:
             reason=run.cutover_reason,
             quiet=run.quiet_seconds if run.cutover else quiet_seconds,
             denied=list(run.denied),
-            refused="" if run.phase is Phase.SEALED else self.refused(run, evidence),
+            refused=refused,
+            passing=bool(refused) and refused == evidence.being_listed(),
             seconds=total(parts),
             parts=parts,
             compared=evidence.verification.ended if evidence.verification else 0.0,

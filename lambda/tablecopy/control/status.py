@@ -70,6 +70,8 @@ class CutoverStatus(TypedDict, total=False):
         ARNs of tables whose resource policy denies writes for a cutover, or may do so.
     refused
         Why a cutover cannot begin now; empty if it can.
+    passing
+        Whether that passes by itself within a minute or two.
     seconds
         How long writers would stop now; ``None`` if it is not known.
     parts
@@ -87,6 +89,7 @@ class CutoverStatus(TypedDict, total=False):
     quiet: float
     denied: list[str]
     refused: Required[str]
+    passing: bool
     seconds: float | None
     parts: list[PartStatus]
     compared: float

@@ -252,6 +252,28 @@ def test_a_run_that_is_not_in_sync_is_refused(clock: HandClock, capsys: pytest.C
     )
 
 
+class PassingControl(FakeControl):
+    """Refuses a cutover until ``passed_at``, because the tracker lists keys."""
+
+    passed_at = 60.0
+
+    def cutover(self, quiet: float) -> tuple[Status, CutoverStatus]:
+        passing = self.clock.now() < self.passed_at
+        self.found |= {"refused": "the tracker lists keys" if passing else "", "passing": passing}
+        return super().cutover(quiet)
+
+
+@pytest.mark.parametrize(("passed_at", "code"), [(60.0, 0), (3_600.0, 4)], ids=["passes", "does not pass"])
+def test_what_passes_by_itself_is_waited_for_before_the_writers_stop(
+    clock: HandClock, passed_at: float, code: int
+) -> None:
+    control = PassingControl(clock, FakeControl.seal)
+    control.passed_at = passed_at
+    assert command(control, yes=True).run() == code
+    assert len(control.requests) == (code == 0)
+    assert 60 <= clock.now() < 180
+
+
 def test_any_other_answer_begins_nothing(clock: HandClock) -> None:
     control = FakeControl(clock)
     with pytest.raises(UserError, match="not begun"):

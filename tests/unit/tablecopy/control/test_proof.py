@@ -245,6 +245,18 @@ class TestPoints:
         TouchedKeys(cutover.quiet, cutover.clock, "v").save_checked(Checked("v"))
         with pytest.raises(NotPossible, match="has left open"):
             cutover.cut_over()
+        assert cutover.cutovers.status()["passing"]
+        cutover.track()
+        assert not cutover.cutovers.status()["passing"]
+
+    def test_5_a_baseline_that_has_not_ended_does_not_pass_within_a_minute(
+        self, cutover: CutoverScene
+    ) -> None:
+        verification = cutover.verifications.read()
+        assert verification is not None
+        cutover.verifications.save(replace(verification, state=State.RECHECKING))
+        assert "has not ended" in cutover.cutovers.status()["refused"]
+        assert not cutover.cutovers.status()["passing"]
 
     def test_5_the_baseline_has_ended(self, cutover: CutoverScene) -> None:
         cutover.cut_over()
