@@ -15,7 +15,7 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from tablecopy.clock import Machine
-from tablecopy.control.stream.listing import CHILD_SECONDS, Listing, StreamGone, leaves, unknown
+from tablecopy.control.stream.listing import Listing, StreamGone, leaves, unknown
 from tablecopy.control.stream.work import Workers
 from tablecopy.dynamodb.errors import NO_ANSWER
 from tablecopy.dynamodb.streams import (
@@ -312,12 +312,11 @@ class DestinationStream:
         if not tracking.destination_since or not self._places:
             return
         listing = self._listing
-        since, within = tracking.destination_since, CHILD_SECONDS if self._quiet is None else self._quiet
-        if not listing.has_siblings(since, within):
-            listing.list_siblings(since, within)
+        siblings_to = self._siblings_to(tracking.destination_since)
+        if not siblings_to:
             self._wait_for("DynamoDB may list further shards of the destination's stream")
             return
-        to = min([self._machine.now(), *map(self._noted_to, self._places.values())])
+        to = min([self._machine.now(), siblings_to, *map(self._noted_to, self._places.values())])
         self.noted_to = max(self.noted_to, to)
         # This requests the children that are not known yet.
         listing.is_fresh(to)
@@ -326,6 +325,21 @@ class DestinationStream:
                 listed = "further successors" if listing.children(place.shard_id) else "its successor"
                 self._wait_for(f"shard {place.shard_id} has ended, and DynamoDB has not listed {listed}")
                 return
+
+    def _siblings_to(self, since: float) -> float:
+        """Return up to when no change is in an unlisted sibling of a shard that was read from its end.
+
+        0 if that is not known.
+        """
+        listing = self._listing
+        if listing.has_siblings(since):
+            return math.inf
+        if self._quiet is None:
+            listing.list_siblings(since)
+            return 0.0
+        # A list counts for a cutover as a read does, so it is requested again until the verdict.
+        listing.list_again()
+        return (listing.listed_at or 0.0) if listing.has_siblings(since, self._quiet) else 0.0
 
     def _wait_for(self, what: str) -> None:
         self.waits_for = self.waits_for or what

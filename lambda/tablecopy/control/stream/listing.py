@@ -26,7 +26,7 @@ _LONGEST_INTERVAL_SECONDS = 30.0
 
 # DynamoDB lists the first child of a shard within a minute of the shard's end, and the second one of a split
 # within a minute of the first. Other consumers of streams wait as long.
-CHILD_SECONDS = 61.0
+_CHILD_SECONDS = 61.0
 FINAL_SECONDS = 120.0
 
 
@@ -169,7 +169,7 @@ class Listing:
         ended_at = parent.ended_at if parent else 0.0
         return self.listed_at is not None and self.listed_at > ended_at and shard_id not in self.shards
 
-    def has_siblings(self, noted_at: float, seconds: float = CHILD_SECONDS) -> bool:
+    def has_siblings(self, noted_at: float, seconds: float = _CHILD_SECONDS) -> bool:
         """Return whether the whole list has every sibling of a shard that was noted at ``noted_at``.
 
         Its parent is not followed, and another child of it may be listed within ``seconds``. 0 is for a shard
@@ -177,9 +177,9 @@ class Listing:
         """
         return not noted_at or (self.listed_at is not None and self.listed_at >= noted_at + seconds)
 
-    def list_siblings(self, noted_at: float, seconds: float = CHILD_SECONDS) -> None:
+    def list_siblings(self, noted_at: float) -> None:
         """Request the whole list for the time from which it has all siblings; see `has_siblings`."""
-        self._whole_due = min(self._whole_due, max(self._clock.now(), noted_at + seconds))
+        self._whole_due = min(self._whole_due, max(self._clock.now(), noted_at + _CHILD_SECONDS))
 
     def is_fresh(self, since: float) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
@@ -203,7 +203,7 @@ class Listing:
     def _whole_at(self, shard_id: str, parent: _Parent) -> float:
         """Return from when on a list has all children of a shard, in seconds since the epoch."""
         first_at = self._first_child_at.get(shard_id, math.inf)
-        return min(parent.ended_at + FINAL_SECONDS, first_at + CHILD_SECONDS)
+        return min(parent.ended_at + FINAL_SECONDS, first_at + _CHILD_SECONDS)
 
     def _list_children(self, shard_id: str) -> None:
         parent = self._parents[shard_id]

@@ -210,6 +210,13 @@ def test_a_cutover_waits_for_siblings_only_as_long_as_for_records(scene: Scene) 
         scene.stream.look(scene.tracking, scene.clock.time + 5, quiet=5)
     assert scene.stream.noted_to > scene.clock.time - 3
     assert scene.clock.time - scene.tracking.destination_since < 20
+    # A sibling that is listed now is known before the verdict of the next look.
+    scene.streams.shards["a"].parent = "p"
+    scene.add("b", 2, parent="p")
+    for _ in range(3):
+        scene.clock.tick(1)
+        scene.stream.look(scene.tracking, scene.clock.time + 5, quiet=5)
+    assert scene.noted() == {2}
 
 
 @pytest.mark.parametrize(("hours", "lost"), [(22.0, False), (23.5, True)], ids=["in time", "too late"])
