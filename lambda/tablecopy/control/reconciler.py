@@ -131,8 +131,7 @@ class Reconciler(Sealing):
             return Outcome.IDLE
         if run.phase in {Phase.SEALED, Phase.STOPPED}:
             self._deps.mapping.switch(on=False)
-            self._watch_sealed(run)
-            return Outcome.IDLE
+            return Outcome.WAITING if self._watch_sealed(run) else Outcome.IDLE
         if run.is_cutting_over:
             self._deps.proof.stopped_at(run)
             if self._clock.now() >= run.seal_by:

@@ -24,7 +24,8 @@ from tablecopy.journal.run import Phase, Run
 from tablecopy.metrics import log
 
 # After a seal with a proof, the source's stream is looked at for so long. The children of every shard that
-# had ended are listed by then, and a writer that was forgotten has probably written.
+# had ended are listed by then, with a call to DynamoDB a second, and a writer that was forgotten has probably
+# written.
 _WATCHED_SECONDS = 600.0
 
 # Later changes of a sealed source are those of a rollback, as a rule. It cannot be applied sooner.
@@ -127,20 +128,24 @@ class Sealing(Steps):
             return self._wait(run, backlog.waits_for or failure(backlog) or LOOKING)
         return self._enter(run, Phase.SEALED, seal_by=0.0)
 
-    def _watch_sealed(self, run: Run) -> None:
-        """Note in the run if a change appears after a seal with a proof, which then rests on too little."""
+    def _watch_sealed(self, run: Run) -> bool:
+        """Note in the run if a change appears after a seal with a proof, which then rests on too little.
+
+        Returns whether to look again.
+        """
         now = self._clock.now()
         if not run.seal_grade or run.reason or now - run.phase_since >= _WATCHED_SECONDS:
-            return
+            return False
         try:
             backlog = self._deps.stream.observe(run.covered_to, min(now + LOOK_SECONDS, self._look_ends))
         except (RecordsExpired, StreamGone):
-            return
+            return False
         created = self._clock.now() - backlog.unapplied_age
         is_old = not backlog.unapplied or created < run.phase_since + _STRAGGLING_SECONDS
         if is_old and _is_late(run, backlog):
             log.event("written_after_seal", changes=backlog.waiting)
             self._deps.run.save(replace(run, reason=_AFTER_SEAL))
+        return True
 
     def _has_looked(self, backlog: Backlog, began: float) -> bool:
         """Return whether each shard was looked at since the first of these steps, and shards were listed."""

@@ -12,6 +12,7 @@ from tablecopy.comparison.items import Side
 from tablecopy.control.commands import NotPossible
 from tablecopy.control.cutover import CutoverCommands
 from tablecopy.control.proof import Evidence, Proof
+from tablecopy.control.steps import Outcome
 from tablecopy.journal.leases import REPLICATOR
 from tablecopy.journal.run import Phase
 from tablecopy.journal.shards import Shards
@@ -304,6 +305,16 @@ class TestLateChanges:
         assert (cutover.now().phase, cutover.now().seal_grade) == (Phase.SEALED, "seen")
         assert "written to after the seal" in cutover.now().reason
         assert "written to after the seal" in cutover.commands.status()["reason"]
+
+    def test_a_sealed_run_is_looked_at_for_as_long_as_an_invocation_takes(
+        self, cutover: CutoverScene
+    ) -> None:
+        """A late child needs as many calls as shards have ended, and a look makes one."""
+        cutover.cut_over()
+        assert cutover.follow(60, until=Phase.SEALED) is Phase.SEALED
+        assert cutover.step() is Outcome.WAITING
+        cutover.clock.time += 700
+        assert cutover.step() is Outcome.IDLE
 
     def test_a_rollback_that_writes_to_the_source_is_no_late_change(self, cutover: CutoverScene) -> None:
         cutover.cut_over()
