@@ -40,6 +40,9 @@ _SECOND = 1.0
 _KEYS_AT_A_TIME = 2_000
 _READERS = 8
 
+# A chunk is removed or written on its own. Of a thousand shards, each has a chunk with a few keys a second.
+_KEEPERS = 16
+
 # Bytes of the items that one reader holds, of both sides. Decoded, they take several times as much. An item
 # has up to 400 KB, and a unit of a consistent read is 4 KB (API reference, BatchGetItem).
 _HELD_BYTES = 8_000_000
@@ -182,9 +185,8 @@ class Rounds:
         turn.checked += len(found)
         turn.seconds += self._machine.now() - began
         self._remember(found, turn)
-        for chunk, keys in zip(chunks, held, strict=True):
-            left = [key for token, key in keys if found.get(token, _UNREAD) is not None]
-            self._keep(chunk, left, len(keys), turn, due)
+        left = [[key for token, key in keys if found.get(token, _UNREAD) is not None] for keys in held]
+        self._settle(chunks, left, turn, due)
 
     def _forget_older(self, tokens: Iterable[Key], made: float) -> None:
         """Forget what was seen of keys before a change that was made at ``made``."""
@@ -226,27 +228,34 @@ class Rounds:
             if _is_standing(difference, min(turn.applied_to, turn.listed_to)):
                 self._standing[token] = difference
 
-    def _keep(
+    def _settle(
         self,
-        chunk: Chunk,
-        left: Sequence[Json],
-        count: int,
+        chunks: Sequence[Chunk],
+        left: Sequence[Sequence[Json]],
         turn: _Turn,
         due: dict[tuple[str, str], tuple[float, float]],
     ) -> None:
-        name = (chunk.pk, chunk.sk)
-        if not left:
-            # Otherwise another tracker has rechecked it, and the next round sees what is left.
-            if not self._keys.remove(chunk):
+        """Remove the chunks of which no key is left, and keep what is left of the others."""
+        empty = [chunk for chunk, keys in zip(chunks, left, strict=True) if not keys]
+        shrunk = []
+        for chunk, keys in zip(chunks, left, strict=True):
+            name = (chunk.pk, chunk.sk)
+            if not keys:
+                due.pop(name, None)
+                continue
+            turn.leave(chunk, len(keys))
+            _, waited = due.get(name, (0.0, 0.0))
+            wait = min(max(2 * waited, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+            due[name] = (self._machine.now(), wait)
+            if len(keys) < chunk.count or chunk.expires_at - self._machine.now() < RENEW_SECONDS:
+                shrunk.append((chunk, keys))
+        with self._machine.pool(_KEEPERS) as pool:
+            removed = map_with(pool, self._keys.remove, empty)
+            map_with(pool, lambda each: self._keys.keep(*each), shrunk)
+        for chunk, is_removed in zip(empty, removed, strict=True):
+            if not is_removed:
+                # Another tracker has rechecked it, and the next round sees what is left.
                 turn.leave(chunk, chunk.count)
-            due.pop(name, None)
-            return
-        turn.leave(chunk, len(left))
-        _, waited = due.get(name, (0.0, 0.0))
-        wait = min(max(2 * waited, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
-        due[name] = (self._machine.now(), wait)
-        if len(left) < count or chunk.expires_at - self._machine.now() < RENEW_SECONDS:
-            self._keys.keep(chunk, left)
 
 
 class _Turn:
