@@ -195,6 +195,9 @@ def plan(seed: int) -> Scenario:
         drawn = _hindered(draw, drawn)
     if draw.random() < 0.4:
         drawn = replace(drawn, back=_back(draw))
+    if drawn.is_lively:
+        # Keys stay open until the children of their shards are all listed.
+        drawn = replace(drawn, bound_seconds=2 * drawn.bound_seconds)
     if seed % _THOUSAND_EVERY == 0:
         return _wide(drawn, 1_000)
     return _wide(drawn, draw.choice([50, 100, 300])) if seed % _HUNDREDS_EVERY == 0 else drawn
@@ -241,9 +244,8 @@ def _wide(drawn: Scenario, shards: int) -> Scenario:
     """Let both tables have many shards. Such runs take the longest, so they are short."""
 
     def wide(behavior: StreamBehavior) -> StreamBehavior:
-        # 1,000 shards that live for four hours end every 14 seconds.
-        life = (3.5 * 3_600.0, 4.5 * 3_600.0) if shards < 1_000 else (1_800.0, 3_600.0)
-        return replace(behavior, shards=shards, shard_life=life)
+        # Of 1,000 shards that live for four hours, one ends every 14 seconds.
+        return replace(behavior, shards=shards, shard_life=(3.5 * 3_600.0, 4.5 * 3_600.0))
 
     return replace(
         drawn,
