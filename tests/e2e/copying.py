@@ -20,12 +20,17 @@ PATIENCE_SECONDS = 240.0
 
 @dataclass
 class Copy:
-    """One applied stack and its run."""
+    """One applied stack and its run. ``account`` is that of its source."""
 
     aws: LocalAws
     terraform: Terraform
     outputs: dict[str, Any]
     function: ControlFunction
+    account: str = SOURCE_ACCOUNT
+
+    def client(self, service: str) -> Any:
+        """A client of a service where the copy's functions are."""
+        return self.aws.session(self.account).client(service)
 
     @property
     def source(self) -> Any:
@@ -72,7 +77,7 @@ class Copy:
         )
 
     def mapping_state(self) -> str:
-        client = self.aws.session(SOURCE_ACCOUNT).client("lambda")
+        client = self.client("lambda")
         state: str = client.get_event_source_mapping(UUID=self.outputs["event_source_mapping_uuid"])["State"]
         return state
 

@@ -6,7 +6,6 @@ The copy is made once; the tests look at it in the order they stand in.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +35,10 @@ from tablecopy_cli.common.accounts import Side
 from tablecopy_cli.common.control_function import ControlFunction
 from tablecopy_cli.common.errors import UserError
 from tests.e2e.copying import Copy
+from tests.e2e.journey import Journey, travel, value_of
 from tests.unit.tablecopy.published import Published, published
 from tools.local.accounts import SOURCE_ACCOUNT, LocalAws
-from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, cities, key_of
+from tools.local.demo.cities import STREAM, TABLE, TABLE_NAME, cities, key_of, token_of
 from tools.local.demo.stack import root_module
 from tools.local.demo.traffic import Writer, fill
 
@@ -46,21 +46,21 @@ pytestmark = pytest.mark.terraform
 
 ITEMS = 6_000
 SEED = 7
-LATE_WRITE_SECONDS = 3.0
 
-FUNCTIONS = ("reconciler", "backfill", "replicator", "verifier")
+FUNCTIONS = ("reconciler", "backfill", "replicator", "verifier", "tracker")
 
 SELDOM = {READ_THROTTLES, WRITE_THROTTLES, WRITES_REFUSED, DESTINATION_READ_THROTTLES}
-# After a comparison under writes (permissions/test_used).
-OF_THE_TRACKER = {TOUCHED_DIFFERENCES, TOUCHED_KEYS_LEFT, VERIFIED_THROUGH_AGE}
 OF_A_VERIFICATION = {
     DESTINATION_READ_UNITS,
     DIFFERENCES_FOUND,
     FAILED_VERIFIERS,
     ITEMS_COMPARED,
+    TOUCHED_DIFFERENCES,
+    TOUCHED_KEYS_LEFT,
     VERIFICATION_FAILED,
     VERIFICATION_IDLE,
     VERIFICATION_RUNNING,
+    VERIFIED_THROUGH_AGE,
 }
 
 
@@ -106,6 +106,17 @@ def copy(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
+def journey(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """It begins when the tests before have left both tables equal."""
+    held = {token_of(item): item for item in cities()[:ITEMS]} | story.writer.ledger
+    items = [item for item in held.values() if item]
+    reserve = cities()[ITEMS + 500 : ITEMS + 1_000]
+    made = travel(story.copy, tmp_path_factory.mktemp("back"), items, reserve, SEED)
+    made.ledger = story.writer.ledger | made.ledger
+    return made
+
+
+@pytest.fixture(scope="module")
 def story(copy: Copy) -> Story:
     assert copy.function.status()["phase"] == "none", "start_on_apply is off"
     print(f"writer's seed: {SEED}")
@@ -143,7 +154,7 @@ def test_the_functions_tell_what_they_have_done(story: Story) -> None:
     """At most what the journal has: killed functions have not told everything, and none tells it twice."""
     story.copy.wait_for("the end of a pass", lambda status: "Reconciliations" in _told(story.copy))
     told = _told(story.copy)
-    assert set(told) >= {metric.name for metric in set(METRICS) - SELDOM - OF_A_VERIFICATION - OF_THE_TRACKER}
+    assert set(told) >= {metric.name for metric in set(METRICS) - SELDOM - OF_A_VERIFICATION}
     journal = {
         "ItemsCopied": "items",
         "BytesCopied": "bytes",
@@ -158,13 +169,6 @@ def test_the_functions_tell_what_they_have_done(story: Story) -> None:
 def test_both_tables_are_equal(story: Story) -> None:
     done = story.copy.verify("--writes-stopped")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_account_finds_them_equal_also(story: Story) -> None:
-    done = story.copy.verify("--in-account", "--writes-stopped")
-    assert done.returncode == 0, done.stdout + done.stderr
-    names = {metric.name for metric in OF_A_VERIFICATION}
-    story.copy.wait_for("its metrics", lambda status: names <= set(_told(story.copy)))
 
 
 def test_the_account_and_this_machine_find_the_same(story: Story) -> None:
@@ -208,30 +212,45 @@ def test_a_single_missing_item_is_found(story: Story) -> None:
     assert "1 missing" in done.stdout
 
 
-def test_a_write_after_ready_is_applied_before_the_seal(story: Story) -> None:
-    item = {**story.copy.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0], "note": {"S": "late"}}
-    story.copy.source.put_item(TableName=TABLE_NAME, Item=item)
-    # The run is ready as of control's last look; sealing looks again and takes the answer back.
-    tablecopy(["seal", "--yes", "--from-terraform", str(story.copy.terraform.directory)])
-    story.copy.wait_for("ready again", lambda status: status["phase"] in {"ready", "sealed"})
-    copied = story.copy.destination.get_item(TableName=TABLE_NAME, Key=key_of(item), ConsistentRead=True)
-    assert copied["Item"] == item
+def test_the_account_finds_them_equal_while_the_writers_work(journey: Journey) -> None:
+    """Its metrics are told also."""
+    names = {metric.name for metric in OF_A_VERIFICATION}
+    assert names <= set(_told(journey.there))
 
 
-def test_a_seal_ends_the_copy(story: Story) -> None:
-    copy = story.copy
-    assert tablecopy(["seal", "--yes", "--from-terraform", str(copy.terraform.directory)]) == 0
-    assert copy.function.status()["phase"] == "sealed"
-    assert copy.mapping_state() == "Disabled"
-    item = copy.source.scan(TableName=TABLE_NAME, Limit=1)["Items"][0]
-    copy.source.put_item(TableName=TABLE_NAME, Item={**item, "note": {"S": "after the seal"}})
-    time.sleep(LATE_WRITE_SECONDS)
-    found = copy.destination.get_item(TableName=TABLE_NAME, Key=key_of(item), ConsistentRead=True)["Item"]
-    assert found == item
+def test_a_fence_is_enforced_and_named_when_its_command_dies(journey: Journey) -> None:
+    assert "explicit deny in a resource-based policy" in journey.denial
+    assert "fence" in journey.status_after_the_kill
+    assert f"table/{TABLE_NAME} denies writes" in journey.status_after_the_kill
+
+
+def test_the_command_carries_on_and_seals(journey: Journey) -> None:
+    there = journey.there
+    assert "Sealed: equal (seen)" in journey.sealed
+    assert there.function.status()["phase"] == "sealed"
+    assert there.mapping_state() == "Disabled"
+
+
+def test_the_way_back_scans_nothing(journey: Journey) -> None:
+    status = journey.back.function.status()
+    assert (status["phase"], status["seal_grade"]) == ("sealed", "seen")
+    assert (status["slice"], status["items"], status["bytes"]) == (0, 0, 0)
+    assert status["changes"] > 0
+
+
+def test_there_and_back_again_no_acknowledged_write_is_lost(journey: Journey) -> None:
+    """The ledger follows the writers: first at the source, then at the destination."""
+    ledger = {token_of(item): item for item in cities()[:ITEMS]} | journey.ledger
+    expected = {token: value_of(item) for token, item in ledger.items() if item is not None}
+    assert journey.written_at_the_destination > 0
+    for client in (journey.there.source, journey.there.destination):
+        pages = client.get_paginator("scan").paginate(TableName=TABLE_NAME, ConsistentRead=True)
+        found = {token_of(item): value_of(item) for page in pages for item in page["Items"]}
+        assert found == expected
 
 
 def test_neither_apply_nor_start_brings_a_sealed_run_back(
-    story: Story, capsys: pytest.CaptureFixture[str]
+    story: Story, journey: Journey, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = story.copy
     copy.terraform.apply()

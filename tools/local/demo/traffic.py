@@ -52,6 +52,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     @property
+    def is_writing(self) -> bool:
+        """Whether it has not ended, by itself or by `stop`."""
+        return self._thread.is_alive()
+
+    @property
     def changes(self) -> int:
         """How many changes were made so far."""
         return self.counts.total()
