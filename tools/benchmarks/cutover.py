@@ -25,7 +25,7 @@ CHANGES_PER_SECOND = 500.0
 
 # The stop in virtual time, by changes a second and shards.
 RATES = (10.0, 500.0, 5_000.0)
-SHARDS = (1, 16, 100)
+SHARDS = (1, 16, 100, 1_000)
 
 MOST_PER_SHARD = 1_000.0
 """A shard takes the writes of a partition, so many a second."""
