@@ -6,6 +6,7 @@ import gc
 import os
 import secrets
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -60,6 +61,10 @@ _NICER = 5
 # less often saves a third of their CPU time, and the limit keeps them as small as they are otherwise.
 _GO = {"GOGC": "1000", "GOMEMLIMIT": "700MiB"}
 
+# With it, each process would compile all that it imports again: the tests in each process that collects them,
+# and the commands that tests start.
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+
 # So many of the longest lanes are shown after a run.
 _SHOWN = 20
 
@@ -93,6 +98,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set the environment of all processes: the seed of the random faults, drawn once, among others."""
     for name, value in _GO.items():
         os.environ.setdefault(name, value)
+    os.environ.pop(_NO_BYTECODE, None)
+    sys.dont_write_bytecode = False
     os.environ.setdefault("FAULTS_SEED", str(secrets.randbelow(10**6)))
     if os.environ.get("PYTEST_XDIST_WORKER") == _COMPUTES:
         os.nice(_NICER)
