@@ -18,7 +18,7 @@ import pytest
 import tftest
 
 from tools.local.accounts import SOURCE_ACCOUNT, LocalAws
-from tools.local.terraform import terraform_environment
+from tools.local.terraform import terraform_environment, trust_installed_providers
 
 REPOSITORY = Path(__file__).parents[2]
 MakeStack = Callable[..., "Stack"]
@@ -53,6 +53,7 @@ class Stack:
         self._terraform.env = {**environment, "TF_IN_AUTOMATION": "1"}
         self.set(**variables)
         self._terraform.init(input=False)
+        trust_installed_providers(directory)
 
     def set(self, **variables: Any) -> None:
         """Give the variables these values, and no others any."""

@@ -15,7 +15,7 @@ import pytest
 
 from tools.checks import values
 from tools.checks.rendered import documents
-from tools.local.terraform import PROVIDER
+from tools.local.terraform import PROVIDER, trust_installed_providers
 
 from .conftest import REPOSITORY
 
@@ -31,6 +31,11 @@ def run(directory: Path, environment: dict[str, str], *command: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def initialize(directory: Path, environment: dict[str, str]) -> None:
+    run(directory, environment, "init", "-input=false", "-no-color")
+    trust_installed_providers(directory)
 
 
 @contextmanager
@@ -72,7 +77,7 @@ def filters(names: Iterable[str]) -> list[str]:
 def test_native(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     """All but those of `test_planned`, which run once."""
     tree = make_tree()
-    run(tree, offline_environment, "init", "-input=false", "-no-color")
+    initialize(tree, offline_environment)
     run(tree, offline_environment, "validate", "-no-color")
     files = {path.name.removesuffix(".tftest.hcl"): path for path in tree.glob("tests/*.tftest.hcl")}
     mocked = {name for name, path in files.items() if are_mocked(path)} - set(NATIVE)
@@ -88,7 +93,7 @@ def test_native(make_tree: Callable[[], Path], offline_environment: dict[str, st
 def test_modules(module: str, make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     """By themselves: `validate` above checks no module that gets its providers from a caller."""
     tree = make_tree() / "modules" / module
-    run(tree, offline_environment, "init", "-input=false", "-no-color")
+    initialize(tree, offline_environment)
     assert all(map(are_mocked, tree.glob("tests/*.tftest.hcl")))
     with one_provider(tree, offline_environment) as environment:
         run(tree, environment, "test", "-no-color")
@@ -97,7 +102,7 @@ def test_modules(module: str, make_tree: Callable[[], Path], offline_environment
 def test_planned(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     """Documents and values; also what no example has: with a key, with a VPC, with a topic."""
     tree = make_tree()
-    run(tree, offline_environment, "init", "-input=false", "-no-color")
+    initialize(tree, offline_environment)
     written = run(tree, offline_environment, "test", "-json", "-verbose", *filters(NATIVE))
     plans = [event["test_plan"] for event in map(json.loads, written.splitlines()) if "test_plan" in event]
     # The policies of a mocked provider are empty.
@@ -116,5 +121,5 @@ def test_by_itself(tests: str, tested: str, tmp_path: Path, offline_environment:
     for file in (REPOSITORY / "tests" / tests).iterdir():
         shutil.copy(file, tmp_path)
     shutil.copy(REPOSITORY / "modules" / "copy" / tested, tmp_path)
-    run(tmp_path, offline_environment, "init", "-input=false", "-no-color")
+    initialize(tmp_path, offline_environment)
     run(tmp_path, offline_environment, "test", "-no-color")

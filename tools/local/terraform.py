@@ -130,6 +130,17 @@ def has_provider(mirror: Path) -> bool:
     return False
 
 
+def trust_installed_providers(directory: Path) -> None:
+    """Let Terraform use the providers that ``init`` has installed in a directory without a check.
+
+    Otherwise, each command hashes the AWS provider, which has 700 MB, to compare it with the lock file that
+    ``init`` has written. Terraform does not check a provider whose entry has no hashes.
+    """
+    lock = directory / ".terraform.lock.hcl"
+    if lock.exists():
+        lock.write_text(re.sub(r"\n *hashes = \[[^]]*\]", "", lock.read_text()))
+
+
 class Terraform:
     """Terraform in one directory.
 
@@ -169,8 +180,10 @@ class Terraform:
         self._binary = find_terraform(environment)
 
     def init(self, *arguments: str) -> str:
-        """``terraform init``."""
-        return self.run("init", "-input=false", *arguments)
+        """``terraform init``. Later commands trust what it has installed."""
+        output = self.run("init", "-input=false", *arguments)
+        trust_installed_providers(self.directory)
+        return output
 
     def apply(self, *arguments: str) -> str:
         """``terraform apply`` without asking."""

@@ -162,6 +162,14 @@ def test_commands_stream_their_output_and_fail_with_one_line(tmp_path: Path) -> 
     assert "music" in failure.value.output
 
 
+def test_what_init_has_installed_is_not_hashed_again(tmp_path: Path) -> None:
+    lock = tmp_path / ".terraform.lock.hcl"
+    written = 'provider "aws" {\n  version = "5.100.0"\n  hashes = [\n    "h1:abc=",\n    "zh:def",\n  ]\n}\n'
+    init = f"""if [ "$2" = init ]; then echo '{written}' > {lock}; fi"""
+    Terraform(tmp_path, fake_terraform(tmp_path / "bin", f"{VERSION}\n{init}")).init()
+    assert " ".join(lock.read_text().split()) == 'provider "aws" { version = "5.100.0" }'
+
+
 @pytest.mark.parametrize(("code", "changes"), [(0, False), (2, True)])
 def test_a_plan_tells_whether_anything_changes(tmp_path: Path, code: int, changes: bool) -> None:
     tf = Terraform(tmp_path, fake_terraform(tmp_path / "bin", f"{VERSION}\nexit {code}"))
