@@ -14,10 +14,11 @@ from tablecopy_cli.common.errors import UserError
 from tests.unit.verify.conftest import MakeTable
 from tests.unit.verify.service import FakeTable
 from tests.unit.verify.world import item
+from verify import measure as module
 from verify.comparison.options import Options
 from verify.comparison.run import compare
 from verify.estimate import estimated
-from verify.measure import Rates, measure
+from verify.measure import DECODING_SECONDS, PAIRED_ROWS, Rates, measure
 from verify.scan.table import Table
 from verify.scan.workers import SideName
 
@@ -114,8 +115,15 @@ def waiting(seconds: float) -> Callable[[str], None]:
     ],
 )
 def test_the_estimate_is_within_a_factor_of_two_of_the_run(
-    make_table: MakeTable, limit: str, latency: float, changes: dict[str, Any]
+    make_table: MakeTable,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    latency: float,
+    changes: dict[str, Any],
 ) -> None:
+    # The sample is as long as an operator's.
+    monkeypatch.setattr(module, "DECODING_SECONDS", DECODING_SECONDS)
+    monkeypatch.setattr(module, "PAIRED_ROWS", PAIRED_ROWS)
     source, destination = pair_of(make_table, 400, page_size=5)
     source.before = waiting(latency)
     # Ten items are 8 KB, which is as much as the budget makes a page.
