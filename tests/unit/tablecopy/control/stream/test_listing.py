@@ -99,12 +99,12 @@ class TestCalls:
     def test_a_long_list_is_requested_less_often(self, scene: Scene) -> None:
         """Twenty seconds for each page, so that it takes a twentieth of the calls."""
         scene.streams.list_size = 1
-        for index in range(60):
+        for index in range(36):
             scene.add(f"{index}")
         scene.look_for(70)
         listed = len(lists(scene))
-        assert listed == 60
-        scene.look_for(1_150)
+        assert listed == 36
+        scene.look_for(650)
         assert len(lists(scene)) == listed
         scene.look_for(100)
         assert len(lists(scene)) == 2 * listed
