@@ -24,6 +24,8 @@ pytestmark = pytest.mark.terraform
 # Those whose plans have documents, and values of every resource but tables: plans of those take minutes.
 NATIVE = ("policies", "alarms", "state_machine")
 
+_CONFIGURATION = re.compile(r'^provider "aws" \{$.*?^\}$', re.MULTILINE | re.DOTALL)
+
 
 def run(directory: Path, environment: dict[str, str], *command: str) -> str:
     done = subprocess.run(
@@ -42,10 +44,13 @@ def initialize(directory: Path, environment: dict[str, str]) -> None:
 def one_provider(directory: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """The environment in which Terraform asks one process of the provider instead of starting many.
 
-    Only for tests that mock the provider: such a process is asked for its schema and to validate, and is
-    never configured. ``-debug`` and ``TF_REATTACH_PROVIDERS`` are described in HashiCorp's "Debugger Based
-    Debugging" of plugins.
+    Such a process has the configuration that it was given last. So each file of tests mocks the provider, or
+    configures it as all others do. ``-debug`` and ``TF_REATTACH_PROVIDERS`` are described in HashiCorp's
+    "Debugger Based Debugging" of plugins.
     """
+    texts = [path.read_text() for path in directory.glob("tests/*.tftest.hcl")]
+    assert all('mock_provider "aws"' in text or _CONFIGURATION.search(text) for text in texts)
+    assert len({found for text in texts for found in _CONFIGURATION.findall(text)}) <= 1
     [provider] = directory.glob(f".terraform/providers/{PROVIDER}/*/*/terraform-provider-aws*")
     with subprocess.Popen(
         [provider, "-debug"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -60,12 +65,6 @@ def one_provider(directory: Path, environment: dict[str, str]) -> Iterator[dict[
             process.send_signal(signal.SIGINT)
 
 
-def are_mocked(path: Path) -> bool:
-    """Whether a file of tests configures no real provider."""
-    text = path.read_text()
-    return 'mock_provider "aws"' in text and not re.search(r'^provider "aws"', text, re.MULTILINE)
-
-
 def test_formatted(make_tree: Callable[[], Path], offline_environment: dict[str, str]) -> None:
     run(make_tree(), offline_environment, "fmt", "-check", "-recursive", "-diff")
 
@@ -78,15 +77,11 @@ def test_native(make_tree: Callable[[], Path], offline_environment: dict[str, st
     """All but those of `test_planned`, which run once."""
     tree = make_tree()
     initialize(tree, offline_environment)
-    run(tree, offline_environment, "validate", "-no-color")
-    files = {path.name.removesuffix(".tftest.hcl"): path for path in tree.glob("tests/*.tftest.hcl")}
-    mocked = {name for name, path in files.items() if are_mocked(path)} - set(NATIVE)
+    names = {path.name.removesuffix(".tftest.hcl") for path in tree.glob("tests/*.tftest.hcl")}
+    assert names > set(NATIVE)
     with one_provider(tree, offline_environment) as environment:
-        run(tree, environment, "test", "-no-color", *filters(sorted(mocked)))
-    configured = files.keys() - mocked - set(NATIVE)
-    assert mocked
-    assert configured
-    run(tree, offline_environment, "test", "-no-color", *filters(sorted(configured)))
+        run(tree, environment, "validate", "-no-color")
+        run(tree, environment, "test", "-no-color", *filters(sorted(names - set(NATIVE))))
 
 
 @pytest.mark.parametrize("module", ["copy", "verify"])
@@ -94,7 +89,6 @@ def test_modules(module: str, make_tree: Callable[[], Path], offline_environment
     """By themselves: `validate` above checks no module that gets its providers from a caller."""
     tree = make_tree() / "modules" / module
     initialize(tree, offline_environment)
-    assert all(map(are_mocked, tree.glob("tests/*.tftest.hcl")))
     with one_provider(tree, offline_environment) as environment:
         run(tree, environment, "test", "-no-color")
 
@@ -103,7 +97,8 @@ def test_planned(make_tree: Callable[[], Path], offline_environment: dict[str, s
     """Documents and values; also what no example has: with a key, with a VPC, with a topic."""
     tree = make_tree()
     initialize(tree, offline_environment)
-    written = run(tree, offline_environment, "test", "-json", "-verbose", *filters(NATIVE))
+    with one_provider(tree, offline_environment) as environment:
+        written = run(tree, environment, "test", "-json", "-verbose", *filters(NATIVE))
     plans = [event["test_plan"] for event in map(json.loads, written.splitlines()) if "test_plan" in event]
     # The policies of a mocked provider are empty.
     found = [document for plan in plans for document in documents(plan) if document.content]
