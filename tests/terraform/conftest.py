@@ -59,9 +59,6 @@ class Stack:
         """Give the variables these values, and no others any."""
         (self.directory / "terraform.tfvars.json").write_text(json.dumps(variables))
 
-    def validate(self) -> None:
-        self._terraform.execute_command("validate")
-
     def apply(self, *arguments: str) -> dict[str, Any]:
         """Apply, and return the outputs."""
         self._terraform.execute_command("apply", "-auto-approve", "-input=false", *arguments)

@@ -86,7 +86,7 @@ def test_plan(name: str, make_stack: MakeStack, make_table: Callable[..., str]) 
     for account, table in example.tables:
         make_table(table, account=account, kms=name == "customer-managed-keys")
     stack = make_stack(f"examples/{name}", **example.variables)
-    stack.validate()
+    # Also validates it: Terraform begins a plan with the walk that ``terraform validate`` is.
     plan = stack.planned()
     changes = changes_of(plan)
     assert {tuple(actions) for actions in changes.values()} == {("create",)}
