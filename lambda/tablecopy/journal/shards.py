@@ -64,6 +64,10 @@ class Shard(Versioned):
         When it was found to be finished; 0 before that.
     open_at
         When it was last read before its end was found; 0 if it never was, or is not finished.
+    child_at
+        When a child of it was seen listed for the first time; 0 before that.
+    is_whole
+        All of its children are listed, and the journal has their rows.
     records, puts, deletes
         Records of this shard that are applied, and the writes that they led to.
     iterator
@@ -98,6 +102,8 @@ class Shard(Versioned):
     finished: bool = False
     ended_at: float = 0.0
     open_at: float = 0.0
+    child_at: float = 0.0
+    is_whole: bool = False
     records: int = 0
     puts: int = 0
     deletes: int = 0
@@ -172,6 +178,7 @@ class Shards:
     _PK = "shard"
     _TOTALS = ("shard-totals", "retired")
     _SUMMARY = ("shard-totals", "summary")
+    _SIBLINGS = ("shard-totals", "siblings")
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -215,6 +222,15 @@ class Shards:
             if totals == before:
                 break
         return shards, totals
+
+    def siblings_noted_to(self) -> float:
+        """Return up to when shards were noted whose siblings all have rows; see ``save_siblings``."""
+        item = self._store.get(*self._SIBLINGS)
+        return float(item["noted_to"]["N"]) if item else 0.0
+
+    def save_siblings(self, noted_to: float) -> None:
+        """Record that the siblings of all shards with ``noted_at`` up to this moment have rows."""
+        self._store.put(*self._SIBLINGS, {"noted_to": number(noted_to)})
 
     def summary(self) -> StreamSummary:
         """Return the latest summary. It is one item, however many shards there are."""

@@ -29,6 +29,14 @@ _LONGEST_INTERVAL_SECONDS = 30.0
 _CHILD_SECONDS = 61.0
 FINAL_SECONDS = 120.0
 
+# By how much the clock of another environment, which has seen a child first, may be behind.
+_CLOCKS_SECONDS = 2.0
+
+
+# What is requested: a child that may hold changes that no one has seen, the second child of a split, and
+# whether there is really no further one.
+_FIRST, _SECOND, _FURTHER = range(3)
+
 
 class StreamGone(Exception):
     """The stream no longer exists."""
@@ -38,8 +46,8 @@ class StreamGone(Exception):
 class _Parent:
     """A shard that has ended: when, how often its children were requested, and when they are due again.
 
-    ``followed_at`` is when this environment knew of the end, and ``is_urgent`` whether a child of it may hold
-    changes that no one has seen.
+    ``followed_at`` is when this environment knew of the end, ``is_urgent`` whether another child may well be
+    listed, and ``is_whole`` whether another environment has listed all of them.
     """
 
     ended_at: float
@@ -48,6 +56,7 @@ class _Parent:
     is_urgent: bool = True
     asked: int = 0
     asked_at: float = 0.0
+    is_whole: bool = False
 
 
 class Listing:
@@ -76,6 +85,7 @@ class Listing:
         # When the first child of a shard was listed at the latest.
         self._first_child_at: dict[str, float] = {}
         self._whole_due = clock.now()
+        self._lacks_siblings = False
         self._next_call = clock.now()
         self.shards: dict[str, ListedShard] = {}
         self.listed_at: float | None = None
@@ -101,17 +111,18 @@ class Listing:
         now = self._clock.now()
         self._next_call = now + _BETWEEN_CALLS_SECONDS
         due = [
-            (not parent.is_urgent, parent.due, shard_id)
+            (self._rank(shard_id, parent), parent.due, shard_id)
             for shard_id, parent in self._parents.items()
             if now >= parent.due
         ]
         if not due:
             self._list_page()
             return
-        waits, _, shard_id = min(due)
-        # The rest of a long list can wait for children, unless most likely there are none.
-        is_listing = now >= self._whole_due and (waits or not (self._after or self.listed_at is not None))
-        if is_listing:
+        rank, _, shard_id = min(due)
+        # The rest of a long list can wait for children. Second children can wait for the list if siblings of
+        # other shards may be missing as well: nothing is proved without them.
+        is_next = rank > (_FIRST if self._lacks_siblings else _SECOND)
+        if now >= self._whole_due and (is_next or not (self._after or self.listed_at is not None)):
             self._list_page()
         else:
             self._list_children(shard_id)
@@ -130,6 +141,35 @@ class Listing:
             now = self._clock.now()
             self._parents[shard_id] = _Parent(ended_at, now, due=now)
 
+    def recall(self, shard_id: str, children: Collection[str], child_at: float, *, is_whole: bool) -> None:
+        """Take over what another environment has listed of a shard that is followed.
+
+        Parameters
+        ----------
+        children
+            Children that have rows.
+        child_at
+            When the first of them was listed, by the other's clock; 0 if it is not known.
+        is_whole
+            Whether there are no other children.
+        """
+        parent = self._parents[shard_id]
+        if is_whole and not parent.is_whole:
+            parent.is_whole, parent.is_urgent = True, False
+            parent.due = max(self._clock.now(), parent.ended_at + FINAL_SECONDS)
+        if not children or is_whole:
+            return
+        self._children.setdefault(shard_id, {}).update(dict.fromkeys(children))
+        seen_at = child_at + _CLOCKS_SECONDS if child_at else self._clock.now()
+        self._first_child_at[shard_id] = min(seen_at, self._first_child_at.get(shard_id, math.inf))
+        if not self.is_whole(shard_id):
+            whole_at = self._whole_at(shard_id, parent)
+            parent.due = min(parent.due, whole_at) if parent.asked else whole_at
+
+    def first_child_at(self, shard_id: str) -> float:
+        """Return when a child of a shard was listed first, at the latest; 0 if none was."""
+        return self._first_child_at.get(shard_id, 0.0)
+
     def forget(self, shard_id: str) -> None:
         """Ask no more for the children of a shard."""
         self._parents.pop(shard_id, None)
@@ -145,7 +185,9 @@ class Listing:
         It lists the other one within a minute of the first. See also `is_final`.
         """
         parent = self._parents.get(shard_id)
-        return parent is not None and self._asked_at(parent) >= self._whole_at(shard_id, parent)
+        return parent is not None and (
+            parent.is_whole or self._asked_at(parent) >= self._whole_at(shard_id, parent)
+        )
 
     def is_shown(self, shard_id: str, seconds: float) -> bool:
         """Return whether DynamoDB has listed children of a shard, and all that it lists within ``seconds``.
@@ -154,6 +196,8 @@ class Listing:
         listed later: see `is_whole`. If it is too early to say, the children are requested again then.
         """
         parent = self._parents.get(shard_id)
+        if parent is not None and parent.is_whole:
+            return True
         if parent is None or not self.children(shard_id):
             return False
         wanted = parent.followed_at + seconds
@@ -180,6 +224,7 @@ class Listing:
     def list_siblings(self, noted_at: float) -> None:
         """Request the whole list for the time from which it has all siblings; see `has_siblings`."""
         self._whole_due = min(self._whole_due, max(self._clock.now(), noted_at + _CHILD_SECONDS))
+        self._lacks_siblings = True
 
     def is_fresh(self, since: float) -> bool:
         """Return whether the children of all shards were requested after ``since``, and request the others.
@@ -190,11 +235,17 @@ class Listing:
         is_fresh = True
         for shard_id, parent in self._parents.items():
             wanted = min(since, self._whole_at(shard_id, parent))
-            if self._asked_at(parent) < wanted:
+            if not parent.is_whole and self._asked_at(parent) < wanted:
                 is_fresh = False
                 parent.due = min(parent.due, max(now, wanted))
                 parent.is_urgent = True
         return is_fresh
+
+    def _rank(self, shard_id: str, parent: _Parent) -> int:
+        """Return how long the children of a shard can wait."""
+        if not parent.is_urgent:
+            return _FURTHER
+        return _SECOND if self.children(shard_id) else _FIRST
 
     def _asked_at(self, parent: _Parent) -> float:
         """Return when the children of a shard were requested last. The whole list has them as well."""
@@ -246,6 +297,7 @@ class Listing:
         self._after = page.last
         if not page.last:
             self.listed_at = self._began
+            self._lacks_siblings = False
             self._whole_due = now + max(_LIST_EVERY_SECONDS, _LIST_EVERY_SECONDS_A_PAGE * self._pages)
             self._replace()
             for shard_id, parent in self._parents.items():

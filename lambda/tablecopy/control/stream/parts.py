@@ -51,7 +51,7 @@ _READING, _FOLLOWING = 0.75, 0.9
 _ALONE_SECONDS = 30.0
 
 # Shards are listed while readers are at work.
-_LIST_EVERY_SECONDS = 0.5
+_LIST_EVERY_SECONDS = 0.25
 
 
 @dataclass

@@ -23,6 +23,7 @@ from tablecopy.clock import Machine
 from tablecopy.control.stream.backlog import Backlog, age_of
 from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
+from tablecopy.control.stream.lineage import Lineage
 from tablecopy.control.stream.listing import Listing, leaves, unknown
 from tablecopy.control.stream.notes import KeyNotes, SourceNotes
 from tablecopy.control.stream.parts import FEWEST_KEPT, MOST_KEPT, Look, Parts
@@ -43,6 +44,9 @@ RECORDS_KEPT_PER_MB = 400
 
 # Finished shards that are retired in one look.
 _RETIRED_AT_A_TIME = 5
+
+# A shard whose children are all listed is retired after so long, even if no call was left to ask again.
+_KEPT_SECONDS = 600.0
 
 # The parts of a look's time after which nothing is read, and after which no applied batch is looked up.
 _READING, _FOLLOWING = 0.6, 0.8
@@ -89,6 +93,7 @@ class Stream:
         # Which list was evaluated for new shards, and whether a thread is listing now.
         self._evaluated: float | None = None
         self._is_listing = False
+        self._lineage = Lineage(self._listing, self._rows, shards)
         # What the latest look covers: nothing is known of changes before the copy.
         self._covered_to = 0.0
         self._lock = threading.Lock()
@@ -164,9 +169,11 @@ class Stream:
             changed = self._update(found, look)
             # A shard that has just ended has children.
             self._list(look)
+            self._lineage.mark()
             workers.work_off(self._notes.pending(), self._note, until)
             workers.work_off(self._rows.due(), self._save, until)
         self._notes.end_look(self._rows)
+        self._save_siblings()
         if not noting and self._machine.now() < until:
             self._retire()
         backlog = self._backlog(began if noting else covered_to, noting=noting, changed=changed)
@@ -179,25 +186,22 @@ class Stream:
         The second child of a split may be listed after the first. If a shard has ended within the last two
         minutes, its children are requested again by the next looks, and the answer is False until then.
         """
-        return self._has_siblings() and self._listing.is_fresh(since)
+        return self._lineage.has_siblings() and self._listing.is_fresh(since)
 
-    def _has_siblings(self) -> bool:
-        """Return whether the siblings of the shards at which control has begun are known; else list them."""
-        noted_at = max((row.noted_at for row in self._rows.current.values()), default=0.0)
-        if self._listing.has_siblings(noted_at):
-            return True
-        self._listing.list_siblings(noted_at)
-        return False
+    @property
+    def _is_read_in_parts(self) -> bool:
+        return self._parts is not None and self._parts.count(len(self._rows.current)) > 0
 
     def _load(self) -> None:
-        for shard_id in self._rows.load():
+        if self._rows.is_loaded:
+            return
+        # Read first: if siblings have rows, the rows that are read next have them.
+        self._lineage.load()
+        replaced = self._rows.load()
+        for shard_id in replaced:
             self._readers.pop(shard_id, None)
             self._notes.forget(shard_id)
-            row = self._rows.current.get(shard_id)
-            if row is None:
-                self._listing.forget(shard_id)
-            elif row.finished:
-                self._listing.follow(shard_id, row.ended_at)
+        self._lineage.recall(replaced)
 
     def _start_over(self) -> None:
         """Give up what is known of shards that the journal has no rows of, and read its rows again."""
@@ -243,7 +247,7 @@ class Stream:
         """Read a page of each shard, and list shards at the same time, until the time is up."""
         seen: set[str] = set()
         self._list(look)
-        if self._parts is not None and not look.noting and self._parts.count(len(self._rows.current)):
+        if self._parts is not None and self._is_read_in_parts and not look.noting:
             self._read_in_parts(self._parts, look, seen)
         while True:
             while due := self._due(seen, look):
@@ -321,8 +325,10 @@ class Stream:
         """Begin to follow the shards that were listed and are not known."""
         listing, rows = self._listing, self._rows.current
         for row in [row for row in rows.values() if row.finished]:
-            for child in listing.children(row.shard_id):
-                self._add(listing.shards[child], row.applied_to, row.changed_at, noting=noting, closed=False)
+            for child in map(listing.shards.get, listing.children(row.shard_id)):
+                # A child that only another environment has listed has a row.
+                if child is not None:
+                    self._add(child, row.applied_to, row.changed_at, noting=noting, closed=False)
         now = self._machine.now()
         if noting:
             # A part of the list does not show which shards have children. Open ones have none.
@@ -468,17 +474,28 @@ class Stream:
         except (ClientError, *NO_ANSWER) as error:
             self._error = error
 
+    def _save_siblings(self) -> None:
+        try:
+            self._lineage.save_siblings()
+        except (ClientError, *NO_ANSWER) as error:
+            self._error = error
+
     def _retire(self) -> None:
         """Retire finished shards that have no other child, and whose children have rows."""
         listing = self._listing
+        kept_from = self._machine.now() - _KEPT_SECONDS
         found = [
             row
             for row in self._rows.current.values()
             if row.finished
             and self._rows.is_current(row)
-            and (listing.is_final(row.shard_id) or listing.has_left(row.shard_id))
+            and (
+                listing.is_final(row.shard_id)
+                or listing.has_left(row.shard_id)
+                or (row.is_whole and row.ended_at < kept_from)
+            )
             and self._proof.is_finished(row)
-            and listing.has_siblings(row.noted_at)
+            and self._lineage.has_siblings_of(row.noted_at)
             and all(map(self._rows.is_known, listing.children(row.shard_id)))
         ]
         try:
@@ -503,7 +520,7 @@ class Stream:
             return age_of(row, self._readers.get(row.shard_id), parent, now, covered_to)
 
         unlisted = next((row.shard_id for row in rows if row.finished and not proof.is_finished(row)), "")
-        is_known = not noting and self._has_siblings() and self._rows.is_loaded
+        is_known = not noting and self._lineage.has_siblings() and self._rows.is_loaded
         proved_to = min(now, proof.proved_to()) if is_known else -math.inf
         shown_to = min(now, proof.shown_to()) if is_known and self._is_cutover else proved_to
         return Backlog(
@@ -523,8 +540,9 @@ class Stream:
             listed=self._listing.listed_at is not None,
             settled=bool(rows)
             and all(reader is not None and reader.is_settled for reader in readers)
-            and all(self._rows.is_saved(row.shard_id) for row in rows if row.looked_at),
-            noted_at=max([0.0, *(row.noted_at for row in rows)]),
+            and all(self._rows.is_saved(row.shard_id) for row in rows if row.looked_at)
+            and (not self._is_read_in_parts or self._lineage.has_saved_siblings()),
+            noted_at=self._lineage.noted_at,
             open_shards=len(following),
             waits_for=unlisted and f"shard {unlisted} has ended, and DynamoDB has not listed its successor",
             error=self._error,

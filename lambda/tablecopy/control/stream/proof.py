@@ -98,7 +98,7 @@ class Proof:
         if not row.finished:
             return False
         listing = self.listing
-        if listing.children(row.shard_id) or listing.has_left(row.shard_id):
+        if row.is_whole or listing.children(row.shard_id) or listing.has_left(row.shard_id):
             return True
         # A shard that had ended and held nothing when it was found may have ended a day ago, and its children
         # may have left the list before it.
