@@ -40,6 +40,7 @@ _REDRIVE = "data/dead_letters.py"
 _RECONCILER = "control/reconciler.py"
 _PROOF = "control/stream/proof.py"
 _PARTS = "control/stream/parts.py"
+_LINEAGE = "control/stream/lineage.py"
 
 JOURNAL = (
     one(
@@ -387,6 +388,18 @@ CONTROL = (
         "                    if not (reader.notes and reader.notes.is_pending)\n",
         "",
     ),
+    one(
+        "all children count as known although one has no row",
+        _LINEAGE,
+        " and all(map(rows.is_known, children))",
+        "",
+    ),
+    one(
+        "siblings count as known although one has no row",
+        _LINEAGE,
+        "        if all(self._rows.is_saved(row.shard_id) for row in known.values()",
+        "        if all(True for row in known.values()",
+    ),
 )
 
 MUTATIONS = (*JOURNAL, *DATA, *CONTROL)
@@ -407,5 +420,7 @@ ANSWERED = {
     "shards of a reader that does not answer count as empty": f"{_UNIT}/control/stream/test_parts.py",
     "a reader measures time by its own clock": f"{_UNIT}/control/stream/test_parts.py",
     "a shard moves on although its keys are not noted": f"{_UNIT}/control/stream/test_parts.py",
+    "all children count as known although one has no row": f"{_UNIT}/control/stream/test_lineage.py",
+    "siblings count as known although one has no row": f"{_UNIT}/control/stream/test_lineage.py",
 }
 """Mutants that no seed finds, each with the tests that do."""

@@ -72,7 +72,7 @@ def reconcile(
         if outcome is Outcome.IDLE:
             return
         if outcome is Outcome.WAITING:
-            clock.sleep(_CUTOVER_LOOK_SECONDS if reconciler.is_cutting_over else _LOOK_AGAIN_SECONDS)
+            reconciler.rest(_CUTOVER_LOOK_SECONDS if reconciler.is_cutting_over else _LOOK_AGAIN_SECONDS)
 
 
 class Reconciler(Sealing):

@@ -31,6 +31,9 @@ Another environment, with another clock, may begin the first slice, and changes 
 seconds. The copy begins when all changes that control has not seen are older than that.
 """
 
+# So long before the end of an invocation, each look may be the last one.
+_LAST_SECONDS = LOOK_SECONDS + 2.0
+
 # What a run waits for is noted when it has lasted for so long.
 _LASTING_SECONDS = 10.0
 
@@ -103,11 +106,16 @@ class Steps:
             noting=before_copy,
             counting=run.phase is Phase.SLICE,
             drained_after=run.quiet_seconds if run.is_cutting_over else None,
+            is_last=self._look_ends < now + _LAST_SECONDS,
         )
         if backlog.error:
             log.event("look_failed", error=str(backlog.error))
         self._deps.publish_age(0.0 if before_copy else backlog.oldest_age)
         return backlog
+
+    def rest(self, seconds: float) -> None:
+        """Wait until the next step. Shards are listed while it waits."""
+        self._deps.stream.list_until(self._clock.now() + seconds)
 
     def _replicator_may_write(self) -> str:
         """Switch the mapping off, and return why the replicator may still write; empty if it cannot."""

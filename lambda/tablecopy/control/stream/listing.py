@@ -93,10 +93,12 @@ class Listing:
 
     def is_due(self) -> bool:
         """Return whether to call ``step`` now."""
-        now = self._clock.now()
-        return now >= self._next_call and (
-            now >= self._whole_due or any(now >= parent.due for parent in self._parents.values())
-        )
+        return self._clock.now() >= self.due_at()
+
+    def due_at(self) -> float:
+        """Return when ``step`` is due next, in seconds since the epoch."""
+        due = min((parent.due for parent in self._parents.values()), default=math.inf)
+        return max(self._next_call, min(due, self._whole_due))
 
     def step(self) -> None:
         """Make one call to DynamoDB.

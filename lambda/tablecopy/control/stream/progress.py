@@ -24,7 +24,7 @@ from tablecopy.control.stream.backlog import Backlog, age_of
 from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
 from tablecopy.control.stream.lineage import Lineage
-from tablecopy.control.stream.listing import Listing, leaves, unknown
+from tablecopy.control.stream.listing import Listing, StreamGone, leaves, unknown
 from tablecopy.control.stream.notes import KeyNotes, SourceNotes
 from tablecopy.control.stream.parts import FEWEST_KEPT, MOST_KEPT, Look, Parts
 from tablecopy.control.stream.proof import Proof, ended_after
@@ -41,6 +41,9 @@ CLOCK_MARGIN_SECONDS = 30.0
 
 RECORDS_KEPT_PER_MB = 400
 """Records that all readers together keep for each MB of the function's memory. One takes about 250 bytes."""
+
+# Calls are a second apart, also where they arrive.
+_ARRIVAL_SECONDS = 0.01
 
 # Finished shards that are retired in one look.
 _RETIRED_AT_A_TIME = 5
@@ -86,7 +89,7 @@ class Stream:
         self._notes = notes
         self._machine = machine
         self._usual = self._drained_after = drained_after
-        self._is_cutover = False
+        self._is_cutover = self._is_noting = False
         self._rows = Rows(shards, machine, drained_after)
         self._readers: dict[str, Reader] = {}
         self._listing = Listing(client, machine)
@@ -119,6 +122,7 @@ class Stream:
         noting: bool = False,
         counting: bool = False,
         drained_after: float | None = None,
+        is_last: bool = False,
     ) -> Backlog:
         """Look at the shards once, as far as the time allows.
 
@@ -134,6 +138,8 @@ class Stream:
             Count all unapplied changes, because nothing is applied now.
         drained_after
             Replaces the usual seconds in this look, which is for a cutover.
+        is_last
+            The invocation may end after this look.
 
         Raises
         ------
@@ -148,6 +154,7 @@ class Stream:
         seconds = until - began
         self._error = None
         self._covered_to = covered_to
+        self._is_noting = noting
         self._drained_after = self._usual if drained_after is None else drained_after
         self._is_cutover = drained_after is not None
         self._load()
@@ -168,10 +175,12 @@ class Stream:
             found = self._follow(workers, look)
             changed = self._update(found, look)
             # A shard that has just ended has children.
-            self._list(look)
+            self._list(noting=look.noting)
             self._lineage.mark()
             workers.work_off(self._notes.pending(), self._note, until)
-            workers.work_off(self._rows.due(), self._save, until)
+            # With readers, the next invocation most likely has another environment.
+            is_left = is_last and self._is_read_in_parts
+            workers.work_off(self._rows.due(is_left=is_left), self._save, until)
         self._notes.end_look(self._rows)
         self._save_siblings()
         if not noting and self._machine.now() < until:
@@ -179,6 +188,21 @@ class Stream:
         backlog = self._backlog(began if noting else covered_to, noting=noting, changed=changed)
         self._summarize(backlog)
         return backlog
+
+    def list_until(self, until: float) -> None:
+        """Wait until a moment, in seconds since the epoch, and list what is due before it.
+
+        Of thousands of shards, so many end that all calls that may be made in this time are needed.
+        """
+        # Before this invocation has read the rows, it does not know which shards are new.
+        while self._rows.is_loaded and (due := self._listing.due_at() + _ARRIVAL_SECONDS) < until:
+            self._machine.sleep(max(0.0, due - self._machine.now()))
+            try:
+                self._list(noting=self._is_noting)
+            except StreamGone:
+                # The next look finds that as well.
+                break
+        self._machine.sleep(max(0.0, until - self._machine.now()))
 
     def is_listed_since(self, since: float) -> bool:
         """Return whether all shards that DynamoDB listed at ``since`` (seconds since the epoch) are known.
@@ -190,7 +214,8 @@ class Stream:
 
     @property
     def _is_read_in_parts(self) -> bool:
-        return self._parts is not None and self._parts.count(len(self._rows.current)) > 0
+        shards = sum(not row.finished for row in self._rows.current.values())
+        return self._parts is not None and self._parts.count(shards) > 0
 
     def _load(self) -> None:
         if self._rows.is_loaded:
@@ -246,7 +271,7 @@ class Stream:
     def _read_all(self, look: Look, workers: Workers) -> None:
         """Read a page of each shard, and list shards at the same time, until the time is up."""
         seen: set[str] = set()
-        self._list(look)
+        self._list(noting=look.noting)
         if self._parts is not None and self._is_read_in_parts and not look.noting:
             self._read_in_parts(self._parts, look, seen)
         while True:
@@ -266,7 +291,9 @@ class Stream:
         sent = [reader for reader in due if not (reader.notes and reader.notes.is_pending)]
         left = set(due).difference(sent)
         if parts.count(len(sent)):
-            unread, error = parts.read(sent, look, self._notes.tracking_id, partial(self._list, look))
+            unread, error = parts.read(
+                sent, look, self._notes.tracking_id, partial(self._list, noting=look.noting)
+            )
             self._error = error or self._error
             left.update(unread)
         else:
@@ -274,7 +301,7 @@ class Stream:
         seen -= {reader.shard_id for reader in left}
 
     def _read(self, look: Look, reader: Reader) -> None:
-        self._list(look)
+        self._list(noting=look.noting)
         if look.failed:
             return
         reader.look(look.until, look.covered_to, noting=look.noting, counting=look.counting)
@@ -307,7 +334,7 @@ class Stream:
 
     # Listing
 
-    def _list(self, look: Look) -> None:
+    def _list(self, *, noting: bool) -> None:
         """List shards if that is due and no other thread does."""
         with self._lock:
             if self._is_listing or not self._listing.is_due():
@@ -315,7 +342,7 @@ class Stream:
             self._is_listing = True
         try:
             self._listing.step()
-            self._add_new(noting=look.noting)
+            self._add_new(noting=noting)
         except (Unavailable, ClientError) as error:
             self._error = error
         finally:

@@ -9,6 +9,9 @@ from tablecopy.journal.shards import Shard, Shards, Totals
 # would take 300 writes a second otherwise. What is read again after a loss is as long.
 SAVE_EVERY_SECONDS = 30.0
 
+# The same if another environment may continue soon, from what the journal has.
+_SAVE_LEFT_EVERY_SECONDS = 5.0
+
 # An empty shard is written to the journal when it has been empty for so long. Others change too often.
 _SETTLED_SECONDS = 10.0
 
@@ -83,12 +86,15 @@ class Rows:
         """Return whether the journal has a row of the shard, retired or not."""
         return shard_id in self._saved or shard_id in self.retired
 
-    def due(self) -> list[Shard]:
-        """Return the rows to write to the journal now, new ones first."""
-        now = self._clock.now()
-        return sorted((row for row in self.current.values() if self._is_due(row, now)), key=_is_known)
+    def due(self, *, is_left: bool = False) -> list[Shard]:
+        """Return the rows to write to the journal now, new ones first.
 
-    def _is_due(self, row: Shard, now: float) -> bool:
+        ``is_left`` is whether another environment most likely continues.
+        """
+        now, every = self._clock.now(), _SAVE_LEFT_EVERY_SECONDS if is_left else SAVE_EVERY_SECONDS
+        return sorted((row for row in self.current.values() if self._is_due(row, now, every)), key=_is_known)
+
+    def _is_due(self, row: Shard, now: float, every: float) -> bool:
         before = self._saved.get(row.shard_id)
         if before is None:
             # A row is new until its shard was read. Another environment would find the shard as well.
@@ -102,7 +108,7 @@ class Rows:
         is_quiet = row.empty_since is not None and now - row.empty_since >= self._settled
         if is_quiet and row.empty_since != before.empty_since:
             return True
-        return now - self._saved_at[row.shard_id] >= SAVE_EVERY_SECONDS
+        return now - self._saved_at[row.shard_id] >= every
 
     def save(self, row: Shard) -> None:
         """Write a row to the journal. ``is_loaded`` is False afterwards if another writer was first.

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tablecopy.control.stream.listing import leaves, unknown
+from tablecopy.control.stream.listing import StreamGone, leaves, unknown
 from tablecopy.dynamodb.streams import ListedShard
 from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, HOUR, Scene
 from tests.unit.tablecopy.fakes import NOON, FakeShard, client_error
@@ -147,6 +147,48 @@ class TestCalls:
         scene.look_for(30)
         assert lists(scene).count("a") == asked
         assert followed(scene) == {"b", "z"}
+
+
+class TestBetweenLooks:
+    """Thousands of shards end so often that the time between two looks is needed to list their children."""
+
+    def test_children_are_listed_between_two_looks(self, scene: Scene) -> None:
+        for index in range(3):
+            scene.add(f"{index}")
+        scene.look_for(10)
+        listed = len(lists(scene))
+        for index in range(3):
+            scene.follow_up(f"{index}", f"{index + 3}")
+        scene.again()
+        scene.stream.list_until(scene.clock.time + 2.5)
+        assert lists(scene)[listed:] == ["0", "1", "2"]
+        assert {"3", "4", "5"} < set(scene.stream._rows.current)
+
+    def test_the_next_look_is_not_late(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        began = scene.clock.time
+        scene.stream.list_until(began + 1)
+        assert scene.clock.time == began + 1
+
+    def test_nothing_is_listed_before_the_rows_are_read(self, scene: Scene) -> None:
+        """Shards that other environments have retired in the meantime would count as new."""
+        scene.add("a")
+        scene.look()
+        listed = len(lists(scene))
+        scene.stream.begin()
+        scene.stream._listing.list_again()
+        scene.stream.list_until(scene.clock.time + 10)
+        assert len(lists(scene)) == listed
+
+    def test_a_stream_that_is_gone_is_for_the_next_look(self, scene: Scene) -> None:
+        scene.add("a")
+        scene.look()
+        scene.streams.deleted = True
+        scene.stream._listing.list_again()
+        scene.stream.list_until(scene.clock.time + 5)
+        with pytest.raises(StreamGone):
+            scene.again()
 
 
 class TestTree:

@@ -17,7 +17,7 @@ from tablecopy.dynamodb.client import Json
 from tablecopy.dynamodb.streams import StreamClient
 from tablecopy.journal.touched import PARTITIONS, TouchedKeys, Tracking, TrackingRecord
 from tablecopy.settings import reader_count
-from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene
+from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, LOOK, Scene
 from tests.unit.tablecopy.fakes import NOON, FakeClock, client_error, no_answer
 
 ARN = "arn:stream"
@@ -125,6 +125,48 @@ class TestSame:
             cluster.apply(value)
         assert cluster.look_for(5).records == 205
         assert cluster.look().waiting == 0
+
+
+class TestNextEnvironment:
+    """With readers, any of their environments may continue in the next minute."""
+
+    def active(self, scene: Scene, seconds: int, *, is_last: bool) -> None:
+        for _ in range(seconds):
+            for index in range(6):
+                scene.add(f"{index}", len(scene.streams.shards[f"{index}"].records) + 100 * index + 1)
+            scene.clock.tick(1)
+            scene.stream.observe(scene.covered_to, scene.clock.time + LOOK, is_last=is_last)
+
+    def test_it_continues_from_what_was_read_last(self, cluster: Cluster) -> None:
+        shards(cluster)
+        cluster.look()
+        self.active(cluster, 20, is_last=False)
+        assert cluster.row("0").looked_at - cluster.shard("0").looked_at > 15
+        self.active(cluster, 1, is_last=True)
+        assert cluster.row("0").looked_at == cluster.shard("0").looked_at
+
+    def test_rows_are_not_written_with_every_look(self, cluster: Cluster) -> None:
+        shards(cluster)
+        cluster.look()
+        version = cluster.shard("0").version
+        self.active(cluster, 10, is_last=True)
+        assert cluster.shard("0").version - version == 2
+
+    def test_without_readers_it_is_the_same_environment(self, scene: Scene) -> None:
+        shards(scene)
+        scene.look()
+        self.active(scene, 20, is_last=True)
+        assert scene.shard("0").version == 1
+
+
+def test_shards_that_have_ended_need_no_reader(cluster: Cluster) -> None:
+    shards(cluster, 4)
+    cluster.apply(0)
+    cluster.look_for(2)
+    cluster.follow_up("0", "4")
+    cluster.look_for(5)
+    assert len(cluster.stream._rows.current) == 5
+    assert not cluster.events
 
 
 class TestFailures:
