@@ -85,6 +85,35 @@ def test_records_follow_each_other(stream: FormulaStream) -> None:
     assert (stream.number(name, first), stream.event(name, first)) == page.records[3][:2]
 
 
+def test_an_open_shard_must_be_read_again_and_an_ended_one_need_not(stream: FormulaStream) -> None:
+    opened = [shard for page in pages(stream) for shard in page][-1]["ShardId"]
+    _, generation, lineage = opened.split("-")
+    left = stream.ended(ShardName(int(lineage, 16), int(generation))) - stream.world.now
+
+    def read() -> None:
+        answer = call(stream, "GetShardIterator", ShardId=opened, ShardIteratorType="LATEST")
+        call(stream, "GetRecords", **json.loads(answer))
+
+    stream.world.now += left - 50
+    stream.watch()
+    read()
+    stream.world.now += 60
+    read()
+    assert stream.longest_gap == 60
+    stream.world.now += 100
+    read()
+    assert stream.longest_gap == 60
+
+
+def test_a_short_stream_has_only_what_was_written_since(stream: FormulaStream) -> None:
+    stream.kept_from = stream.world.now - 2
+    stream.page_shards = 500
+    page = pages(stream)[0]
+    assert len(page) == 350
+    answer = call(stream, "GetShardIterator", ShardId=page[-9]["ShardId"], ShardIteratorType="TRIM_HORIZON")
+    assert len(parse(call(stream, "GetRecords", **json.loads(answer))).records) == 20
+
+
 def test_tasks_have_a_busy_core_one_after_another() -> None:
     world = World(1)
     host = Host("function", cpu_factor=1e-9)

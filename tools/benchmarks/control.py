@@ -7,6 +7,7 @@ are measured against a server on loopback and added.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
+from typing import Any
 
 from botocore.session import Session
 
@@ -22,18 +24,19 @@ from tablecopy.handlers.context import Aws
 from tools.benchmarks.figures import Bench, Figure
 from tools.benchmarks.meter import peak_rss_mb
 from tools.benchmarks.server import ServerOptions, loopback
+from tools.simulation import names
 from tools.simulation.journal_load import measure as measure_journal
 from tools.simulation.size import ControlCase, ControlResult, measure
 
 # Shards, changes a second of all of them, the reconciler's memory in MB, and for how long changes arrive
-# steadily. Virtual seconds of thousands of shards take long, so these have one slice.
+# steadily. Virtual seconds of thousands of shards take long, so these have one slice and a short warm-up.
 _CASES = (
     (16, 160.0, 256, 130.0),
     (100, 1_000.0, 256, 130.0),
     (1_000, 10_000.0, 512, 130.0),
     (4_000, 40_000.0, 1_769, 60.0),
 )
-_MOST_WITH_TWO_SLICES = 1_000
+_MOST_IN_FULL = 1_000
 
 _CALLS = 2_000
 
@@ -48,15 +51,10 @@ def measure_control(bench: Bench) -> Iterator[Figure]:
     for shards, changes, memory_mb, steady in _CASES:
         shape = f"{shards:,} shards, {changes:,.0f} changes/s"
         print(f"  {shape}", file=sys.stderr, flush=True)
-        slices = 2 if shards <= _MOST_WITH_TWO_SLICES else 1
-        case = ControlCase(shards, changes, memory_mb, call, slices, steady)
-        began = time.monotonic()
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            result, rss = pool.submit(_measured, case, bench.seed).result()
-        more = {**asdict(result), "memory_mb": memory_mb, "call_cpu_us": call * 1e6}
-        yield Figure(
-            "control", shape, "goal", None, wall_s=time.monotonic() - began, peak_rss_mb=rss, more=more
-        )
+        is_short = shards > _MOST_IN_FULL
+        slices = 1 if is_short else 2
+        case = ControlCase(shards, changes, memory_mb, call, slices, steady, is_short=is_short)
+        yield measured_figure(shape, case, bench.seed)
     for batches, records, letters in _LOADS:
         shape = f"{records:,} changes a batch, {letters:,} dead letters"
         print(f"  journal: {shape}", file=sys.stderr, flush=True)
@@ -64,7 +62,26 @@ def measure_control(bench: Bench) -> Iterator[Figure]:
         yield Figure("journal_load", shape, "goal", None, items=batches * records, more=load)
 
 
+def measured_figure(shape: str, case: ControlCase, seed: int) -> Figure:
+    """Measure a case. What was not reached has no value, and a case that fails has an error."""
+    began = time.monotonic()
+    rss: float | None = None
+    more: dict[str, Any] = {"memory_mb": case.memory_mb, "call_cpu_us": case.call_cpu_seconds * 1e6}
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            result, rss = pool.submit(_measured, case, seed).result()
+    except Exception as error:
+        # Whatever has failed, the other cases can be measured.
+        more["error"] = f"{type(error).__name__}: {error}"
+    else:
+        values = asdict(result).items()
+        more |= {name: None if value != value else value for name, value in values}
+    return Figure("control", shape, "goal", None, wall_s=time.monotonic() - began, peak_rss_mb=rss, more=more)
+
+
 def _measured(case: ControlCase, seed: int) -> tuple[ControlResult, float]:
+    # This process ends with the measurement. Clients need a region, which Lambda sets.
+    os.environ["AWS_DEFAULT_REGION"] = names.REGION
     aws = Aws()
     # The simulation has none of these, and they take memory in the function.
     clients = [aws.lambda_(), aws.states(), aws.queues(), aws.streams()]

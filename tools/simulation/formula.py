@@ -25,7 +25,6 @@ RETENTION_SECONDS = 86_400.0
 
 _WINDOW_SECONDS = 1.0
 _APPLIED_AFTER_SECONDS = 0.5
-_PAGE_SHARDS = 100
 _PAGE_RECORDS = 1_000
 
 # At the end of a sequence number, and of an event ID.
@@ -56,6 +55,12 @@ class FormulaStream:
         The replicator acknowledges records from before this moment without applying them, as in a real run.
     stopped_at
         When the writers stopped, in seconds since the epoch.
+    kept_from
+        Records from before this moment have left the stream, if they are not a day old.
+    page_shards
+        Shards in an answer of DescribeStream.
+    shard_seconds, retention_seconds
+        How long a shard takes records, and how long the stream keeps them.
     calls
         Calls by operation, and the most that one shard got in one second.
     """
@@ -65,6 +70,10 @@ class FormulaStream:
     rate: float
     covered_to: float = 0.0
     stopped_at: float = math.inf
+    kept_from: float = -math.inf
+    page_shards: int = 100
+    shard_seconds: float = SHARD_SECONDS
+    retention_seconds: float = RETENTION_SECONDS
     calls: Counter[str] = field(default_factory=Counter)
     busiest_shard: int = 0
     busiest_describe: int = 0
@@ -83,7 +92,7 @@ class FormulaStream:
         self._halted_at = math.inf
 
     def watch(self) -> None:
-        """Measure from now on for how long a shard is not read while it has records (``longest_gap``)."""
+        """Measure from now on for how long an open shard is not read (``longest_gap``)."""
         self._read_at = {}
         self.longest_gap = 0.0
 
@@ -91,20 +100,23 @@ class FormulaStream:
 
     def born(self, shard: ShardName) -> float:
         """Return when a shard began. The shards of a stream begin evenly spread over four hours."""
-        return (shard.generation + shard.lineage / self.shards) * SHARD_SECONDS
+        return (shard.generation + shard.lineage / self.shards) * self.shard_seconds
 
     def ended(self, shard: ShardName) -> float:
         """Return when a shard ends."""
-        return self.born(shard) + SHARD_SECONDS
+        return self.born(shard) + self.shard_seconds
 
     def _open(self, lineage: int) -> int:
-        return math.floor(self.world.now / SHARD_SECONDS - lineage / self.shards)
+        return math.floor(self.world.now / self.shard_seconds - lineage / self.shards)
 
     def _listed(self) -> range:
         """Return the places in the list of all shards, in their order, of those that the stream still has."""
         now = self.world.now
-        first = math.floor((now - RETENTION_SECONDS - SHARD_SECONDS) / SHARD_SECONDS * self.shards) + 1
-        return range(first, math.floor(now / SHARD_SECONDS * self.shards) + 1)
+        first = (
+            math.floor((now - self.retention_seconds - self.shard_seconds) / self.shard_seconds * self.shards)
+            + 1
+        )
+        return range(first, math.floor(now / self.shard_seconds * self.shards) + 1)
 
     def _at(self, place: int) -> ShardName:
         """Return the shard at a place in the list of all shards."""
@@ -212,7 +224,7 @@ class FormulaStream:
             after = request.get("ExclusiveStartShardId")
             if after:
                 places = range(max(places.start, self._place(_shard(after)) + 1), places.stop)
-            limit = min(_PAGE_SHARDS, request.get("Limit", _PAGE_SHARDS))
+            limit = min(self.page_shards, request.get("Limit", self.page_shards))
             page, rest = [self._at(place) for place in places[:limit]], len(places) > limit
         description: dict[str, Any] = {
             "StreamArn": STREAM_ARN,
@@ -238,7 +250,7 @@ class FormulaStream:
         shard = _shard(request["ShardId"])
         match request["ShardIteratorType"]:
             case "TRIM_HORIZON":
-                index = self.count(shard, self.world.now - RETENTION_SECONDS)
+                index = self.count(shard, max(self.kept_from, self.world.now - self.retention_seconds))
             case "LATEST":
                 index = self.count(shard, self.world.now)
             case kind:
@@ -251,10 +263,12 @@ class FormulaStream:
         shard, index = _shard(name), int(place)
         self._counted(name)
         if self._read_at is not None:
-            before = self._read_at.get(name)
-            self._read_at[name] = self.world.now
+            before = self._read_at.pop(name, None)
             if before is not None:
                 self.longest_gap = max(self.longest_gap, self.world.now - before)
+            # What is read after a shard's end is all. Another environment may read it again at any time.
+            if self.world.now < self.ended(shard):
+                self._read_at[name] = self.world.now
         until = min(self.count(shard, self.world.now), index + request.get("Limit", _PAGE_RECORDS))
         records = ",".join(self._spelled(shard, index, until))
         closed = self.ended(shard) <= self.world.now and until >= self.count(shard, math.inf)

@@ -12,11 +12,12 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 from tablecopy.journal.applied_batches import batch_name
+from tablecopy.settings import reader_count
 from tools.simulation import names
 from tools.simulation.attributes import Key
 from tools.simulation.deployment import Deployment, Settings
@@ -27,7 +28,8 @@ from tools.simulation.scheduler import World
 from tools.simulation.table import Table
 
 _PREFIX = "batch#"
-_PATIENCE_SECONDS = 3_600.0
+# Virtual seconds after which something is not waited for any more.
+_PATIENCE_SECONDS = 1_200.0
 
 # So many slices, which four workers with a write unit a second each need for this many items in each of them.
 _SLICE_SECONDS = 80
@@ -60,6 +62,14 @@ class ControlCase:
         Number of slices: two show how soon the second one can begin.
     steady_seconds
         For how long changes arrive steadily.
+    like
+        Shards end as often, are listed in as many calls and have as many readers as if there were so many; 0
+        for what ``shards`` lead to.
+    is_short
+        Whether the warm-up is short: the stream has no records from before the first apply, and up to the
+        first slice it lists all shards in a few calls. From then on, nothing is different.
+    patience_seconds
+        For how long after the last write the run is waited for to be ready.
     """
 
     shards: int
@@ -68,6 +78,9 @@ class ControlCase:
     call_cpu_seconds: float
     slices: int = 2
     steady_seconds: float = 130.0
+    like: int = 0
+    is_short: bool = False
+    patience_seconds: float = 300.0
 
 
 @dataclass
@@ -77,8 +90,8 @@ class ControlResult:
     Attributes
     ----------
     saved_s, began_s
-        From the first apply, on a stream with a day of history, until the journal has the place of each open
-        shard, and until the first slice.
+        From the first apply until the journal has the place of each open shard, and until the first slice.
+        Without a short warm-up, the stream has a day of history.
     slice_look_s, slice_age_error_s
         As ``look_s`` and ``age_error_s``, in a slice, in which all waiting changes are counted.
     overtime_s
@@ -100,7 +113,7 @@ class ControlResult:
     calls_per_minute
         Calls by operation, a minute of steady changes.
     reason
-        What the run waited for if it did not become ready.
+        What the run waited for if something was not reached. The values that follow are not measured.
     """
 
     saved_s: float = math.nan
@@ -201,6 +214,10 @@ class _Calls:
         self.most = max(self.most, len(calls))
 
 
+class _NotReached(Exception):
+    """The run has not reached something in time."""
+
+
 class _Scene:
     def __init__(self, case: ControlCase, seed: int) -> None:
         self.world = World(seed)
@@ -209,13 +226,22 @@ class _Scene:
             concurrency=_WORKERS,
             slice_seconds=_SLICE_SECONDS,
             memory_mb={names.RECONCILER: case.memory_mb},
-            environ={"write_capacity": _WORKERS},
+            environ={"write_capacity": _WORKERS} | _per_reader(case),
         )
         self.deployment = deployment = Deployment(self.world, settings, concurrency=20_000, cpu=1.0)
         for number in range(_ITEMS * case.slices):
             deployment.source.put(b'{"pk":{"S":"%d"}}' % number)
         self.stream = FormulaStream(self.world, case.shards, case.changes_per_second / case.shards)
         self.stream.halt()
+        if case.like:
+            part = case.shards / case.like
+            self.stream.shard_seconds *= part
+            self.stream.retention_seconds *= part
+            self.stream.page_shards = math.ceil(self.stream.page_shards * part)
+        self.page_shards = self.stream.page_shards
+        if case.is_short:
+            self.stream.kept_from = self.world.now
+            self.stream.page_shards = case.shards
         account = deployment.account
         account.streams = self.stream
         self.journal = _Journal(deployment.source_account, deployment.journal, self.stream)
@@ -245,18 +271,24 @@ class _Scene:
             else:
                 self.stream.halt()
 
-    def wait(self, is_reached: Callable[[], bool]) -> float:
-        """Let time pass until something is reached; return for how long, or NaN."""
+    def wait(self, is_reached: Callable[[], bool], patience: float = _PATIENCE_SECONDS) -> float:
+        """Let time pass until something is reached; return for how long. Raises _NotReached."""
         began = self.world.now
         while not is_reached():
-            if self.world.now > began + _PATIENCE_SECONDS:
-                return math.nan
+            if self.world.now > began + patience:
+                raise _NotReached(self.waits_for())
             self.pass_time(1.0)
         return self.world.now - began
 
-    def wait_for(self, *phases: str) -> float:
-        """Let time pass until the run is in one of the phases; return for how long, or NaN."""
-        return self.wait(lambda: self.phase() in phases)
+    def wait_for(self, *phases: str, patience: float = _PATIENCE_SECONDS) -> float:
+        """Let time pass until the run is in one of the phases; return for how long. Raises _NotReached."""
+        return self.wait(lambda: self.phase() in phases, patience)
+
+    def waits_for(self) -> str:
+        """Return the phase, and what the run waits for."""
+        run = self.run()
+        problems = [each["S"] for each in run.get("problems", {"L": []})["L"]]
+        return f"{self.phase()}: {run.get('reason', {'S': ''})['S']} {' '.join(problems)}".strip()
 
     def is_current(self) -> bool:
         """Return whether control has followed what the replicator has applied."""
@@ -289,6 +321,11 @@ class _Scene:
         return sum(each.host.cpu_seconds for each in [*function.idle, *function.busy])
 
 
+def _per_reader(case: ControlCase) -> dict[str, object]:
+    readers = reader_count(case.like)
+    return {"shards_per_reader": math.ceil(case.shards / readers)} if readers else {}
+
+
 def measure(
     case: ControlCase, seed: int = 1, say: Callable[[str], object] = lambda text: None
 ) -> ControlResult:
@@ -312,51 +349,60 @@ def _quiet(scene: _Scene, case: ControlCase) -> Iterator[None]:
 
 def _measured(scene: _Scene, case: ControlCase, say: Callable[[str], object]) -> ControlResult:
     stream, result = scene.stream, ControlResult()
-    result.saved_s = scene.wait(lambda: len(scene.journal.shards) >= stream.shards)
-    result.began_s = result.saved_s + scene.wait_for("slice")
-    say(f"the first slice began after {result.began_s:.0f} s")
-    scene.pass_time(10)
-    result.slice_look_s, result.slice_age_error_s = scene.watch(60)
-    result.overtime_s = _overtime(scene)
-    say(f"the first slice ended, {result}")
-    if case.slices > 1:
-        drained = scene.wait_for("draining")
-        result.drained_s = drained + scene.wait_for("pausing", "slice", "stopped")
-        say(f"drained after {result.drained_s:.0f} s")
-        scene.wait_for("slice", "stopped")
-        result.overtime_s = max(result.overtime_s, _overtime(scene))
-        say(f"the second slice ended, {result}")
-    scene.age()
-    scene.wait_for("draining", "stopped")
-    scene.wait(scene.is_current)
-    _steady(scene, result, case.steady_seconds)
-    say(f"writes stop, {result}")
-    stream.stopped_at = scene.world.now
-    result.ready_s = scene.wait_for("ready")
+    try:
+        for name, value in _figures(scene, case):
+            setattr(result, name, value)
+            say(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}")
+    except _NotReached as error:
+        result.reason = str(error)
+        say(f"not reached, {error}")
     result.describe_per_s, result.shard_reads_per_s = stream.busiest_describe, stream.busiest_shard
     result.lambda_per_minute = scene.control_plane.most
     result.executions_per_minute = scene.executions.most
-    return replace(result, reason="" if result.ready_s == result.ready_s else _reason(scene))
+    return result
+
+
+def _figures(scene: _Scene, case: ControlCase) -> Iterator[tuple[str, object]]:
+    """Let the copy run, and yield each figure as soon as it is known. Raises _NotReached."""
+    stream = scene.stream
+    saved = scene.wait(lambda: len(scene.journal.shards) >= stream.shards)
+    yield "saved_s", saved
+    yield "began_s", saved + scene.wait_for("slice")
+    stream.page_shards = scene.page_shards
+    scene.pass_time(10)
+    look, error = scene.watch(60)
+    yield "slice_look_s", look
+    yield "slice_age_error_s", error
+    overtime = _overtime(scene)
+    yield "overtime_s", overtime
+    if case.slices > 1:
+        drained = scene.wait_for("draining")
+        yield "drained_s", drained + scene.wait_for("pausing", "slice", "stopped")
+        scene.wait_for("slice", "stopped")
+        yield "overtime_s", max(overtime, _overtime(scene))
+    scene.age()
+    scene.wait_for("draining", "stopped")
+    scene.wait(scene.is_current)
+    yield from _steady(scene, case.steady_seconds)
+    stream.stopped_at = scene.world.now
+    yield "ready_s", scene.wait_for("ready", patience=case.patience_seconds)
 
 
 def _overtime(scene: _Scene) -> float:
-    """Wait for the end of a slice; return for how long it went on when it had to end, or 0."""
+    """Wait for the end of a slice; return for how long it continued when it had to end, or 0."""
     ends = float(scene.run()["slice_ends"]["N"])
     scene.wait(lambda: scene.phase() != "slice")
     return max(0.0, scene.world.now - ends)
 
 
-def _steady(scene: _Scene, result: ControlResult, seconds: float) -> None:
+def _steady(scene: _Scene, seconds: float) -> Iterator[tuple[str, object]]:
     stream, minutes = scene.stream, seconds / 60
     calls, cpu = stream.calls.copy(), scene.cpu()
-    result.look_s, result.age_error_s = scene.watch(seconds)
-    result.cpu_per_minute = (scene.cpu() - cpu) / minutes
-    result.calls_per_minute = {
-        operation: (count - calls[operation]) / minutes for operation, count in sorted(stream.calls.items())
-    }
-
-
-def _reason(scene: _Scene) -> str:
-    run = scene.run()
-    problems = [each["S"] for each in run.get("problems", {"L": []})["L"]]
-    return f"{scene.phase()}: {run.get('reason', {'S': ''})['S']} {' '.join(problems)}".strip()
+    look, error = scene.watch(seconds)
+    yield "look_s", look
+    yield "age_error_s", error
+    yield "cpu_per_minute", (scene.cpu() - cpu) / minutes
+    yield (
+        "calls_per_minute",
+        {name: (count - calls[name]) / minutes for name, count in sorted(stream.calls.items())},
+    )
