@@ -232,10 +232,12 @@ def reconciler_use(given: Circumstances, seconds: float) -> Use:
     look = look_seconds(given.shards, given.reconciler_memory_mb)
     looks = working / (LOOK_PAUSE_SECONDS + look)
     active, readers = _active_shards(given), reader_count(given.shards)
+    # With readers, each row is also written twice at the end of an invocation.
+    rows = seconds / 60 * active * 2 if readers else 0.0
     return Use(
         gb_seconds=(working + looks * look * readers) * given.reconciler_memory_mb / 1024,
         requests=seconds / 60 + looks * readers,
-        journal_writes=working / TURN_SECONDS + working * active / SAVE_SECONDS,
+        journal_writes=working / TURN_SECONDS + working * active / SAVE_SECONDS + rows,
         journal_reads=looks * (_JOURNAL_READS_PER_LOOK + active) + _batches_per_second(given) * seconds,
         stream_reads=looks * given.shards,
     )
