@@ -29,9 +29,9 @@ _LONGEST_INTERVAL_SECONDS = 30.0
 _CHILD_SECONDS = 61.0
 FINAL_SECONDS = 120.0
 
-# By how much the clock of another environment, which has seen a child first, may be behind.
+# By how much the clock of another environment, which has seen a child first, may be behind: each differs from
+# the time by a second at most (docs/assumptions.md, L5).
 _CLOCKS_SECONDS = 2.0
-
 
 # What is requested: a child that may hold changes that no one has seen, the second child of a split, and
 # whether there is really no further one.
