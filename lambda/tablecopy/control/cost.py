@@ -232,8 +232,8 @@ def reconciler_use(given: Circumstances, seconds: float) -> Use:
     look = look_seconds(given.shards, given.reconciler_memory_mb)
     looks = working / (LOOK_PAUSE_SECONDS + look)
     active, readers = _active_shards(given), reader_count(given.shards)
-    # With readers, each row is also written twice at the end of an invocation.
-    rows = seconds / 60 * active * 2 if readers else 0.0
+    # With readers, each row is also written at the end of an invocation.
+    rows = seconds / 60 * active if readers else 0.0
     return Use(
         gb_seconds=(working + looks * look * readers) * given.reconciler_memory_mb / 1024,
         requests=seconds / 60 + looks * readers,

@@ -10,7 +10,7 @@ from tablecopy.journal.shards import Shard, Shards, Totals
 SAVE_EVERY_SECONDS = 30.0
 
 # The same if another environment may continue soon, from what the journal has.
-_SAVE_LEFT_EVERY_SECONDS = 5.0
+_SAVE_LEFT_EVERY_SECONDS = 8.0
 
 # An empty shard is written to the journal when it has been empty for so long. Others change too often.
 _SETTLED_SECONDS = 10.0

@@ -149,7 +149,7 @@ class TestNextEnvironment:
         shards(cluster)
         cluster.look()
         version = cluster.shard("0").version
-        self.active(cluster, 10, is_last=True)
+        self.active(cluster, 16, is_last=True)
         assert cluster.shard("0").version - version == 2
 
     def test_without_readers_it_is_the_same_environment(self, scene: Scene) -> None:
