@@ -11,6 +11,7 @@ _CUTOVER = "control/cutover.py"
 _NOTES = "control/stream/notes.py"
 _PROGRESS = "control/stream/progress.py"
 _ROUNDS = "tracker/rounds.py"
+_DESTINATION = "tracker/destination.py"
 _READER = "tracker/reader.py"
 _TRACKER = "tracker/tracker.py"
 
@@ -45,8 +46,8 @@ RECHECKING = (
     one(
         "a key that differs leaves the list",
         _ROUNDS,
-        "            left = [key for token, key in keys if found.get(token, _UNREAD) is not None]\n",
-        "            left: list[Json] = []\n",
+        "        left = [[key for token, key in keys if found.get(token, _UNREAD) is not None] for keys in held]\n",
+        "        left: list[list[Json]] = [[] for _ in held]\n",
     ),
     one(
         "a key that was not read leaves the list",
@@ -144,6 +145,18 @@ SEALING = (
         _SEALING,
         "            self._deps.run.save(replace(run, reason=_AFTER_SEAL))\n",
         "            pass\n",
+    ),
+    one(
+        "a sealed run is looked at once a minute",
+        _RECONCILER,
+        "            return Outcome.WAITING if self._watch_sealed(run) else Outcome.IDLE\n",
+        "            self._watch_sealed(run)\n            return Outcome.IDLE\n",
+    ),
+    one(
+        "a cutover lists siblings once",
+        _DESTINATION,
+        "        listing.list_again()\n",
+        "        if not listing.has_siblings(since, self._quiet):\n            listing.list_again()\n",
     ),
     one(
         "a request never lapses",
