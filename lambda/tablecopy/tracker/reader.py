@@ -124,6 +124,9 @@ class ShardReader:
             # A shard that has ended may have done so before this read, and its children go on.
             is_end = self._patience <= 0 and page.iterator is not None
             noted_to = requested if is_end else 0.0
+        if page.iterator is None:
+            # A shard that was read from its end, and has ended since, may have shown nothing.
+            noted_to = max(noted_to, self._begun_at)
         self._following = replace(
             self.place,
             read_to=page.records[-1].sequence_number if page.records else self.place.read_to,

@@ -150,6 +150,21 @@ def test_children_are_read_from_their_beginning(scene: Scene) -> None:
     assert scene.noted() == {2, 3, 4}
 
 
+def test_a_shard_may_end_before_it_is_read_first(scene: Scene) -> None:
+    """A list of a thousand shards takes seconds, and one of them may end meanwhile."""
+    scene.add("a", 1)
+    scene.stream._list(scene.tracking)
+    scene.stream._list(scene.tracking)
+    assert scene.stream._listing.shards
+    scene.streams.shards["a"].closed = True
+    scene.add("b", 2, parent="a")
+    scene.begin()
+    scene.add("b", 3)
+    scene.look_for(140)
+    assert scene.noted() >= {3}
+    assert scene.stream.noted_to > scene.clock.time - 5
+
+
 def test_a_sibling_that_is_listed_late_is_read(scene: Scene) -> None:
     """The shard had split when the tracking began, and only one child was listed."""
     scene.add("p", 1)
