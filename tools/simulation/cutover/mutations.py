@@ -46,8 +46,8 @@ RECHECKING = (
     one(
         "a key that differs leaves the list",
         _ROUNDS,
-        "        left = [[key for token, key in keys if found.get(token, _UNREAD) is not None] for keys in held]\n",
-        "        left: list[list[Json]] = [[] for _ in held]\n",
+        "[[key for token, key in keys if found.get(token, _UNREAD) is not None] for keys in held]\n",
+        "[list[Json]() for _ in held]\n",
     ),
     one(
         "a key that was not read leaves the list",
