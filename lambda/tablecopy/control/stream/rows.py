@@ -64,7 +64,9 @@ class Rows:
                 # An environment that looks once must not put this off for ever.
                 self._saved_at[shard_id] = row.looked_at
                 replaced.append(shard_id)
-        for shard_id in [id_ for id_ in self._saved if id_ not in journal]:
+        # One that was found here, and could not be saved, may have been followed to its end elsewhere.
+        ended = [id_ for id_ in self.current if id_ not in self._saved and id_ in self.retired]
+        for shard_id in [*ended, *(id_ for id_ in self._saved if id_ not in journal)]:
             self._remove(shard_id)
             replaced.append(shard_id)
         self.is_loaded = True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tablecopy.control.stream.rows import Rows
+from tablecopy.journal.shards import Shard, Shards
 from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene
-from tests.unit.tablecopy.fakes import client_error
+from tests.unit.tablecopy.fakes import FakeClock, MemoryStore, client_error
 
 
 def test_a_shard_is_written_when_it_was_read_first(scene: Scene) -> None:
@@ -75,6 +77,23 @@ def test_a_write_that_fails_is_made_again(scene: Scene) -> None:
     scene.shards.save = save  # type: ignore[method-assign]
     scene.again()
     assert scene.shard().version == 1
+
+
+def test_a_shard_that_another_environment_has_followed_to_its_end_is_not_new(clock: FakeClock) -> None:
+    """This one found it also, and did not write it. It would try to for ever, and prove nothing."""
+    store = MemoryStore()
+    ours, others = (Rows(Shards(store), clock, DRAINED_AFTER) for _ in range(2))
+    for rows in (ours, others):
+        rows.load()
+        rows.current["a"] = Shard(shard_id="a")
+    ours.current["b"] = Shard(shard_id="b")
+    others.save(others.current["a"])
+    others.save(others.current["a"].changed(finished=True))
+    others.retire(others.current["a"])
+    ours.save(ours.current["a"])
+    assert not ours.is_loaded
+    assert ours.load() == ["a"]
+    assert list(ours.current) == ["b"]
 
 
 def test_the_rows_are_read_once_an_invocation(scene: Scene) -> None:
