@@ -79,7 +79,7 @@ class Story:
 def copy(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     directory = tmp_path_factory.mktemp("root")
     region = local_aws.regions[SOURCE_ACCOUNT]
-    items = cities()[:ITEMS]
+    items = cities(ITEMS)
     source = local_aws.session(SOURCE_ACCOUNT).client("dynamodb")
     source.create_table(**TABLE)
     fill(source, items, lambda done: None)
@@ -120,8 +120,8 @@ def journey(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Journey:
 def story(copy: Copy) -> Story:
     assert copy.function.status()["phase"] == "none", "start_on_apply is off"
     print(f"writer's seed: {SEED}")
-    items = cities()
-    writer = Writer(copy.source, items[:ITEMS], items[ITEMS : ITEMS + 500], rate=40, seed=SEED)
+    items = cities(ITEMS + 500)
+    writer = Writer(copy.source, items[:ITEMS], items[ITEMS:], rate=40, seed=SEED)
     writer.start()
     copy.function.start()
     with pytest.raises(UserError, match="already in progress"):

@@ -211,7 +211,7 @@ class Stand:
         present = self.source_items()
         there = {json.dumps(key_of(item), sort_keys=True) for item in present}
         reserve = [
-            item for item in cities()[: ITEMS + 400] if json.dumps(key_of(item), sort_keys=True) not in there
+            item for item in cities(ITEMS + 400) if json.dumps(key_of(item), sort_keys=True) not in there
         ]
         random.Random(self.seed).shuffle(reserve)
         writer = Writer(self.source, present, reserve, rate=rate, seed=self.seed)
@@ -323,7 +323,7 @@ def stand(directory: Path, seed: int, environment: Callable[[str, str], None]) -
         region = aws.regions[SOURCE_ACCOUNT]
         source = aws.session(SOURCE_ACCOUNT).client("dynamodb")
         source.create_table(**TABLE)
-        fill(source, cities()[:ITEMS], lambda done: None)
+        fill(source, cities(ITEMS), lambda done: None)
         source.update_table(TableName=TABLE_NAME, StreamSpecification=STREAM)
         variables: dict[str, Any] = {
             "source_table": {"name": TABLE_NAME, "region": region, "profile": "source"},

