@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tablecopy.control.status import Status
@@ -32,11 +33,11 @@ class Copy:
         """A client of a service where the copy's functions are."""
         return self.aws.session(self.account).client(service)
 
-    @property
+    @cached_property
     def source(self) -> Any:
         return self.aws.session(SOURCE_ACCOUNT).client("dynamodb")
 
-    @property
+    @cached_property
     def destination(self) -> Any:
         return self.aws.session(DESTINATION_ACCOUNT).client("dynamodb")
 
@@ -64,7 +65,7 @@ class Copy:
                 if left := before & self._lease_owners(kind):
                     return left
             assert time.monotonic() < give_up, f"no {kind} was caught at work: {self.function.status()}"
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def verify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the verify command on both tables, in an environment of the local accounts."""

@@ -1,12 +1,9 @@
 """No unit test ever reaches AWS: fake credentials, no configuration files, no metadata service."""
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 from moto import mock_aws
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -35,17 +32,8 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
 
 
-@pytest.fixture(autouse=True)
-def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read the descriptions of AWS's services once for all tests, which takes most of a second each time."""
-    monkeypatch.setattr(botocore.session, "create_loader", _loader)
-
-
 @pytest.fixture
 def aws() -> Iterator[None]:
     """AWS in process (moto)."""
     with mock_aws():
         yield
-
-
-_loader = cache(create_loader)
