@@ -191,15 +191,24 @@ class Stand:
         item: Item | None = answer.get("Item")
         return item
 
-    def journal_items(self, pk: str) -> list[Item]:
-        # What is spread over many partitions is read as well.
+    def journal_items(self, *partitions: str) -> list[Item]:
+        """What the journal has in these partitions, in one scan. Some are spread over many."""
+        conditions, values = [], {}
+        for number, pk in enumerate(partitions):
+            conditions.append(f"pk = :pk{number} OR begins_with(pk, :spread{number})")
+            values |= {f":pk{number}": {"S": pk}, f":spread{number}": {"S": f"{pk}#"}}
         pages = self.source.get_paginator("scan").paginate(
             TableName=self.journal,
-            FilterExpression="pk = :pk OR begins_with(pk, :spread)",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":spread": {"S": f"{pk}#"}},
+            FilterExpression=" OR ".join(conditions),
+            ExpressionAttributeValues=values,
             ConsistentRead=True,
         )
         return [item for page in pages for item in page["Items"]]
+
+    def forget(self, *partitions: str) -> None:
+        """Delete what the journal has in these partitions."""
+        items = self.journal_items(*partitions)
+        self._delete_items(self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in items])
 
     def set_rules(self, rules: Sequence[Rule]) -> None:
         """Put these faults in force, in place of all others."""
@@ -256,10 +265,7 @@ class Stand:
         # A run begins with new processes, which have to assume the destination's role.
         for kind in FUNCTIONS:
             kill_function(self.copy.aws, self.function_name(kind))
-        for partition in ("turn", "segment", "lease", "letter", "letter-image", "verification", "touched"):
-            self._delete_items(
-                self.journal, [{"pk": item["pk"], "sk": item["sk"]} for item in self.journal_items(partition)]
-            )
+        self.forget("turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
         self.empty_destination()
 
     def empty_destination(self) -> None:

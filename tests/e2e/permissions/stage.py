@@ -44,7 +44,7 @@ Json = dict[str, Any]
 _SEGMENTS = 10
 _SLICE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
-_LEFT_BY_A_STEP = ("run", "turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
+_LEFT_BY_A_STEP = ("turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
 
 
 @dataclass
@@ -197,12 +197,12 @@ class Stage:
 
     def end_run(self) -> None:
         """Take the run away, upon which the reconciler has nothing more to do."""
-        self._forget("run")
+        self.stand.forget("run")
 
     def clear(self) -> None:
         """Leave nothing of a run in the journal; where the stream was read to, it is looked up again."""
-        for partition in _LEFT_BY_A_STEP:
-            self._forget(partition)
+        self.end_run()
+        self.stand.forget(*_LEFT_BY_A_STEP)
         for shard in self.stand.journal_items("shard"):
             self.stand.source.update_item(
                 TableName=self.stand.journal,
@@ -275,10 +275,6 @@ class Stage:
 
     def wait_until(self, what: str, is_reached: Callable[[], bool]) -> None:
         self.stand.wait_until(what, is_reached, seconds=_PATIENCE_SECONDS)
-
-    def _forget(self, partition: str) -> None:
-        for item in self.stand.journal_items(partition):
-            self.forget(item["pk"]["S"], item["sk"]["S"])
 
 
 class _Yesterday(Clock):
