@@ -210,6 +210,8 @@ ANSWERED = {
     "a shard counts as the last one when it is not listed": f"{_UNIT}/control/stream/test_listing.py",
     "a replicator that may still write is not waited for": _TEST_PROOF,
     "a change after the proof is not looked for": _TEST_PROOF,
+    "a sealed run is looked at once a minute": _TEST_PROOF,
+    "a cutover lists siblings once": f"{_UNIT}/tracker/test_destination.py",
     "a request never lapses": _TEST_PROOF,
     "a fence that was left behind is not recorded": _TEST_PROOF,
     "the copy back begins however late": f"{_UNIT}/control/test_begin_at_seal.py",
