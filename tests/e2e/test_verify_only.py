@@ -42,12 +42,13 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     with accounts, pytest.MonkeyPatch.context() as patch:
         for name, value in accounts.environment().items():
             patch.setenv(name, value)
+        items = cities(ITEMS)
         for account, name in NAMES.items():
             client = accounts.session(account).client("dynamodb")
             # Without a stream: nothing reads one.
             client.create_table(**{**TABLE, "TableName": name})
             for start in range(0, ITEMS, 25):
-                requests = [{"PutRequest": {"Item": item}} for item in cities()[start : start + 25]]
+                requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
                 client.batch_write_item(RequestItems={name: requests})
         tables = {
             "table_name": NAMES[SOURCE_ACCOUNT],
@@ -84,7 +85,7 @@ def test_equal_tables(applied: Applied, capsys: pytest.CaptureFixture[str]) -> N
 def test_both_ways_find_the_same(applied: Applied, capsys: pytest.CaptureFixture[str]) -> None:
     place = ["--from-terraform", str(applied.example.directory), "--format", "jsonl", "--writes-stopped"]
     destination, name = applied.table(DESTINATION_ACCOUNT), NAMES[DESTINATION_ACCOUNT]
-    missing, changed = cities()[:2]
+    missing, changed = cities(2)
     destination.delete_item(TableName=name, Key=key_of(missing))
     destination.put_item(TableName=name, Item={**changed, "note": {"S": "changed"}})
     destination.put_item(TableName=name, Item={**missing, "country": {"S": "extra"}})
