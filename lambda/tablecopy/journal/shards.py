@@ -73,6 +73,8 @@ class Shard(Versioned):
     iterator
         Iterator at which to continue: all records after ``position`` come after it. It expires after 15
         minutes (API reference, GetShardIterator). Empty if the position leads to them.
+    empty_pages
+        How many empty pages in a row were read before the iterator.
     noted_at
         Changes of this shard and its ancestors that the reconciler has not seen were made before this
         moment. 0 if it has seen all that were left.
@@ -108,6 +110,7 @@ class Shard(Versioned):
     puts: int = 0
     deletes: int = 0
     iterator: str = ""
+    empty_pages: int = 0
     noted_at: float = 0.0
     skipped_to: float = 0.0
     counted_to: str = ""

@@ -13,7 +13,7 @@ from tablecopy.journal.places import Place
 
 # GetRecords may take several calls to reach a shard's records (API reference). Of a place that was just
 # looked up, only the last of this many empty pages shows that nothing follows.
-_EMPTY_PAGES_AT_FIRST = 3
+_EMPTY_PAGES_AT_FIRST = 4
 
 # The end of a page with a record this new is near the shard's end.
 _RECENT_SECONDS = 60.0
@@ -130,7 +130,8 @@ class ShardReader:
         self._following = replace(
             self.place,
             read_to=page.records[-1].sequence_number if page.records else self.place.read_to,
-            iterator=page.iterator or "",
+            # Another environment takes its first page for the end, so it continues only where that is right.
+            iterator=(page.iterator or "") if self._patience <= 1 else "",
             begun_at=self._begun_at,
             noted_to=max(self.place.noted_to, noted_to),
             finished=page.iterator is None,

@@ -103,6 +103,7 @@ def advanced(row: Shard, reader: Reader, progress: Progress | None) -> Shard:
     return row.changed(
         position=reader.position,
         iterator=reader.resume_iterator,
+        empty_pages=reader.empty_pages,
         changed_at=max(row.changed_at, reader.newest),
         looked_at=max(row.looked_at, reader.read_at),
         noted_at=max(row.noted_at, reader.begun_at_end_at),

@@ -48,6 +48,9 @@ _ARRIVAL_SECONDS = 0.01
 # Finished shards that are retired in one look.
 _RETIRED_AT_A_TIME = 5
 
+# A shard counts as empty so long after a page that may not be its end at the soonest.
+_NEXT_PAGE_SECONDS = 1.0
+
 # A shard whose children are all listed is retired after so long, even if no call was left to ask again.
 _KEPT_SECONDS = 600.0
 
@@ -461,6 +464,9 @@ class Stream:
         elif reader.is_reopened:
             # Far back in the shard, a new iterator may show nothing for a while, even if there are records.
             empty_since = row.looked_at + reader.late
+        if not reader.at_end:
+            # Others may be pages away, however long ago the page before was read.
+            empty_since = max(empty_since, row.looked_at - self._drained_after + _NEXT_PAGE_SECONDS)
         # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
         empty = row.looked_at - empty_since >= self._drained_after
         return row.changed(applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)

@@ -25,7 +25,7 @@ from tablecopy.journal.shards import Shard
 
 # GetRecords may take several calls to reach a shard's records (API reference). A place that was just looked
 # up may be hours old, so only the last of this many empty pages shows that nothing follows.
-_EMPTY_PAGES_AT_FIRST = 3
+_EMPTY_PAGES_AT_FIRST = 4
 
 # Before the copy begins, a shard is read from its oldest record for so many pages. If the records are still
 # older than this, it is read from its end. A shard may hold a day of changes, which the scan covers.
@@ -128,9 +128,10 @@ class Reader:
         self.shard_id = shard.shard_id
         self._iterator: str | None = shard.iterator
         self._read_to = shard.position
-        # Where another reader has found nothing, one page more is enough.
+        # Where another reader has found nothing, fewer empty pages are enough.
         is_continued = shard.iterator and shard.empty_since is not None
-        self._patience = 1 if is_continued else _EMPTY_PAGES_AT_FIRST
+        self._empty_pages = shard.empty_pages if is_continued else 0
+        self._patience = max(1, _EMPTY_PAGES_AT_FIRST - self._empty_pages)
         self._pages = 0
         self._page_is_full = False
         self._first_page = ""
@@ -148,7 +149,6 @@ class Reader:
         self.read_at = self.tried_at = -math.inf
         self.late = 0.0
         self.seen_to = 0.0
-        self._empty_pages = 0
         self.brought = False
         self.newest = 0.0
         self.at_end = False
@@ -206,6 +206,11 @@ class Reader:
             return "" if self.position else self._first_page
         # Records that were counted and not kept are before the iterator.
         return "" if self.beyond else self._iterator or ""
+
+    @property
+    def empty_pages(self) -> int:
+        """How many empty pages in a row were read; as many as show that nothing follows at most."""
+        return min(self._empty_pages, _EMPTY_PAGES_AT_FIRST)
 
     @property
     def is_behind(self) -> bool:

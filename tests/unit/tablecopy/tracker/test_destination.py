@@ -334,6 +334,23 @@ def test_an_empty_page_after_an_old_record_proves_nothing(scene: Scene) -> None:
     assert other.noted_to > made
 
 
+def test_an_environment_continues_only_where_a_page_proves_something(scene: Scene) -> None:
+    """Another one has read an empty page of a new shard, and was not invoked for a minute."""
+    scene.add("a", 1)
+    scene.begin()
+    scene.streams.shards["a"].closed = True
+    scene.look_for(3)
+    made = scene.clock.time
+    scene.add("b", 2, parent="a").gaps[0] = 2
+    while "b" not in Places(scene.store, "v-1").read_all():
+        scene.look()
+    scene.clock.tick(60)
+    other = scene.environment()
+    while 2 not in scene.noted():
+        scene.look(other)
+        assert 2 in scene.noted() or Places(scene.store, "v-1").read_all()["b"].noted_to <= made
+
+
 def test_a_place_waits_for_its_notes(scene: Scene) -> None:
     scene.add("a", 1)
     scene.begin()

@@ -281,9 +281,19 @@ class TestBacklog:
         scene.add("a", 1, gaps={0: 2})
         scene.clock.tick(30)
         scene.look()
-        # Three empty pages show that nothing follows. Here the third one does not come.
+        # Four empty pages show that nothing follows. Here only two come.
         assert scene.again().oldest_age > 0
         assert scene.again().oldest_age == 32
+
+    @pytest.mark.parametrize("is_fresh", [True, False])
+    def test_two_empty_pages_a_minute_apart_prove_nothing(self, scene: Scene, is_fresh: bool) -> None:
+        """No invocation came in between. The shard was not read again and again for all that time."""
+        scene.add("a", 1, gaps={0: 2})
+        scene.look()
+        scene.clock.tick(3 * DRAINED_AFTER)
+        stream = scene.environment() if is_fresh else scene.stream
+        assert not scene.look(stream).drained
+        assert scene.again(stream).unapplied
 
     def test_a_reader_goes_on_where_it_was(self, scene: Scene) -> None:
         scene.add("a", 1, gaps={0: 20})
@@ -691,7 +701,7 @@ class TestOverlap:
         # Its write is refused, and then it knows what the first one does.
         scene.clock.tick(31)
         scene.look(other)
-        for _ in range(3):
+        for _ in range(4):
             backlog = scene.again(other)
         assert (backlog.oldest_age, backlog.records) == (0, 2)
         assert scene.shard().position == number(2)
