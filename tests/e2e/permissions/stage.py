@@ -40,6 +40,9 @@ from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 Json = dict[str, Any]
 
+# The answer of ministack when an invocation was given to a process that `kill_function` has just ended.
+_DIED = "Worker process died"
+
 # The source in so many parts, one of which is copied.
 _SEGMENTS = 10
 _SLICE_SECONDS = 120.0
@@ -86,8 +89,8 @@ class Stage:
         answer, error, _ = self.invoke_and_log(kind, event)
         return answer, error
 
-    def invoke_and_log(self, kind: str, event: Json) -> tuple[Json, str, str]:
-        """The same, and the end of the function's log."""
+    def invoke_and_log(self, kind: str, event: Json, attempts: int = 3) -> tuple[Json, str, str]:
+        """The same, and the end of the function's log. An invocation that tells nothing is repeated."""
         response = self.stand.client("lambda").invoke(
             FunctionName=self.stand.function_name(kind), Payload=json.dumps(event), LogType="Tail"
         )
@@ -96,6 +99,8 @@ class Stage:
         if "FunctionError" not in response:
             return answer, "", log
         message = str(answer["errorMessage"])
+        if message == _DIED and attempts > 1:
+            return self.invoke_and_log(kind, event, attempts - 1)
         assert message in log, f"the log of {kind} does not tell the error: {message}: {log!r}"
         return {}, message, log
 
