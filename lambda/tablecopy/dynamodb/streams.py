@@ -38,6 +38,15 @@ PAGE_RECORDS = 1_000
 
 PAGE_BYTES = 1_000_000
 
+EMPTY_PAGES = 4
+"""Only the last of this many empty pages shows that nothing follows a place that was just looked up.
+
+GetRecords may take several calls to reach a shard's records (API reference), and no page says how many.
+"""
+
+RECENT_SECONDS = 60.0
+"""The end of a page with a record this new is near the shard's end."""
+
 _SEQUENCE_NUMBER = re.compile(rb'"SequenceNumber"\s*:\s*"(\d+)"')
 _EVENT_ID = re.compile(rb'"eventID"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 _CREATED = re.compile(rb'"ApproximateCreationDateTime"\s*:\s*([-+.\deE]+)')

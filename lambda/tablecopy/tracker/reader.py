@@ -8,15 +8,15 @@ from typing import Protocol
 
 from tablecopy.clock import Machine
 from tablecopy.control.stream.expiry import LOST_AFTER_SECONDS
-from tablecopy.dynamodb.streams import IteratorExpired, RecordsPage, StreamClient, StreamNotFound
+from tablecopy.dynamodb.streams import (
+    EMPTY_PAGES,
+    RECENT_SECONDS,
+    IteratorExpired,
+    RecordsPage,
+    StreamClient,
+    StreamNotFound,
+)
 from tablecopy.journal.places import Place
-
-# GetRecords may take several calls to reach a shard's records (API reference). Of a place that was just
-# looked up, only the last of this many empty pages shows that nothing follows.
-_EMPTY_PAGES_AT_FIRST = 4
-
-# The end of a page with a record this new is near the shard's end.
-_RECENT_SECONDS = 60.0
 
 
 class TrackingLost(Exception):
@@ -69,7 +69,7 @@ class ShardReader:
         self._bodies = noting.bodies
         self._notes = noting.of(place)
         self._iterator = place.iterator
-        self._patience = 1 if place.iterator else _EMPTY_PAGES_AT_FIRST
+        self._patience = 1 if place.iterator else EMPTY_PAGES
         # Where reading continues once what was read is noted.
         self._following = place
         self._begun_at = place.begun_at
@@ -115,8 +115,8 @@ class ShardReader:
         if page.records:
             self._notes.add(page)
             # After an old record, the next ones may be empty pages away.
-            is_recent = page.records[-1].created >= requested - _RECENT_SECONDS
-            self._patience = 1 if is_recent else _EMPTY_PAGES_AT_FIRST
+            is_recent = page.records[-1].created >= requested - RECENT_SECONDS
+            self._patience = 1 if is_recent else EMPTY_PAGES
             self.newest = max(self.newest, page.records[-1].created)
             noted_to = self.newest
         else:
@@ -150,7 +150,7 @@ class ShardReader:
         self.place = self._following
 
     def _open(self, until: float) -> str:
-        self._patience = _EMPTY_PAGES_AT_FIRST
+        self._patience = EMPTY_PAGES
         place = self.place
         if place.read_to:
             try:

@@ -236,11 +236,12 @@ class Rounds:
         due: dict[tuple[str, str], tuple[float, float]],
     ) -> None:
         """Remove the chunks of which no key is left, and keep what is left of the others."""
-        empty = [chunk for chunk, keys in zip(chunks, left, strict=True) if not keys]
-        shrunk = []
+        empty: list[Chunk] = []
+        shrunk: list[tuple[Chunk, Sequence[Json]]] = []
         for chunk, keys in zip(chunks, left, strict=True):
             name = (chunk.pk, chunk.sk)
             if not keys:
+                empty.append(chunk)
                 due.pop(name, None)
                 continue
             turn.leave(chunk, len(keys))

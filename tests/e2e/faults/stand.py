@@ -37,6 +37,9 @@ FUNCTIONS = ("backfill", "replicator", "reconciler", "control", "verifier", "tra
 # Outputs that name the state machines.
 MACHINES = ("state_machine_arn", "verification_state_machine_arn")
 
+# Partitions of the journal that a run leaves, besides itself and its shards.
+LEFT_BY_A_RUN = ("turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
+
 # A function writes nothing in the last 15 s before its deadline, and a killed one holds its lease until 5 s
 # after it. Terraform asks for 30 s at least; these give 5 s of writing and keep the wait for a lease short.
 TIMEOUT_SECONDS = {
@@ -265,7 +268,7 @@ class Stand:
         # A run begins with new processes, which have to assume the destination's role.
         for kind in FUNCTIONS:
             kill_function(self.copy.aws, self.function_name(kind))
-        self.forget("turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
+        self.forget(*LEFT_BY_A_RUN)
         self.empty_destination()
 
     def empty_destination(self) -> None:

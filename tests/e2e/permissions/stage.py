@@ -33,7 +33,7 @@ from tablecopy.journal.touched import (
 from tablecopy.journal.verifications import State, Verification, Verifications
 from tests.e2e.faults.faults import RefuseKey
 from tests.e2e.faults.rules import Rule
-from tests.e2e.faults.stand import DESTINATION_NAME, Stand
+from tests.e2e.faults.stand import DESTINATION_NAME, LEFT_BY_A_RUN, Stand
 from tests.e2e.processes import environment_of, kill_function
 from tools.local.accounts import SECRET, SOURCE_ACCOUNT
 from tools.local.demo.cities import TABLE_NAME, Item, key_of
@@ -47,7 +47,6 @@ _DIED = "Worker process died"
 _SEGMENTS = 10
 _SLICE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
-_LEFT_BY_A_STEP = ("turn", "segment", "lease", "letter", "letter-image", "verification", "touched")
 
 
 @dataclass
@@ -207,7 +206,7 @@ class Stage:
     def clear(self) -> None:
         """Leave nothing of a run in the journal; where the stream was read to, it is looked up again."""
         self.end_run()
-        self.stand.forget(*_LEFT_BY_A_STEP)
+        self.stand.forget(*LEFT_BY_A_RUN)
         for shard in self.stand.journal_items("shard"):
             self.stand.source.update_item(
                 TableName=self.stand.journal,

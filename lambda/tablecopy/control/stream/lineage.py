@@ -60,7 +60,7 @@ class Lineage:
         listing, rows = self._listing, self._rows
         for row in [row for row in rows.current.values() if row.finished and not row.is_whole]:
             children = listing.children(row.shard_id)
-            # Whoever reads the mark does not ask for the children any more, so they must have rows.
+            # An environment that reads the mark asks for no children any more, so they must have rows.
             is_whole = bool(children) and listing.is_whole(row.shard_id) and all(map(rows.is_known, children))
             child_at = row.child_at or listing.first_child_at(row.shard_id)
             if (child_at, is_whole) != (row.child_at, row.is_whole):

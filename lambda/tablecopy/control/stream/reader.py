@@ -12,7 +12,9 @@ from botocore.exceptions import ClientError
 from tablecopy.clock import Machine
 from tablecopy.control.stream.notes import KeyNotes
 from tablecopy.dynamodb.streams import (
+    EMPTY_PAGES,
     PAGE_RECORDS,
+    RECENT_SECONDS,
     IteratorExpired,
     RecordsPage,
     StreamClient,
@@ -23,10 +25,6 @@ from tablecopy.dynamodb.streams import (
 from tablecopy.journal.applied_batches import batch_name
 from tablecopy.journal.shards import Shard
 
-# GetRecords may take several calls to reach a shard's records (API reference). A place that was just looked
-# up may be hours old, so only the last of this many empty pages shows that nothing follows.
-_EMPTY_PAGES_AT_FIRST = 4
-
 # Before the copy begins, a shard is read from its oldest record for so many pages. If the records are still
 # older than this, it is read from its end. A shard may hold a day of changes, which the scan covers.
 _PAGES_OF_HISTORY = 3
@@ -35,9 +33,6 @@ _HISTORY_SECONDS = 600.0
 UNREADABLE_SECONDS = 5.0
 """How old a change may be that a read of its shard does not show: a record takes a moment to become readable,
 a shard's end takes a moment to show, and clocks differ."""
-
-# The end of a page that is not full and has records this new is the shard's end.
-_RECENT_SECONDS = 60.0
 
 # What a reader knows, apart from the records ahead.
 _STATE = (
@@ -131,7 +126,7 @@ class Reader:
         # Where another reader has found nothing, fewer empty pages are enough.
         is_continued = shard.iterator and shard.empty_since is not None
         self._empty_pages = shard.empty_pages if is_continued else 0
-        self._patience = max(1, _EMPTY_PAGES_AT_FIRST - self._empty_pages)
+        self._patience = max(1, EMPTY_PAGES - self._empty_pages)
         self._pages = 0
         self._page_is_full = False
         self._first_page = ""
@@ -197,7 +192,7 @@ class Reader:
         if self.at_closed_end:
             return True
         has_answer = self._pages > 0 and not self._begins_at_end
-        return has_answer and (not self._page_is_full or self.newest >= self.read_at - _RECENT_SECONDS)
+        return has_answer and (not self._page_is_full or self.newest >= self.read_at - RECENT_SECONDS)
 
     @property
     def resume_iterator(self) -> str:
@@ -210,7 +205,7 @@ class Reader:
     @property
     def empty_pages(self) -> int:
         """How many empty pages in a row were read; as many as show that nothing follows at most."""
-        return min(self._empty_pages, _EMPTY_PAGES_AT_FIRST)
+        return min(self._empty_pages, EMPTY_PAGES)
 
     @property
     def is_behind(self) -> bool:
@@ -365,7 +360,7 @@ class Reader:
         if page.records:
             self._take(page, iterator, covered_to)
             self._patience = 1
-            self.at_end = not page.is_full and self.newest >= requested - _RECENT_SECONDS
+            self.at_end = not page.is_full and self.newest >= requested - RECENT_SECONDS
         else:
             self._patience -= 1
             self.at_end = self._patience <= 0
@@ -374,14 +369,14 @@ class Reader:
         # A page may have fewer records than it could have although others follow. After an old record, or a
         # place that was just looked up, these may be empty pages away.
         self._empty_pages = 0 if page.records else self._empty_pages + 1
-        is_recent = self._empty_pages >= _EMPTY_PAGES_AT_FIRST or self.newest >= requested - _RECENT_SECONDS
+        is_recent = self._empty_pages >= EMPTY_PAGES or self.newest >= requested - RECENT_SECONDS
         is_empty = self.at_end and not page.records and is_recent
         self.seen_to = max(self.seen_to, requested if is_empty else self.newest)
 
     def _open(self, until: float) -> str:
         """Return an iterator at the place where the reader continues."""
         self.is_reopened = True
-        self._patience = _EMPTY_PAGES_AT_FIRST
+        self._patience = EMPTY_PAGES
         self._empty_pages = 0
         if self._begins_at_end:
             return self._client.iterator(self.shard_id, "LATEST", until)
