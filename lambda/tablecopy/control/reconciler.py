@@ -40,8 +40,8 @@ _LOOK_AGAIN_SECONDS = 1.0
 # The same while writers wait. A shard is still read twice a second at most.
 _CUTOVER_LOOK_SECONDS = 0.5
 
-# The last look of an invocation ends so long after the last moment for a step at the latest. Otherwise, the
-# next invocation would find the turn taken, and leave the shards alone for a minute.
+# The last look of an invocation ends so long after the last moment for a step at the latest. The next
+# invocation waits for it.
 _LAST_LOOK_SECONDS = 2.0
 
 # Nothing is concluded from what control saw longer ago.
@@ -67,7 +67,12 @@ def reconcile(
     def ends() -> float:
         return cutover_until if reconciler.is_cutting_over else until
 
-    while clock.now() < ends() and is_my_turn():
+    def is_over() -> bool:
+        now = clock.now()
+        # A request since the latest step is not left to another environment, which knows less of the shards.
+        return now >= ends() and (now >= cutover_until or not reconciler.finds_cutover())
+
+    while not is_over() and is_my_turn():
         outcome = reconciler.step(ends() + _LAST_LOOK_SECONDS)
         if outcome is Outcome.IDLE:
             return
@@ -116,7 +121,13 @@ class Reconciler(Sealing):
 
     @property
     def is_cutting_over(self) -> bool:
-        """Whether a request for a cutover was in progress in the latest step."""
+        """Whether a request for a cutover was in progress when the run was read last."""
+        return self._is_cutting_over
+
+    def finds_cutover(self) -> bool:
+        """Return whether a request for a cutover is in progress now."""
+        run = self._deps.run.read()
+        self._is_cutting_over = run is not None and run.is_cutting_over
         return self._is_cutting_over
 
     def step(self, look_ends: float = math.inf) -> Outcome:

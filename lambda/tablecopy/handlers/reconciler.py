@@ -161,21 +161,23 @@ def build(
     def handle(event: Json, context: Context) -> Json:
         """Move the run until nothing moves by itself, for most of a minute at most.
 
-        Returns ``{"status": {...}}`` (see control.status.Status), or ``{"skipped": text}`` while another
-        invocation reconciles. With ``{"read": text}``, it only reads shards for another invocation, and
-        returns ``{"read": text}`` (see control.stream.parts). Nothing else of ``event`` is used.
+        Returns ``{"status": {...}}`` (see control.status.Status), or ``{"skipped": text}`` if another
+        invocation reconciles for all of that time. With ``{"read": text}``, it only reads shards for another
+        invocation, and returns ``{"read": text}`` (see control.stream.parts). Nothing else of ``event`` is
+        used.
         """
         if "read" in event:
             return {"read": part_reader.read(event["read"])}
+        began = clock.now()
         turn = Turn(store, clock, context.aws_request_id)
-        if not turn.take():
+        if not turn.wait(began + _RECONCILE_SECONDS):
             log.event("turn_taken")
             return {"skipped": "another invocation of the reconciler is running"}
         try:
             if settings.start_on_apply:
                 commands.begin()
-            now = clock.now()
-            reconcile(reconciler(), clock, now + _RECONCILE_SECONDS, now + _CUTOVER_SECONDS, turn.take)
+            until, cutover_until = began + _RECONCILE_SECONDS, began + _CUTOVER_SECONDS
+            reconcile(reconciler(), clock, until, cutover_until, turn.take)
         finally:
             turn.give_back()
         audits.settle()

@@ -68,14 +68,19 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
         log.metrics({COPY: settings.copy_name}, values, clock.now())
         metrics.publish()
 
-    def track(turn: Turn) -> Json:
-        began, published = clock.now(), 0.0
+    def track(turn: Turn, began: float) -> Json:
+        published = 0.0
         found = None
 
         def ends() -> float:
             return began + (_CUTOVER_SECONDS if tracker.is_cutting_over else _TRACK_SECONDS)
 
-        while clock.now() < ends() and turn.take():
+        def is_over() -> bool:
+            now = clock.now()
+            # A request since the latest step is not left to another environment, which knows less.
+            return now >= ends() and (now >= began + _CUTOVER_SECONDS or not tracker.finds_cutover())
+
+        while not is_over() and turn.take():
             step_began = clock.now()
             latest = tracker.step()
             # Keys are tracked before the seal, and audits are after it.
@@ -93,17 +98,18 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
         """Note and recheck keys for most of a minute, while they are tracked, or read for an audit.
 
         ``event`` is not used. Returns the keys left and the differences that stand, ``{"left": n,
-        "standing": n}``; ``{}`` if nothing is tracked, or ``{"skipped": text}`` while another invocation
-        tracks.
+        "standing": n}``; ``{}`` if nothing is tracked, or ``{"skipped": text}`` if another invocation
+        tracks for all of that time.
         """
+        began = clock.now()
         turn = Turn(store, clock, context.aws_request_id, TRACKER)
-        if not turn.take():
+        if not turn.wait(began + _TRACK_SECONDS):
             log.event("turn_taken")
             return {"skipped": "another invocation of the tracker is running"}
         # Decoded items have no cycles, and looking for some in them took most of the time.
         gc.disable()
         try:
-            return track(turn)
+            return track(turn, began)
         finally:
             turn.give_back()
             # Publish metrics even if the invocation fails.

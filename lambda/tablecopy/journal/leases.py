@@ -148,6 +148,7 @@ def _partitions(kind: str) -> Sequence[str]:
 # it before it ends.
 _TURN_SECONDS = 15.0
 _RENEW_AFTER_SECONDS = 5.0
+_TRY_AGAIN_SECONDS = 1.0
 
 
 class Turn:
@@ -171,6 +172,18 @@ class Turn:
         # Lambda may run an asynchronous invocation twice, with the same request ID.
         self._owner = f"{owner} {clock.now()}"
         self._taken: float | None = None
+
+    def wait(self, until: float) -> bool:
+        """Take the turn as soon as it is free. Returns False if it was not until then.
+
+        A command invokes a function between two calls of its schedule. Without waiting, the next scheduled
+        call would leave it to that invocation, and most of a minute would pass after its end.
+        """
+        while not self.take():
+            if self._clock.now() + _TRY_AGAIN_SECONDS >= until:
+                return False
+            self._clock.sleep(_TRY_AGAIN_SECONDS)
+        return True
 
     def take(self) -> bool:
         """Take the turn or keep it. Returns False while another invocation has it."""

@@ -109,7 +109,13 @@ class Tracker:
 
     @property
     def is_cutting_over(self) -> bool:
-        """Whether a request for a cutover was in progress in the latest step."""
+        """Whether a request for a cutover was in progress when the run was read last."""
+        return self._is_cutting_over
+
+    def finds_cutover(self) -> bool:
+        """Return whether a request for a cutover is in progress now."""
+        run = self._run.read()
+        self._is_cutting_over = run is not None and run.is_cutting_over
         return self._is_cutting_over
 
     def step(self) -> Found | None:

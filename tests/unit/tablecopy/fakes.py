@@ -33,6 +33,7 @@ class FakeClock(Machine):
     def __init__(self, time: float = NOON) -> None:
         self.time = time
         self.slept: list[float] = []
+        self.on_sleep: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
     def random(self) -> random.Random:
@@ -51,6 +52,7 @@ class FakeClock(Machine):
         with self._lock:
             self.slept.append(seconds)
             self.time += seconds
+        self.on_sleep()
 
 
 @functools.cache

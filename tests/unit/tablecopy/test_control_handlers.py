@@ -316,11 +316,22 @@ class TestReconciler:
 
     def test_of_two_at_a_time_one_looks(self, scene: Scene) -> None:
         scene.enter(Phase.SEALED)
-        answers: list[Json] = []
-        scene.aws.function.on_get = lambda: answers.append(scene.look("r2"))
-        assert "status" in scene.look("r1")
-        assert [list(answer) for answer in answers] == [["skipped"]]
-        assert scene.aws.function.gets == 1
+        first, began = Turn(scene.aws.store, scene.clock, "r1"), scene.clock.time
+        assert first.take()
+        scene.clock.on_sleep = first.take
+        assert list(scene.look("r2")) == ["skipped"]
+        assert scene.aws.function.gets == 0
+        assert scene.clock.time < began + 55
+
+    def test_the_next_one_looks_when_the_first_one_has_ended(self, scene: Scene) -> None:
+        """A command calls between two calls of the schedule. Neither of them leaves the shards alone."""
+        scene.enter(Phase.SLICE)
+        first, began = Turn(scene.aws.store, scene.clock, "r1"), scene.clock.time
+        assert first.take()
+        scene.clock.on_sleep = lambda: first.take() if scene.clock.time < began + 20 else first.give_back()
+        assert "status" in scene.look("r2")
+        # It works until its own minute is over, so the next scheduled call finds the turn free.
+        assert began + 55 <= scene.clock.time < began + 60
 
     def test_the_next_one_looks_whatever_became_of_the_last(self, scene: Scene) -> None:
         scene.enter(Phase.SEALED)
@@ -356,7 +367,9 @@ class TestReconciler:
         self, scene: Scene, told: Callable[[], Published]
     ) -> None:
         scene.enter(Phase.SEALED)
-        assert Turn(scene.aws.store, scene.clock, "other").take()
+        other = Turn(scene.aws.store, scene.clock, "other")
+        assert other.take()
+        scene.clock.on_sleep = other.take
         scene.look()
         assert scene.aws.function.gets == 0
         assert told() == {}

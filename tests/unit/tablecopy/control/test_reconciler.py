@@ -1292,8 +1292,22 @@ def test_a_cutover_is_not_interrupted(scene: Scene) -> None:
     assert (scene.now().cutover_outcome, scene.clock.time) == ("timeout", NOON + 81)
 
 
-def test_its_last_look_ends_before_the_next_invocation_begins(scene: Scene) -> None:
-    """The next one would find the turn taken, and no shard would be read for a minute."""
+def test_a_cutover_that_is_requested_as_it_ends_is_not_left_to_another_one(scene: Scene) -> None:
+    """Another environment would read each shard from a saved place, and prove again that it is quiet."""
+    scene.at(Phase.DRAINING)
+
+    def request() -> None:
+        if scene.clock.time >= NOON + 50 and not scene.now().cutover:
+            changed = replace(scene.now(), cutover="one", seal_by=NOON + 80, quiet_seconds=300.0)
+            assert scene.run.save(changed)
+
+    scene.clock.on_sleep = request
+    reconcile(scene.reconciler, scene.clock, NOON + 50, NOON + 100, lambda: True)
+    assert (scene.now().cutover_outcome, scene.clock.time) == ("timeout", NOON + 81)
+
+
+def test_its_last_look_ends_soon_after_its_last_step_began(scene: Scene) -> None:
+    """The next invocation waits for it."""
     for number in range(40):
         scene.streams.shards[f"s{number}"] = FakeShard()
     scene.streams.on_read = lambda shard: scene.clock.tick(0.5)

@@ -173,6 +173,25 @@ def test_one_that_was_killed_is_followed_within_a_quarter_of_a_minute(
     assert not mine.take()
 
 
+def test_the_next_one_waits_for_it(mine: Turn, other: Turn, clock: FakeClock) -> None:
+    assert mine.take()
+    began = clock.time
+    clock.on_sleep = lambda: mine.give_back() if clock.time >= began + 8 else mine.take()
+    assert other.wait(began + 50)
+    assert clock.time == began + 8
+
+
+def test_the_next_one_waits_as_long_as_it_may(mine: Turn, other: Turn, clock: FakeClock) -> None:
+    assert mine.take()
+    began = clock.time
+    clock.on_sleep = mine.take
+    assert not other.wait(began + 50)
+    assert began + 48 <= clock.time < began + 50
+    clock.on_sleep = lambda: None
+    mine.give_back()
+    assert other.take()
+
+
 def test_one_that_was_overtaken_does_not_give_back_what_is_another_ones(
     mine: Turn, other: Turn, clock: FakeClock
 ) -> None:

@@ -65,6 +65,28 @@ def test_a_cutover_is_not_interrupted(scene: Scene) -> None:
     assert 100 <= scene.clock.time - began < 105
 
 
+def test_the_next_one_tracks_when_the_first_one_has_ended(scene: Scene) -> None:
+    first, began = Turn(scene.store, scene.clock, "first", TRACKER), scene.clock.time
+    assert first.take()
+    scene.clock.on_sleep = lambda: first.take() if scene.clock.time < began + 20 else first.give_back()
+    assert "left" in handler(scene)({}, Context())
+    # Until its own minute is over, so that the next scheduled call finds the turn free.
+    assert 55 <= scene.clock.time - began < 60
+
+
+def test_a_cutover_that_is_requested_as_it_ends_is_not_left_to_another_one(scene: Scene) -> None:
+    began = scene.clock.time
+
+    def request() -> None:
+        run = scene.runs.read()
+        if scene.clock.time >= began + 55 and run and not run.cutover:
+            scene.change_run(cutover="one", seal_by=began + 300)
+
+    scene.clock.on_sleep = request
+    handler(scene)({}, Context())
+    assert 100 <= scene.clock.time - began < 105
+
+
 def test_without_a_tracking_it_ends_immediately(scene: Scene) -> None:
     scene.change_run(phase=Phase.SEALED)
     began = scene.clock.time
@@ -102,7 +124,9 @@ def test_an_audit_keeps_it_reading(scene: Scene) -> None:
 def test_one_invocation_tracks_at_a_time(scene: Scene) -> None:
     other = Turn(scene.store, scene.clock, "another", TRACKER)
     assert other.take()
+    scene.clock.on_sleep = other.take
     assert "skipped" in handler(scene)({}, Context())
+    scene.clock.on_sleep = lambda: None
     # The reconciler's turn is another one.
     assert Turn(scene.store, scene.clock, "r").take()
     other.give_back()
