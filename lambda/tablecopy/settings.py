@@ -51,7 +51,7 @@ SHARDS_PER_READER = 500
 
 def reader_count(shards: int, per_reader: int = SHARDS_PER_READER) -> int:
     """Return how many invocations read so many shards for the reconciler; 0 if it reads them itself."""
-    return math.ceil(shards / per_reader) if shards > 2 * per_reader else 0
+    return math.ceil(shards / per_reader) if shards > per_reader else 0
 
 
 _PARSERS: dict[object, Callable[[str], Any]] = {

@@ -359,7 +359,7 @@ variable "control" {
     * `record_age_fraction`: maximum age of a change that is not yet applied, as a fraction of the 24 hours for which a stream keeps it. The slices are shortened to meet it. A run that cannot meet it stops and shows the setting to raise.
     * `begin_at_seal`: time at which a copy in the other direction was sealed with a proof, which `tablecopy cutover` prints. The run then scans nothing and applies what was written since. Requires `destination_table.allow_items`.
     * `memory_mb`: memory of the reconciler's function, which reads every shard of the stream. Use 1769, a whole processor, from about 1,000 open shards.
-    * `reserved_concurrency`: concurrent executions to reserve for the reconciler, as for the backfill. One pass runs at a time. Above 1,000 open shards it also needs one for each 500 shards, and reads more slowly with fewer. The function that answers the commands has none reserved.
+    * `reserved_concurrency`: concurrent executions to reserve for the reconciler, as for the backfill. One pass runs at a time. Above 500 open shards it also needs one for each 500 shards, and reads more slowly with fewer. The function that answers the commands has none reserved.
   EOT
   type = object({
     drained_after_seconds = optional(number, 60)

@@ -20,7 +20,7 @@ from tools.local.demo.cities import TABLE_NAME, Item, key_of
 
 pytestmark = pytest.mark.terraform
 
-NOT_ON_THE_STAND = {("reconciler", "ReadManyShardsInParts"): "used above 1,000 open shards only"}
+NOT_ON_THE_STAND = {("reconciler", "ReadManyShardsInParts"): "used above 500 open shards only"}
 """Statements that a whole run of a small table does not use, with the reason."""
 
 

@@ -132,8 +132,8 @@ def looks(shards: int, memory_mb: int = 256) -> float:
     ("shards", "memory_mb", "seconds"),
     [
         # The processor is the limit with little memory, and else the answers of AWS to 32 readers.
-        (1_000, 256, 1_000 * 0.000_4 * 1_769 / 256),
-        (1_000, 1_769, 1_000 * 0.02 / 32),
+        (500, 256, 500 * 0.000_4 * 1_769 / 256),
+        (500, 1_769, 500 * 0.02 / 32),
     ],
 )
 def test_a_look_takes_longer_with_more_shards(shards: int, memory_mb: int, seconds: float) -> None:
@@ -153,10 +153,10 @@ def test_thousands_of_shards_are_read_by_more_invocations() -> None:
 
 
 def test_readers_lead_to_more_writes_because_another_environment_continues() -> None:
-    given = Circumstances(changes_per_second=40_000, shards=1_001)
+    given = Circumstances(changes_per_second=40_000, shards=501)
     writes = reconciler_use(given, 60).journal_writes
-    alone = reconciler_use(replace(given, shards=1_000), 60).journal_writes
-    assert writes - alone == pytest.approx(1_001 + RECONCILER_SECONDS / SAVE_SECONDS)
+    alone = reconciler_use(replace(given, shards=500), 60).journal_writes
+    assert writes - alone == pytest.approx(501 + RECONCILER_SECONDS / SAVE_SECONDS)
 
 
 def test_the_shards_are_those_that_the_estimate_expects() -> None:
