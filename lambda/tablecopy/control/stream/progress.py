@@ -11,7 +11,6 @@ one begins with the shards that were not looked at for the longest time.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,16 +22,17 @@ from tablecopy.clock import Machine
 from tablecopy.control.stream.backlog import Backlog, age_of
 from tablecopy.control.stream.chain import Chain, Progress, advanced
 from tablecopy.control.stream.expiry import check_not_lost
+from tablecopy.control.stream.followed import Followed
 from tablecopy.control.stream.lineage import Lineage
-from tablecopy.control.stream.listing import Listing, StreamGone, leaves, unknown
+from tablecopy.control.stream.listing import Listing
 from tablecopy.control.stream.notes import KeyNotes, SourceNotes
 from tablecopy.control.stream.parts import FEWEST_KEPT, MOST_KEPT, Look, Parts
-from tablecopy.control.stream.proof import Proof, ended_after
-from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
+from tablecopy.control.stream.proof import Proof
+from tablecopy.control.stream.reader import Reader
 from tablecopy.control.stream.rows import SAVE_EVERY_SECONDS, Rows
 from tablecopy.control.stream.work import Workers
 from tablecopy.dynamodb.errors import NO_ANSWER
-from tablecopy.dynamodb.streams import BETWEEN_READS_SECONDS, READERS, ListedShard, StreamClient, Unavailable
+from tablecopy.dynamodb.streams import BETWEEN_READS_SECONDS, READERS, StreamClient, Unavailable
 from tablecopy.journal.applied_batches import AppliedBatches
 from tablecopy.journal.shards import Shard, Shards, StreamSummary
 
@@ -41,18 +41,6 @@ CLOCK_MARGIN_SECONDS = 30.0
 
 RECORDS_KEPT_PER_MB = 400
 """Records that all readers together keep for each MB of the function's memory. One takes about 250 bytes."""
-
-# Calls are a second apart, also where they arrive.
-_ARRIVAL_SECONDS = 0.01
-
-# Finished shards that are retired in one look.
-_RETIRED_AT_A_TIME = 5
-
-# A shard counts as empty so long after a page that may not be its end at the soonest.
-_NEXT_PAGE_SECONDS = 1.0
-
-# A shard whose children are all listed is retired after so long, even if no call was left to ask again.
-_KEPT_SECONDS = 600.0
 
 # The parts of a look's time after which nothing is read, and after which no applied batch is looked up.
 _READING, _FOLLOWING = 0.6, 0.8
@@ -92,17 +80,13 @@ class Stream:
         self._notes = notes
         self._machine = machine
         self._usual = self._drained_after = drained_after
-        self._is_cutover = self._is_noting = False
+        self._is_cutover = False
         self._rows = Rows(shards, machine, drained_after)
-        self._readers: dict[str, Reader] = {}
         self._listing = Listing(client, machine)
-        # Which list was evaluated for new shards, and whether a thread is listing now.
-        self._evaluated: float | None = None
-        self._is_listing = False
         self._lineage = Lineage(self._listing, self._rows, shards)
+        self._followed = Followed(self._listing, self._rows, self._lineage, notes, machine)
         # What the latest look covers: nothing is known of changes before the copy.
         self._covered_to = 0.0
-        self._lock = threading.Lock()
         # When the first change was made that the latest look found not to be applied.
         self._unapplied_from = 0.0
         self._summary = StreamSummary()
@@ -157,15 +141,15 @@ class Stream:
         seconds = until - began
         self._error = None
         self._covered_to = covered_to
-        self._is_noting = noting
+        self._followed.is_noting = noting
         self._drained_after = self._usual if drained_after is None else drained_after
         self._is_cutover = drained_after is not None
-        self._load()
+        self._followed.load()
         if noting:
             self._notes.stop()
         else:
-            self._take_back(covered_to)
-            self._notes.begin_look(self._rows, self._start_over)
+            self._followed.take_back(covered_to)
+            self._notes.begin_look(self._rows, self._followed.start_over)
         look = Look(
             began + _READING * seconds,
             began + _FOLLOWING * seconds,
@@ -178,7 +162,7 @@ class Stream:
             found = self._follow(workers, look)
             changed = self._update(found, look)
             # A shard that has just ended has children.
-            self._list(noting=look.noting)
+            self._list()
             self._lineage.mark()
             workers.work_off(self._notes.pending(), self._note, until)
             # With readers, the next invocation most likely has another environment.
@@ -193,19 +177,8 @@ class Stream:
         return backlog
 
     def list_until(self, until: float) -> None:
-        """Wait until a moment, in seconds since the epoch, and list what is due before it.
-
-        Of thousands of shards, so many end that all calls that may be made in this time are needed.
-        """
-        # Before this invocation has read the rows, it does not know which shards are new.
-        while self._rows.is_loaded and (due := self._listing.due_at() + _ARRIVAL_SECONDS) < until:
-            self._machine.sleep(max(0.0, due - self._machine.now()))
-            try:
-                self._list(noting=self._is_noting)
-            except StreamGone:
-                # The next look finds that as well.
-                break
-        self._machine.sleep(max(0.0, until - self._machine.now()))
+        """Wait until a moment, in seconds since the epoch, and list shards; see `Followed.list_until`."""
+        self._followed.list_until(until)
 
     def is_listed_since(self, since: float) -> bool:
         """Return whether all shards that DynamoDB listed at ``since`` (seconds since the epoch) are known.
@@ -220,67 +193,18 @@ class Stream:
         shards = sum(not row.finished for row in self._rows.current.values())
         return self._parts is not None and self._parts.count(shards) > 0
 
-    def _load(self) -> None:
-        if self._rows.is_loaded:
-            return
-        # Read first: if siblings have rows, the rows that are read next have them.
-        self._lineage.load()
-        replaced = self._rows.load()
-        for shard_id in replaced:
-            self._readers.pop(shard_id, None)
-            self._notes.forget(shard_id)
-        self._lineage.recall(replaced)
-
-    def _start_over(self) -> None:
-        """Give up what is known of shards that the journal has no rows of, and read its rows again."""
-        for row in [row for row in self._rows.current.values() if not row.version]:
-            del self._rows.current[row.shard_id]
-            self._readers.pop(row.shard_id, None)
-            self._notes.forget(row.shard_id)
-        self._evaluated = None
-        self._rows.is_loaded = False
-        self._load()
-
-    def _take_back(self, covered_to: float) -> None:
-        """Read shards again from their oldest record if changes of the copy were skipped in them.
-
-        A look from before the copy may have stood still. The copy begins with the changes that are as old as
-        another environment has decided, and such a look has skipped later ones, or shards that held some.
-        """
-        for row in list(self._rows.current.values()):
-            reader = self._readers.get(row.shard_id)
-            if max(row.skipped_to, reader.skipped_to if reader else 0.0) > covered_to:
-                if row.noted_at and row.parent:
-                    if self._listing.listed_at is None:
-                        continue
-                    self._add_ancestors(row, covered_to)
-                self._readers.pop(row.shard_id, None)
-                self._notes.forget(row.shard_id)
-                self._rows.current[row.shard_id] = replace(
-                    Shard(row.shard_id, row.parent, row.found_closed, applied_to=covered_to),
-                    version=row.version,
-                    tracked=row.tracked,
-                    noted_at=row.noted_at,
-                )
-
-    def _add_ancestors(self, row: Shard, applied_to: float) -> None:
-        shard = self._listing.shards.get(row.parent)
-        while shard is not None:
-            self._add(shard, applied_to, noting=False)
-            shard = self._listing.shards.get(shard.parent)
-
     # Reading
 
     def _read_all(self, look: Look, workers: Workers) -> None:
         """Read a page of each shard, and list shards at the same time, until the time is up."""
         seen: set[str] = set()
-        self._list(noting=look.noting)
+        self._list()
         if self._parts is not None and self._is_read_in_parts and not look.noting:
             self._read_in_parts(self._parts, look, seen)
         while True:
             while due := self._due(seen, look):
                 workers.work_off(due, partial(self._read, look), look.until)
-            behind = {shard_id for shard_id, reader in self._readers.items() if reader.is_behind}
+            behind = {shard_id for shard_id, reader in self._followed.readers.items() if reader.is_behind}
             if not behind or look.failed or self._machine.now() + BETWEEN_READS_SECONDS >= look.until:
                 return
             # A page a look may be less than what is written to a shard at its limit.
@@ -294,9 +218,7 @@ class Stream:
         sent = [reader for reader in due if not (reader.notes and reader.notes.is_pending)]
         left = set(due).difference(sent)
         if parts.count(len(sent)):
-            unread, error = parts.read(
-                sent, look, self._notes.tracking_id, partial(self._list, noting=look.noting)
-            )
+            unread, error = parts.read(sent, look, self._notes.tracking_id, self._list)
             self._error = error or self._error
             left.update(unread)
         else:
@@ -304,7 +226,7 @@ class Stream:
         seen -= {reader.shard_id for reader in left}
 
     def _read(self, look: Look, reader: Reader) -> None:
-        self._list(noting=look.noting)
+        self._list()
         if look.failed:
             return
         reader.look(look.until, look.covered_to, noting=look.noting, counting=look.counting)
@@ -324,9 +246,9 @@ class Stream:
             if row.finished or shard_id in seen:
                 continue
             seen.add(shard_id)
-            reader = self._readers.get(shard_id)
+            reader = self._followed.readers.get(shard_id)
             if reader is None:
-                reader = self._readers[shard_id] = Reader(self._client, row, self._machine)
+                reader = self._followed.readers[shard_id] = Reader(self._client, row, self._machine)
                 if look.counting and row.counted_to:
                     reader.resume_count(row)
             reader.keep = keep
@@ -335,76 +257,18 @@ class Stream:
                 due.append((row.looked_at, reader))
         return [reader for _, reader in sorted(due, key=itemgetter(0))]
 
-    # Listing
-
-    def _list(self, *, noting: bool) -> None:
-        """List shards if that is due and no other thread does."""
-        with self._lock:
-            if self._is_listing or not self._listing.is_due():
-                return
-            self._is_listing = True
+    def _list(self) -> None:
         try:
-            self._listing.step()
-            self._add_new(noting=noting)
+            self._followed.list_due()
         except (Unavailable, ClientError) as error:
             self._error = error
-        finally:
-            self._is_listing = False
-
-    def _add_new(self, *, noting: bool) -> None:
-        """Begin to follow the shards that were listed and are not known."""
-        listing, rows = self._listing, self._rows.current
-        for row in [row for row in rows.values() if row.finished]:
-            for child in map(listing.shards.get, listing.children(row.shard_id)):
-                # A child that only another environment has listed has a row.
-                if child is not None:
-                    self._add(child, row.applied_to, row.changed_at, noting=noting, closed=False)
-        now = self._machine.now()
-        if noting:
-            # A part of the list does not show which shards have children. Open ones have none.
-            for shard in list(listing.shards.values()):
-                if not shard.closed:
-                    self._add(shard, now, noting=noting)
-        if listing.listed_at == self._evaluated:
-            return
-        self._evaluated = listing.listed_at
-        known = self._rows.retired.union(rows)
-        for shard in leaves(listing.shards) if noting else unknown(listing.shards, known):
-            self._add(shard, now, noting=noting)
-
-    def _add(
-        self,
-        shard: ListedShard,
-        applied_to: float,
-        changed_at: float = 0.0,
-        *,
-        noting: bool,
-        closed: bool | None = None,
-    ) -> None:
-        """Begin to follow a shard. ``closed`` is whether it may have ended long ago."""
-        rows = self._rows.current
-        if self._rows.is_known(shard.shard_id) or shard.shard_id in rows:
-            return
-        # Before the copy, a shard that has ended and has children is not read.
-        skips = noting and shard.parent and shard.parent not in rows
-        now = self._machine.now()
-        rows[shard.shard_id] = Shard(
-            shard.shard_id,
-            shard.parent,
-            found_closed=shard.closed if closed is None else closed,
-            applied_to=applied_to,
-            changed_at=changed_at,
-            noted_at=now if skips else 0.0,
-            tracked=self._notes.tracking_id,
-            skipped_to=now + UNREADABLE_SECONDS if skips else 0.0,
-        )
 
     # What the records and the applied batches show
 
     def _follow(self, workers: Workers, look: Look) -> dict[Reader, Progress]:
         chain = Chain(self._batches, workers.executor, self._machine, look.covered_to)
         found: dict[Reader, Progress] = {}
-        mine = [reader for reader in self._readers.values() if reader not in look.found]
+        mine = [reader for reader in self._followed.readers.values() if reader not in look.found]
         try:
             chain.follow(mine, look.follow_until, found)
         except (ClientError, *NO_ANSWER) as error:
@@ -414,8 +278,9 @@ class Stream:
     def _update(self, found: Mapping[Reader, Progress], look: Look) -> bool:
         """Take over what the readers have found. Returns whether a shard was not empty."""
         now = self._machine.now()
+        proof = self._proof
         changed, self._unapplied_from = False, now
-        for shard_id, reader in list(self._readers.items()):
+        for shard_id, reader in list(self._followed.readers.items()):
             row = self._rows.current[shard_id]
             if reader.gone_at and not self._has_left(reader, shard_id):
                 continue
@@ -432,51 +297,13 @@ class Stream:
             changed = changed or bool(found_some)
             if reader.read_at > 0 or reader.gone_at:
                 moved = row.position != reader.position
-                row = self._updated(advanced(row, reader, progress), reader, moved=moved)
+                row = advanced(row, reader, progress)
+                row = proof.updated(row, reader, self._machine.now(), moved=moved)
                 self._rows.current[shard_id] = row
             reader.is_new = reader.is_reopened = False
             if row.finished:
-                del self._readers[shard_id]
-                self._listing.follow(shard_id, row.ended_at)
+                self._followed.finish(row)
         return changed
-
-    def _updated(self, row: Shard, reader: Reader, *, moved: bool) -> Shard:
-        """Return a row with what its reader shows about the changes after the position.
-
-        ``moved`` is whether the position is another one than before this look.
-        """
-        if reader.ahead_count:
-            return row.changed(applied_to=reader.oldest, empty_since=None)
-        if reader.beyond:
-            return row.changed(empty_since=None)
-        brought = moved or (reader.is_new and reader.brought)
-        if brought:
-            # What comes after the newest record is unknown, unless it is the last one.
-            applied_to = max(row.applied_to, reader.newest) if reader.at_end else reader.newest
-            row = row.changed(applied_to=applied_to, empty_since=None)
-        if reader.at_closed_end or reader.gone_at:
-            return self._ended(row)
-        if brought or not reader.is_new:
-            return row
-        empty_since = row.empty_since
-        if empty_since is None:
-            empty_since = self._proof.empty_since(row) + reader.late
-        elif reader.is_reopened:
-            # Far back in the shard, a new iterator may show nothing for a while, even if there are records.
-            empty_since = row.looked_at + reader.late
-        if not reader.at_end:
-            # Others may be pages away, however long ago the page before was read.
-            empty_since = max(empty_since, row.looked_at - self._drained_after + _NEXT_PAGE_SECONDS)
-        # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
-        empty = row.looked_at - empty_since >= self._drained_after
-        return row.changed(applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
-
-    def _ended(self, row: Shard) -> Shard:
-        """Return the row of a shard that is read to its end and applied."""
-        open_at = self._rows.current[row.shard_id].looked_at
-        row = replace(row, finished=True, ended_at=self._machine.now(), open_at=open_at, iterator="")
-        # The children have no older changes.
-        return replace(row, applied_to=max(row.applied_to, ended_after(row)))
 
     def _has_left(self, reader: Reader, shard_id: str) -> bool:
         """Return whether a shard has left the stream, and not the stream. A list of all shards shows it."""
@@ -514,28 +341,8 @@ class Stream:
             self._error = error
 
     def _retire(self) -> None:
-        """Retire finished shards that have no other child, and whose children have rows."""
-        listing = self._listing
-        kept_from = self._machine.now() - _KEPT_SECONDS
-        found = [
-            row
-            for row in self._rows.current.values()
-            if row.finished
-            and self._rows.is_current(row)
-            and (
-                listing.is_final(row.shard_id)
-                or listing.has_left(row.shard_id)
-                or (row.is_whole and row.ended_at < kept_from)
-            )
-            and self._proof.is_finished(row)
-            and self._lineage.has_siblings_of(row.noted_at)
-            and all(map(self._rows.is_known, listing.children(row.shard_id)))
-        ]
         try:
-            for row in found[:_RETIRED_AT_A_TIME]:
-                self._rows.retire(row)
-                self._listing.forget(row.shard_id)
-                self._notes.forget(row.shard_id)
+            self._followed.retire(self._proof)
         except (ClientError, *NO_ANSWER) as error:
             self._error = error
 
@@ -545,12 +352,12 @@ class Stream:
         now = self._machine.now()
         rows, totals = self._rows.current.values(), self._rows.totals
         following = [row for row in rows if not row.finished]
-        readers = [self._readers.get(row.shard_id) for row in following]
+        readers = [self._followed.readers.get(row.shard_id) for row in following]
         proof = self._proof
 
         def age(row: Shard) -> float:
             parent = self._rows.current.get(row.parent)
-            return age_of(row, self._readers.get(row.shard_id), parent, now, covered_to)
+            return age_of(row, self._followed.readers.get(row.shard_id), parent, now, covered_to)
 
         unlisted = next((row.shard_id for row in rows if row.finished and not proof.is_finished(row)), "")
         is_known = not noting and self._lineage.has_siblings() and self._rows.is_loaded
@@ -567,9 +374,9 @@ class Stream:
             records=totals.records + sum(row.records for row in rows),
             puts=totals.puts + sum(row.puts for row in rows),
             deletes=totals.deletes + sum(row.deletes for row in rows),
-            waiting=sum(reader.ahead_count + reader.beyond for reader in self._readers.values()),
+            waiting=sum(reader.ahead_count + reader.beyond for reader in self._followed.readers.values()),
             changed=changed,
-            unapplied=any(reader.ahead_count or reader.beyond for reader in self._readers.values()),
+            unapplied=any(reader.ahead_count or reader.beyond for reader in self._followed.readers.values()),
             listed=self._listing.listed_at is not None,
             settled=bool(rows)
             and all(reader is not None and reader.is_settled for reader in readers)
@@ -587,7 +394,7 @@ class Stream:
             return 0.0
         to = now
         for row in self._rows.current.values():
-            reader = self._readers.get(row.shard_id)
+            reader = self._followed.readers.get(row.shard_id)
             if row.finished:
                 read_to = now if self._proof.is_finished(row) else row.open_at
             else:

@@ -21,15 +21,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tablecopy.control.stream.listing import Listing
-from tablecopy.control.stream.reader import UNREADABLE_SECONDS
+from tablecopy.control.stream.reader import UNREADABLE_SECONDS, Reader
 from tablecopy.journal.shards import Shard
 
 # Changes from before a shard began are in its parent. If the parent was empty to its end, the child counts as
 # empty once it has been read for this long, in which even a slow look reads several pages.
 _CHILD_EMPTY_SECONDS = 30.0
+
+# A shard counts as empty so long after a page that may not be its end at the soonest.
+_NEXT_PAGE_SECONDS = 1.0
 
 # How much later than the newest change the proof must reach. It is more than clocks differ, and so long that
 # the writers have stopped.
@@ -105,7 +108,52 @@ class Proof:
         was_empty = row.found_closed and not row.position and not row.records
         return (was_empty and listing.is_final(row.shard_id)) or not listing.enabled
 
-    def empty_since(self, row: Shard) -> float:
+    def updated(self, row: Shard, reader: Reader, now: float, *, moved: bool) -> Shard:
+        """Return a row with what its reader shows about the changes after the position.
+
+        Parameters
+        ----------
+        row
+            The row with the reader's position. ``rows`` must still have the one from before this look.
+        now
+            Seconds since the epoch.
+        moved
+            Whether the position is another one than before this look.
+        """
+        if reader.ahead_count:
+            return row.changed(applied_to=reader.oldest, empty_since=None)
+        if reader.beyond:
+            return row.changed(empty_since=None)
+        brought = moved or (reader.is_new and reader.brought)
+        if brought:
+            # What comes after the newest record is unknown, unless it is the last one.
+            applied_to = max(row.applied_to, reader.newest) if reader.at_end else reader.newest
+            row = row.changed(applied_to=applied_to, empty_since=None)
+        if reader.at_closed_end or reader.gone_at:
+            return self._ended(row, now)
+        if brought or not reader.is_new:
+            return row
+        empty_since = row.empty_since
+        if empty_since is None:
+            empty_since = self._empty_since(row) + reader.late
+        elif reader.is_reopened:
+            # Far back in the shard, a new iterator may show nothing for a while, even if there are records.
+            empty_since = row.looked_at + reader.late
+        if not reader.at_end:
+            # Others may be pages away, however long ago the page before was read.
+            empty_since = max(empty_since, row.looked_at - self.drained_after + _NEXT_PAGE_SECONDS)
+        # One empty answer proves nothing. Trusting it would hide a change that expires unapplied.
+        empty = row.looked_at - empty_since >= self.drained_after
+        return row.changed(applied_to=row.looked_at if empty else row.applied_to, empty_since=empty_since)
+
+    def _ended(self, row: Shard, now: float) -> Shard:
+        """Return the row of a shard that is read to its end and applied."""
+        open_at = self.rows[row.shard_id].looked_at
+        row = replace(row, finished=True, ended_at=now, open_at=open_at, iterator="")
+        # The children have no older changes.
+        return replace(row, applied_to=max(row.applied_to, _ended_after(row)))
+
+    def _empty_since(self, row: Shard) -> float:
         """Return since when a shard counts as empty whose latest page was the first one without records."""
         now, parent = row.looked_at, self.rows.get(row.parent)
         if row.version or parent is None or not parent.finished or parent.empty_since is None:
@@ -117,12 +165,12 @@ class Proof:
         if row.skipped_to > self.covered_to:
             return -math.inf
         if row.finished:
-            return math.inf if self.has_no_other_child(row) else ended_after(row)
+            return math.inf if self.has_no_other_child(row) else _ended_after(row)
         if row.empty_since is not None and row.looked_at - row.empty_since >= self.drained_after:
             return row.looked_at - UNREADABLE_SECONDS
         parent = self.rows.get(row.parent)
         found = row.position or (row.looked_at and row.empty_since is None)
-        return -math.inf if parent is None or found else ended_after(parent)
+        return -math.inf if parent is None or found else _ended_after(parent)
 
     def _shown_by(self, row: Shard) -> float:
         is_shown = row.finished and row.skipped_to <= self.covered_to
@@ -139,7 +187,7 @@ class Proof:
         return is_known and self.is_finished(row)
 
 
-def ended_after(row: Shard) -> float:
+def _ended_after(row: Shard) -> float:
     """Return a moment before the end of a shard, at which it was read as open; minus infinity without one.
 
     There were no records after it: with one, the moment of a read does not show that the shard was open.

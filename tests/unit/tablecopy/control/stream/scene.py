@@ -86,3 +86,13 @@ class Scene:
     def row(self, shard_id: str = "a") -> Shard:
         """The row of a shard as the environment has it, which the journal may get later."""
         return self.stream._rows.current[shard_id]
+
+
+def lists(scene: Scene) -> list[str]:
+    """What was asked for: the parent of the children, or an empty text for a page of the whole list."""
+    return [request.get("ShardFilter", {}).get("ShardId", "") for request in scene.streams.described]
+
+
+def followed(scene: Scene) -> set[str]:
+    """The shards of the journal that are not retired."""
+    return {shard_id for shard_id, row in scene.shards.read_all().items() if not row.retired}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene
-from tests.unit.tablecopy.control.stream.test_listing import lists
+from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene, lists
 from tests.unit.tablecopy.control.stream.test_parts import Cluster, shards
 from tests.unit.tablecopy.fakes import FakeClock, client_error
 

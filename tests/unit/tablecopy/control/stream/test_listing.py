@@ -6,15 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from tablecopy.control.stream.listing import StreamGone, leaves, unknown
+from tablecopy.control.stream.listing import leaves, unknown
 from tablecopy.dynamodb.streams import ListedShard
-from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, HOUR, Scene
-from tests.unit.tablecopy.fakes import NOON, FakeShard, client_error
-
-
-def lists(scene: Scene) -> list[str]:
-    """What was asked for: the parent of the children, or an empty text for a page of the whole list."""
-    return [request.get("ShardFilter", {}).get("ShardId", "") for request in scene.streams.described]
+from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene, followed, lists
+from tests.unit.tablecopy.fakes import NOON, client_error
 
 
 class TestCalls:
@@ -147,48 +142,6 @@ class TestCalls:
         scene.look_for(30)
         assert lists(scene).count("a") == asked
         assert followed(scene) == {"b", "z"}
-
-
-class TestBetweenLooks:
-    """Thousands of shards end so often that the time between two looks is needed to list their children."""
-
-    def test_children_are_listed_between_two_looks(self, scene: Scene) -> None:
-        for index in range(3):
-            scene.add(f"{index}")
-        scene.look_for(10)
-        listed = len(lists(scene))
-        for index in range(3):
-            scene.follow_up(f"{index}", f"{index + 3}")
-        scene.again()
-        scene.stream.list_until(scene.clock.time + 2.5)
-        assert lists(scene)[listed:] == ["0", "1", "2"]
-        assert {"3", "4", "5"} < set(scene.stream._rows.current)
-
-    def test_the_next_look_is_not_late(self, scene: Scene) -> None:
-        scene.add("a")
-        scene.look()
-        began = scene.clock.time
-        scene.stream.list_until(began + 1)
-        assert scene.clock.time == began + 1
-
-    def test_nothing_is_listed_before_the_rows_are_read(self, scene: Scene) -> None:
-        """Shards that other environments have retired in the meantime would count as new."""
-        scene.add("a")
-        scene.look()
-        listed = len(lists(scene))
-        scene.stream.begin()
-        scene.stream._listing.list_again()
-        scene.stream.list_until(scene.clock.time + 10)
-        assert len(lists(scene)) == listed
-
-    def test_a_stream_that_is_gone_is_for_the_next_look(self, scene: Scene) -> None:
-        scene.add("a")
-        scene.look()
-        scene.streams.deleted = True
-        scene.stream._listing.list_again()
-        scene.stream.list_until(scene.clock.time + 5)
-        with pytest.raises(StreamGone):
-            scene.again()
 
 
 class TestTree:
@@ -406,116 +359,6 @@ class TestTree:
             else None
         )
         assert scene.again(stream).drained
-
-
-def followed(scene: Scene) -> set[str]:
-    """The shards of the journal that are not retired."""
-    return {shard_id for shard_id, row in scene.shards.read_all().items() if not row.retired}
-
-
-class TestRetired:
-    """Six times as many shards end in a day as there are: their rows do not stay."""
-
-    def retire(self, scene: Scene) -> None:
-        scene.add("a", 1, 2)
-        scene.apply(2, records=2, puts=2)
-        scene.look()
-        scene.follow_up("a", "b", "c")
-        scene.look_for(125)
-
-    def test_a_row_goes_when_all_children_have_one_and_no_other_can_come(self, scene: Scene) -> None:
-        self.retire(scene)
-        assert followed(scene) == {"b", "c"}
-        assert (scene.shards.totals().records, scene.shards.totals().puts) == (2, 2)
-        assert scene.look().records == 2
-
-    def test_it_stays_while_no_child_is_listed(self, scene: Scene) -> None:
-        scene.add("a")
-        scene.look()
-        scene.streams.shards["a"].closed = True
-        scene.look_for(300)
-        assert followed(scene) == {"a"}
-
-    def test_it_does_not_come_back(self, scene: Scene) -> None:
-        self.retire(scene)
-        for _ in range(3):
-            scene.clock.tick(HOUR)
-            scene.look_for(3)
-        scene.stream = scene.environment()
-        assert scene.look_for(3).records == 2
-        assert followed(scene) == {"b", "c"}
-
-    def test_nor_when_another_environment_removes_it(self, scene: Scene) -> None:
-        other = scene.environment()
-        scene.add("a", 1, 2)
-        scene.apply(2, records=2, puts=2)
-        scene.look()
-        scene.follow_up("a", "b")
-        scene.again()
-        scene.look(other)
-        scene.look_for(130)
-        assert followed(scene) == {"b"}
-        other.begin()
-        assert scene.again(other).records == 2
-        assert followed(scene) == {"b"}
-
-    def test_of_two_that_remove_it_one_counts(self, scene: Scene) -> None:
-        other = scene.environment()
-        scene.add("a", 1, 2)
-        scene.apply(2, records=2, puts=2)
-        scene.look()
-        scene.follow_up("a", "b")
-        for _ in range(140):
-            scene.again()
-            scene.look(other)
-        assert scene.shards.totals().records == 2
-        assert (scene.again().records, scene.look(other).records) == (2, 2)
-
-    def test_one_that_is_listed_for_longer_than_those_that_follow_does_not_come_back(
-        self, scene: Scene
-    ) -> None:
-        self.retire(scene)
-        for shard_id in ("b", "c"):
-            scene.follow_up(shard_id, f"{shard_id}{shard_id}")
-        scene.look_for(130)
-        for shard_id in ("b", "c"):
-            del scene.streams.shards[shard_id]
-        scene.stream = scene.environment()
-        backlog = scene.look_for(DRAINED_AFTER + 10)
-        assert followed(scene) == {"bb", "cc"}
-        assert (backlog.drained, backlog.waits_for) == (True, "")
-
-    def test_one_from_before_the_copy_holds_nothing_up(self, scene: Scene) -> None:
-        """It was never followed, and those that lead from it to a followed one have left the list."""
-        scene.add("b", parent="a")
-        scene.look()
-        scene.streams.shards["old"] = FakeShard(closed=True)
-        scene.clock.tick(600)
-        assert not scene.look_for(DRAINED_AFTER + 3).drained
-        # Two minutes later it has no children that could still be listed.
-        assert scene.look_for(90).drained
-
-    def test_one_that_holds_changes_is_followed_wherever_it_was_found(self, scene: Scene) -> None:
-        scene.add("b", parent="a")
-        scene.look()
-        scene.add("new", 1, closed=True)
-        scene.clock.tick(600)
-        scene.apply(1)
-        backlog = scene.look_for(DRAINED_AFTER + 3)
-        assert (backlog.records, backlog.drained) == (1, False)
-        assert "shard new has ended" in backlog.waits_for
-
-    def test_generations_leave_only_their_last(self, scene: Scene) -> None:
-        scene.add("0", 0)
-        scene.apply(0)
-        for index in range(1, 6):
-            scene.look_for(60)
-            scene.follow_up(f"{index - 1}", f"{index}")
-            scene.add(f"{index}", index)
-            scene.apply(index)
-        backlog = scene.look_for(200)
-        assert followed(scene) == {"5"}
-        assert (backlog.records, backlog.drained) == (6, True)
 
 
 def listed(*lines: str) -> dict[str, ListedShard]:

@@ -119,7 +119,7 @@ class TestSame:
         cluster.look()
         cluster.add("0", *range(1, 200))
         assert cluster.again(counting=True).waiting == 205
-        reader = cluster.stream._readers["0"]
+        reader = cluster.stream._followed.readers["0"]
         assert (len(reader.ahead), reader.beyond) == (50, 150)
         for value in range(200):
             cluster.apply(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tablecopy.control.stream.listing import StreamGone
-from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, HOUR, LOOK, Scene, number
+from tests.unit.tablecopy.control.stream.scene import DRAINED_AFTER, Scene, number
 from tests.unit.tablecopy.fakes import NOON, FakeClock, MemoryStore, client_error
 
 
@@ -174,47 +174,6 @@ class TestBeforeTheCopy:
         backlog = scene.note()
         assert not backlog.unapplied
         assert scene.row().position == number(1)
-
-    @pytest.mark.parametrize("closed", [False, True])
-    def test_a_look_that_stood_still_skips_nothing_of_the_copy(self, scene: Scene, closed: bool) -> None:
-        scene.add("a", 1, 2, closed=closed)
-        scene.clock.tick(60)
-        # It saw the run before another environment began the copy, with changes from NOON on.
-        late = scene.environment()
-        late.observe(NOON + 20, scene.clock.time + LOOK, noting=True)
-        assert scene.shard().position == number(2)
-        scene.apply(2, records=2)
-        assert scene.look().records == 2
-        assert scene.again(late).records == 2
-
-    def test_nor_does_one_that_began_at_the_end(self, scene: Scene) -> None:
-        scene.streams.page_size = 10
-        scene.add("a", *range(40))
-        scene.clock.tick(HOUR)
-        late = scene.environment()
-        for _ in range(4):
-            late.observe(NOON - 1, scene.clock.time + LOOK, noting=True)
-            scene.clock.tick(1)
-        assert scene.shard().noted_at > 0
-        scene.apply(39, records=40)
-        for _ in range(5):
-            backlog = scene.again(late)
-        assert backlog.records == 40
-
-    def test_nor_does_one_that_left_out_the_shards_before(self, scene: Scene) -> None:
-        scene.add("a", 1, 2, closed=True)
-        scene.add("b", parent="a")
-        scene.clock.tick(60)
-        late = scene.environment()
-        late.observe(NOON - 1, scene.clock.time + LOOK, noting=True)
-        assert set(scene.shards.read_all()) == {"b"}
-        # Neither the environment itself nor one that has not listed the shards yet.
-        for stream in (late, scene.environment()):
-            for _ in range(2):
-                assert not scene.again(stream).drained
-            assert scene.look(stream).unapplied
-        scene.apply(2, records=2)
-        assert scene.again(late).records == 2
 
     def test_a_place_counts_when_the_journal_has_it(self, clock: FakeClock) -> None:
         class Failing(MemoryStore):
@@ -685,80 +644,3 @@ class TestCounting:
         for _ in range(3):
             waiting = self.count(busy)
         assert waiting == 502
-
-
-class TestOverlap:
-    """Two environments of control look at the same time."""
-
-    def test_a_position_moved_by_another_is_taken_over(self, scene: Scene) -> None:
-        scene.add("a", 1, 2)
-        other = scene.environment()
-        scene.look(other)
-        scene.apply(2, records=2)
-        scene.look()
-        scene.clock.tick(31)
-        scene.look()
-        # Its write is refused, and then it knows what the first one does.
-        scene.clock.tick(31)
-        scene.look(other)
-        for _ in range(4):
-            backlog = scene.again(other)
-        assert (backlog.oldest_age, backlog.records) == (0, 2)
-        assert scene.shard().position == number(2)
-
-    def test_a_slower_one_takes_nothing_back(self, scene: Scene) -> None:
-        scene.add("a", 1, 2)
-        slow = scene.environment()
-        scene.look(slow)
-        scene.clock.tick(31)
-
-        def overtake(shard_id: str) -> None:
-            # Between the slow one's reading of the journal and its writing to it.
-            scene.streams.on_read = lambda shard_id: None
-            scene.apply(2, records=2)
-            scene.look()
-            scene.clock.tick(31)
-            scene.look()
-
-        scene.streams.on_read = overtake
-        assert not scene.look(slow).drained
-        assert scene.shard().position == number(2)
-        assert scene.shard().records == 2
-        for _ in range(3):
-            backlog = scene.again(slow)
-        assert (backlog.oldest_age, backlog.records) == (0, 2)
-
-    def test_a_row_that_was_replaced_proves_nothing(self, scene: Scene) -> None:
-        scene.add("a")
-        scene.look_for(DRAINED_AFTER - 1)
-        slow = scene.stream
-        scene.clock.tick(1)
-
-        def overtake(shard_id: str) -> None:
-            scene.streams.on_read = lambda shard_id: None
-            scene.add("a", 1)
-            scene.look(scene.environment())
-            scene.streams.shards["a"].records.clear()
-
-        scene.streams.on_read = overtake
-        scene.clock.tick(31)
-        assert not scene.look(slow).drained
-
-    def test_batches_that_were_counted_are_not_counted_again(self, scene: Scene) -> None:
-        scene.add("a", *range(4))
-        scene.apply(1, records=2)
-        scene.look()
-        scene.apply(3, records=2)
-        assert scene.again(scene.environment()).records == 4
-
-    def test_a_new_invocation_of_the_same_environment_reads_what_others_wrote(self, scene: Scene) -> None:
-        scene.add("a", *range(4))
-        scene.look()
-        other = scene.environment()
-        scene.apply(3, records=4)
-        scene.again(other)
-        scene.clock.tick(31)
-        scene.look(other)
-        scene.stream.begin()
-        assert scene.look().records == 4
-        assert scene.shard().version == 2
