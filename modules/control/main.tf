@@ -1,5 +1,10 @@
 # The reconciler: every minute it checks the journal and AWS and moves the run to its next phase.
 
+locals {
+  # Built, not referenced, because the role of the function itself names it.
+  reconciler_arn = "arn:${var.function.location.partition}:lambda:${var.function.location.region}:${var.function.location.account_id}:function:${var.names.reconciler}"
+}
+
 data "aws_iam_policy_document" "reconciler" {
   statement {
     sid       = "KeepTheRun"
@@ -112,4 +117,30 @@ resource "aws_lambda_function_event_invoke_config" "reconciler" {
   function_name                = module.reconciler.name
   maximum_retry_attempts       = 0
   maximum_event_age_in_seconds = 60
+}
+
+module "schedule" {
+  source = "../schedule"
+
+  function     = var.function
+  name         = var.names.schedule
+  description  = "Calls the reconciler every minute."
+  function_arn = local.reconciler_arn
+  invoked_arn  = module.reconciler.arn
+  begins_after = var.destination_table_arn
+}
+
+moved {
+  from = aws_iam_role.schedule
+  to   = module.schedule.aws_iam_role.this
+}
+
+moved {
+  from = aws_iam_role_policy.schedule
+  to   = module.schedule.aws_iam_role_policy.this
+}
+
+moved {
+  from = aws_scheduler_schedule.this
+  to   = module.schedule.aws_scheduler_schedule.this
 }

@@ -1,6 +1,11 @@
 # Verification of what is written: the function that notes the destination's changes, and rechecks the keys that were written on
 # either side.
 
+locals {
+  # Built, not referenced, so that a plan shows the whole policy.
+  function_arn = "arn:${var.function.location.partition}:lambda:${var.function.location.region}:${var.function.location.account_id}:function:${var.names.tracker}"
+}
+
 data "aws_iam_policy_document" "this" {
   statement {
     sid       = "RecheckTheSource"
@@ -42,4 +47,29 @@ module "function" {
     { for url in compact([var.settings.streams_endpoint_url]) : "AWS_ENDPOINT_URL_DYNAMODB_STREAMS" => url },
   )
   policy_json = data.aws_iam_policy_document.this.json
+}
+
+module "schedule" {
+  source = "../schedule"
+
+  function     = var.function
+  name         = var.names.tracking
+  description  = "Calls the tracker every minute. It ends immediately unless keys are tracked."
+  function_arn = local.function_arn
+  invoked_arn  = module.function.arn
+}
+
+moved {
+  from = aws_iam_role.schedule
+  to   = module.schedule.aws_iam_role.this
+}
+
+moved {
+  from = aws_iam_role_policy.schedule
+  to   = module.schedule.aws_iam_role_policy.this
+}
+
+moved {
+  from = aws_scheduler_schedule.this
+  to   = module.schedule.aws_scheduler_schedule.this
 }

@@ -164,11 +164,11 @@ def test_a_protected_table_stops_a_destroy_before_the_copy_is_gone(copy: Copy) -
     copy.apply_only(destination_definition={"deletion_protection": True})
     assert "deletion protection" in copy.stack.destroy_refused()
     # Only the schedule is gone: it starts a run, so it must not be there before the table is.
-    control = "module.copy.module.control[0]"
+    schedule = "module.copy.module.control[0].module.schedule"
     assert copy.stack.changes() == {
-        f"{control}.aws_scheduler_schedule.this": ["create"],
-        f"{control}.aws_iam_role.schedule": ["create"],
-        f"{control}.aws_iam_role_policy.schedule": ["create"],
+        f"{schedule}.aws_scheduler_schedule.this": ["create"],
+        f"{schedule}.aws_iam_role.this": ["create"],
+        f"{schedule}.aws_iam_role_policy.this": ["create"],
     }
     copy.apply(destination_definition={"deletion_protection": False})
 

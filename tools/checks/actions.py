@@ -54,8 +54,8 @@ CALLED_BY_AWS = {
     ("verification", "InvokeTheWorker"): "Step Functions calls, not a function",
     ("verification", "StartTheMapsChildren"): "Step Functions calls, not a function",
     ("verification", "FollowTheMapsChildren"): "Step Functions calls, not a function",
-    ("schedule", "InvokeTheReconciler"): "EventBridge Scheduler calls, not a function",
-    ("tracking", "InvokeTheTracker"): "EventBridge Scheduler calls, not a function",
+    ("schedule", "InvokeTheFunction"): "EventBridge Scheduler calls, not a function",
+    ("tracking", "InvokeTheFunction"): "EventBridge Scheduler calls, not a function",
 }
 """Statements, each of a role, that are granted although no code of ours calls their actions."""
 

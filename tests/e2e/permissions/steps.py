@@ -417,8 +417,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("verification", "InvokeTheWorker"): Need(definition, _MACHINE),
     ("verification", "StartTheMapsChildren"): Need(definition, _MACHINE),
     ("verification", "FollowTheMapsChildren"): Need(definition, _MACHINE),
-    ("schedule", "InvokeTheReconciler"): Need(schedule, _SCHEDULE),
-    ("tracking", "InvokeTheTracker"): Need(schedule, _SCHEDULE),
+    ("schedule", "InvokeTheFunction"): Need(schedule, _SCHEDULE),
+    ("tracking", "InvokeTheFunction"): Need(schedule, _SCHEDULE),
 }
 
 _VPC = (

@@ -31,8 +31,8 @@ ROLES = {
     **FUNCTIONS,
     "state_machine": "machine/this",
     "verification": "machine/this",
-    "schedule": "control/schedule",
-    "tracking": "tracker/schedule",
+    "schedule": "schedule/this",
+    "tracking": "schedule/this",
 }
 # Of every function, or of both roles in the destination account.
 SHARED = {"function/this", "function/vpc", "destination/key", "verify/key"}
