@@ -78,6 +78,7 @@ class Scene:
             is_hindered=False,
             is_led_astray=lambda: bool(self.astray.happened),
         )
+        self.astray.on_late = self.judge.landed
 
     def replicate(self, *requests: dict[str, object], role: str = names.DESTINATION_ROLE) -> None:
         caller = Caller(f"{names.REPLICATOR}/1", names.DESTINATION_ACCOUNT, role)
@@ -192,6 +193,18 @@ class TestJudge:
         scene.saves("sealed")
         scene.judge.named("")
         assert scene.rules == ([] if is_last else ["named"])
+
+    @pytest.mark.parametrize("is_sealed", [True, False])
+    def test_a_write_that_lands_after_the_seal_need_not_be_named(
+        self, scene: Scene, is_sealed: bool
+    ) -> None:
+        scene.astray.arm("late", 1)
+        scene.put(1)
+        if is_sealed:
+            scene.saves("sealed")
+        scene.world.run(scene.world.now + 30)
+        assert scene.destination.get(("k0001",)) == item(1, 1)
+        assert list(scene.judge.strayed) == [("k0001",)] * is_sealed
 
     def test_a_change_that_is_named(self, scene: Scene) -> None:
         scene.saves("sealed")

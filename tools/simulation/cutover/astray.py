@@ -33,11 +33,14 @@ class Astray:
         Keys of the faults that have happened, with what and when.
     on_write
         Called with the host of each call that writes to the table.
+    on_late
+        Called with the key of a write that has happened long after it was acknowledged.
     """
 
     def __init__(self, world: World, service: Service, table: Table, policies: Policies) -> None:
         self.happened: dict[Key, tuple[Kind, float]] = {}
         self.on_write: Callable[[str], None] = lambda host: None
+        self.on_late: Callable[[Key], None] = lambda key: None
         self._world = world
         self._service = service
         self._table = table
@@ -99,6 +102,7 @@ class Astray:
             self._table.delete(key)
         else:
             self._table.put(msgspec.json.encode(put))
+        self.on_late(key)
 
     def _write(self) -> None:
         """Write to the destination, as someone does who should not."""

@@ -60,7 +60,7 @@ class Judge(Findings):
     unseen
         Keys of the source whose changes no look could have seen before the seal.
     strayed
-        Keys of the destination of which that holds.
+        Keys of the destination of which that holds, or whose write has landed there after the seal.
     requested_at
         When the latest cutover was requested; 0 before the first one.
     """
@@ -165,6 +165,16 @@ class Judge(Findings):
         """A function of the copy has written to the destination."""
         if self.sealed_at:
             self.violate("sealed", f"{host} writes to the destination after the seal")
+
+    def landed(self, key: Key) -> None:
+        """A write of the copy that was acknowledged has happened only now.
+
+        After the seal it looks like a write of the new writers, so nothing can name it.
+        """
+        if self.sealed_at:
+            self.strayed[key] = None
+            if self.tell:
+                self.tell("lands after the seal", "/".join(map(str, key)))
 
     def straggled_after(self, key: Key) -> None:
         """Someone has written to the source although the writers have stopped."""

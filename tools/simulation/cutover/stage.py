@@ -91,6 +91,7 @@ class Stage:
             is_led_astray=lambda: bool(self.astray.happened),
         )
         self.astray.on_write = self.judge.wrote
+        self.astray.on_late = self.judge.landed
         self.writers.on_straggle = self.judge.straggled_after
         copy.lambda_.on_end.append(self.judge.ended)
         self.judge.on_request = self._requested
