@@ -300,6 +300,8 @@ def _unprocessed(response: Json) -> list[Json]:
 class WriterThreads:
     """Threads that write to the destination. Leaving them waits for every call they have started.
 
+    If an error ends their use, no call is made again: the journal may be gone, and with it the lease.
+
     Parameters
     ----------
     on_rejected
@@ -317,6 +319,7 @@ class WriterThreads:
     ) -> None:
         self._writer = writer
         self._on_rejected = on_rejected
+        self._machine = machine
         self._writers = writers
         self._left = False
         self._pool = machine.pool(writers)
@@ -332,6 +335,8 @@ class WriterThreads:
     ) -> None:
         # If an error ends it early, the caller no longer needs to know what was written.
         self._left = True
+        if error is not None:
+            self._writer.end_by(self._machine.now())
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

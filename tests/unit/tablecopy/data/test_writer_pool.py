@@ -87,6 +87,31 @@ def test_what_time_did_not_allow_is_named() -> None:
     assert sorted(request for part in unwritten for request in part) == sorted(requests(60))
 
 
+def test_an_error_ends_the_attempts_of_what_is_under_way() -> None:
+    class Left(Exception): ...
+
+    class Ended(BatchWriter):
+        def end_by(self, moment: float) -> None:
+            super().end_by(moment)
+            go_on.set()
+
+    class Throttled(FakeDestination):
+        def send(self, operation: str, body: bytes, credentials: object = None) -> bytes:
+            begun.set()
+            go_on.wait(2)
+            return super().send(operation, body, credentials)
+
+    begun, go_on = threading.Event(), threading.Event()
+    destination, clock = Throttled(faults=[refuse("ThrottlingException")] * 3), FakeClock()
+    usage = write_usage(MetricsBuffer(clock, "move"), "copy")
+    writer = Ended(destination, "copy", ["pk"], Unlimited(clock), usage, clock, NOON + 1e6)
+    with suppress(Left), WriterPool(writer, lambda refused: None, clock, 1) as pool:
+        pool.submit(requests(1))
+        assert begun.wait(20)
+        raise Left
+    assert len(destination.calls) == 1
+
+
 def test_leaving_waits_for_what_is_under_way_and_starts_nothing_more() -> None:
     class Left(Exception): ...
 
