@@ -183,6 +183,21 @@ def journal_replaced_with_its_mapping(story: Story) -> None:
     story.enter(Phase.STOPPED, reason="the event source mapping was replaced", resumable=False)
 
 
+def worker_that_cannot_know_of_a_new_journal(story: Story) -> None:
+    story.copied()
+    story.change("c", "c1")
+    story.slice()
+    story.judge.segment_saved(1, "", 0, done=False, of="earlier")
+    story.judge.replaced("journal")
+    story.pass_time(5)
+    story.judge.landed("worker", "w1", "c", "c1")
+    story.judge.new_journal.called(story.now, "w1")
+    story.pass_time(0.5)
+    story.judge.landed("worker", "w1", "c", "c1")
+    # No one reads the progress of a run that the journal does not have.
+    story.judge.segment_saved(0, "c", 1, done=False, of="earlier")
+
+
 def errors_of_aws(story: Story) -> None:
     story.judge.ended("replicator", Answer(raised=ReadTimeoutError(endpoint_url="https://dynamodb")))
     story.judge.ended("replicator", Answer(raised=aws_error("ThrottlingException")))
@@ -207,6 +222,7 @@ RIGHT: Iterable[Callable[[Story], None]] = (
     change_lost_to_expiry,
     stop_of_a_replicator_that_cannot_catch_up,
     journal_replaced_with_its_mapping,
+    worker_that_cannot_know_of_a_new_journal,
     errors_of_aws,
     open_write,
 )
@@ -569,6 +585,31 @@ def not_ready_in_time(story: Story) -> None:
     story.judge.late(600.0)
 
 
+def worker_that_has_called_a_new_journal(story: Story) -> None:
+    story.copied()
+    story.slice()
+    story.judge.replaced("journal")
+    story.judge.new_journal.called(story.now, "w1")
+    story.pass_time(2)
+    story.judge.landed("worker", "w1", "a", "a1")
+
+
+def worker_that_never_calls_a_new_journal(story: Story) -> None:
+    story.copied()
+    story.slice()
+    story.judge.replaced("journal")
+    story.pass_time(70)
+    story.judge.landed("worker", "w1", "a", "a1")
+
+
+def progress_without_a_run(story: Story) -> None:
+    story.copied()
+    story.judge.scanned("w1", 0, "", "a", {"a": "a1"})
+    story.judge.replaced("journal")
+    story.judge.landed("worker", "w1", "a", "a1")
+    story.judge.segment_saved(0, "a", 1, done=False)
+
+
 def error_of_the_product(story: Story) -> None:
     story.judge.ended("replicator", Answer(raised=KeyError("Item")))
 
@@ -627,6 +668,9 @@ BROKEN: dict[Callable[[Story], None], str] = {
     stop_that_names_another_cause: "reason",
     in_sync_without_a_change: "lost",
     not_ready_in_time: "progress",
+    worker_that_has_called_a_new_journal: "phase",
+    worker_that_never_calls_a_new_journal: "phase",
+    progress_without_a_run: "lost",
     error_of_the_product: "exception",
     permanent_error_of_aws: "exception",
 }

@@ -129,7 +129,8 @@ def start(subject: Subject, function: str, seed: int) -> Measured:
         if phase is not None:
             start_run(server, phase)
             batch = Batches(_START_SHAPE, seed, records=1).event(1)
-            task["event"] = batch if function == "replicator" else {"slice": 1, "segment": 0}
+            segment = {"run": "benchmark", "slice": 1, "segment": 0}
+            task["event"] = batch if function == "replicator" else segment
         measured = run(subject, server, task)
     received = (measured.stats or {})["received"]["items"]
     if received != (phase is not None):

@@ -128,7 +128,7 @@ def tablecopy_backfill(task: dict[str, Any]) -> None:
     def copy() -> int:
         answer = "continue"
         while answer == "continue":
-            answer = handle({"slice": 1, "segment": 0}, FakeContext("backfill"))["next"]
+            answer = handle({"run": "benchmark", "slice": 1, "segment": 0}, FakeContext("backfill"))["next"]
         if answer != "done":
             raise SystemExit(f"the backfill answered {answer!r} and did not copy the segment")
         # The server counts what has arrived.

@@ -26,6 +26,7 @@ class RunState:
     """What the judge reads of the run in the journal."""
 
     phase: Phase
+    run_id: str = ""
     version: int = 0
     slice: int = 0
     scan_began: float = 0.0

@@ -8,7 +8,7 @@ lost        When the run becomes ready or sealed, and when a batch or a page is 
 invented    Nothing else is at the destination: no key and no value that the source never had.
 window      No change is applied between the backfill's read of its key and the arrival of what it read.
 phase       A worker's write arrives only in a slice or while the run waits for its leases, the replicator's
-            only while it may replicate or its leases may be alive.
+            only while it may replicate or its leases may be alive. A new journal ends both.
 letters     A dead letter has an item that the destination has rejected.
 again       The replicator does not write a change again that is recorded as applied.
 sealed      Nothing is written after the seal, and a run is sealed only if an operator asked for it while it
@@ -38,6 +38,7 @@ from tools.simulation.checkpoints import Checkpoints
 from tools.simulation.findings import Findings, RunState, Tell
 from tools.simulation.functions import Answer
 from tools.simulation.history import ABSENT, Histories, History, Page
+from tools.simulation.replacement import Replacement
 
 WORKER_PHASES = frozenset({Phase.SLICE, Phase.RESUMING, Phase.STOPPED})
 """Phases in which a write of a worker may arrive."""
@@ -98,6 +99,8 @@ class Judge(Findings):
         Returns since when changes may be in a shard that the reconciler need not know; infinity if none are.
     on_enter
         Called with each new phase of the run.
+    new_journal
+        Whether the journal was replaced, and which hosts have called the new one.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Judge(Findings):
         self.on_enter: list[Callable[[Phase], None]] = []
         self._hindered = hindered
         self._outrun = outrun
+        self.new_journal = Replacement()
         self._disaster = ""
         self._read: dict[tuple[str, str], tuple[float, str]] = {}
         self._checkpoints = Checkpoints(self, self.changes)
@@ -180,7 +184,8 @@ class Judge(Findings):
             return
         self.destination.of(key).add(now, value)
         landed = self.changes.land(now, history, key, value)
-        self._check_phase(kind, key)
+        if not self.new_journal.is_unknown_to(host, now):
+            self._check_phase(kind, key)
         if kind == "replicator":
             landed.by_replicator = now
             self._replicated += 1
@@ -288,6 +293,7 @@ class Judge(Findings):
         if what == "destination":
             self.destination = Histories()
         if what == "journal":
+            self.new_journal.happen(self.now())
             self.run = None
             self.changes.covered_to = float("inf")
             self.letters.clear()
@@ -313,10 +319,15 @@ class Judge(Findings):
             self.tell("dead letter removed", key)
         self.letters.pop(key, None)
 
-    def segment_saved(self, segment: int, checkpoint: str, items: int, *, done: bool) -> None:
-        """A worker has recorded its progress: ``checkpoint`` is the key it reaches to, or empty."""
+    def segment_saved(self, segment: int, checkpoint: str, items: int, *, done: bool, of: str = "") -> None:
+        """A worker has recorded its progress to the key ``checkpoint``, and named it after the run ``of``."""
         if self.tell:
-            self.tell(f"segment {segment}: {items} items, to {'its end' if done else checkpoint}")
+            self.tell(f"segment {segment}: {items} items, to {'its end' if done else checkpoint} {of}")
+        if self.new_journal.has_happened and of not in {"", self.run.run_id if self.run else ""}:
+            # It is an earlier run's, and no one reads it.
+            return
+        if self.run is None:
+            self.violate("lost", f"progress of segment {segment} was saved before there is a run")
         self._checkpoints.save(segment, checkpoint, items, done=done)
 
     def batch_recorded(self, name: str, last: str, counts: tuple[int, int, int]) -> None:

@@ -31,6 +31,7 @@ _LEASES = "journal/leases.py"
 _BATCHES = "journal/applied_batches.py"
 _LETTERS = "journal/dead_letters.py"
 _RUN = "journal/run.py"
+_SEGMENTS = "journal/segments.py"
 _STORE = "journal/store.py"
 _REPLICATOR = "data/replicator.py"
 _WRITER = "data/writer.py"
@@ -132,9 +133,27 @@ JOURNAL = (
     one(
         "any writer may save the run",
         _RUN,
-        'condition="#version = :known",\n                names={"#version": "version"},\n'
-        '                values={":known": number(run.version)},',
+        'condition="#version = :known AND run_id = :run",\n                names={"#version": "version"},\n'
+        '                values={":known": number(run.version), ":run": text(run.run_id)},',
         'condition="attribute_exists(pk)",',
+    ),
+    one(
+        "a run replaces that of a new journal",
+        _RUN,
+        'condition="#version = :known AND run_id = :run",',
+        'condition="#version = :known AND (run_id = :run OR attribute_exists(pk))",',
+    ),
+    one(
+        "all runs share their segments",
+        _SEGMENTS,
+        'return f"segment#{run}" if run else "segment"',
+        'return "segment"',
+    ),
+    one(
+        "a worker saves progress where its segment is missing",
+        _SEGMENTS,
+        "        if segment.version:\n            return segment\n",
+        "        if not segment.version:\n            return segment\n",
     ),
     one(
         "the journal is read eventually consistently",
@@ -313,8 +332,20 @@ DATA = (
     one(
         "a worker does not look at the phase",
         _SLICES,
-        "    return run.phase is Phase.SLICE and run.slice == slice_number\n",
-        "    return True\n",
+        "        return run.phase is Phase.SLICE and SliceId(run.run_id, run.slice) == self\n",
+        "        return True\n",
+    ),
+    one(
+        "a worker takes the slice of another run for its own",
+        _SLICES,
+        "SliceId(run.run_id, run.slice) == self",
+        "run.slice == self.number",
+    ),
+    one(
+        "a worker writes on although its segment was replaced",
+        _BACKFILL,
+        "            self._monitor.end()\n",
+        "",
     ),
     one(
         "a worker holds no lease",
@@ -414,6 +445,9 @@ ANSWERED = {
     "an applied dead letter stays": f"{_UNIT}/data/test_replicator.py",
     "records that are about to expire are applied": f"{_UNIT}/data/test_replicator.py",
     "any writer may save the run": f"{_UNIT}/journal/test_run.py",
+    "a run replaces that of a new journal": f"{_UNIT}/journal/test_run.py",
+    "all runs share their segments": f"{_UNIT}/journal/test_segments.py",
+    "a worker takes the slice of another run for its own": f"{_UNIT}/data/test_backfill.py",
     "the scan reads eventually consistently": f"{_UNIT}/data/test_scan.py",
     "a worker does not look at the phase": f"{_UNIT}/data/test_backfill.py",
     "the redrive settles a dead letter that is rejected again": f"{_UNIT}/data/test_redrive.py",

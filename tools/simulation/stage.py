@@ -18,6 +18,7 @@ from tools.simulation.functions import LambdaFaults
 from tools.simulation.judge import Judge
 from tools.simulation.network import NetworkFaults
 from tools.simulation.plans import Outage, Scenario
+from tools.simulation.replacement import DISTURBED_SECONDS
 from tools.simulation.report import Report
 from tools.simulation.scheduler import START, World
 from tools.simulation.watch import DestinationWatch, JournalWatch, SourceWatch, StreamsWatch, StreamWatch
@@ -86,6 +87,8 @@ class Stage:
             replace(JOURNAL, behavior=plan.journal),
         )
         copy.schedule.enabled = False
+        if plan.blackouts or plan.faults.network != NetworkFaults():
+            self.judge.new_journal.call_seconds = DISTURBED_SECONDS
         copy.lambda_.on_end.append(self.judge.ended)
         copy.mapping.on_processed.append(self.judge.acknowledged)
         StreamWatch(copy.source, self.judge)

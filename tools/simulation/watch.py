@@ -75,7 +75,10 @@ _item = msgspec.json.Decoder(_Item).decode
 
 
 class SourceWatch:
-    """DynamoDB of the source account. Shows the judge what the copy reads of the source table."""
+    """DynamoDB of the source account. Shows the judge what the copy reads of the source table.
+
+    Once the journal was replaced, it also shows which hosts have called the new one.
+    """
 
     def __init__(self, service: Service, judge: Judge) -> None:
         self._service = service
@@ -84,6 +87,9 @@ class SourceWatch:
     def handle(self, operation: str, body: bytes, caller: Caller) -> bytes:
         """Carry out ``operation``."""
         answer = self._service.handle(operation, body, caller)
+        new_journal = self._judge.new_journal
+        if new_journal.has_happened and _JOURNAL in body:
+            new_journal.called(self._judge.now(), caller.host)
         if operation == "Scan":
             request, page = _scan_request(body), _page(answer)
             values = {item.pk.S: item.v.N for item in page.Items if item.v}
@@ -98,6 +104,7 @@ class SourceWatch:
 
 _REJECTED = f'"{REJECTED}":'.encode()
 _SOURCE = f'"TableName":"{names.SOURCE_TABLE}"'.encode()
+_JOURNAL = f'"{names.JOURNAL_TABLE}"'.encode()
 
 
 class DestinationWatch:
@@ -245,6 +252,7 @@ class JournalWatch:
         self._judge.run_saved(
             RunState(
                 phase=Phase(item["phase"]["S"]),
+                run_id=item["run_id"]["S"],
                 version=int(item["version"]["N"]),
                 slice=int(item["slice"]["N"]),
                 scan_began=float(item["scan_began"]["N"]),
@@ -257,7 +265,8 @@ class JournalWatch:
     def _segment(self, pk: str, sk: str, item: dict[str, Any] | None) -> None:
         if item is not None:
             checkpoint = item["checkpoint"]["M"]["pk"]["S"] if "checkpoint" in item else ""
-            self._judge.segment_saved(int(sk), checkpoint, int(item["items"]["N"]), done=item["done"]["BOOL"])
+            items, done = int(item["items"]["N"]), item["done"]["BOOL"]
+            self._judge.segment_saved(int(sk), checkpoint, items, done=done, of=pk.partition("#")[2])
 
     def _batch(self, pk: str, sk: str, item: dict[str, Any] | None) -> None:
         if item is not None:

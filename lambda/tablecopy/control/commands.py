@@ -108,8 +108,10 @@ class Commands:
 
     def _new(self, *, confirmed: bool, request: str = "") -> Run:
         now = self._clock.now()
+        run_id = f"{compact_timestamp(now)}-{self._clock.token()}"
         return Run(
-            run_id=f"{compact_timestamp(now)}-{self._clock.token()}",
+            run_id=run_id,
+            segments_id=run_id,
             stream_arn=self._stream_arn,
             total_segments=self._total_segments,
             started=now,
@@ -149,7 +151,7 @@ class Commands:
             return f"the run is still in preflight{f' ({run.reason})' if run.reason else ''}"
         if run.reason:
             return f"the run is stopped: {run.reason}" if run.phase is Phase.STOPPED else run.reason
-        segments = self._segments.read_all(run.total_segments)
+        segments = self._segments.read_all(run)
         done = sum(segment.done for segment in segments)
         if done < len(segments):
             return f"still copying ({done:,} of {count_text(len(segments), 'segment')})"
@@ -226,7 +228,7 @@ class Commands:
         now = self._clock.now()
         if run is None:
             return Status(phase="none", now=now)
-        segments = self._segments.read_all(run.total_segments)
+        segments = self._segments.read_all(run)
         # One item, however many shards there are.
         stream = self._shards.summary()
         return Status(

@@ -28,6 +28,9 @@ JOURNAL_WRITES_PER_PAGE = 1
 JOURNAL_WRITES_PER_INVOCATION = 2
 """Write units of a worker for an invocation: its lease and the release."""
 
+JOURNAL_WRITES_PER_SEGMENT = 1
+"""Write units of the first worker for a segment: its item."""
+
 TRANSITIONS_PER_SEGMENT = 3
 """State transitions of a segment in a slice, with a single invocation: Scan, More, EndSegment."""
 
@@ -293,7 +296,9 @@ def _backfill_use(expected: Estimate, settings: CopySettings, given: Circumstanc
     use = Use(
         gb_seconds=busy * given.worker_memory_mb / 1024,
         requests=invocations,
-        journal_writes=pages * JOURNAL_WRITES_PER_PAGE + invocations * JOURNAL_WRITES_PER_INVOCATION,
+        journal_writes=pages * JOURNAL_WRITES_PER_PAGE
+        + invocations * JOURNAL_WRITES_PER_INVOCATION
+        + settings.total_segments * JOURNAL_WRITES_PER_SEGMENT,
     )
     return use, begun * TRANSITIONS_PER_SEGMENT + slices + invocations * TRANSITIONS_PER_INVOCATION
 

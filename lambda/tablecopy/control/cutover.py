@@ -168,7 +168,7 @@ class CutoverCommands:
             return "the run is being sealed"
         if run.phase is Phase.STOPPED:
             return f"the run is stopped: {run.reason}"
-        left = sum(not segment.done for segment in self._segments.read_all(run.total_segments))
+        left = sum(not segment.done for segment in self._segments.read_all(run))
         if left or run.phase not in REPLICATING:
             if left:
                 return f"{left:,} of {run.total_segments:,} segments are not copied. Run tablecopy watch"

@@ -221,7 +221,7 @@ class Reconciler(Sealing):
             return self._report(
                 run, ["begin_at_seal is in the future. Use the time that tablecopy cutover printed"]
             )
-        self._deps.segments.save(Segment(0, done=True))
+        self._deps.segments.save(Segment(0, done=True, run=run.segments_id))
         return self._enter(
             run,
             Phase.RESUMING,
@@ -388,7 +388,7 @@ class Reconciler(Sealing):
         return Outcome.IDLE
 
     def _work(self, run: Run) -> RemainingWork:
-        return RemainingWork.of(run, self._deps.segments.read_all(run.total_segments))
+        return RemainingWork.of(run, self._deps.segments.read_all(run))
 
 
 def _in_sync(backlog: Backlog) -> bool:

@@ -280,7 +280,7 @@ class VerificationCommands:
         run = self._run.read()
         if run is None:
             raise NotPossible("cannot verify: no run has been started. Run tablecopy start")
-        left = sum(not segment.done for segment in self._segments.read_all(run.total_segments))
+        left = sum(not segment.done for segment in self._segments.read_all(run))
         if run.phase not in _COPIED or left:
             raise NotPossible(
                 f"cannot verify yet: {left} of {run.total_segments} segments are not copied. "

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tablecopy.clock import Machine, OutOfTime
 from tablecopy.data.dead_letters import DeadLetterSink
 from tablecopy.data.scan import Scan
-from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceMonitor, WorkerResult
+from tablecopy.data.slices import CHECK_SECONDS, SliceGuard, SliceId, SliceMonitor, WorkerResult
 from tablecopy.data.writer import WRITERS, WriterPool
 from tablecopy.dynamodb.client import DynamoDB, Json
 from tablecopy.dynamodb.pages import Page
@@ -67,7 +67,7 @@ class Worker:
         self._machine = machine
         self._writers = writers
 
-    def copy(self, segment: int, slice_number: int, owner: str, deadline: float) -> WorkerResult:
+    def copy(self, segment: int, slice_id: SliceId, owner: str, deadline: float) -> WorkerResult:
         """Copy until the segment or the slice ends, or until the function's time is up.
 
         ``owner`` is the invocation's request ID, and ``deadline`` its Lambda deadline in seconds since the
@@ -82,10 +82,10 @@ class Worker:
         """
         return self._guard.run(
             f"{segment:07d}",
-            slice_number,
+            slice_id,
             owner,
             deadline,
-            lambda monitor: self._copy(self._segments.read(segment), monitor),
+            lambda monitor: self._copy(self._segments.open(monitor.run, segment), monitor),
         )
 
     def _copy(self, segment: Segment, monitor: SliceMonitor) -> None:
@@ -234,10 +234,18 @@ class InFlightPages:
         self._save(pace=min(self.segment.pace, pace))
 
     def _save(self, **progress: Any) -> None:
-        """Save the progress. Raises OutOfTime if another worker has saved some, which must be read first."""
+        """Save the progress, if the segment in the journal is still the one that this worker knows.
+
+        Raises
+        ------
+        OutOfTime
+            Another worker has saved progress, which must be read first, or the journal has been replaced.
+            Nothing is written any more: no one knows this worker's lease then.
+        """
         try:
             self.segment = self._segments.save(replace(self.segment, **progress))
         except Conflict as conflict:
+            self._monitor.end()
             raise OutOfTime from conflict
 
     def _pace(self, page: _InFlightPage) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tablecopy.data.slices import SliceGuard, SliceMonitor, WorkerResult
+from tablecopy.data.slices import SliceGuard, SliceId, SliceMonitor, WorkerResult
 from tablecopy.data.writer import BatchWriter, Rejected
 from tablecopy.dynamodb.client import DynamoDB, Json, encode
 from tablecopy.dynamodb.requests import delete, item_of, key_of, key_token, put
@@ -87,7 +87,7 @@ class Redrive:
         self._metrics = metrics
         self._usage = read_usage(metrics, table)
 
-    def settle(self, slice_number: int, owner: str, deadline: float) -> WorkerResult:
+    def settle(self, slice_id: SliceId, owner: str, deadline: float) -> WorkerResult:
         """Retry every dead letter once. Those that are rejected again stay.
 
         Raises
@@ -97,7 +97,7 @@ class Redrive:
         UnsettledWrite
             A write may still take effect; the lease stays until the function's deadline.
         """
-        return self._guard.run(DEAD_LETTER_SEGMENT, slice_number, owner, deadline, self._settle_all)
+        return self._guard.run(DEAD_LETTER_SEGMENT, slice_id, owner, deadline, self._settle_all)
 
     def _settle_all(self, monitor: SliceMonitor) -> None:
         # What was rejected in this slice has been tried with what the source holds.
@@ -105,6 +105,7 @@ class Redrive:
         settled = 0
         try:
             for letter in due:
+                monitor.check_if_due()
                 settled += self._settle(letter, monitor.writer)
                 self._metrics.publish_if_due()
         finally:

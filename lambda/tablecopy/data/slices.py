@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 
 from tablecopy.clock import Clock, OutOfTime
@@ -14,6 +15,18 @@ from tablecopy.throughput.limits import WorkerLimits
 
 # How often a worker checks that its slice continues, and what its part of the capacity is.
 CHECK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class SliceId:
+    """A slice. The run of a new journal counts its slices from 1 again, so the number alone is not enough."""
+
+    run_id: str
+    number: int
+
+    def is_open(self, run: Run) -> bool:
+        """Return whether the workers of this slice may write, by the run in the journal."""
+        return run.phase is Phase.SLICE and SliceId(run.run_id, run.slice) == self
 
 
 class WorkerResult(StrEnum):
@@ -56,7 +69,7 @@ class SliceGuard:
     def run(
         self,
         task: str,
-        slice_number: int,
+        slice_id: SliceId,
         owner: str,
         deadline: float,
         work: Callable[[SliceMonitor], None],
@@ -67,6 +80,8 @@ class SliceGuard:
         ----------
         task
             What is written: a segment, or the dead letters.
+        slice_id
+            The slice whose execution has invoked the worker.
         owner
             The invocation's request ID.
         deadline
@@ -80,7 +95,7 @@ class SliceGuard:
             A write may still take effect; the lease stays until the function's deadline.
         """
         try:
-            with self._enter(task, slice_number, owner, deadline) as monitor:
+            with self._enter(task, slice_id, owner, deadline) as monitor:
                 try:
                     work(monitor)
                 except OutOfTime:
@@ -92,11 +107,11 @@ class SliceGuard:
             return WorkerResult.STOP
 
     @contextmanager
-    def _enter(self, task: str, slice_number: int, owner: str, deadline: float) -> Iterator[SliceMonitor]:
+    def _enter(self, task: str, slice_id: SliceId, owner: str, deadline: float) -> Iterator[SliceMonitor]:
         # The lease comes before the phase is read: control changes the phase before it reads the leases.
         with self._leases.hold(BACKFILL, task, owner, deadline):
             run = self._run.read()
-            if run is None or not _is_open(run, slice_number):
+            if run is None or not slice_id.is_open(run):
                 raise SliceOver
             self.limits.update(run.workers, run.read_ceiling)
             until = min(deadline - WRITE_MARGIN_SECONDS, run.slice_ends)
@@ -119,7 +134,7 @@ class SliceMonitor:
     until
         Seconds since the epoch after which the worker must not read or write.
     ends
-        Called with the time if the slice is found to be over.
+        Called with the time when nothing may be read or written any more.
     """
 
     def __init__(
@@ -135,6 +150,7 @@ class SliceMonitor:
         self.writer = writer
         self.until = until
         self.ends: list[Callable[[float], None]] = [writer.end_by]
+        self._slice_id = SliceId(run.run_id, run.slice)
         self._record = record
         self._limits = limits
         self._clock = clock
@@ -150,18 +166,19 @@ class SliceMonitor:
         """Check the run. Raises SliceOver when the slice is over."""
         self._checked = self._clock.now()
         run = self._record.read()
-        if run is None or not _is_open(run, self.run.slice):
+        if run is None or not self._slice_id.is_open(run):
             self._over = True
-            for end_by in self.ends:
-                end_by(self._checked)
+            self.end()
             raise SliceOver
         self._limits.update(run.workers, run.read_ceiling)
+
+    def end(self) -> None:
+        """Let nothing be read or written from now on."""
+        now = self._clock.now()
+        for end_by in self.ends:
+            end_by(now)
 
     def result(self) -> WorkerResult:
         """Return the result of a worker whose time is up."""
         over = self._over or self._clock.now() >= self.run.slice_ends
         return WorkerResult.STOP if over else WorkerResult.CONTINUE
-
-
-def _is_open(run: Run, slice_number: int) -> bool:
-    return run.phase is Phase.SLICE and run.slice == slice_number

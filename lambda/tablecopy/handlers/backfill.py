@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from tablecopy.clock import Machine
 from tablecopy.data.backfill import Worker
 from tablecopy.data.dead_letters import Redrive
-from tablecopy.data.slices import SliceGuard
+from tablecopy.data.slices import SliceGuard, SliceId
 from tablecopy.data.writer import WRITERS
 from tablecopy.dynamodb.client import Json
 from tablecopy.handlers.context import Aws, Context, deadline, writer_factory
@@ -42,14 +42,15 @@ def build(
     def handle(event: Json, context: Context) -> Json:
         """Copy a part of a segment, or redrive dead letters; return ``{"next": ...}`` (slices.WorkerResult).
 
-        ``event`` is ``{"slice": n, "segment": n}``, or ``{"slice": n, "segment": "letters"}``.
+        ``event`` is ``{"run": id, "slice": n, "segment": n}``, for dead letters with DEAD_LETTER_SEGMENT.
         """
+        slice_id = SliceId(event["run"], event["slice"])
         until = deadline(context, clock)
         try:
             if event["segment"] == DEAD_LETTER_SEGMENT:
-                result = redrive.settle(event["slice"], context.aws_request_id, until)
+                result = redrive.settle(slice_id, context.aws_request_id, until)
             else:
-                result = worker.copy(event["segment"], event["slice"], context.aws_request_id, until)
+                result = worker.copy(event["segment"], slice_id, context.aws_request_id, until)
         finally:
             # Publish metrics even if the invocation fails.
             metrics.publish()

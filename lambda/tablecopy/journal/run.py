@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tablecopy.journal.codec import decode, encode, number, stored_as
+from tablecopy.journal.codec import decode, encode, number, stored_as, text
 from tablecopy.journal.store import Conflict, Store, Versioned
 
 
@@ -52,6 +52,9 @@ class Run(Versioned):
         Key attributes of both tables, as preflight found them.
     total_segments
         ``TotalSegments`` of the scan, fixed for the run, since a checkpoint is only valid with this number.
+    segments_id
+        Names the run's segments in the journal: ``run_id``. Empty for a run that an earlier version has
+        begun, whose segments are those without a name.
     slice, slice_began, slice_ends
         Number of the latest slice (from 1), when it began, and when its workers stop writing.
     scan_began
@@ -192,6 +195,7 @@ class Run(Versioned):
     cutover_outcome: str = ""
     cutover_reason: str = ""
     denied: tuple[str, ...] = ()
+    segments_id: str = ""
 
     @property
     def is_cutting_over(self) -> bool:
@@ -249,6 +253,8 @@ class RunRecord:
     def save(self, run: Run) -> Run | None:
         """Replace the state that ``run`` was derived from. Returns None if another writer was first.
 
+        The version alone does not show that: a new journal has another run, which may have the same one.
+
         ``letters`` stays as it is in the journal: functions that record dead letters must not keep the
         reconciler from moving the run.
         """
@@ -257,9 +263,9 @@ class RunRecord:
             self._store.update(
                 *self._KEY,
                 assign=encode(updated, without={"letters"}),
-                condition="#version = :known",
+                condition="#version = :known AND run_id = :run",
                 names={"#version": "version"},
-                values={":known": number(run.version)},
+                values={":known": number(run.version), ":run": text(run.run_id)},
             )
         except Conflict:
             return None

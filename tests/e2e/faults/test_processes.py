@@ -166,7 +166,8 @@ def test_invocations_frozen_and_killed_at_every_step(faults: Stand, table: Fault
         faults.let_run("replicator", allowed=False)
         faults.start()
         in_phase(faults, "slice")
-        workers.begin([{"slice": 1, "segment": segment} for segment in range(segments)])
+        run_id = faults.status()["run"]
+        workers.begin([{"run": run_id, "slice": 1, "segment": segment} for segment in range(segments)])
         change(faults, items, "changed in slice 1")
 
         # Their leases end and the run drains; held there, the workers wake and replicators are stopped.

@@ -171,8 +171,8 @@ def failed_batches(stage: Stage, role: Role) -> str:
 
 def worker(stage: Stage, role: Role) -> str:
     """A worker of the backfill copies a segment."""
-    with stage.run(Phase.SLICE):
-        answer, error = stage.invoke("backfill", {"slice": 1, "segment": stage.segment})
+    with stage.run(Phase.SLICE) as run:
+        answer, error = stage.invoke("backfill", {"run": run.run_id, "slice": 1, "segment": stage.segment})
         assert error or answer == {"next": "done"}, answer
         assert error or stage.stand.destination_items()
         return error
@@ -186,9 +186,9 @@ def worker_anew(stage: Stage, role: Role) -> str:
 
 def redrive(stage: Stage, role: Role) -> str:
     """A worker of the backfill tries a dead letter again."""
-    with stage.run(Phase.SLICE):
+    with stage.run(Phase.SLICE) as run:
         letter = stage.put_letter(stage.item)
-        answer, error = stage.invoke("backfill", {"slice": 1, "segment": "letters"})
+        answer, error = stage.invoke("backfill", {"run": run.run_id, "slice": 1, "segment": "letters"})
         assert error or answer == {"next": "done"}, answer
         assert error or stage.stand.journal_item("letter", letter) is None
         return error
@@ -196,8 +196,8 @@ def redrive(stage: Stage, role: Role) -> str:
 
 def refused_worker(stage: Stage, role: Role) -> str:
     """A worker of the backfill keeps what the destination refuses."""
-    with stage.run(Phase.SLICE), stage.refusing(stage.item_of_segment):
-        answer, error = stage.invoke("backfill", {"slice": 1, "segment": stage.segment})
+    with stage.run(Phase.SLICE) as run, stage.refusing(stage.item_of_segment):
+        answer, error = stage.invoke("backfill", {"run": run.run_id, "slice": 1, "segment": stage.segment})
         assert error or answer == {"next": "done"}, answer
         assert error or stage.stand.journal_items("letter")
         return error

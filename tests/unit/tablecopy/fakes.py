@@ -650,7 +650,9 @@ class MemoryStore(Store):
         """Evaluates the few forms of conditions that the journal has."""
         item = self.get(pk, sk)
         alternatives = condition.split(" OR ") if condition else []
-        if alternatives and not any(_holds(each, item, values, names) for each in alternatives):
+        if alternatives and not any(
+            all(_holds(term, item, values, names) for term in each.split(" AND ")) for each in alternatives
+        ):
             raise Conflict(sk)
 
 

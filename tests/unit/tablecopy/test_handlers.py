@@ -71,8 +71,8 @@ def test_a_segment_is_copied_in_its_slice() -> None:
     store = MemoryStore()
     scene = test_backfill.Scene(store, test_backfill.items(10))
     handle = backfill.build(ENVIRONMENT, scene.clock, FakeAws(store, scene.destination, scene.source))
-    assert handle({"slice": 3, "segment": 0}, Context()) == {"next": "stop"}
-    assert handle({"slice": 2, "segment": 0}, Context()) == {"next": "done"}
+    assert handle({"run": "run", "slice": 3, "segment": 0}, Context()) == {"next": "stop"}
+    assert handle({"run": "run", "slice": 2, "segment": 0}, Context()) == {"next": "done"}
     assert scene.copied() == test_backfill.items(10)
 
 
@@ -80,7 +80,7 @@ def test_dead_letters_are_redriven() -> None:
     store = MemoryStore()
     scene = test_redrive.Scene(store, [test_redrive.item("a")], ["a"])
     handle = backfill.build(ENVIRONMENT, scene.clock, FakeAws(store, scene.destination, scene.source))
-    assert handle({"slice": 2, "segment": "letters"}, Context()) == {"next": "done"}
+    assert handle({"run": "run", "slice": 2, "segment": "letters"}, Context()) == {"next": "done"}
     assert scene.copied() == [test_redrive.item("a")]
     assert scene.open() == set()
 
@@ -114,6 +114,6 @@ def test_the_capacity_that_is_set_limits_the_worker(side: str) -> None:
     scene = test_backfill.Scene(store, test_backfill.items(100))
     environment = {**ENVIRONMENT, "READ_CAPACITY": "1e6", "WRITE_CAPACITY": "1e6", side: "10"}
     handle = backfill.build(environment, scene.clock, FakeAws(store, scene.destination, scene.source))
-    assert handle({"slice": 2, "segment": 0}, Context()) == {"next": "done"}
+    assert handle({"run": "run", "slice": 2, "segment": 0}, Context()) == {"next": "done"}
     # 100 units at 10 a second, less what the last call owes.
     assert 7 <= scene.clock.now() - NOON <= 13

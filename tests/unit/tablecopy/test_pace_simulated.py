@@ -153,7 +153,7 @@ class World:
         if run.phase is Phase.SLICE and self.states.executions:
             self.backfill_left -= TICK
             done = self.backfill_left <= 0
-            segment = self.segments.read(0)
+            segment = self.segments.read(0, run.segments_id)
             self.segments.save(replace(segment, items=int(1e6 - self.backfill_left), done=done))
 
     def switch(self) -> None:

@@ -291,8 +291,11 @@ class TestStatus:
         pace = {"rate_measured_since": NOON - 60, "rate_measured_from": 4}
         scene.at(Phase.DRAINING, slice=2, problems=("p",), reason="r", blocked=True, **figures, **pace)
         scene.letters.put(letter("a"))
-        scene.segments.save(Segment(0, None, 10, 1000, done=True))
-        scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500))
+        of = scene.now().run_id
+        scene.segments.save(Segment(0, None, 10, 1000, done=True, run=of))
+        scene.segments.save(Segment(2, {"pk": {"S": "a"}}, 5, 500, run=of))
+        # A worker of an earlier run still saves in this journal.
+        scene.segments.save(Segment(1, None, 10, 1000, done=True, run="earlier"))
         scene.shards.save_summary(StreamSummary(NOON, 2, 17, 11, 5, NOON - 30))
         status = scene.commands.status()
         expected = {

@@ -14,6 +14,7 @@ from tablecopy.control.cost import (
     JOURNAL_WRITES_PER_BATCH,
     JOURNAL_WRITES_PER_INVOCATION,
     JOURNAL_WRITES_PER_PAGE,
+    JOURNAL_WRITES_PER_SEGMENT,
     LOOK_PAUSE_SECONDS,
     READERS,
     RECONCILER_SECONDS,
@@ -89,7 +90,8 @@ def test_a_page_and_an_invocation_take_that_many(store: Store, pages: int) -> No
     assert scene.copy() is WorkerResult.DONE
     # Read to its end, a table has a last page, which may be empty.
     assert counting.writes - before in {
-        JOURNAL_WRITES_PER_INVOCATION + JOURNAL_WRITES_PER_PAGE * (pages + last) for last in (0, 1)
+        JOURNAL_WRITES_PER_SEGMENT + JOURNAL_WRITES_PER_INVOCATION + JOURNAL_WRITES_PER_PAGE * (pages + last)
+        for last in (0, 1)
     }
 
 

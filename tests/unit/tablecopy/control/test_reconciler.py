@@ -1349,7 +1349,7 @@ class World:
         if run.phase is Phase.SLICE and scene.states.executions:
             assert scene.leases.alive(REPLICATOR) == []
             with hold(scene, BACKFILL):
-                left = [each for each in scene.segments.read_all(2) if not each.done]
+                left = [each for each in scene.segments.read_all(run) if not each.done]
                 if left:
                     scene.segments.save(replace(left[0], items=5, done=True))
             scene.states.end()

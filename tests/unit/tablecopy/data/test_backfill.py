@@ -16,7 +16,7 @@ from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 
 from tablecopy.data.backfill import Worker
-from tablecopy.data.slices import SliceGuard, WorkerResult
+from tablecopy.data.slices import SliceGuard, SliceId, WorkerResult
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import key_token
@@ -46,6 +46,9 @@ TIMEOUT = 300.0
 SLICE = 3600.0
 RUN = Run("run", "arn", 1, NOON, Phase.SLICE, NOON, key_names=("pk",), slice=2, slice_ends=NOON + SLICE)
 
+# All that a worker without dead letters has in the journal.
+_PARTITIONS = ("run", "lease", "segment", "segment#run")
+
 
 class Killed(BaseException):
     """Lambda ends the function: no code of ours runs any more."""
@@ -69,6 +72,7 @@ class Scene:
         self.metrics = MetricsBuffer(self.clock, "move")
         self.source = FakeSource(items, page_size)
         self.destination = FakeDestination()
+        self.store = store
         self.run = RunRecord(store)
         self.run.create(run)
         self.leases = Leases(store, self.clock)
@@ -93,7 +97,8 @@ class Scene:
     def copy(self, segment: int = 0, slice_number: int = 2, timeout: float = TIMEOUT) -> WorkerResult:
         """One invocation."""
         self.invocations += 1
-        return self.worker().copy(segment, slice_number, f"r{self.invocations}", self.clock.now() + timeout)
+        slice_id = SliceId("run", slice_number)
+        return self.worker().copy(segment, slice_id, f"r{self.invocations}", self.clock.now() + timeout)
 
     def worker(self) -> Worker:
         guard = SliceGuard(self.run, self.leases, self.limits, self.writer, self.clock)
@@ -112,6 +117,12 @@ class Scene:
         run = self.run.read()
         assert run is not None
         assert self.run.save(replace(run, phase=phase, **changes))
+
+    def replace_journal(self, run: Run | None) -> None:
+        for item in [each for pk in _PARTITIONS for each in self.store.query(pk)]:
+            self.store.delete(item["pk"]["S"], item["sk"]["S"])
+        if run is not None:
+            assert self.run.create(run)
 
     def copied(self) -> list[Json]:
         return sorted(self.destination.items.values(), key=lambda item: str(item["pk"]["S"]))
@@ -282,6 +293,15 @@ class TestFencing:
         assert scene.copy(slice_number=slice_number) is WorkerResult.STOP
         assert scene.destination.calls == []
 
+    @pytest.mark.parametrize("progress", [{}, {"done": True}], ids=["new", "done"])
+    def test_nor_for_the_run_of_a_new_journal(self, store: Store, progress: dict[str, Any]) -> None:
+        scene = Scene(store, items(3), replace(RUN, run_id="another", segments_id="another"))
+        scene.segments.save(Segment(0, run="another", **progress))
+        # Its slice has the same number.
+        assert scene.copy() is WorkerResult.STOP
+        assert scene.source.scans == []
+        assert scene.destination.calls == []
+
     def test_nor_without_a_run(self, store: Store) -> None:
         scene = Scene(store, items(3))
         store.delete("run", "state")
@@ -328,13 +348,53 @@ class TestFencing:
 
         def save_once() -> None:
             scene.destination.on_call = lambda: None
-            scene.segments.save(other)
+            scene.segments.save(replace(other, version=1))
 
         scene.destination.on_call = save_once
         assert scene.copy() is WorkerResult.CONTINUE
-        assert scene.segments.read(0) == replace(other, version=1)
+        assert scene.segments.read(0) == replace(other, version=2)
         assert scene.copy() is WorkerResult.DONE
         assert scene.segments.read(0).items == 9
+
+
+class TestNewJournal:
+    """While a worker works, its journal is replaced by an empty one, in which another run may begin."""
+
+    @pytest.mark.parametrize("begins", [True, False], ids=["run", "no-run"])
+    @pytest.mark.parametrize("segments_id", ["run", ""], ids=["named", "earlier-version"])
+    @pytest.mark.parametrize("before", [1, 4])
+    def test_it_saves_nothing_and_ends(
+        self, store: Store, before: int, segments_id: str, begins: bool
+    ) -> None:
+        scene = Scene(store, items(90), replace(RUN, segments_id=segments_id))
+        another = replace(RUN, run_id="another", segments_id="another")
+
+        def replace_journal() -> None:
+            if len(scene.destination.calls) == before:
+                scene.replace_journal(another if begins else None)
+
+        scene.destination.on_call = replace_journal
+        assert scene.copy() is WorkerResult.CONTINUE
+        # What was under way when it was about to save may still be written.
+        assert len(scene.destination.calls) <= before + 2
+        assert scene.segments.read_all(another) == [Segment(0, run="another")]
+        assert scene.segments.read(0, segments_id) == Segment(0, run=segments_id)
+        written = len(scene.destination.calls)
+        assert scene.copy() is WorkerResult.STOP
+        assert len(scene.destination.calls) == written
+
+    def test_it_ends_when_it_looks_at_the_run(self, store: Store) -> None:
+        scene = Scene(store, items(90))
+
+        def replace_run() -> None:
+            scene.clock.tick(6)
+            if len(scene.destination.calls) == 3:
+                store.delete("run", "state")
+                assert scene.run.create(replace(RUN, run_id="another"))
+
+        scene.destination.on_call = replace_run
+        assert scene.copy() is WorkerResult.STOP
+        assert 3 <= len(scene.destination.calls) <= 5
 
 
 class TestTime:
@@ -369,7 +429,7 @@ class TestTime:
             items=3,
             wire_bytes=scene.segments.read(0).wire_bytes,
             pace=3.0,
-            version=1,
+            version=2,
         )
 
     def test_a_page_that_was_not_finished_is_read_again(self, store: Store) -> None:
@@ -378,7 +438,7 @@ class TestTime:
         # Two of the page's three batches get written.
         assert scene.copy() is WorkerResult.CONTINUE
         assert len(scene.destination.items) == 40
-        assert scene.segments.read(0) == replace(Segment(0), pace=scene.segments.read(0).pace, version=1)
+        assert scene.segments.read(0) == replace(Segment(0), pace=scene.segments.read(0).pace, version=2)
         assert scene.segments.read(0).pace == pytest.approx(40 / TIMEOUT, rel=0.01)
         scene.destination.on_call = lambda: None
         scene.source.scans.clear()
@@ -432,7 +492,9 @@ class TestErrors:
         noted: list[int] = []
 
         class Noting(Segments):
-            def save(self, segment: Segment) -> None:
+            def save(self, segment: Segment) -> Segment:
+                if not segment.version:
+                    return super().save(segment)
                 noted.append(scene.letters.count())
                 raise Killed
 
@@ -452,7 +514,7 @@ class TestErrors:
         scene.letters = Full(store, scene.clock)
         with pytest.raises(Killed):
             scene.copy()
-        assert scene.segments.read(0) == Segment(0)
+        assert scene.segments.read(0) == Segment(0, version=1)
 
     @pytest.mark.parametrize("writers", [1, 16])
     def test_a_destination_that_denies_is_an_error(self, store: Store, writers: int) -> None:
@@ -460,7 +522,7 @@ class TestErrors:
         scene.destination.faults = [refuse("AccessDeniedException")] * 100
         with pytest.raises(ClientError, match="AccessDenied"):
             scene.copy()
-        assert scene.segments.read(0) == Segment(0)
+        assert scene.segments.read(0) == Segment(0, version=1)
         assert scene.leases.alive(BACKFILL) == []
 
     def test_a_source_that_denies_is_an_error(self, store: Store) -> None:
@@ -511,7 +573,7 @@ class TestLooking:
 
         scene.source.on_scan = move_on
         assert scene.copy() is WorkerResult.STOP
-        assert len(ends) == 1
+        assert ends
         assert NOON + 6 <= ends[0] < NOON + 7
         assert len(scene.source.scans) <= 4
 

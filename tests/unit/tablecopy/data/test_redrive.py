@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tablecopy.data.dead_letters import Redrive
-from tablecopy.data.slices import SliceGuard, WorkerResult
+from tablecopy.data.slices import SliceGuard, SliceId, WorkerResult
 from tablecopy.data.writer import WRITE_MARGIN_SECONDS, BatchWriter
 from tablecopy.dynamodb.client import Json, encode
 from tablecopy.dynamodb.requests import key_token
@@ -71,7 +71,7 @@ class Scene:
         )
 
     def settle(self, slice_number: int = 2, timeout: float = TIMEOUT) -> WorkerResult:
-        return self.redrive().settle(slice_number, "r", self.clock.now() + timeout)
+        return self.redrive().settle(SliceId("run", slice_number), "r", self.clock.now() + timeout)
 
     def redrive(self) -> Redrive:
         guard = SliceGuard(self.run, self.leases, self.limits, self.writer, self.clock)
@@ -103,6 +103,19 @@ def test_what_the_source_holds_is_written_and_the_letter_is_settled(store: Store
     assert scene.copied() == [item("a")]
     assert scene.open() == set()
     assert scene.leases.alive(BACKFILL) == []
+
+
+def test_it_ends_when_it_finds_the_run_of_a_new_journal(store: Store) -> None:
+    scene = Scene(store, [item(key) for key in "abcd"], "abcd")
+
+    def replace_journal() -> None:
+        scene.clock.tick(6)
+        store.delete("run", "state")
+        scene.run.create(replace(RUN, run_id="another"))
+
+    scene.destination.on_call = replace_journal
+    assert scene.settle() is WorkerResult.STOP
+    assert len(scene.copied()) == 1
 
 
 def test_what_the_source_no_longer_holds_is_deleted(store: Store) -> None:

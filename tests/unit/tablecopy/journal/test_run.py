@@ -63,6 +63,7 @@ FULL = Run(
     cutover_outcome="late",
     cutover_reason="because",
     denied=("arn:table",),
+    segments_id="run",
 )
 
 
@@ -114,6 +115,13 @@ def test_of_two_that_knew_the_same_state_one_wins(record: RunRecord) -> None:
     found = record.read()
     assert found is not None
     assert found.reason == "first"
+
+
+def test_a_run_does_not_replace_that_of_a_new_journal(record: RunRecord) -> None:
+    another = replace(RUN, run_id="another")
+    record.create(another)
+    assert record.save(replace(RUN, reason="late")) is None
+    assert record.read() == another
 
 
 def test_nothing_is_saved_where_there_is_no_run(record: RunRecord) -> None:

@@ -39,7 +39,7 @@ Handler = Callable[[Json, Context], Json]
 Backfill = tuple[Handler, test_backfill.Scene]
 Replicator = tuple[Handler, test_replicator.Scene]
 
-SEGMENT = {"slice": 2, "segment": 0}
+SEGMENT = {"run": "run", "slice": 2, "segment": 0}
 INDEX_ARN = "arn:aws:dynamodb:eu-west-1:222222222222:table/copy/index/by-date"
 
 
@@ -93,8 +93,8 @@ class TestBackfill:
         handle, _ = _backfill(SlowStore(20))
         assert handle(SEGMENT, Context()) == {"next": "done"}
         copied = published(log())["ItemsCopied"][""]
-        # Four pages of 20 s each.
-        assert copied == [6, 4]
+        # The segment's item and four pages, of 20 s each.
+        assert copied == [3, 6, 1]
 
     def test_an_invocation_with_nothing_to_do_says_nothing(self, backfill: Backfill, log: Log) -> None:
         handle, scene = backfill
@@ -187,7 +187,7 @@ class TestReplicator:
 def test_a_redrive_reads_and_is_refused_again(log: Log) -> None:
     handle, scene = _redrive()
     scene.destination.refuses = {token("a")}
-    handle({"slice": 2, "segment": "letters"}, Context())
+    handle({"run": "run", "slice": 2, "segment": "letters"}, Context())
     assert total(log()) == {
         "ConsumedReadUnits": {"source": 2},
         "WritesRefused": {"": 1},

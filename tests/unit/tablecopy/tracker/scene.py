@@ -132,7 +132,13 @@ class Scene:
     def change_run(self, **changes: object) -> None:
         run = self.runs.read()
         assert run is not None
-        assert self.runs.save(replace(run, **changes))  # type: ignore[arg-type]
+        changed = replace(run, **changes)  # type: ignore[arg-type]
+        if changed.run_id == run.run_id:
+            assert self.runs.save(changed)
+            return
+        # A run is never replaced by another one: the journal is.
+        self.store.delete("run", "state")
+        assert self.runs.create(changed)
 
     def put(self, key: str, value: int | None) -> None:
         """A writer changes an item of the source."""
