@@ -196,11 +196,17 @@ def _kills(name: str, function: str, steps: Sequence[tuple[str, Sequence[bool]]]
             Kill(after_effect=after),
             function,
             step,
+            skip=_skipped(step),
             times=1,
         )
         for step, moments in steps
         for after in moments
     ]
+
+
+def _skipped(step: str) -> int:
+    """How many calls come before the one that is meant: a segment's first worker writes its item first."""
+    return 1 if step == "segment put" else 0
 
 
 def _spoken(step: str) -> str:
@@ -259,6 +265,7 @@ def _freezes(who: str, steps: Sequence[tuple[str, Sequence[bool]]], woken: str) 
             Freeze(after_effect=after),
             f"{who} host",
             step,
+            skip=_skipped(step),
             times=1,
         )
         for step, moments in steps
