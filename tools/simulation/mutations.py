@@ -342,10 +342,10 @@ DATA = (
         "run.slice == self.number",
     ),
     one(
-        "a worker writes on although its segment was replaced",
-        _BACKFILL,
-        "            self._monitor.end()\n",
-        "",
+        "writes go on after an error has ended their use",
+        _WRITER,
+        "            self._writer.end_by(self._machine.now())\n",
+        "            pass\n",
     ),
     one(
         "a worker holds no lease",

@@ -104,10 +104,10 @@ class Worker:
             monitor.until,
         )
         monitor.ends.append(scan.end_by)
-        # In every case, both wait for the calls they have started.
+        # In every case, both wait for the calls they have started. Writes end first.
         with (
-            WriterPool(monitor.writer, sink.put, self._machine, self._writers) as pool,
             self._machine.pool(1) as ahead,
+            WriterPool(monitor.writer, sink.put, self._machine, self._writers) as pool,
         ):
             pages = InFlightPages(
                 segment, self._segments, monitor, limits.write, self._metrics, self._machine
@@ -240,12 +240,10 @@ class InFlightPages:
         ------
         OutOfTime
             Another worker has saved progress, which must be read first, or the journal has been replaced.
-            Nothing is written any more: no one knows this worker's lease then.
         """
         try:
             self.segment = self._segments.save(replace(self.segment, **progress))
         except Conflict as conflict:
-            self._monitor.end()
             raise OutOfTime from conflict
 
     def _pace(self, page: _InFlightPage) -> float:

@@ -134,7 +134,7 @@ class SliceMonitor:
     until
         Seconds since the epoch after which the worker must not read or write.
     ends
-        Called with the time when nothing may be read or written any more.
+        Called with the time if the slice is found to be over.
     """
 
     def __init__(
@@ -168,15 +168,10 @@ class SliceMonitor:
         run = self._record.read()
         if run is None or not self._slice_id.is_open(run):
             self._over = True
-            self.end()
+            for end_by in self.ends:
+                end_by(self._checked)
             raise SliceOver
         self._limits.update(run.workers, run.read_ceiling)
-
-    def end(self) -> None:
-        """Let nothing be read or written from now on."""
-        now = self._clock.now()
-        for end_by in self.ends:
-            end_by(now)
 
     def result(self) -> WorkerResult:
         """Return the result of a worker whose time is up."""
