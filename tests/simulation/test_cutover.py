@@ -195,9 +195,7 @@ class TestJudge:
         assert scene.rules == ([] if is_last else ["named"])
 
     @pytest.mark.parametrize("is_sealed", [True, False])
-    def test_a_write_that_lands_after_the_seal_need_not_be_named(
-        self, scene: Scene, is_sealed: bool
-    ) -> None:
+    def test_a_write_that_lands_after_the_seal_need_not_be_named(self, scene: Scene, is_sealed: bool) -> None:
         scene.astray.arm("late", 1)
         scene.put(1)
         if is_sealed:

@@ -39,6 +39,7 @@ _BACKFILL = "data/backfill.py"
 _SLICES = "data/slices.py"
 _REDRIVE = "data/dead_letters.py"
 _RECONCILER = "control/reconciler.py"
+_HANDLER = "handlers/reconciler.py"
 _PROOF = "control/stream/proof.py"
 _PARTS = "control/stream/parts.py"
 _LINEAGE = "control/stream/lineage.py"
@@ -369,6 +370,12 @@ DATA = (
 )
 
 CONTROL = (
+    one(
+        "a run whose mapping was deleted gets ready",
+        _HANDLER,
+        "                    lambda run: mapping.lost(),\n",
+        "",
+    ),
     one(
         "the replicator begins while workers write",
         _RECONCILER,

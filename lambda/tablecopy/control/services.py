@@ -35,6 +35,8 @@ _SETTLED_SECONDS = 60.0
 
 _TOO_MANY_REQUESTS = 429
 
+_DELETING = "Deleting"
+
 
 class PollSchedule:
     """When to ask a service again: immediately, then after ``intervals``. The last one is repeated."""
@@ -126,6 +128,21 @@ class SourceMapping:
         mapping = self._client.get_event_source_mapping(UUID=self.uuid)
         return [
             f"event source mapping {self.uuid} {problem}" for problem in _unsafe_settings(mapping, stream_arn)
+        ]
+
+    def lost(self) -> list[str]:
+        """Return that the mapping was deleted; empty if it was not. Another one reads from another place."""
+        try:
+            state = self._client.get_event_source_mapping(UUID=self.uuid)["State"]
+        except ClientError as error:
+            if errors.code(error) != errors.RESOURCE_NOT_FOUND:
+                raise
+            state = _DELETING
+        if state != _DELETING:
+            return []
+        return [
+            f"event source mapping {self.uuid} was deleted, and another one would read the stream from "
+            "another place. Apply Terraform again, empty the destination and start a new copy"
         ]
 
 

@@ -215,10 +215,12 @@ class NotProved(Exception):
 class TableChecks:
     """Checks during a run, once a minute, whether something has happened to the tables that stops it.
 
+    The same holds for what reads the stream between them.
+
     Parameters
     ----------
     checks
-        Return the permanent problems of the tables, one text each.
+        Return the permanent problems, one text each.
     """
 
     def __init__(

@@ -145,6 +145,7 @@ def build(
                 [
                     lambda run: stream_problems(),
                     lambda run: destination_lost(destination, destination_table, run.destination_id),
+                    lambda run: mapping.lost(),
                 ],
                 letters,
             ),

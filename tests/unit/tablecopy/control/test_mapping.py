@@ -177,3 +177,18 @@ def test_settings_that_lose_changes_are_refused(
     [problem] = mapping.problems(STREAM)
     assert says in problem
     assert "mine" in problem
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_one_that_is_deleted_is_lost(mapping: SourceMapping, lambda_: FakeLambda, is_there: bool) -> None:
+    assert mapping.lost() == []
+    lambda_.mapping["State"] = "Deleting"
+    lambda_.errors = [] if is_there else [client_error("ResourceNotFoundException", 404)]
+    [problem] = mapping.lost()
+    assert problem.startswith("event source mapping mine was deleted")
+
+
+def test_one_that_cannot_be_read_is_not_lost(mapping: SourceMapping, lambda_: FakeLambda) -> None:
+    lambda_.errors = [client_error("AccessDeniedException")]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        mapping.lost()

@@ -43,9 +43,9 @@ TABLE = [
     (1 * TB, 400, 44.0, "workers", 80, 40, 18.6, "table_quota", 1_614),
     (1 * TB, 4_000, 18.0, "workers", 80, 40, 8.2, "table_quota", 666),
     (1 * TB, 40_000, 18.0, "workers", 80, 40, 8.2, "table_quota", 666),
-    (10 * TB, 400, 434.7, "workers", 520, 40, 174.9, "table_quota", 16_142),
-    (10 * TB, 4_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_645),
-    (10 * TB, 40_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_645),
+    (10 * TB, 400, 434.7, "workers", 520, 40, 174.9, "table_quota", 16_163),
+    (10 * TB, 4_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_653),
+    (10 * TB, 40_000, 174.2, "workers", 520, 40, 70.7, "table_quota", 6_653),
 ]
 
 
