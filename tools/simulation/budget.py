@@ -9,7 +9,7 @@ from tools.simulation.findings import Findings
 BUDGETS = {
     "DescribeStream": (15, 10.0),
     "GetRecords": (25, 10.0),
-    "control plane": (30, 60.0),
+    "control plane": (33, 60.0),
     "DescribeExecution": (15, 60.0),
 }
 """Most calls of the copy within so many seconds.

@@ -194,6 +194,8 @@ _UNIT = "tests/unit/tablecopy"
 _TEST_PROOF = f"{_UNIT}/control/test_proof.py"
 
 ANSWERED = {
+    "the baseline's differences do not count": _TEST_PROOF,
+    "standing differences do not count": _TEST_PROOF,
     "a place in the source is saved before its keys are noted": f"{_UNIT}/control/stream/test_notes.py",
     "a place in the destination is ahead of its notes": f"{_UNIT}/tracker/test_destination.py",
     "an environment that did not note goes on": f"{_UNIT}/control/stream/test_notes.py",
