@@ -146,11 +146,14 @@ class Steps:
         return ""
 
     def _finish(self, run: Run, phase: Phase) -> Outcome:
-        """Enter a phase that states that the copy is complete, if the tables are still the same."""
+        """Enter a phase that states that the copy is complete.
+
+        Nothing moves if a table is not the same any more, or if a dead letter came since the run was read.
+        """
         stop = self._deps.tables.check_now(run)
         if stop:
             return self._stop(run, stop.reason, resumable=stop.resumable)
-        return self._enter(run, phase)
+        return self._enter(run, phase, without_new_letter=True)
 
     def _wait(self, run: Run, reason: str) -> Outcome:
         """Wait, and note what for, once that has lasted for a while."""
@@ -167,9 +170,12 @@ class Steps:
             run = run.without_cutover("stopped", reason)
         return self._enter(run, Phase.STOPPED, reason=reason, resumable=resumable, seal_requested_at=0.0)
 
-    def _enter(self, run: Run, phase: Phase, **changes: object) -> Outcome:
+    def _enter(
+        self, run: Run, phase: Phase, *, without_new_letter: bool = False, **changes: object
+    ) -> Outcome:
         self._sealing_since = self._waiting = None
-        if self._deps.run.save(run.enter(phase, self._clock.now(), **changes)):
+        entered = run.enter(phase, self._clock.now(), **changes)
+        if self._deps.run.save(entered, without_new_letter=without_new_letter):
             log.event("phase", phase=phase, **{"slice": run.slice, **changes})
         return Outcome.MOVED
 

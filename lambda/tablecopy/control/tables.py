@@ -22,6 +22,10 @@ _NEW_COPY = "Apply Terraform again and start a new copy"
 
 _CHECK_EVERY_SECONDS = 60.0
 
+# A check takes some hundredths of a second. If it takes longer than this, a dead letter or a change may have
+# come since the look that it was to complete.
+_LONGEST_CHECK_SECONDS = 2.0
+
 _VIEW_TYPES = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 
 
@@ -209,7 +213,7 @@ class StopReason:
 
 
 class NotProved(Exception):
-    """A table could not be checked now, and what follows must not happen without it. Try again later."""
+    """A table could not be checked in time, and what follows must not happen without it. Try again later."""
 
 
 class TableChecks:
@@ -250,11 +254,15 @@ class TableChecks:
         Raises
         ------
         NotProved
-            A check got no answer.
+            A check got no answer, or took so long that what was found before is too old.
         """
+        began = self._clock.now()
         stop, unanswered = self._check(run)
+        seconds = self._clock.now() - began
         if stop is None and unanswered:
             raise NotProved(f"the tables cannot be checked: {'; '.join(unanswered)}")
+        if stop is None and seconds > _LONGEST_CHECK_SECONDS:
+            raise NotProved(f"AWS answers slowly: a check of the tables took {seconds:.0f} s")
         return stop
 
     def _check(self, run: Run) -> tuple[StopReason | None, list[str]]:

@@ -250,8 +250,11 @@ class RunRecord:
             return False
         return True
 
-    def save(self, run: Run) -> Run | None:
+    def save(self, run: Run, *, without_new_letter: bool = False) -> Run | None:
         """Replace the state that ``run`` was derived from. Returns None if another writer was first.
+
+        ``without_new_letter`` also returns None if a dead letter was recorded since that state was read: a
+        call that is repeated after a timeout is carried out many seconds later.
 
         The version alone does not show that: a new journal has another run, which may have the same one.
 
@@ -259,13 +262,21 @@ class RunRecord:
         reconciler from moving the run.
         """
         updated = replace(run, version=run.version + 1)
+        condition = "#version = :known AND run_id = :run"
+        names = {"#version": "version"}
+        values = {":known": number(run.version), ":run": text(run.run_id)}
+        if without_new_letter:
+            # A run that an earlier version has begun may have no number yet.
+            condition = f"{condition} AND #noted = :noted OR {condition} AND attribute_not_exists(#noted)"
+            names["#noted"] = "letters"
+            values[":noted"] = number(run.letters)
         try:
             self._store.update(
                 *self._KEY,
                 assign=encode(updated, without={"letters"}),
-                condition="#version = :known AND run_id = :run",
-                names={"#version": "version"},
-                values={":known": number(run.version), ":run": text(run.run_id)},
+                condition=condition,
+                names=names,
+                values=values,
             )
         except Conflict:
             return None

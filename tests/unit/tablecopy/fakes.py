@@ -661,6 +661,9 @@ def _holds(term: str, item: Json | None, values: Json, names: dict[str, str]) ->
         return item is None
     if term == "attribute_exists(pk)":
         return item is not None
+    if term.startswith("attribute_not_exists("):
+        name = term.removeprefix("attribute_not_exists(").removesuffix(")")
+        return item is None or names.get(name, name) not in item
     name, operator, value = term.split(" ")
     if item is None:
         return False

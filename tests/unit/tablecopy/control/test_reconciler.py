@@ -84,6 +84,7 @@ class Scene:
         self.queue = FakeQueue()
         self.preflight: list[str] = []
         self.on_preflight: Callable[[], object] = lambda: None
+        self.on_check: Callable[[], object] = lambda: None
         self.lost: list[str] = []
         self.lost_error: Exception | None = None
         self.told_ages: list[float] = []
@@ -126,6 +127,7 @@ class Scene:
         return Reconciler(dependencies, self.clock, limits, CONCURRENCY, self.begin_at)
 
     def _lost(self, run: Run) -> list[str]:
+        self.on_check()
         if self.lost_error:
             raise self.lost_error
         return self.lost
@@ -821,6 +823,26 @@ class TestRedrive:
         scene.letters.put(dead(1))
         scene.step()
         assert scene.now().phase is Phase.DRAINING
+
+    def test_a_letter_that_comes_in_the_last_step_keeps_it_from_ready(self, scene: Scene) -> None:
+        """A call that is repeated after a timeout makes the run ready many seconds after the last look."""
+        scene.finish_segments()
+        scene.at(Phase.DRAINING)
+        checked: list[float] = []
+
+        def come() -> None:
+            checked.append(scene.clock.time)
+            # The second check of a step is the last thing before the run gets ready.
+            if checked.count(scene.clock.time) == 2:
+                scene.letters.put(dead(1))
+
+        scene.on_check = come
+        while scene.letters.count() == 0:
+            scene.step()
+            scene.clock.tick(1)
+        assert scene.now().phase is Phase.DRAINING
+        scene.step()
+        assert "1 dead letter" in scene.now().reason
 
     def test_it_takes_a_slice_of_its_own(self, refused: Scene) -> None:
         refused.commands.redrive()

@@ -64,3 +64,17 @@ def test_where_an_answer_is_needed_none_is_not_enough(clock: FakeClock, error: E
         checks.check_now(RUN)
     # What another check has found counts all the same.
     assert watch(clock, fail, lambda run: ["two"]).check_now(RUN) == StopReason("two", resumable=False)
+
+
+@pytest.mark.parametrize(("seconds", "is_proved"), [(1.5, True), (2.5, False)])
+def test_a_check_that_takes_long_proves_nothing(clock: FakeClock, seconds: float, is_proved: bool) -> None:
+    def slow(run: Run) -> list[str]:
+        clock.tick(seconds)
+        return []
+
+    if is_proved:
+        assert watch(clock, slow).check_now(RUN) is None
+    else:
+        with pytest.raises(NotProved, match="AWS answers slowly"):
+            watch(clock, slow).check_now(RUN)
+    assert watch(clock, slow).check(RUN) is None

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from tablecopy.journal.codec import encode
 from tablecopy.journal.run import REPLICATING, Phase, Run, RunRecord
 from tablecopy.journal.store import Conflict, Store
 from tests.unit.tablecopy.fakes import NOON
@@ -153,6 +154,22 @@ def test_notes_of_dead_letters_and_phases_do_not_hinder_each_other(record: RunRe
     record.note_dead_letter()
     assert record.save(replace(saved, reason="started")) is not None
     assert record.read() == replace(RUN, reason="started", version=2, letters=2)
+
+
+def test_a_run_can_be_saved_on_condition_that_no_dead_letter_came(record: RunRecord) -> None:
+    record.create(RUN)
+    saved = record.save(RUN, without_new_letter=True)
+    assert saved is not None
+    record.note_dead_letter()
+    assert record.save(saved, without_new_letter=True) is None
+    known = record.read()
+    assert known is not None
+    assert record.save(known, without_new_letter=True) is not None
+
+
+def test_a_run_from_before_dead_letters_had_numbers_can_be_saved(record: RunRecord, store: Store) -> None:
+    store.put("run", "state", {name: value for name, value in encode(RUN).items() if name != "letters"})
+    assert record.save(RUN, without_new_letter=True) is not None
 
 
 def test_no_dead_letter_is_noted_where_there_is_no_run(record: RunRecord) -> None:
