@@ -109,10 +109,10 @@ def test_in_ready_control_looks_between_two_looks() -> None:
     assert control.log == ["look", CONTROL_SECONDS, "look"]
     guard.after()
     assert control.log[3:] == [CONTROL_SECONDS, "look"]
-    # Once a minute; the schedule is in modules/control.
-    assert 'schedule_expression = "rate(1 minute)"' in (
-        ROOT / "modules" / "control" / "schedule.tf"
-    ).read_text(encoding="utf-8")
+    # Once a minute; the schedule is in modules/schedule.
+    assert 'schedule_expression = "rate(1 minute)"' in (ROOT / "modules" / "schedule" / "main.tf").read_text(
+        encoding="utf-8"
+    )
     assert CONTROL_SECONDS > 60
 
 
