@@ -44,6 +44,9 @@ _ACTIONS = (
 
 _NUDGE_SECONDS = 4.0
 
+# If another invocation is running, it sees the command.
+_NUDGE = b'{"wait":false}'
+
 _OF_A_RUN = frozenset({"start", "seal", "redrive", "audit", "cutover", "cancel_cutover", "deny"})
 
 
@@ -114,7 +117,7 @@ def build(
         if not function:
             return
         try:
-            lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+            lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=_NUDGE)
         except (BotoCoreError, ClientError) as error:
             log.event("nudge_failed", error=str(error))
 

@@ -162,16 +162,16 @@ def build(
     def handle(event: Json, context: Context) -> Json:
         """Move the run until nothing moves by itself, for most of a minute at most.
 
-        Returns ``{"status": {...}}`` (see control.status.Status), or ``{"skipped": text}`` if another
-        invocation reconciles for all of that time. With ``{"read": text}``, it only reads shards for another
-        invocation, and returns ``{"read": text}`` (see control.stream.parts). Nothing else of ``event`` is
-        used.
+        If another invocation reconciles, this one waits for it, unless ``event`` has ``"wait": false``.
+        Returns ``{"status": {...}}`` (see control.status.Status), or ``{"skipped": text}`` if the other one
+        does not end in time. With ``{"read": text}``, it only reads shards for another invocation, and
+        returns ``{"read": text}`` (see control.stream.parts). Nothing else of ``event`` is used.
         """
         if "read" in event:
             return {"read": part_reader.read(event["read"])}
         began = clock.now()
         turn = Turn(store, clock, context.aws_request_id)
-        if not turn.wait(began + _RECONCILE_SECONDS):
+        if not turn.wait(began + _RECONCILE_SECONDS if event.get("wait", True) else began):
             log.event("turn_taken")
             return {"skipped": "another invocation of the reconciler is running"}
         try:

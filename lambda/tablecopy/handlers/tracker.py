@@ -97,13 +97,13 @@ def build(environ: Mapping[str, str], clock: Machine, aws: Aws | None = None) ->
     def handle(event: Json, context: Context) -> Json:
         """Note and recheck keys for most of a minute, while they are tracked, or read for an audit.
 
-        ``event`` is not used. Returns the keys left and the differences that stand, ``{"left": n,
-        "standing": n}``; ``{}`` if nothing is tracked, or ``{"skipped": text}`` if another invocation
-        tracks for all of that time.
+        If another invocation tracks, this one waits for it, unless ``event`` has ``"wait": false``. Returns
+        the keys left and the differences that stand, ``{"left": n, "standing": n}``; ``{}`` if nothing is
+        tracked, or ``{"skipped": text}`` if the other one does not end in time.
         """
         began = clock.now()
         turn = Turn(store, clock, context.aws_request_id, TRACKER)
-        if not turn.wait(began + _TRACK_SECONDS):
+        if not turn.wait(began + _TRACK_SECONDS if event.get("wait", True) else began):
             log.event("turn_taken")
             return {"skipped": "another invocation of the tracker is running"}
         # Decoded items have no cycles, and looking for some in them took most of the time.

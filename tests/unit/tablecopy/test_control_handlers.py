@@ -112,10 +112,10 @@ class Scene:
     def ask(self, action: str, **details: object) -> Json:
         return self._control({"action": action, **details}, Context())
 
-    def look(self, request: str = "r1") -> Json:
+    def look(self, request: str = "r1", **event: object) -> Json:
         context = Context()
         context.aws_request_id = request
-        return self._reconcile({}, context)
+        return self._reconcile(event, context)
 
     def now(self) -> Run:
         run = self.run.read()
@@ -170,7 +170,7 @@ class TestControl:
         assert (status["phase"], status["problems"], status["checked"]) == ("preflight", [], 0)
         [call] = scene.aws.function.invoked
         assert (call["FunctionName"], call["InvocationType"]) == ("move-reconciler", "Event")
-        assert json.loads(call["Payload"]) == {}
+        assert json.loads(call["Payload"]) == {"wait": False}
 
     def test_a_start_sent_again_is_not_an_error(self, scene: Scene) -> None:
         first = scene.ask("start", request="one")
@@ -319,6 +319,8 @@ class TestReconciler:
         first, began = Turn(scene.aws.store, scene.clock, "r1"), scene.clock.time
         assert first.take()
         scene.clock.on_sleep = first.take
+        assert list(scene.look("r2", wait=False)) == ["skipped"]
+        assert scene.clock.time == began
         assert list(scene.look("r2")) == ["skipped"]
         assert scene.aws.function.gets == 0
         assert scene.clock.time < began + 55

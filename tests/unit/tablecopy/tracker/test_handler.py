@@ -125,6 +125,9 @@ def test_one_invocation_tracks_at_a_time(scene: Scene) -> None:
     other = Turn(scene.store, scene.clock, "another", TRACKER)
     assert other.take()
     scene.clock.on_sleep = other.take
+    began = scene.clock.time
+    assert "skipped" in handler(scene)({"wait": False}, Context())
+    assert scene.clock.time == began
     assert "skipped" in handler(scene)({}, Context())
     scene.clock.on_sleep = lambda: None
     # The reconciler's turn is another one.
